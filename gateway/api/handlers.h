@@ -1,0 +1,129 @@
+/* What the files of this room share: handlers, and the JSON forms that more than one of them
+ * writes. */
+#ifndef GATEHOUSE_API_HANDLERS_H
+#define GATEHOUSE_API_HANDLERS_H
+
+#include "api/ask.h"
+#include "api/reply.h"
+#include "ca/issue.h"
+
+/* A handler of http_route. Its route says who may come this far; what the actor may do is the
+ * core's. */
+#define HANDLER(name)                                                 \
+    bool name(__attribute__((unused)) void *context,                  \
+              __attribute__((unused)) struct http_request *request,   \
+              __attribute__((unused)) struct http_response *response, \
+              __attribute__((unused)) struct error *err)
+
+/* session.c */
+HANDLER(session_create);
+HANDLER(session_show);
+HANDLER(session_end);
+HANDLER(session_password);
+/* api_tokens.c */
+HANDLER(api_tokens_list);
+HANDLER(api_tokens_create);
+HANDLER(api_tokens_revoke);
+/* cas.c, ca_documents.c */
+HANDLER(cas_list);
+HANDLER(cas_create);
+HANDLER(cas_get);
+HANDLER(cas_change);
+HANDLER(cas_remove);
+HANDLER(cas_import_certificate);
+HANDLER(cas_csr);
+HANDLER(cas_certificate);
+HANDLER(cas_urls);
+HANDLER(cas_crl);
+/* templates.c */
+HANDLER(templates_list);
+HANDLER(templates_create);
+HANDLER(templates_get);
+HANDLER(templates_change);
+HANDLER(templates_remove);
+HANDLER(templates_preview);
+HANDLER(starters_list);
+/* requests.c, decisions.c */
+HANDLER(requests_create);
+HANDLER(requests_list);
+HANDLER(requests_of_ca);
+HANDLER(requests_get);
+HANDLER(requests_sign);
+HANDLER(requests_decline);
+HANDLER(requests_cancel);
+HANDLER(requests_batch);
+/* certificates.c */
+HANDLER(certificates_list);
+HANDLER(certificates_of_ca);
+HANDLER(certificates_get);
+HANDLER(certificates_revoke);
+HANDLER(certificates_unhold);
+/* users.c */
+HANDLER(users_list);
+HANDLER(users_create);
+HANDLER(users_get);
+HANDLER(users_change);
+HANDLER(users_reset);
+HANDLER(roles_list);
+/* events.c */
+HANDLER(events_list);
+/* instance.c */
+HANDLER(tokens_list);
+HANDLER(organisations_list);
+HANDLER(settings_get);
+HANDLER(status_get);
+/* describe.c */
+HANDLER(describe_document);
+HANDLER(describe_page);
+
+#define SESSION_COOKIE "gatehouse_session"
+
+static inline const struct actor *actor_of(const struct http_request *request) {
+    return request->actor;
+}
+/* ERROR_FORBIDDEN unless some role of the actor has it on something. */
+MUST_USE bool actor_may_somewhere(const struct actor *actor, enum permission permission,
+                                  struct error *err);
+
+/* names.c: ids of organisations and CAs as slugs and back. One per request; look-ups are
+ * remembered. */
+struct names {
+    struct core *core;
+    struct arena *arena;
+    struct organisation *organisations; /* NULL: not read yet */
+    size_t organisation_count;
+    struct known_ca *cas;
+};
+/* *ret_slug is NULL for nil and for what is gone. */
+MUST_USE bool names_organisation(struct names *names, struct uuid id, const char **ret_slug,
+                                 struct error *err);
+MUST_USE bool names_ca(struct names *names, struct uuid id, const char **ret_slug,
+                       struct error *err);
+/* ERROR_NOT_FOUND for a slug that nobody has. */
+MUST_USE bool names_organisation_id(struct names *names, const char *slug, struct uuid *ret_id,
+                                    struct error *err);
+
+/* grants.c: [{"role":"officer","scope":"ca","object":"issuing-ca"}, ...] */
+MUST_USE bool grants_from_json(struct names *names, const struct actor *actor,
+                               const struct json *document, const char *name,
+                               struct grant **ret_grants, size_t *ret_count, struct error *err);
+MUST_USE bool grants_write(struct json_writer *w, struct names *names, const char *name,
+                           const struct grant *grants, size_t count, struct error *err);
+
+/* certificates.c: members of an open object; the PEM when the record has the DER */
+void certificate_write(struct json_writer *w, struct arena *arena,
+                       const struct certificate_record *certificate);
+/* requests.c: the whole object, with its certificate unless that is NULL or has a nil id */
+void request_write(struct json_writer *w, struct arena *arena, const struct request_record *request,
+                   const struct certificate_record *certificate);
+
+/* documents.c: one certificate and its issuers (ders[0] is the certificate) in the form of
+ * ?format=. */
+enum document_format { FORMAT_JSON, FORMAT_PEM, FORMAT_DER, FORMAT_P7B, FORMAT_CHAIN, FORMAT_TEXT };
+MUST_USE bool document_format(const struct http_request *request, enum document_format *ret_format,
+                              struct error *err);
+MUST_USE bool document_reply(const struct http_request *request, struct http_response *response,
+                             enum document_format format, const char *name, const struct view *ders,
+                             size_t count, struct error *err);
+
+#endif

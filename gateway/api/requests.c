@@ -1,0 +1,181 @@
+/* Requests: made, listed, read. What is decided about them is in decisions.c. */
+#include "api/handlers.h"
+
+#include "base/encode.h"
+
+#include <string.h>
+
+static void write_summary(struct json_writer *w, struct arena *arena,
+                          const struct request_record *request) {
+    put_uuid(w, "id", request->id);
+    json_put_string(w, "ca", request->ca_slug);
+    json_put_string(w, "template", request->template_slug);
+    json_put_int(w, "templateVersion", request->template_version);
+    json_put_string(w, "state", request_state_name(request->state));
+    json_put_string(w, "door", request->door);
+    json_put_string(w, "subject", request->subject);
+    put_joined(w, arena, "sans", request->sans);
+    json_put_string(w, "keyType", request->key_type);
+    put_text_or_null(w, "requester", request->requester);
+    put_uuid(w, "approver", request->approver_id);
+    put_text_or_null(w, "reason", request->reason);
+    put_uuid(w, "certificateId", request->certificate_id);
+    json_put_time(w, "createdAt", request->created_us);
+    json_put_time(w, "changedAt", request->changed_us);
+}
+
+void request_write(struct json_writer *w, struct arena *arena, const struct request_record *request,
+                   const struct certificate_record *certificate) {
+    json_open_object(w);
+    write_summary(w, arena, request);
+    put_document(w, arena, "proposal", request->proposal);
+    json_put_string(w, "csr", pem_encode(arena, "CERTIFICATE REQUEST", request->csr));
+    json_name(w, "certificate");
+    if (certificate == NULL || uuid_is_nil(certificate->id)) {
+        json_add_null(w);
+    } else {
+        json_open_object(w);
+        certificate_write(w, arena, certificate);
+        json_close_object(w);
+    }
+    json_close_object(w);
+}
+
+/* PEM as it is, anything else as base64 of DER. */
+static bool read_csr(struct arena *arena, const struct json *document, struct view *ret_csr,
+                     struct error *err) {
+    const char *text;
+    TRY(ask_string(document, "csr", &text, err));
+    *ret_csr = view_text(text);
+    if (strstr(text, "-----BEGIN ") != NULL || base64_decode(arena, view_text(text), ret_csr))
+        return true;
+    return fail(err, ERROR_MALFORMED, "malformed-csr",
+                "The field \"csr\" is neither PEM nor base64 of DER (RFC 2986).");
+}
+
+/* The certification request itself as the body; ?issue=true beside it. */
+static bool read_bare(struct http_request *request, struct submission *submission,
+                      struct error *err) {
+    static const char *const names[] = {"issue", NULL};
+    TRY(ask_query(request, names, err));
+    const char *issue = http_query(request, "issue");
+    submission->issue = issue != NULL && strcmp(issue, "true") == 0;
+    if (issue != NULL && !submission->issue && strcmp(issue, "false") != 0)
+        return fail(err, ERROR_MALFORMED, "bad-query",
+                    "The query parameter \"issue\" is true or false.");
+    submission->csr = request->body;
+    return true;
+}
+
+static bool read_submission(struct http_request *request, struct submission *submission,
+                            struct error *err) {
+    static const char *const members[] = {"csr",       "subject",  "sans",  "validityDays",
+                                          "notBefore", "notAfter", "issue", NULL};
+    static const char *const ours[] = {"csr", "issue", NULL};
+    const struct json *document;
+    if (strcmp(ask_media_type(request), "application/pkcs10") == 0) /* rfc5967 */
+        return read_bare(request, submission, err);
+    TRY(ask_document(request, members, &document, err));
+    TRY(read_csr(request->arena, document, &submission->csr, err));
+    TRY(json_bool(document, "issue", &submission->issue, err));
+    submission->proposal = ask_without(request->arena, document, ours);
+    return true;
+}
+
+HANDLER(requests_create) {
+    const struct actor *actor = actor_of(request);
+    struct submission submission = {.template_slug = request->parameters[0],
+                                    .door = actor->by_token ? "rest" : "console"};
+    struct request_record record;
+    struct certificate_record certificate = {0};
+    TRY(read_submission(request, &submission, err));
+    TRY(request_submit(context, request->arena, actor, &submission, &record, &certificate, err));
+    struct json_writer w = json_writer_on(request->arena);
+    request_write(&w, request->arena, &record, &certificate);
+    reply_created(
+        response, &w,
+        arena_printf(request->arena, "/requests/%s", uuid_text(request->arena, record.id)));
+    return true;
+}
+
+HANDLER(templates_preview) {
+    static const char *const members[] = {"csr",       "subject",  "sans", "validityDays",
+                                          "notBefore", "notAfter", NULL};
+    static const char *const ours[] = {"csr", NULL};
+    const struct json *document;
+    struct view csr;
+    const char *text;
+    TRY(ask_document(request, members, &document, err));
+    TRY(read_csr(request->arena, document, &csr, err));
+    TRY(request_preview(context, request->arena, actor_of(request), request->parameters[0], csr,
+                        ask_without(request->arena, document, ours), &text, err));
+    struct json_writer w = json_writer_on(request->arena);
+    json_open_object(&w);
+    json_put_string(&w, "text", text);
+    json_close_object(&w);
+    reply_json(response, 200, &w);
+    return true;
+}
+
+static bool list(struct core *core, struct http_request *request, struct http_response *response,
+                 const char *ca, struct error *err) {
+    static const char *const filters[] = {"state", NULL};
+    struct page page;
+    struct request_record *items = NULL;
+    size_t count = 0;
+    const char *next = NULL;
+    enum request_state state = (enum request_state)0;
+    TRY(ask_page(request, filters, &page, err));
+    const char *wanted = http_query(request, "state");
+    if (wanted != NULL && (state = request_state_from_name(wanted)) == 0)
+        return fail(err, ERROR_MALFORMED, "bad-query",
+                    "The query parameter \"state\" is pending, approved, issued, declined or "
+                    "cancelled.");
+    TRY(request_page(core, request->arena, actor_of(request), ca, state, &page, &items, &count,
+                     &next, err));
+    struct json_writer w = reply_list_begin(request->arena);
+    for (size_t i = 0; i < count; i++) {
+        json_open_object(&w);
+        write_summary(&w, request->arena, &items[i]);
+        json_close_object(&w);
+    }
+    reply_list(request, response, &w, next);
+    return true;
+}
+
+HANDLER(requests_list) {
+    return list(context, request, response, NULL, err);
+}
+
+HANDLER(requests_of_ca) {
+    return list(context, request, response, request->parameters[0], err);
+}
+
+/* The certificate of an issued request, for who may read it. */
+static bool find_certificate(struct core *core, struct http_request *request,
+                             const struct request_record *record,
+                             struct certificate_record *ret_certificate, struct error *err) {
+    struct error why = {0};
+    if (uuid_is_nil(record->certificate_id) ||
+        certificate_get(core, request->arena, actor_of(request), record->certificate_id,
+                        ret_certificate, &why))
+        return true;
+    if (why.kind == ERROR_NOT_FOUND || why.kind == ERROR_FORBIDDEN)
+        return true;
+    *err = why;
+    return false;
+}
+
+HANDLER(requests_get) {
+    struct uuid id;
+    struct request_record record;
+    struct certificate_record certificate = {0};
+    TRY(ask_no_query(request, err));
+    TRY(ask_id(request, 0, "request", &id, err));
+    TRY(request_get(context, request->arena, actor_of(request), id, &record, err));
+    TRY(find_certificate(context, request, &record, &certificate, err));
+    struct json_writer w = json_writer_on(request->arena);
+    request_write(&w, request->arena, &record, &certificate);
+    reply_json(response, 200, &w);
+    return true;
+}

@@ -1,0 +1,101 @@
+/* Every route of the API, its gate and its permission. The OpenAPI document has the same list; a
+ * test compares them.
+ *
+ * The permission is looked at twice: here, whether the caller has it anywhere at all, and in the
+ * core, for the object in question. */
+#include "api/api.h"
+#include "api/handlers.h"
+
+/* Secrets travel here, and browsers send the Secure cookie over TLS alone. */
+#define LISTENERS (1u << LISTENER_HTTPS | 1u << LISTENER_MTLS)
+#define MUST_CHANGE_TOO (GATE_ACTOR | GATE_ADMIN_PASSWORD_CHANGE)
+
+#define NO_BODY ((size_t)1024)
+#define SMALL ((size_t)16 * 1024)
+#define MEDIUM ((size_t)256 * 1024)
+#define LARGE ((size_t)1024 * 1024) /* CSRs and certificates with SLH-DSA signatures, as JSON */
+
+/* clang-format off */
+#define OPEN_ROUTES(X) \
+    X("GET", "", GATE_OPEN, NO_BODY, describe_page, NULL) \
+    X("GET", "/", GATE_OPEN, NO_BODY, describe_page, NULL) \
+    X("GET", "/openapi.json", GATE_OPEN, NO_BODY, describe_document, NULL) \
+    X("POST", "/session", GATE_OPEN, SMALL, session_create, NULL)
+
+/* method, path, gate, body limit, handler, permission */
+#define GATED_ROUTES(X) \
+    X("GET", "/status", GATE_ACTOR, NO_BODY, status_get, NULL) \
+    X("GET", "/session", MUST_CHANGE_TOO, NO_BODY, session_show, NULL) \
+    X("DELETE", "/session", MUST_CHANGE_TOO, NO_BODY, session_end, NULL) \
+    X("POST", "/session/password", MUST_CHANGE_TOO, SMALL, session_password, NULL) \
+    X("GET", "/session/tokens", GATE_ACTOR, NO_BODY, api_tokens_list, NULL) \
+    X("POST", "/session/tokens", GATE_ACTOR, SMALL, api_tokens_create, NULL) \
+    X("DELETE", "/session/tokens/{}", GATE_ACTOR, NO_BODY, api_tokens_revoke, NULL) \
+    X("GET", "/cas", GATE_ACTOR, NO_BODY, cas_list, "cas:read") \
+    X("POST", "/cas", GATE_ACTOR, SMALL, cas_create, "cas:manage") \
+    X("GET", "/cas/{}", GATE_ACTOR, NO_BODY, cas_get, "cas:read") \
+    X("PATCH", "/cas/{}", GATE_ACTOR, SMALL, cas_change, "cas:manage") \
+    X("DELETE", "/cas/{}", GATE_ACTOR, NO_BODY, cas_remove, "cas:manage") \
+    X("GET", "/cas/{}/csr", GATE_ACTOR, NO_BODY, cas_csr, "cas:read") \
+    X("GET", "/cas/{}/certificate", GATE_ACTOR, NO_BODY, cas_certificate, "cas:read") \
+    X("POST", "/cas/{}/certificate", GATE_ACTOR, LARGE, cas_import_certificate, "cas:manage") \
+    X("GET", "/cas/{}/urls", GATE_ACTOR, NO_BODY, cas_urls, "cas:read") \
+    X("GET", "/cas/{}/crl", GATE_ACTOR, NO_BODY, cas_crl, "cas:read") \
+    X("GET", "/cas/{}/templates", GATE_ACTOR, NO_BODY, templates_list, "templates:read") \
+    X("POST", "/cas/{}/templates", GATE_ACTOR, MEDIUM, templates_create, "templates:manage") \
+    X("GET", "/cas/{}/requests", GATE_ACTOR, NO_BODY, requests_of_ca, "requests:read") \
+    X("GET", "/cas/{}/certificates", GATE_ACTOR, NO_BODY, certificates_of_ca, "certificates:read") \
+    X("GET", "/templates/{}", GATE_ACTOR, NO_BODY, templates_get, "templates:read") \
+    X("PUT", "/templates/{}", GATE_ACTOR, MEDIUM, templates_change, "templates:manage") \
+    X("DELETE", "/templates/{}", GATE_ACTOR, NO_BODY, templates_remove, "templates:manage") \
+    X("POST", "/templates/{}/preview", GATE_ACTOR, LARGE, templates_preview, "requests:create") \
+    X("POST", "/templates/{}/requests", GATE_ACTOR, LARGE, requests_create, "requests:create") \
+    X("GET", "/starters", GATE_ACTOR, NO_BODY, starters_list, "templates:read") \
+    X("GET", "/requests", GATE_ACTOR, NO_BODY, requests_list, "requests:read") \
+    X("POST", "/requests/batch", GATE_ACTOR, SMALL, requests_batch, "requests:create") \
+    X("GET", "/requests/{}", GATE_ACTOR, NO_BODY, requests_get, "requests:read") \
+    X("POST", "/requests/{}/sign", GATE_ACTOR, MEDIUM, requests_sign, "requests:decide") \
+    X("POST", "/requests/{}/decline", GATE_ACTOR, SMALL, requests_decline, "requests:decide") \
+    X("POST", "/requests/{}/cancel", GATE_ACTOR, SMALL, requests_cancel, "requests:create") \
+    X("GET", "/certificates", GATE_ACTOR, NO_BODY, certificates_list, "certificates:read") \
+    X("GET", "/certificates/{}", GATE_ACTOR, NO_BODY, certificates_get, "certificates:read") \
+    X("POST", "/certificates/{}/revoke", GATE_ACTOR, SMALL, certificates_revoke, "certificates:revoke") \
+    X("POST", "/certificates/{}/unhold", GATE_ACTOR, SMALL, certificates_unhold, "certificates:revoke") \
+    X("GET", "/users", GATE_ACTOR, NO_BODY, users_list, "users:read") \
+    X("POST", "/users", GATE_ACTOR, SMALL, users_create, "users:manage") \
+    X("GET", "/users/{}", GATE_ACTOR, NO_BODY, users_get, "users:read") \
+    X("PATCH", "/users/{}", GATE_ACTOR, SMALL, users_change, "users:manage") \
+    X("POST", "/users/{}/reset", GATE_ACTOR, SMALL, users_reset, "users:manage") \
+    X("GET", "/roles", GATE_ACTOR, NO_BODY, roles_list, NULL) \
+    X("GET", "/events", GATE_ACTOR, NO_BODY, events_list, "events:read") \
+    X("GET", "/tokens", GATE_ACTOR, NO_BODY, tokens_list, "tokens:read") \
+    X("GET", "/organisations", GATE_ACTOR, NO_BODY, organisations_list, "cas:read") \
+    X("GET", "/settings", GATE_ACTOR, NO_BODY, settings_get, "settings:read")
+/* clang-format on */
+
+static bool has_somewhere(const struct http_request *request, const char *name, struct error *err) {
+    enum permission permission;
+    if (name == NULL)
+        return true;
+    if (!permission_from_name(name, &permission))
+        return fail_internal(err, "a route with the unknown permission %s", name);
+    return actor_may_somewhere(actor_of(request), permission, err);
+}
+
+#define DEFINE_GATED(method, path, gate, limit, handler, permission) \
+    static HANDLER(gated_##handler) {                                \
+        TRY(has_somewhere(request, permission, err));                \
+        return handler(context, request, response, err);             \
+    }
+GATED_ROUTES(DEFINE_GATED)
+
+#define OPEN(method, path, gate, limit, handler, permission) \
+    {method, API_BASE path, gate, LISTENERS, limit, handler, permission},
+#define GATED(method, path, gate, limit, handler, permission) \
+    {method, API_BASE path, gate, LISTENERS, limit, gated_##handler, permission},
+
+static const struct http_route routes[] = {OPEN_ROUTES(OPEN) GATED_ROUTES(GATED)};
+
+struct http_room api_room(struct core *core) {
+    return (struct http_room){routes, sizeof routes / sizeof routes[0], core};
+}

@@ -1,0 +1,78 @@
+/* Log-in, who am I, log-out, the own password. */
+#include "api/handlers.h"
+
+#define COOKIE_FLAGS "; Path=/; HttpOnly; Secure; SameSite=Strict"
+
+static bool write_actor(struct core *core, struct http_request *request, const struct actor *actor,
+                        struct json_writer *w, struct error *err) {
+    struct names names = {.core = core, .arena = request->arena};
+    json_open_object(w);
+    json_name(w, "user");
+    json_open_object(w);
+    put_uuid(w, "id", actor->user_id);
+    json_put_string(w, "username", actor->name);
+    json_close_object(w);
+    json_put_bool(w, "mustChangePassword", actor->must_change_password);
+    json_put_string(w, "by", actor->by_token ? "token" : "session");
+    TRY(grants_write(w, &names, "roles", actor->grants, actor->grant_count, err));
+    json_name(w, "permissions");
+    json_open_array(w);
+    for (int i = 0; i < PERMISSION_COUNT; i++)
+        if (actor_could(actor, (enum permission)i))
+            json_add_string(w, permission_name((enum permission)i));
+    json_close_array(w);
+    json_close_object(w);
+    return true;
+}
+
+HANDLER(session_create) {
+    static const char *const members[] = {"username", "password", NULL};
+    const struct json *document;
+    const char *username, *password, *secret;
+    struct actor actor;
+    TRY(ask_document(request, members, &document, err));
+    TRY(ask_string(document, "username", &username, err));
+    TRY(ask_string(document, "password", &password, err));
+    TRY(access_login(context, request->arena, username, password, request->address, request->id,
+                     &secret, &actor, err));
+    struct json_writer w = json_writer_on(request->arena);
+    TRY(write_actor(context, request, &actor, &w, err));
+    http_add_header(response, "Set-Cookie",
+                    arena_printf(request->arena, SESSION_COOKIE "=%s" COOKIE_FLAGS, secret));
+    reply_json(response, 200, &w);
+    return true;
+}
+
+HANDLER(session_show) {
+    struct json_writer w = json_writer_on(request->arena);
+    TRY(ask_no_query(request, err));
+    TRY(write_actor(context, request, actor_of(request), &w, err));
+    reply_json(response, 200, &w);
+    return true;
+}
+
+HANDLER(session_end) {
+    const struct actor *actor = actor_of(request);
+    TRY(ask_no_query(request, err));
+    if (actor->by_token)
+        return fail(
+            err, ERROR_CONFLICT, "no-session",
+            "An API token has no session to end; revoke it with DELETE session/tokens/{id}.");
+    TRY(access_logout(context, actor, err));
+    http_add_header(response, "Set-Cookie", SESSION_COOKIE "=" COOKIE_FLAGS "; Max-Age=0");
+    reply_nothing(response);
+    return true;
+}
+
+HANDLER(session_password) {
+    static const char *const members[] = {"old", "new", NULL};
+    const struct json *document;
+    const char *old_password, *new_password;
+    TRY(ask_document(request, members, &document, err));
+    TRY(ask_string(document, "old", &old_password, err));
+    TRY(ask_string(document, "new", &new_password, err));
+    TRY(access_change_password(context, request->arena, actor_of(request), old_password,
+                               new_password, err));
+    reply_nothing(response);
+    return true;
+}

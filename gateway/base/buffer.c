@@ -1,0 +1,57 @@
+#include "base/buffer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void reserve(struct buffer *buffer, size_t more) {
+    if (more > SIZE_MAX / 4 - buffer->len)
+        abort();
+    size_t need = buffer->len + more;
+    if (need <= buffer->capacity)
+        return;
+    size_t capacity = buffer->capacity == 0 ? 256 : buffer->capacity * 2;
+    if (capacity < need)
+        capacity = need;
+    uint8_t *at = arena_alloc(buffer->arena, capacity);
+    if (buffer->len > 0)
+        memcpy(at, buffer->at, buffer->len);
+    buffer->at = at;
+    buffer->capacity = capacity;
+}
+
+void buffer_add(struct buffer *buffer, const void *at, size_t len) {
+    if (len == 0)
+        return;
+    reserve(buffer, len);
+    memcpy(buffer->at + buffer->len, at, len);
+    buffer->len += len;
+}
+
+void buffer_add_text(struct buffer *buffer, const char *text) {
+    buffer_add(buffer, text, strlen(text));
+}
+
+void buffer_add_byte(struct buffer *buffer, uint8_t byte) {
+    buffer_add(buffer, &byte, 1);
+}
+
+void buffer_printf(struct buffer *buffer, const char *format, ...) {
+    va_list args, again;
+    va_start(args, format);
+    va_copy(again, args);
+    int len = vsnprintf(NULL, 0, format, args);
+    va_end(args);
+    if (len < 0)
+        abort();
+    reserve(buffer, (size_t)len + 1);
+    vsnprintf((char *)buffer->at + buffer->len, (size_t)len + 1, format, again);
+    va_end(again);
+    buffer->len += (size_t)len;
+}
+
+const char *buffer_text(struct buffer *buffer) {
+    reserve(buffer, 1);
+    buffer->at[buffer->len] = '\0';
+    return (const char *)buffer->at;
+}

@@ -1,0 +1,26 @@
+/* A growing byte buffer on an arena. `at` stays valid for the arena's life; it moves when it grows. */
+#ifndef GATEHOUSE_BASE_BUFFER_H
+#define GATEHOUSE_BASE_BUFFER_H
+
+#include "base/arena.h"
+
+struct buffer {
+    struct arena *arena;
+    uint8_t *at;
+    size_t len, capacity;
+};
+
+static inline struct buffer buffer_on(struct arena *arena) {
+    return (struct buffer){.arena = arena};
+}
+void buffer_add(struct buffer *buffer, const void *at, size_t len);
+void buffer_add_text(struct buffer *buffer, const char *text);
+void buffer_add_byte(struct buffer *buffer, uint8_t byte);
+void buffer_printf(struct buffer *buffer, const char *format, ...) PRINTF_LIKE(2, 3);
+/* The text so far, NUL-terminated (the NUL is not counted in len). */
+const char *buffer_text(struct buffer *buffer);
+static inline struct view buffer_view(const struct buffer *buffer) {
+    return view_of(buffer->at, buffer->len);
+}
+
+#endif

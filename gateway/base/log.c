@@ -1,0 +1,108 @@
+#include "base/log.h"
+
+#include "base/clock.h"
+#include "base/json.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static enum log_level least_level = LOG_INFO;
+static bool json_lines;
+static const char *program_name = "gatehouse";
+static _Thread_local char request_id[40];
+
+static const char *const level_names[] = {"debug", "info", "warn", "error"};
+
+void log_setup(enum log_level least, bool as_json, const char *program) {
+    least_level = least;
+    json_lines = as_json;
+    program_name = program;
+}
+
+bool log_level_parse(const char *name, enum log_level *ret_level) {
+    for (unsigned i = 0; i < 4; i++)
+        if (strcmp(name, level_names[i]) == 0) {
+            *ret_level = (enum log_level)i;
+            return true;
+        }
+    return false;
+}
+
+void log_request_id(const char *id) {
+    snprintf(request_id, sizeof request_id, "%s", id == NULL ? "" : id);
+}
+
+const char *log_current_request_id(void) {
+    return request_id;
+}
+
+/* Bytes of the well-formed UTF-8 character at the beginning of the text, or 0. */
+static size_t character_length(const char *text) {
+    size_t left = strnlen(text, 4);
+    for (size_t len = 1; len <= left; len++)
+        if (utf8_valid(view_of(text, len)))
+            return len;
+    return 0;
+}
+
+/* Control characters would let a caller forge lines; they are shown as \xNN, and so are broken UTF-8 and the
+ * C1 controls. In JSON, the quote and the backslash are escaped too. */
+static void escape(const char *from, char *to, size_t size) {
+    size_t used = 0;
+    while (*from != '\0' && used + 7 < size) {
+        unsigned char c = (unsigned char)*from;
+        size_t len = character_length(from);
+        bool control = c < 0x20 || c == 0x7f || (c == 0xc2 && (unsigned char)from[1] < 0xa0);
+        if (len == 0 || control) {
+            used += (size_t)snprintf(to + used, size - used, json_lines ? "\\u%04x" : "\\x%02x",
+                                     len == 0 && json_lines ? 0xfffdu
+                                     : len == 2             ? (unsigned char)from[1]
+                                                            : c);
+            from += len == 0 ? 1 : len;
+            continue;
+        }
+        if (json_lines && (c == '"' || c == '\\'))
+            to[used++] = '\\';
+        memcpy(to + used, from, len);
+        used += len;
+        from += len;
+    }
+    to[used] = '\0';
+}
+
+static void write_line(char *line, int len, size_t size) {
+    if (len < 0)
+        return;
+    if ((size_t)len >= size)
+        len = (int)size - 1;
+    line[len - 1] = '\n';
+    ssize_t ignored = write(STDERR_FILENO, line, (size_t)len); /* one call: lines never mix */
+    (void)ignored;
+}
+
+void log_at(enum log_level level, const char *room, const char *format, ...) {
+    char text[2048], clean[2400], line[2700], now[TIME_TEXT_SIZE];
+    if (level < least_level)
+        return;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    escape(text, clean, sizeof clean);
+    time_format(clock_now_us(), now);
+    int len = json_lines
+                  ? snprintf(line, sizeof line,
+                             "{\"time\":\"%s\",\"level\":\"%s\",\"program\":\"%s\",\"room\":\"%s\","
+                             "\"request\":\"%s\",\"message\":\"%s\"}\n",
+                             now, level_names[level], program_name, room, request_id, clean)
+                  : snprintf(line, sizeof line, "%s %s %s/%s%s%s: %s\n", now, level_names[level],
+                             program_name, room, request_id[0] ? " " : "", request_id, clean);
+    write_line(line, len, sizeof line);
+}
+
+void log_failure(enum log_level level, const char *room, const char *what, const struct error *err) {
+    log_at(level, room, "%s: %s%s%s%s", what, err->message, err->detail[0] ? " (" : "", err->detail,
+           err->detail[0] ? ")" : "");
+}

@@ -1,0 +1,23 @@
+/* The log: one line an entry on standard error, text or JSON. Never a PIN, password, token or key. */
+#ifndef GATEHOUSE_BASE_LOG_H
+#define GATEHOUSE_BASE_LOG_H
+
+#include "base/error.h"
+
+enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
+
+void log_setup(enum log_level least, bool as_json, const char *program);
+bool log_level_parse(const char *name, enum log_level *ret_level);
+/* The id that joins log, event and problem document; kept per thread. NULL clears it. */
+void log_request_id(const char *id);
+const char *log_current_request_id(void); /* "" when there is none */
+
+void log_at(enum log_level level, const char *room, const char *format, ...) PRINTF_LIKE(3, 4);
+#define log_debug(room, ...) log_at(LOG_DEBUG, room, __VA_ARGS__)
+#define log_info(room, ...) log_at(LOG_INFO, room, __VA_ARGS__)
+#define log_warn(room, ...) log_at(LOG_WARN, room, __VA_ARGS__)
+#define log_error(room, ...) log_at(LOG_ERROR, room, __VA_ARGS__)
+/* "what: message (detail)" */
+void log_failure(enum log_level level, const char *room, const char *what, const struct error *err);
+
+#endif

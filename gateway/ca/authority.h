@@ -1,0 +1,83 @@
+/* Certification authorities: made here, made as a CSR for somebody else to sign, renewed, closed. */
+#ifndef GATEHOUSE_CA_AUTHORITY_H
+#define GATEHOUSE_CA_AUTHORITY_H
+
+#include "ca/core.h"
+#include "store/cas.h"
+#include "x509/certificate.h"
+
+/* A CA's settings: one JSON document, see authority_settings_read.
+ * {"crl":{"validityHours":168,"overlapHours":24},"ocsp":{"validityHours":8,"signerDays":30},
+ *  "contact":"","digest":null,"urls":{"crl":[],"caIssuers":[],"ocsp":[]}}  -- urls: instead of the instance's */
+struct ca_settings {
+    int64_t crl_hours, crl_overlap_hours, ocsp_hours, ocsp_signer_days;
+    const char *contact;
+    const char *digest; /* "SHA-256" ... or NULL: by key type */
+    struct text_list crl_urls, ca_issuer_urls, ocsp_urls;
+};
+MUST_USE bool authority_settings_read(struct arena *arena, const struct json *document,
+                                      struct ca_settings *ret, struct error *err);
+const char *authority_settings_write(struct arena *arena, const struct ca_settings *settings);
+
+struct ca_order {
+    const char *name;            /* 1-100 characters */
+    const char *organisation;    /* slug, NULL: default */
+    const X509_NAME *subject;    /* NULL: CN=name */
+    const char *key_type;        /* canonical; NULL with key_uri: what the token's key is; both NULL: ML-DSA-65 */
+    const char *key_uri;         /* RFC 7512, a key that exists in a token; or NULL */
+    const char *issuer;          /* slug of the CA that signs; NULL: self-signed */
+    bool csr_only;               /* wait for a certificate from elsewhere */
+    int64_t validity_days;       /* 0: root 7305, subordinate 3652, never past the issuer's end */
+    int64_t path_length;         /* -1: none; the default (-2): none for a root, 0 under an issuer */
+    const struct json *settings; /* or NULL */
+};
+/* Makes key, certificate (or CSR), the "Web Server" template, the first CRL is made on demand. */
+MUST_USE bool authority_create(struct core *core, struct arena *arena, const struct actor *actor,
+                               const struct ca_order *order, struct ca_record *ret, struct error *err);
+MUST_USE bool authority_get(struct core *core, struct arena *arena, const struct actor *actor,
+                            const char *slug, struct ca_record *ret, struct error *err);
+MUST_USE bool authority_page(struct core *core, struct arena *arena, const struct actor *actor,
+                             const struct page *page, struct ca_record **ret_items, size_t *ret_count,
+                             const char **ret_next, struct error *err);
+/* PEM (one or more certificates, own first or anywhere) or DER: the signed certificate of a waiting CA and
+ * its issuers. */
+MUST_USE bool authority_import_certificate(struct core *core, struct arena *arena,
+                                           const struct actor *actor, const char *slug,
+                                           struct view bytes, struct ca_record *ret, struct error *err);
+struct ca_change {
+    const char *name;            /* NULL: unchanged */
+    const struct json *settings; /* merged member by member; NULL: unchanged */
+    const bool *enabled;         /* NULL: unchanged */
+};
+MUST_USE bool authority_change(struct core *core, struct arena *arena, const struct actor *actor,
+                               const char *slug, const struct ca_change *change, struct ca_record *ret,
+                               struct error *err);
+MUST_USE bool authority_remove(struct core *core, struct arena *arena, const struct actor *actor,
+                               const char *slug, struct error *err);
+
+/* The URLs of a CA as they go into certificates. */
+struct ca_urls {
+    struct text_list crl, ca_issuers, ocsp;
+};
+MUST_USE bool authority_urls(struct core *core, struct arena *arena, const struct ca_record *ca,
+                             struct ca_urls *ret, struct error *err);
+
+/* The settings that a record carries, parsed. */
+MUST_USE bool authority_settings(struct arena *arena, const struct ca_record *ca,
+                                 struct ca_settings *ret, struct error *err);
+/* The digest of the CA's own signatures; NULL when its key type has none. */
+const EVP_MD *authority_digest(const struct ca_record *ca, const struct ca_settings *settings);
+
+/* --- for public documents: no actor ---------------------------------------------------------------- */
+
+/* An active CA by slug, for AIA, CRL, OCSP; ERROR_NOT_FOUND. */
+MUST_USE bool authority_public(struct core *core, struct arena *arena, const char *slug,
+                               struct ca_record *ret, struct error *err);
+/* All active ones, for the start page (at most 500). */
+MUST_USE bool authority_public_list(struct core *core, struct arena *arena,
+                                    struct ca_record **ret_items, size_t *ret_count, struct error *err);
+/* Own certificate and its issuers up to the root, nearest first, as DER views. */
+MUST_USE bool authority_chain(struct core *core, struct arena *arena, const struct ca_record *ca,
+                              struct view **ret_ders, size_t *ret_count, struct error *err);
+
+#endif

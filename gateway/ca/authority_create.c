@@ -1,0 +1,253 @@
+#include "ca/authority.h"
+
+#include "base/clock.h"
+#include "ca/issue.h"
+#include "ca/key_use.h"
+#include "ca/slug.h"
+#include "store/organisations.h"
+#include "store/templates.h"
+#include "x509/csr.h"
+#include "x509/name.h"
+
+#include <string.h>
+
+#define ROOT_DAYS 7305        /* 20 years */
+#define SUBORDINATE_DAYS 3652 /* 10 years */
+#define BACKDATE_US (300 * US_PER_SECOND)
+
+/* What is gathered before anything is stored. */
+struct making {
+    const struct ca_order *order;
+    struct organisation organisation;
+    struct ca_record issuer; /* slug NULL: none */
+    struct ca_settings settings;
+    const X509_NAME *subject;
+    struct key_record key;
+    EVP_PKEY *remote_key; /* the arena drops it */
+    struct ca_record ca;
+    struct certificate_record certificate; /* der empty: csrOnly */
+    struct template_record web_server;
+};
+
+static void drop_name(void *name) {
+    X509_NAME_free(name);
+}
+
+static void drop_key(void *key) {
+    EVP_PKEY_free(key);
+}
+
+static bool check_order(struct arena *arena, const struct ca_order *order, struct making *m,
+                        struct error *err) {
+    if (order->name[0] == '\0' || strlen(order->name) > 100)
+        return fail(err, ERROR_POLICY, "bad-name", "A CA's name has 1 to 100 bytes.");
+    if (order->csr_only && order->issuer != NULL)
+        return fail(err, ERROR_POLICY, "ca-order",
+                    "A CA is either signed by an issuer of this instance or made as CSR only; leave out "
+                    "\"issuer\" or \"csrOnly\".");
+    if (order->validity_days < 0 || order->validity_days > 36525)
+        return fail(err, ERROR_POLICY, "validity", "validityDays must be from 1 to 36525.");
+    TRY(authority_settings_read(arena, order->settings, &m->settings, err));
+    m->subject = order->subject;
+    if (m->subject == NULL) {
+        X509_NAME *name = X509_NAME_new();
+        arena_defer(arena, drop_name, name);
+        if (X509_NAME_add_entry_by_NID(name, NID_commonName, MBSTRING_UTF8,
+                                       (const unsigned char *)order->name, -1, -1, 0) != 1)
+            return fail(err, ERROR_POLICY, "bad-name",
+                        "The name cannot be a common name (at most 64 characters); give a \"subject\".");
+        m->subject = name;
+    }
+    return !name_empty(m->subject) ||
+           fail(err, ERROR_POLICY, "no-names", "A CA needs a subject (RFC 5280 4.1.2.6).");
+}
+
+static bool load_surroundings(struct core *core, struct arena *arena, const struct actor *actor,
+                              struct making *m, struct error *err) {
+    struct scope scope;
+    bool done = false;
+    const char *organisation = m->order->organisation == NULL ? "default" : m->order->organisation;
+    actor_scope(arena, actor, MAY_READ_CAS, &scope);
+    TX(tx, core_db(core), &done, err) {
+        tx.ok = organisation_by_slug(tx.tx, arena, organisation, &m->organisation, err);
+        if (tx.ok && m->order->issuer != NULL)
+            tx.ok = ca_by_slug(tx.tx, arena, &scope, m->order->issuer, &m->issuer, err);
+    }
+    TRY(done);
+    TRY(actor_may(actor, MAY_MANAGE_CAS, m->organisation.id, (struct uuid){{0}}, err));
+    if (m->order->issuer == NULL)
+        return true;
+    TRY(actor_may(actor, MAY_MANAGE_CAS, m->issuer.organisation_id, m->issuer.id, err));
+    return m->issuer.state == CA_ACTIVE ||
+           fail(err, ERROR_CONFLICT, "ca-state", "The issuer %s is not active; it does not sign.",
+                m->issuer.slug);
+}
+
+static bool make_dates(const struct making *m, struct certificate_plan *plan, struct error *err) {
+    int64_t days = m->order->validity_days;
+    bool root = m->order->issuer == NULL;
+    if (days == 0)
+        days = root ? ROOT_DAYS : SUBORDINATE_DAYS;
+    plan->not_before_us = clock_now_us() - BACKDATE_US;
+    plan->not_after_us = plan->not_before_us + days * US_PER_DAY - US_PER_SECOND;
+    if (root)
+        return true;
+    if (plan->not_before_us < m->issuer.not_before_us)
+        plan->not_before_us = m->issuer.not_before_us;
+    if (plan->not_after_us <= m->issuer.not_after_us)
+        return true;
+    if (m->order->validity_days != 0) {
+        char text[TIME_TEXT_SIZE];
+        time_format(m->issuer.not_after_us, text);
+        return fail(err, ERROR_POLICY, "validity",
+                    "The CA would outlive its issuer, which ends at %s; ask for fewer validityDays.",
+                    text);
+    }
+    plan->not_after_us = m->issuer.not_after_us;
+    return true;
+}
+
+static int path_length_of(const struct ca_order *order) {
+    if (order->path_length == -2)
+        return order->issuer == NULL ? -1 : 0;
+    return (int)order->path_length;
+}
+
+static bool sign_ca(struct core *core, struct arena *arena, struct making *m, struct error *err) {
+    bool root = m->order->issuer == NULL;
+    struct ca_urls urls = {0};
+    EVP_PKEY *public_key;
+    struct issue_order issue = {.ca = root ? &m->ca : &m->issuer,
+                                .issuer_key = root ? m->remote_key : NULL,
+                                .use = CERTIFICATE_CA};
+    struct certificate_plan *plan = &issue.plan;
+    TRY(key_from_spki(m->key.spki, &public_key, err));
+    arena_defer(arena, drop_key, public_key);
+    plan->subject = m->subject;
+    plan->public_key = public_key;
+    plan->basic_constraints = plan->is_ca = true;
+    plan->path_length = path_length_of(m->order);
+    plan->key_usage = KU_KEY_CERT_SIGN | KU_CRL_SIGN; /* rfc5280#4.2.1.3 */
+    TRY(make_dates(m, plan, err));
+    if (!root) {
+        TRY(authority_urls(core, arena, &m->issuer, &urls, err));
+        plan->ca_issuers = urls.ca_issuers.items;
+        plan->ca_issuers_count = urls.ca_issuers.count;
+        plan->ocsp = urls.ocsp.items;
+        plan->ocsp_count = urls.ocsp.count;
+        plan->crl = urls.crl.items;
+        plan->crl_count = urls.crl.count;
+    }
+    TRY(issue_sign(core, arena, &issue, &m->certificate, err));
+    m->ca.certificate = m->certificate.der;
+    m->ca.subject = m->certificate.subject;
+    m->ca.not_before_us = m->certificate.not_before_us;
+    m->ca.not_after_us = m->certificate.not_after_us;
+    m->ca.state = CA_ACTIVE;
+    return true;
+}
+
+/* The issuers of the new CA: the issuer's own certificate, then its issuers. */
+static struct view chain_below(struct arena *arena, const struct ca_record *issuer) {
+    struct buffer chain = buffer_on(arena);
+    buffer_add(&chain, issuer->certificate.at, issuer->certificate.len);
+    buffer_add(&chain, issuer->chain.at, issuer->chain.len);
+    return buffer_view(&chain);
+}
+
+static bool make_csr(struct arena *arena, struct making *m, struct error *err) {
+    m->ca.state = CA_WAITING;
+    m->ca.subject = name_text(arena, m->subject);
+    return csr_build(arena, m->subject, NULL, m->remote_key,
+                     authority_digest(&m->ca, &m->settings), &m->ca.csr, err);
+}
+
+static bool make_ca(struct core *core, struct arena *arena, struct making *m, struct error *err) {
+    const struct ca_order *order = m->order;
+    const char *key_type = order->key_type;
+    if (key_type == NULL && order->key_uri == NULL)
+        key_type = "ML-DSA-65";
+    TRY(key_make(core, arena, key_type, order->key_uri, KEY_SIGN, m->organisation.id, &m->key,
+                 &m->remote_key, err));
+    arena_defer(arena, drop_key, m->remote_key);
+    m->ca = (struct ca_record){.id = uuid_new(),
+                               .organisation_id = m->organisation.id,
+                               .slug = slug_from_name(arena, order->name, NULL),
+                               .name = order->name,
+                               .state = CA_ACTIVE,
+                               .key_id = m->key.id,
+                               .key_type = m->key.key_type,
+                               .settings = authority_settings_write(arena, &m->settings),
+                               .revision = 1,
+                               .created_us = clock_now_us()};
+    if (order->csr_only)
+        return make_csr(arena, m, err);
+    if (order->issuer != NULL) {
+        m->ca.issuer_id = m->issuer.id;
+        m->ca.chain = chain_below(arena, &m->issuer);
+    }
+    return sign_ca(core, arena, m, err);
+}
+
+static bool first_template(struct arena *arena, struct making *m, struct error *err) {
+    size_t count;
+    const struct template_starter *starter = template_starters(&count); /* the first: Web Server */
+    const struct json *document;
+    struct template parsed;
+    TRY(json_parse(arena, view_text(starter->document), &document, err));
+    TRY(template_from_json(arena, document, &parsed, err));
+    m->web_server = (struct template_record){.id = uuid_new(),
+                                             .ca_id = m->ca.id,
+                                             .name = starter->name,
+                                             .version = 1,
+                                             .document = template_to_json(arena, &parsed),
+                                             .created_us = m->ca.created_us,
+                                             .changed_us = m->ca.created_us};
+    return true;
+}
+
+static bool note_created(struct tx *tx, struct arena *arena, const struct actor *actor,
+                         const struct making *m, struct error *err) {
+    struct json_writer w = json_writer_on(arena);
+    json_open_object(&w);
+    json_put_string(&w, "subject", m->ca.subject);
+    json_put_string(&w, "keyType", m->ca.key_type);
+    json_put_string(&w, "issuer", m->issuer.slug);
+    json_put_bool(&w, "csrOnly", m->order->csr_only);
+    json_close_object(&w);
+    struct event_note note = {.code = "ca.created",
+                              .organisation_id = m->ca.organisation_id,
+                              .ca_id = m->ca.id,
+                              .object_kind = "ca",
+                              .object = m->ca.slug,
+                              .details = json_written(&w)};
+    return access_note(tx, actor, &note, err);
+}
+
+static bool store_ca(struct tx *tx, struct arena *arena, const struct actor *actor, struct making *m,
+                     struct error *err) {
+    const char *wanted = slug_from_name(arena, m->order->name, NULL);
+    TRY(slug_claim(tx, arena, SLUG_CA, wanted, m->ca.id, &m->ca.slug, err));
+    wanted = slug_from_name(arena, m->web_server.name, m->ca.slug);
+    TRY(slug_claim(tx, arena, SLUG_TEMPLATE, wanted, m->web_server.id, &m->web_server.slug, err));
+    TRY(key_insert(tx, &m->key, err) && ca_insert(tx, &m->ca, err));
+    TRY(template_insert(tx, &m->web_server, err));
+    TRY(note_created(tx, arena, actor, m, err));
+    return m->certificate.der.len == 0 || issue_store(tx, actor, &m->certificate, err);
+}
+
+bool authority_create(struct core *core, struct arena *arena, const struct actor *actor,
+                      const struct ca_order *order, struct ca_record *ret, struct error *err) {
+    struct making m = {.order = order};
+    bool done = false;
+    TRY(check_order(arena, order, &m, err));
+    TRY(load_surroundings(core, arena, actor, &m, err));
+    TRY(make_ca(core, arena, &m, err));
+    TRY(first_template(arena, &m, err));
+    m.certificate.requester = actor->name;
+    TX(tx, core_db(core), &done, err)
+        tx.ok = store_ca(tx.tx, arena, actor, &m, err);
+    TRY(done);
+    *ret = m.ca;
+    return true;
+}

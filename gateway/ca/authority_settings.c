@@ -1,0 +1,120 @@
+#include "ca/authority.h"
+
+#include <string.h>
+
+#define MAX_URLS 8
+
+static bool read_urls(struct arena *arena, const struct json *object, const char *name,
+                      struct text_list *ret_list, struct error *err) {
+    const struct json *array = NULL;
+    TRY(json_array(object, name, &array, err));
+    if (array == NULL)
+        return true;
+    struct text_list list = {.items = arena_array(arena, array->count + 1, sizeof(char *))};
+    if (array->count > MAX_URLS)
+        return fail(err, ERROR_POLICY, "ca-settings", "urls.%s has more than %d entries.", name,
+                    MAX_URLS);
+    JSON_EACH(item, array) {
+        if (item->type != JSON_STRING || strlen(item->text) > 500 ||
+            (strncmp(item->text, "http://", 7) != 0 && strncmp(item->text, "https://", 8) != 0 &&
+             strncmp(item->text, "ldap://", 7) != 0))
+            return fail(err, ERROR_POLICY, "ca-settings",
+                        "urls.%s must hold http, https or ldap URLs of at most 500 bytes.", name);
+        for (const char *at = item->text; *at != '\0'; at++)
+            if (*at <= 0x20 || *at >= 0x7f)
+                return fail(err, ERROR_POLICY, "ca-settings", "urls.%s: a URL is plain ASCII.", name);
+        list.items[list.count++] = item->text;
+    }
+    *ret_list = list;
+    return true;
+}
+
+static bool read_digest(const struct json *document, struct ca_settings *s, struct error *err) {
+    static const char *const known[] = {"SHA-256", "SHA-384", "SHA-512", NULL};
+    TRY(json_string(document, "digest", &s->digest, err));
+    for (int i = 0; s->digest != NULL && known[i] != NULL; i++)
+        if (strcmp(known[i], s->digest) == 0)
+            return true;
+    return s->digest == NULL ||
+           fail(err, ERROR_POLICY, "ca-settings", "digest is SHA-256, SHA-384 or SHA-512.");
+}
+
+bool authority_settings_read(struct arena *arena, const struct json *document,
+                             struct ca_settings *ret, struct error *err) {
+    static const char *const names[] = {"crl", "ocsp", "contact", "digest", "urls", NULL};
+    static const char *const crl_names[] = {"validityHours", "overlapHours", NULL};
+    static const char *const ocsp_names[] = {"validityHours", "signerDays", NULL};
+    static const char *const url_names[] = {"crl", "caIssuers", "ocsp", NULL};
+    struct ca_settings s = {.crl_hours = 168, .crl_overlap_hours = 24, .ocsp_hours = 8,
+                            .ocsp_signer_days = 30, .contact = ""};
+    const struct json *crl = NULL, *ocsp = NULL, *urls = NULL;
+    if (document != NULL) {
+        TRY(json_only(document, names, err));
+        TRY(json_object(document, "crl", &crl, err) && json_object(document, "ocsp", &ocsp, err) &&
+            json_object(document, "urls", &urls, err));
+        TRY(json_string(document, "contact", &s.contact, err) && read_digest(document, &s, err));
+    }
+    TRY(crl == NULL || json_only(crl, crl_names, err));
+    TRY(json_int(crl, "validityHours", 1, 24 * 366, &s.crl_hours, err));
+    if (s.crl_overlap_hours >= s.crl_hours)
+        s.crl_overlap_hours = s.crl_hours / 7;
+    TRY(json_int(crl, "overlapHours", 0, s.crl_hours - 1, &s.crl_overlap_hours, err));
+    TRY(ocsp == NULL || json_only(ocsp, ocsp_names, err));
+    TRY(json_int(ocsp, "validityHours", 1, 24 * 31, &s.ocsp_hours, err));
+    TRY(json_int(ocsp, "signerDays", 1, 3660, &s.ocsp_signer_days, err));
+    TRY(urls == NULL || json_only(urls, url_names, err));
+    TRY(read_urls(arena, urls, "crl", &s.crl_urls, err));
+    TRY(read_urls(arena, urls, "caIssuers", &s.ca_issuer_urls, err));
+    TRY(read_urls(arena, urls, "ocsp", &s.ocsp_urls, err));
+    if (strlen(s.contact) > 200)
+        return fail(err, ERROR_POLICY, "ca-settings", "contact is longer than 200 bytes.");
+    *ret = s;
+    return true;
+}
+
+static void put_urls(struct json_writer *w, const char *name, const struct text_list *list) {
+    json_name(w, name);
+    json_open_array(w);
+    for (size_t i = 0; i < list->count; i++)
+        json_add_string(w, list->items[i]);
+    json_close_array(w);
+}
+
+const char *authority_settings_write(struct arena *arena, const struct ca_settings *s) {
+    struct json_writer w = json_writer_on(arena);
+    json_open_object(&w);
+    json_name(&w, "crl");
+    json_open_object(&w);
+    json_put_int(&w, "validityHours", s->crl_hours);
+    json_put_int(&w, "overlapHours", s->crl_overlap_hours);
+    json_close_object(&w);
+    json_name(&w, "ocsp");
+    json_open_object(&w);
+    json_put_int(&w, "validityHours", s->ocsp_hours);
+    json_put_int(&w, "signerDays", s->ocsp_signer_days);
+    json_close_object(&w);
+    json_put_string(&w, "contact", s->contact);
+    json_put_string(&w, "digest", s->digest);
+    json_name(&w, "urls");
+    json_open_object(&w);
+    put_urls(&w, "crl", &s->crl_urls);
+    put_urls(&w, "caIssuers", &s->ca_issuer_urls);
+    put_urls(&w, "ocsp", &s->ocsp_urls);
+    json_close_object(&w);
+    json_close_object(&w);
+    return json_written(&w);
+}
+
+bool authority_settings(struct arena *arena, const struct ca_record *ca, struct ca_settings *ret,
+                        struct error *err) {
+    const struct json *document;
+    return json_parse(arena, view_text(ca->settings), &document, err) &&
+           authority_settings_read(arena, document, ret, err);
+}
+
+const EVP_MD *authority_digest(const struct ca_record *ca, const struct ca_settings *settings) {
+    const EVP_MD *by_key = key_type_digest(ca->key_type);
+    if (by_key == NULL || settings->digest == NULL)
+        return by_key;
+    return EVP_get_digestbyname(settings->digest);
+}

@@ -1,0 +1,42 @@
+/* The core: what every protocol asks. It knows authorities, templates, requests, certificates and their
+ * status; it knows no HTTP and no SQL. Functions take the actor who asks and check what it may. */
+#ifndef GATEHOUSE_CA_CORE_H
+#define GATEHOUSE_CA_CORE_H
+
+#include "ca/access.h"
+#include "store/db.h"
+
+#include "provider/signer.h"
+
+struct text_list {
+    const char **items;
+    size_t count;
+};
+
+struct core; /* one per process; all functions are safe to call from any thread */
+
+struct core_config {
+    struct db *db;
+    struct signer *signer;
+};
+
+/* Reads the instance's settings (public URLs) when they are first needed. */
+struct core *core_new(const struct core_config *config);
+void core_free(struct core *core);
+
+struct db *core_db(struct core *core);
+struct signer *core_signer(struct core *core);
+
+/* The instance's base URLs without a trailing slash: what goes into CDP, AIA and OCSP (plain HTTP) and into
+ * links for people (HTTPS). Set at `init`, settings "public-http" and "public-https". */
+struct core_urls {
+    const char *http, *https;
+};
+MUST_USE bool core_public_urls(struct core *core, struct arena *arena, struct core_urls *ret_urls,
+                               struct error *err);
+
+/* A key record as EVP_PKEY, cached in the process; the caller frees the reference. */
+struct key_record;
+MUST_USE bool core_key(struct core *core, struct uuid key_id, EVP_PKEY **ret_key, struct error *err);
+
+#endif

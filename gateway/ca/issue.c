@@ -1,0 +1,114 @@
+#include "ca/issue.h"
+
+#include "base/clock.h"
+#include "base/encode.h"
+
+#include <string.h>
+
+static struct view new_serial(struct arena *arena, int64_t octets) {
+    uint8_t *serial = arena_alloc(arena, (size_t)octets);
+    /* rfc5280#4.1.2.2: positive, at most 20 octets. A first octet of zero would be dropped by DER. */
+    do {
+        random_bytes(serial, (size_t)octets);
+        serial[0] &= 0x7f;
+    } while (serial[0] == 0);
+    return view_of(serial, (size_t)octets);
+}
+
+/* The issuer's certificate, or NULL for a CA that signs itself now. */
+static bool issuer_certificate(struct arena *arena, const struct ca_record *ca, X509 **ret_issuer,
+                               struct error *err) {
+    if (ca->certificate.len == 0)
+        return true;
+    return certificate_decode(arena, ca->certificate, ret_issuer, err);
+}
+
+static bool fill_record(struct arena *arena, const struct issue_order *order, const X509 *certificate,
+                        struct certificate_record *ret, struct error *err) {
+    struct certificate_facts facts;
+    TRY(certificate_read(arena, certificate, &facts, err));
+    struct certificate_record record = {
+        .id = uuid_new(),
+        .ca_id = order->ca->id,
+        .organisation_id = order->ca->organisation_id,
+        .ca_slug = order->ca->slug,
+        .issuer_key_id = order->ca->key_id,
+        .template_id = order->template_id,
+        .template_slug = "",
+        .template_version = order->template_version,
+        .request_id = order->request_id,
+        .use = order->use,
+        .serial = facts.serial_bytes,
+        .subject = facts.subject,
+        .common_name = facts.common_name == NULL ? "" : facts.common_name,
+        .sans = facts.sans,
+        .key_type = facts.key_type,
+        .requester = order->requester == NULL ? "" : order->requester,
+        .not_before_us = facts.not_before_us,
+        .not_after_us = facts.not_after_us,
+        .created_us = clock_now_us(),
+        .der = certificate_der(arena, certificate),
+    };
+    memcpy(record.fingerprint_sha256, facts.fingerprint_sha256, sizeof record.fingerprint_sha256);
+    memcpy(record.spki_sha256, facts.spki_sha256, sizeof record.spki_sha256);
+    *ret = record;
+    return true;
+}
+
+static bool sign_plan(struct core *core, struct arena *arena, const struct issue_order *order,
+                      const struct certificate_plan *plan, X509 **ret_certificate,
+                      struct error *err) {
+    AUTO(X509) *certificate = NULL;
+    AUTO(EVP_PKEY) *key = NULL;
+    struct ca_settings settings;
+    TRY(authority_settings(arena, order->ca, &settings, err));
+    if (order->issuer_key != NULL) {
+        key = order->issuer_key;
+        EVP_PKEY_up_ref(key);
+    } else {
+        TRY(core_key(core, order->ca->key_id, &key, err));
+    }
+    TRY(certificate_build(plan, &certificate, err));
+    TRY(certificate_lint(certificate, plan->issuer, err));
+    EVP_PKEY *issuer_public =
+        plan->issuer == NULL ? plan->public_key : X509_get0_pubkey(plan->issuer);
+    TRY(certificate_sign(certificate, key, authority_digest(order->ca, &settings), issuer_public, err));
+    *ret_certificate = TAKE(certificate);
+    return true;
+}
+
+bool issue_sign(struct core *core, struct arena *arena, const struct issue_order *order,
+                struct certificate_record *ret_certificate, struct error *err) {
+    AUTO(X509) *issuer = NULL;
+    AUTO(X509) *certificate = NULL;
+    struct certificate_plan plan = order->plan;
+    if (order->ca->state == CA_DISABLED)
+        return fail(err, ERROR_CONFLICT, "ca-state",
+                    "The authority %s is disabled; enable it before it signs.", order->ca->slug);
+    TRY(issuer_certificate(arena, order->ca, &issuer, err));
+    plan.serial = new_serial(arena, order->serial_octets == 0 ? 16 : order->serial_octets);
+    plan.issuer = issuer;
+    TRY(sign_plan(core, arena, order, &plan, &certificate, err));
+    return fill_record(arena, order, certificate, ret_certificate, err);
+}
+
+bool issue_store(struct tx *tx, const struct actor *actor, const struct certificate_record *certificate,
+                 struct error *err) {
+    SCOPED_ARENA struct arena *arena = arena_new();
+    struct json_writer w = json_writer_on(arena);
+    json_open_object(&w);
+    json_put_string(&w, "serial", hex_encode(arena, certificate->serial));
+    json_put_string(&w, "subject", certificate->subject);
+    json_put_string(&w, "sans", certificate->sans);
+    json_put_time(&w, "notAfter", certificate->not_after_us);
+    if (!uuid_is_nil(certificate->request_id))
+        json_put_string(&w, "request", uuid_text(arena, certificate->request_id));
+    json_close_object(&w);
+    struct event_note note = {.code = "certificate.issued",
+                              .organisation_id = certificate->organisation_id,
+                              .ca_id = certificate->ca_id,
+                              .object_kind = "certificate",
+                              .object = uuid_text(arena, certificate->id),
+                              .details = json_written(&w)};
+    return certificate_insert(tx, certificate, err) && access_note(tx, actor, &note, err);
+}

@@ -1,0 +1,60 @@
+#include "ca/issue.h"
+
+#include "base/clock.h"
+#include "x509/name.h"
+#include "x509/san.h"
+
+static void drop_name(void *name) {
+    X509_NAME_free(name);
+}
+
+static void drop_sans(void *sans) {
+    GENERAL_NAMES_free(sans);
+}
+
+static bool read_time(const struct json *document, const char *name, int64_t *ret_us,
+                      struct error *err) {
+    const char *text = NULL;
+    TRY(json_string(document, name, &text, err));
+    return text == NULL || time_parse(text, ret_us, err);
+}
+
+static bool read_names(struct arena *arena, const struct json *document, struct proposal *proposal,
+                       struct error *err) {
+    const struct json *subject = json_get(document, "subject"), *sans = NULL;
+    if (subject != NULL && subject->type != JSON_NULL) {
+        X509_NAME *name = NULL;
+        TRY(name_from_json(subject, &name, err));
+        arena_defer(arena, drop_name, name);
+        proposal->subject = name;
+    }
+    TRY(json_array(document, "sans", &sans, err));
+    if (sans != NULL) {
+        GENERAL_NAMES *names = NULL;
+        TRY(san_from_json(sans, &names, err));
+        arena_defer(arena, drop_sans, names);
+        proposal->sans = names;
+    }
+    return true;
+}
+
+bool proposal_from_json(struct arena *arena, const struct json *document, struct proposal *ret,
+                        struct error *err) {
+    static const char *const names[] = {"subject", "sans", "validityDays", "notBefore", "notAfter",
+                                        NULL};
+    struct proposal proposal = {0};
+    if (document == NULL || document->type == JSON_NULL) {
+        *ret = proposal;
+        return true;
+    }
+    TRY(json_only(document, names, err));
+    TRY(read_names(arena, document, &proposal, err));
+    TRY(json_int(document, "validityDays", 1, 36525, &proposal.validity_days, err));
+    TRY(read_time(document, "notBefore", &proposal.not_before_us, err));
+    TRY(read_time(document, "notAfter", &proposal.not_after_us, err));
+    if (proposal.validity_days != 0 && proposal.not_after_us != 0)
+        return fail(err, ERROR_POLICY, "validity",
+                    "Give either validityDays or notAfter, not both.");
+    *ret = proposal;
+    return true;
+}

@@ -1,0 +1,453 @@
+#include "ca/issue.h"
+
+#include "base/clock.h"
+#include "ca/policy.h"
+#include "x509/csr.h"
+#include "x509/name.h"
+#include "x509/san.h"
+
+#include <string.h>
+
+/* Everything a request needs to be judged, read in one transaction. */
+struct context {
+    struct ca_record ca;
+    struct template_record template_record;
+    struct template template;
+    struct ca_urls urls;
+    X509 *issuer;  /* the arena drops it */
+    X509_REQ *csr; /* likewise */
+    struct view csr_der;
+    struct proposal proposal;
+};
+
+static void drop_certificate(void *certificate) {
+    X509_free(certificate);
+}
+
+static void drop_csr(void *csr) {
+    X509_REQ_free(csr);
+}
+
+static bool parse_document(struct arena *arena, const char *text, const struct json **ret_document,
+                           struct error *err) {
+    return json_parse(arena, view_text(text), ret_document, err);
+}
+
+/* Parses what the records hold: template, URLs, issuer. */
+static bool open_records(struct core *core, struct arena *arena, struct context *c,
+                         struct error *err) {
+    const struct json *document;
+    if (c->ca.state != CA_ACTIVE)
+        return fail(err, ERROR_CONFLICT, "ca-state",
+                    "The authority %s is not active%s; it does not issue.", c->ca.slug,
+                    c->ca.state == CA_WAITING ? ": it waits for its certificate" : "");
+    TRY(parse_document(arena, c->template_record.document, &document, err));
+    TRY(template_from_json(arena, document, &c->template, err));
+    TRY(authority_urls(core, arena, &c->ca, &c->urls, err));
+    TRY(certificate_decode(arena, c->ca.certificate, &c->issuer, err));
+    arena_defer(arena, drop_certificate, c->issuer);
+    return true;
+}
+
+static bool decode_csr(struct arena *arena, struct view bytes, struct context *c, struct error *err) {
+    TRY(csr_decode(arena, bytes, &c->csr, &c->csr_der, err));
+    arena_defer(arena, drop_csr, c->csr);
+    return true;
+}
+
+static bool load_template(struct core *core, struct arena *arena, const struct actor *actor,
+                          const char *slug, struct context *c, struct error *err) {
+    struct scope scope;
+    bool done = false;
+    actor_scope(arena, actor, MAY_READ_TEMPLATES, &scope);
+    TX(tx, core_db(core), &done, err)
+        tx.ok = template_by_slug(tx.tx, arena, &scope, slug, &c->template_record, err) &&
+                ca_by_id(tx.tx, arena, &scope, c->template_record.ca_id, &c->ca, err);
+    TRY(done);
+    TRY(actor_may(actor, MAY_CREATE_REQUESTS, c->ca.organisation_id, c->ca.id, err));
+    return open_records(core, arena, c, err);
+}
+
+static bool check_door(const struct context *c, const char *door, struct error *err) {
+    const char *slug = c->template_record.slug;
+    if (!c->template.enabled)
+        return fail(err, ERROR_POLICY, "template-disabled", "The template %s is switched off.", slug);
+    for (size_t i = 0; i < c->template.doors.count; i++)
+        if (strcmp(c->template.doors.items[i], door) == 0)
+            return true;
+    return fail(err, ERROR_POLICY, "door",
+                "The template %s does not take requests by %s; add it to the template's \"doors\".",
+                slug, door);
+}
+
+static bool apply_policy(struct arena *arena, const struct context *c,
+                         struct certificate_plan *ret_plan, struct error *err) {
+    struct policy_input input = {.template = &c->template,
+                                 .urls = &c->urls,
+                                 .issuer = c->issuer,
+                                 .csr = c->csr,
+                                 .proposal = &c->proposal,
+                                 .now_us = clock_now_us()};
+    return policy_apply(arena, &input, ret_plan, err);
+}
+
+static const char *sans_text(struct arena *arena, const GENERAL_NAMES *sans) {
+    struct buffer out = buffer_on(arena);
+    for (int i = 0; i < sk_GENERAL_NAME_num(sans); i++)
+        buffer_printf(&out, "%s%s", i == 0 ? "" : ", ",
+                      san_text(arena, sk_GENERAL_NAME_value(sans, i), NULL));
+    return buffer_text(&out);
+}
+
+static const char *proposal_text(struct arena *arena, const struct json *proposal) {
+    struct json_writer w = json_writer_on(arena);
+    if (proposal == NULL || proposal->type != JSON_OBJECT)
+        return "{}";
+    json_add_value(&w, proposal);
+    return json_written(&w);
+}
+
+static bool fill_request(struct arena *arena, const struct actor *actor,
+                         const struct submission *submission, const struct context *c,
+                         const struct certificate_plan *plan, struct request_record *ret,
+                         struct error *err) {
+    char *key_type = arena_alloc(arena, KEY_TYPE_SIZE);
+    if (!key_type_of(plan->public_key, key_type))
+        return fail_internal(err, "key type of an accepted CSR");
+    *ret = (struct request_record){
+        .id = uuid_new(),
+        .ca_id = c->ca.id,
+        .template_id = c->template_record.id,
+        .organisation_id = c->ca.organisation_id,
+        .ca_slug = c->ca.slug,
+        .template_slug = c->template_record.slug,
+        .template_version = c->template_record.version,
+        .state = REQUEST_PENDING,
+        .door = submission->door,
+        .csr = c->csr_der,
+        .proposal = proposal_text(arena, submission->proposal),
+        .subject = name_text(arena, plan->subject),
+        .sans = sans_text(arena, plan->sans),
+        .key_type = key_type,
+        .requester_id = actor->user_id,
+        .requester = actor->name,
+        .reason = "",
+        .created_us = clock_now_us(),
+    };
+    ret->changed_us = ret->created_us;
+    return true;
+}
+
+static bool note_request(struct tx *tx, struct arena *arena, const struct actor *actor,
+                         const struct request_record *request, const char *code, const char *details,
+                         struct error *err) {
+    struct event_note note = {.code = code,
+                              .organisation_id = request->organisation_id,
+                              .ca_id = request->ca_id,
+                              .object_kind = "request",
+                              .object = uuid_text(arena, request->id),
+                              .details = details};
+    return access_note(tx, actor, &note, err);
+}
+
+static bool insert_request(struct tx *tx, struct arena *arena, const struct actor *actor,
+                           const struct request_record *request, struct error *err) {
+    return request_insert(tx, request, err) &&
+           note_request(tx, arena, actor, request, "request.submitted", NULL, err);
+}
+
+/* Signs under the CA of the context; nothing is stored yet. */
+static bool sign_request(struct core *core, struct arena *arena, const struct context *c,
+                         const struct certificate_plan *plan, const struct request_record *request,
+                         struct certificate_record *ret, struct error *err) {
+    struct issue_order order = {.ca = &c->ca,
+                                .plan = *plan,
+                                .serial_octets = c->template.serial_octets,
+                                .use = c->template.basic.ca ? CERTIFICATE_CA : CERTIFICATE_END_ENTITY,
+                                .template_id = request->template_id,
+                                .request_id = request->id,
+                                .template_version = request->template_version,
+                                .requester = request->requester};
+    TRY(issue_sign(core, arena, &order, ret, err));
+    ret->template_slug = c->template_record.slug;
+    return true;
+}
+
+/* The second half of issuing: request's state, certificate and event in the caller's transaction. */
+static bool store_issued(struct tx *tx, const struct actor *actor,
+                         const struct request_record *request,
+                         const struct certificate_record *certificate, struct error *err) {
+    return issue_store(tx, actor, certificate, err) &&
+           request_move(tx, request->id, request->state, REQUEST_ISSUED, actor->user_id,
+                        certificate->id, "", certificate->created_us, err);
+}
+
+static bool issue_at_once(const struct context *c, const struct actor *actor, bool wanted,
+                          bool *ret_at_once, struct error *err) {
+    *ret_at_once = c->template.approval == APPROVAL_NONE;
+    if (*ret_at_once || !wanted)
+        return true;
+    TRY(actor_may(actor, MAY_DECIDE_REQUESTS, c->ca.organisation_id, c->ca.id, err));
+    *ret_at_once = c->template.approval == APPROVAL_ROLE;
+    return true;
+}
+
+bool request_submit(struct core *core, struct arena *arena, const struct actor *actor,
+                    const struct submission *submission, struct request_record *ret_request,
+                    struct certificate_record *ret_certificate, struct error *err) {
+    struct context c = {0};
+    struct certificate_plan plan;
+    struct request_record request;
+    struct certificate_record certificate = {0};
+    bool done = false, at_once;
+    TRY(load_template(core, arena, actor, submission->template_slug, &c, err));
+    TRY(check_door(&c, submission->door, err));
+    TRY(decode_csr(arena, submission->csr, &c, err));
+    TRY(proposal_from_json(arena, submission->proposal, &c.proposal, err));
+    TRY(apply_policy(arena, &c, &plan, err));
+    TRY(issue_at_once(&c, actor, submission->issue, &at_once, err));
+    TRY(fill_request(arena, actor, submission, &c, &plan, &request, err));
+    if (at_once)
+        TRY(sign_request(core, arena, &c, &plan, &request, &certificate, err));
+    TX(tx, core_db(core), &done, err)
+        tx.ok = insert_request(tx.tx, arena, actor, &request, err) &&
+                (!at_once || store_issued(tx.tx, actor, &request, &certificate, err));
+    TRY(done);
+    if (at_once) {
+        request.state = REQUEST_ISSUED;
+        request.certificate_id = certificate.id;
+    }
+    *ret_request = request;
+    *ret_certificate = certificate;
+    return true;
+}
+
+bool request_get(struct core *core, struct arena *arena, const struct actor *actor, struct uuid id,
+                 struct request_record *ret, struct error *err) {
+    struct scope scope;
+    bool done = false;
+    actor_scope(arena, actor, MAY_READ_REQUESTS, &scope);
+    TX(tx, core_db(core), &done, err)
+        tx.ok = request_by_id(tx.tx, arena, &scope, id, ret, err);
+    return done;
+}
+
+bool request_page(struct core *core, struct arena *arena, const struct actor *actor,
+                  const char *ca_slug, enum request_state state, const struct page *page,
+                  struct request_record **ret_items, size_t *ret_count, const char **ret_next,
+                  struct error *err) {
+    struct scope scope, cas;
+    bool done = false;
+    actor_scope(arena, actor, MAY_READ_REQUESTS, &scope);
+    actor_scope(arena, actor, MAY_READ_CAS, &cas);
+    TX(tx, core_db(core), &done, err) {
+        struct ca_record ca = {0};
+        tx.ok = (ca_slug == NULL || ca_by_slug(tx.tx, arena, &cas, ca_slug, &ca, err)) &&
+                request_list(tx.tx, arena, &scope, ca.id, state, page, ret_items, ret_count, ret_next,
+                             err);
+    }
+    return done;
+}
+
+/* The request with its CA and the version of the template it was made under. */
+static bool load_request(struct core *core, struct arena *arena, const struct actor *actor,
+                         struct uuid id, struct context *c, struct request_record *ret,
+                         struct error *err) {
+    struct scope scope;
+    bool done = false;
+    actor_scope(arena, actor, MAY_READ_REQUESTS, &scope);
+    TX(tx, core_db(core), &done, err)
+        tx.ok = request_by_id(tx.tx, arena, &scope, id, ret, err) &&
+                ca_by_id(tx.tx, arena, &scope_everything, ret->ca_id, &c->ca, err) &&
+                template_version(tx.tx, arena, ret->template_id, ret->template_version,
+                                 &c->template_record, err);
+    return done;
+}
+
+static bool already_issued(struct core *core, struct arena *arena,
+                           const struct request_record *request,
+                           struct certificate_record *ret_certificate, struct error *err) {
+    bool done = false;
+    TX(tx, core_db(core), &done, err)
+        tx.ok = certificate_by_id(tx.tx, arena, &scope_everything, request->certificate_id,
+                                  ret_certificate, err);
+    return done;
+}
+
+static bool wrong_state(const struct request_record *request, struct error *err) {
+    return fail(err, ERROR_CONFLICT, "request-state",
+                "The request is %s already; only an open request can be decided.",
+                request_state_name(request->state));
+}
+
+/* The approver's values over the requester's, member by member. */
+static bool merge_overrides(struct arena *arena, const struct request_record *request,
+                            const struct json *overrides, struct proposal *ret, struct error *err) {
+    const struct json *document;
+    struct proposal over;
+    TRY(parse_document(arena, request->proposal, &document, err));
+    TRY(proposal_from_json(arena, document, ret, err));
+    TRY(proposal_from_json(arena, overrides, &over, err));
+    if (over.subject != NULL)
+        ret->subject = over.subject;
+    if (over.sans != NULL)
+        ret->sans = over.sans;
+    if (over.not_before_us != 0)
+        ret->not_before_us = over.not_before_us;
+    if (over.validity_days != 0 || over.not_after_us != 0) {
+        ret->validity_days = over.validity_days;
+        ret->not_after_us = over.not_after_us;
+    }
+    return true;
+}
+
+static bool is_empty(const struct json *overrides) {
+    return overrides == NULL || overrides->type == JSON_NULL || overrides->count == 0;
+}
+
+/* Four eyes: the first of two different people agrees. */
+static bool approve_first(struct core *core, struct arena *arena, const struct actor *actor,
+                          struct request_record *request, struct error *err) {
+    bool done = false;
+    int64_t now = clock_now_us();
+    TX(tx, core_db(core), &done, err)
+        tx.ok = request_move(tx.tx, request->id, REQUEST_PENDING, REQUEST_APPROVED, actor->user_id,
+                             (struct uuid){{0}}, "", now, err) &&
+                note_request(tx.tx, arena, actor, request, "request.approved", NULL, err);
+    TRY(done);
+    request->state = REQUEST_APPROVED;
+    request->approver_id = actor->user_id;
+    request->changed_us = now;
+    return true;
+}
+
+static bool four_eyes(const struct actor *actor, const struct request_record *request,
+                      const struct json *overrides, struct error *err) {
+    if (!is_empty(overrides))
+        return fail(err, ERROR_POLICY, "four-eyes",
+                    "This template wants two approvers, who must approve the same thing: overrides are "
+                    "not possible. Decline it and ask for a request with the right values.");
+    if (request->state == REQUEST_APPROVED && uuid_equal(request->approver_id, actor->user_id))
+        return fail(err, ERROR_FORBIDDEN, "four-eyes",
+                    "%.60s approved this request already; the template wants a second person.",
+                    actor->name);
+    return true;
+}
+
+static bool sign_and_store(struct core *core, struct arena *arena, const struct actor *actor,
+                           struct context *c, const struct json *overrides,
+                           struct request_record *request, struct certificate_record *ret_certificate,
+                           struct error *err) {
+    struct certificate_plan plan;
+    struct certificate_record certificate;
+    bool done = false;
+    TRY(decode_csr(arena, request->csr, c, err));
+    TRY(merge_overrides(arena, request, overrides, &c->proposal, err));
+    TRY(apply_policy(arena, c, &plan, err));
+    TRY(sign_request(core, arena, c, &plan, request, &certificate, err));
+    TX(tx, core_db(core), &done, err)
+        tx.ok = store_issued(tx.tx, actor, request, &certificate, err);
+    TRY(done);
+    request->state = REQUEST_ISSUED;
+    request->certificate_id = certificate.id;
+    request->changed_us = certificate.created_us;
+    *ret_certificate = certificate;
+    return true;
+}
+
+bool request_sign(struct core *core, struct arena *arena, const struct actor *actor, struct uuid id,
+                  const struct json *overrides, struct request_record *ret_request,
+                  struct certificate_record *ret_certificate, struct error *err) {
+    struct context c = {0};
+    struct request_record request;
+    struct certificate_record none = {0};
+    TRY(load_request(core, arena, actor, id, &c, &request, err));
+    TRY(actor_may(actor, MAY_DECIDE_REQUESTS, c.ca.organisation_id, c.ca.id, err));
+    if (request.state == REQUEST_ISSUED) {
+        TRY(already_issued(core, arena, &request, ret_certificate, err));
+        *ret_request = request;
+        return true;
+    }
+    if (request.state != REQUEST_PENDING && request.state != REQUEST_APPROVED)
+        return wrong_state(&request, err);
+    TRY(open_records(core, arena, &c, err));
+    if (c.template.approval == APPROVAL_FOUR_EYES) {
+        TRY(four_eyes(actor, &request, overrides, err));
+        if (request.state == REQUEST_PENDING) {
+            TRY(approve_first(core, arena, actor, &request, err));
+            *ret_request = request;
+            *ret_certificate = none;
+            return true;
+        }
+    }
+    TRY(sign_and_store(core, arena, actor, &c, overrides, &request, ret_certificate, err));
+    *ret_request = request;
+    return true;
+}
+
+static bool close_request(struct core *core, struct arena *arena, const struct actor *actor,
+                          struct request_record *request, enum request_state to, const char *reason,
+                          struct error *err) {
+    int64_t now = clock_now_us();
+    bool done = false;
+    if (strlen(reason) > 500)
+        return fail(err, ERROR_POLICY, "too-long", "The reason is longer than 500 bytes.");
+    if (request->state != REQUEST_PENDING && request->state != REQUEST_APPROVED)
+        return wrong_state(request, err);
+    struct json_writer w = json_writer_on(arena);
+    json_open_object(&w);
+    json_put_string(&w, "reason", reason);
+    json_close_object(&w);
+    TX(tx, core_db(core), &done, err)
+        tx.ok = request_move(tx.tx, request->id, request->state, to, request->approver_id,
+                             (struct uuid){{0}}, reason, now, err) &&
+                note_request(tx.tx, arena, actor, request,
+                             to == REQUEST_DECLINED ? "request.declined" : "request.cancelled",
+                             json_written(&w), err);
+    TRY(done);
+    request->state = to;
+    request->reason = reason;
+    request->changed_us = now;
+    return true;
+}
+
+bool request_decline(struct core *core, struct arena *arena, const struct actor *actor,
+                     struct uuid id, const char *reason, struct request_record *ret,
+                     struct error *err) {
+    struct request_record request;
+    TRY(request_get(core, arena, actor, id, &request, err));
+    TRY(actor_may(actor, MAY_DECIDE_REQUESTS, request.organisation_id, request.ca_id, err));
+    TRY(close_request(core, arena, actor, &request, REQUEST_DECLINED, reason, err));
+    *ret = request;
+    return true;
+}
+
+bool request_cancel(struct core *core, struct arena *arena, const struct actor *actor, struct uuid id,
+                    const char *reason, struct request_record *ret, struct error *err) {
+    struct request_record request;
+    TRY(request_get(core, arena, actor, id, &request, err));
+    if (uuid_is_nil(actor->user_id) || !uuid_equal(request.requester_id, actor->user_id))
+        TRY(actor_may(actor, MAY_DECIDE_REQUESTS, request.organisation_id, request.ca_id, err));
+    TRY(close_request(core, arena, actor, &request, REQUEST_CANCELLED, reason, err));
+    *ret = request;
+    return true;
+}
+
+bool request_preview(struct core *core, struct arena *arena, const struct actor *actor,
+                     const char *template_slug, struct view csr, const struct json *proposal,
+                     const char **ret_text, struct error *err) {
+    struct context c = {0};
+    struct certificate_plan plan;
+    AUTO(X509) *certificate = NULL;
+    static const uint8_t sample_serial[] = {1};
+    TRY(load_template(core, arena, actor, template_slug, &c, err));
+    TRY(decode_csr(arena, csr, &c, err));
+    TRY(proposal_from_json(arena, proposal, &c.proposal, err));
+    TRY(apply_policy(arena, &c, &plan, err));
+    plan.serial = view_of(sample_serial, sizeof sample_serial);
+    plan.issuer = c.issuer;
+    TRY(certificate_build(&plan, &certificate, err));
+    TRY(certificate_lint(certificate, c.issuer, err));
+    *ret_text = certificate_text(arena, certificate);
+    return true;
+}

@@ -1,0 +1,20 @@
+/* The process's memory of authorities and CRLs. */
+#ifndef GATEHOUSE_CA_STATUS_CACHE_H
+#define GATEHOUSE_CA_STATUS_CACHE_H
+
+#include "ca/core.h"
+
+struct status_cache;
+struct status_cache *status_cache_new(void);
+void status_cache_free(struct status_cache *cache);
+struct status_cache *core_status_cache(struct core *core);
+/* After a change of this node: the next answer reads the database. */
+void status_cache_forget(struct core *core);
+
+/* Opened service identities, in service.c. */
+struct service_cache;
+struct service_cache *service_cache_new(void);
+void service_cache_free(struct service_cache *cache);
+struct service_cache *core_service_cache(struct core *core);
+
+#endif

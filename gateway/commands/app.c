@@ -1,0 +1,149 @@
+#include "commands/app.h"
+
+#include "base/log.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+const struct option_spec app_options[] = {
+    {"config", OPTION_TEXT, NULL, 0, 0, "Configuration file: the same names, one \"name = value\" a line."},
+    {"data", OPTION_TEXT, "./var", 0, 0, "Directory of the managed token, its PIN and the first log-in."},
+    {"db", OPTION_TEXT, NULL, 0, 0,
+     "Database: mysql://user:password@host:port/name, or mysql://user@localhost/name?socket=/path."},
+    {"db-pool", OPTION_NUMBER, "16", 1, 500, "Most connections to the database at once."},
+    {"http", OPTION_LIST, "127.0.0.1:8080", 0, 0, "ADDRESS:PORT for plain HTTP (AIA, CRL, OCSP)."},
+    {"https", OPTION_LIST, "127.0.0.1:8443", 0, 0, "ADDRESS:PORT for HTTPS without client certificates."},
+    {"mtls", OPTION_LIST, NULL, 0, 0, "ADDRESS:PORT for HTTPS that asks for a client certificate."},
+    {"public-name", OPTION_LIST, NULL, 0, 0,
+     "Name or address others reach the instance by; the first goes into URLs, all into its TLS certificate."},
+    {"public-url", OPTION_TEXT, NULL, 0, 0,
+     "Base URL of the plain HTTP listener as others see it; goes into CDP, AIA and OCSP."},
+    {"public-https-url", OPTION_TEXT, NULL, 0, 0, "Base URL of the HTTPS listener as others see it."},
+    {"threads", OPTION_NUMBER, "64", 2, 1000, "Worker threads of each kind of listener."},
+    {"request-timeout", OPTION_NUMBER, "30", 1, 3600, "Seconds a client has to send a request's header."},
+    {"jobs-interval", OPTION_NUMBER, "60", 1, 86400, "Seconds between two rounds of renewals."},
+    {"first-login", OPTION_TEXT, NULL, 0, 0,
+     "File that init writes the first administrator's password and token into (mode 0600)."},
+    {"signer-program", OPTION_TEXT, NULL, 0, 0, "The signer; default: gatehouse-signer beside this program."},
+    {"signer-socket", OPTION_TEXT, NULL, 0, 0, "Socket of a signer that runs by itself; else one is started."},
+    {"managed-module", OPTION_TEXT, NULL, 0, 0,
+     "PKCS#11 module of the managed token; default: the softtoken that comes with this program."},
+    {"managed-token", OPTION_TEXT, "gatehouse", 0, 0, "Label of the managed token."},
+    {"managed-pin-file", OPTION_TEXT, NULL, 0, 0, "File with its PIN; default: DATA/token.pin."},
+    {"module", OPTION_LIST, NULL, 0, 0, "NAME=PATH of a further PKCS#11 module (HSM, YubiKey)."},
+    {"pin", OPTION_LIST, NULL, 0, 0, "TOKENLABEL=FILE: the PIN of a token of these modules."},
+    {"log-level", OPTION_TEXT, "info", 0, 0, "debug, info, warn or error."},
+    {"log-json", OPTION_FLAG, "false", 0, 0, "Log lines as JSON."},
+    {NULL, OPTION_TEXT, NULL, 0, 0, NULL},
+};
+
+static const char *beside_program(struct arena *arena, const char *relative) {
+    char path[PATH_MAX];
+    ssize_t len = readlink("/proc/self/exe", path, sizeof path - 1);
+    if (len <= 0)
+        return relative;
+    path[len] = '\0';
+    *strrchr(path, '/') = '\0';
+    return arena_printf(arena, "%s/%s", path, relative);
+}
+
+static bool data_directory(struct app *app, struct error *err) {
+    const char *given = option_text(app->options, "data");
+    char path[PATH_MAX];
+    if (mkdir(given, 0700) != 0 && errno != EEXIST)
+        return fail(err, ERROR_UNAVAILABLE, "data-directory",
+                    "The data directory %.200s cannot be made: %s.", given, strerror(errno));
+    if (realpath(given, path) == NULL)
+        return fail(err, ERROR_UNAVAILABLE, "data-directory",
+                    "The data directory %.200s cannot be used: %s.", given, strerror(errno));
+    app->data = arena_strdup(app->arena, path);
+    return true;
+}
+
+static void add(const char **list, size_t *count, const char *name, const char *value) {
+    list[(*count)++] = name;
+    list[(*count)++] = value;
+}
+
+static void signer_arguments(struct app *app) {
+    const struct options *o = app->options;
+    size_t many = 0, count = 0;
+    while (option_item(o, "module", many) != NULL || option_item(o, "pin", many) != NULL)
+        many++;
+    const char **list = arena_array(app->arena, 12 + 4 * many, sizeof *list);
+    const char *module = option_text(o, "managed-module"), *pin = option_text(o, "managed-pin-file");
+    if (module == NULL)
+        module = beside_program(app->arena, "../lib/gatehouse/gatehouse-softtoken.so");
+    if (pin == NULL)
+        pin = arena_printf(app->arena, "%s/token.pin", app->data);
+    add(list, &count, "--managed-module", module);
+    add(list, &count, "--managed-token", option_text(o, "managed-token"));
+    add(list, &count, "--managed-pin-file", pin);
+    add(list, &count, "--token-dir", arena_printf(app->arena, "%s/token", app->data));
+    for (size_t i = 0; option_item(o, "module", i) != NULL; i++)
+        add(list, &count, "--module", option_item(o, "module", i));
+    for (size_t i = 0; option_item(o, "pin", i) != NULL; i++)
+        add(list, &count, "--pin", option_item(o, "pin", i));
+    app->signer_arguments = list;
+    app->signer_program = option_text(o, "signer-program");
+    if (app->signer_program == NULL)
+        app->signer_program = beside_program(app->arena, "gatehouse-signer");
+}
+
+bool app_configure(struct app *app, int argc, char *const argv[], struct error *err) {
+    enum log_level level;
+    *app = (struct app){.arena = arena_new()};
+    TRY(options_read(app->arena, app_options, "GATEHOUSE", argc, argv, &app->options, err));
+    if (!log_level_parse(option_text(app->options, "log-level"), &level))
+        return fail(err, ERROR_MALFORMED, "bad-option", "log-level is debug, info, warn or error.");
+    log_setup(level, option_flag(app->options, "log-json"), "gatehouse");
+    umask(0077);
+    TRY(data_directory(app, err));
+    signer_arguments(app);
+    return true;
+}
+
+bool app_open_database(struct app *app, struct error *err) {
+    const char *url = option_text(app->options, "db");
+    if (url == NULL)
+        return fail(err, ERROR_MALFORMED, "bad-option",
+                    "The option --db (or db in the configuration file) is missing.");
+    return db_open(url, (unsigned)option_number(app->options, "db-pool"), &app->db, err);
+}
+
+bool app_open_signer(struct app *app, struct error *err) {
+    struct signer_config config = {.socket_path = option_text(app->options, "signer-socket"),
+                                   .program = app->signer_program,
+                                   .arguments = app->signer_arguments};
+    return signer_open(&config, &app->signer, err);
+}
+
+bool app_open_core(struct app *app, struct error *err) {
+    if (app->db == NULL)
+        TRY(app_open_database(app, err));
+    TRY(db_schema_check(app->db, err));
+    TRY(app_open_signer(app, err));
+    app->core = core_new(&(struct core_config){.db = app->db, .signer = app->signer});
+    return true;
+}
+
+void app_close(struct app *app) {
+    core_free(app->core);
+    if (app->signer != NULL)
+        signer_close(app->signer);
+    if (app->db != NULL)
+        db_close(app->db);
+    arena_free(app->arena);
+    *app = (struct app){0};
+}
+
+int command_failed(const char *what, const struct error *err) {
+    fprintf(stderr, "gatehouse: %s: %s%s%s%s\n", what, err->message, err->detail[0] ? " (" : "",
+            err->detail, err->detail[0] ? ")" : "");
+    return 1;
+}

@@ -1,0 +1,46 @@
+/* What the subcommands share: the option table, and the parts of the instance, opened in order. */
+#ifndef GATEHOUSE_COMMANDS_APP_H
+#define GATEHOUSE_COMMANDS_APP_H
+
+#include "base/options.h"
+#include "ca/core.h"
+
+extern const struct option_spec app_options[];
+
+struct app {
+    struct arena *arena;
+    struct options *options;
+    const char *data;         /* absolute path of the data directory */
+    const char *const *signer_arguments; /* for a signer started here */
+    const char *signer_program;
+    struct db *db;
+    struct signer *signer;
+    struct core *core;
+};
+
+/* Reads options, sets up the log, works out paths. Opens nothing. */
+MUST_USE bool app_configure(struct app *app, int argc, char *const argv[], struct error *err);
+MUST_USE bool app_open_database(struct app *app, struct error *err);
+MUST_USE bool app_open_signer(struct app *app, struct error *err);
+MUST_USE bool app_open_core(struct app *app, struct error *err);
+/* Whatever is open, in reverse order. */
+void app_close(struct app *app);
+
+/* Subcommands: the exit status. */
+int command_init(int argc, char *const argv[]);
+int command_serve(int argc, char *const argv[]);
+int command_check(int argc, char *const argv[]);
+int command_migrate(int argc, char *const argv[]);
+int command_user(int argc, char *const argv[]);
+/* "gatehouse: what: message" on standard error; 1. */
+int command_failed(const char *what, const struct error *err);
+
+/* Where the public reaches the instance, by the options. */
+struct app_names {
+    const char *http, *https;  /* base URLs */
+    const char **names;        /* of the TLS certificate; the first is its CN */
+    size_t count;
+};
+MUST_USE bool app_names_of(struct app *app, struct app_names *ret_names, struct error *err);
+
+#endif

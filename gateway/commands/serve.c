@@ -1,0 +1,162 @@
+#include "api/api.h"
+#include "base/log.h"
+#include "ca/service.h"
+#include "commands/app.h"
+#include "http/server.h"
+#include "jobs/jobs.h"
+#include "ocsp/ocsp.h"
+#include "portal/portal.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define MAX_LISTENS 32
+#define TLS_REFRESH_S 30
+
+/* The TLS identity of the instance, read again now and then so that a new one needs no restart. */
+struct tls_identity {
+    struct core *core;
+    pthread_mutex_t mutex;
+    X509 *certificate;
+    EVP_PKEY *key;
+};
+
+struct service {
+    struct app app;
+    struct tls_identity tls;
+    struct ocsp_responder *ocsp;
+    struct portal *portal;
+    struct jobs *jobs;
+    struct http_room rooms[3];
+    struct http_router router;
+    struct http_listen listens[MAX_LISTENS];
+    struct http_server_config config;
+    struct http_server *server;
+};
+
+static bool refresh_tls(struct tls_identity *tls, struct error *err) {
+    SCOPED_ARENA struct arena *arena = arena_new();
+    struct service_identity fresh;
+    TRY(service_tls(tls->core, arena, &fresh, err));
+    X509_up_ref(fresh.certificate);
+    EVP_PKEY_up_ref(fresh.key);
+    pthread_mutex_lock(&tls->mutex);
+    X509 *old_certificate = tls->certificate;
+    EVP_PKEY *old_key = tls->key;
+    tls->certificate = fresh.certificate;
+    tls->key = fresh.key;
+    pthread_mutex_unlock(&tls->mutex);
+    X509_free(old_certificate);
+    EVP_PKEY_free(old_key);
+    return true;
+}
+
+static bool set_certificate(void *context, SSL *ssl) {
+    struct tls_identity *tls = context;
+    pthread_mutex_lock(&tls->mutex);
+    bool ok = SSL_use_certificate(ssl, tls->certificate) == 1 && SSL_use_PrivateKey(ssl, tls->key) == 1;
+    pthread_mutex_unlock(&tls->mutex);
+    return ok;
+}
+
+static void add_listens(struct service *s, const char *option, enum http_listener kind) {
+    const char *address;
+    for (size_t i = 0; (address = option_item(s->app.options, option, i)) != NULL; i++)
+        if (s->config.listen_count < MAX_LISTENS)
+            s->listens[s->config.listen_count++] = (struct http_listen){kind, address};
+}
+
+static void build_router(struct service *s) {
+    struct ocsp_source source = ocsp_source_core(s->app.core);
+    s->ocsp = ocsp_responder_new(&source, OCSP_CACHE_BYTES);
+    s->portal = portal_new(s->app.core);
+    s->rooms[0] = ocsp_room(s->ocsp);
+    s->rooms[1] = portal_room(s->portal);
+    s->rooms[2] = api_room(s->app.core);
+    s->router = (struct http_router){.rooms = s->rooms,
+                                     .room_count = sizeof s->rooms / sizeof s->rooms[0],
+                                     .authenticate = api_authenticate,
+                                     .authenticate_context = s->app.core,
+                                     .refused = api_refused};
+}
+
+static bool start(struct service *s, struct error *err) {
+    struct app_names names;
+    const struct options *o = s->app.options;
+    TRY(app_names_of(&s->app, &names, err));
+    TRY(app_open_core(&s->app, err));
+    s->tls.core = s->app.core;
+    pthread_mutex_init(&s->tls.mutex, NULL);
+    TRY(service_tls_ensure(s->app.core, s->app.arena, names.names, names.count, err));
+    TRY(refresh_tls(&s->tls, err));
+    build_router(s);
+    s->config = (struct http_server_config){.listens = s->listens,
+                                            .threads = (int)option_number(o, "threads"),
+                                            .header_limit = 32 * 1024,
+                                            .request_timeout_ms =
+                                                (int)option_number(o, "request-timeout") * 1000,
+                                            .certificate = set_certificate,
+                                            .certificate_context = &s->tls,
+                                            .router = &s->router};
+    add_listens(s, "http", LISTENER_HTTP);
+    add_listens(s, "https", LISTENER_HTTPS);
+    add_listens(s, "mtls", LISTENER_MTLS);
+    TRY(jobs_start(s->app.core, (int)option_number(o, "jobs-interval"), &s->jobs, err));
+    TRY(http_server_start(&s->config, &s->server, err));
+    printf("ready: %s/\n", names.https);
+    fflush(stdout);
+    return true;
+}
+
+static void stop(struct service *s) {
+    http_server_stop(s->server);
+    jobs_stop(s->jobs);
+    if (s->portal != NULL)
+        portal_free(s->portal);
+    if (s->ocsp != NULL)
+        ocsp_responder_free(s->ocsp);
+    X509_free(s->tls.certificate);
+    EVP_PKEY_free(s->tls.key);
+    app_close(&s->app);
+}
+
+/* Until SIGINT or SIGTERM; in between the TLS identity is kept up to date. */
+static void wait_for_end(struct service *s, const sigset_t *ends) {
+    struct timespec interval = {.tv_sec = TLS_REFRESH_S};
+    while (sigtimedwait(ends, NULL, &interval) < 0) {
+        struct error err = {0};
+        if (!refresh_tls(&s->tls, &err))
+            log_failure(LOG_WARN, "serve", "TLS certificate", &err);
+    }
+    log_info("serve", "stopping");
+}
+
+/* Another process of the same user must not read what passes through this one. */
+static void harden(void) {
+    struct rlimit none = {0, 0};
+    prctl(PR_SET_DUMPABLE, 0);
+    setrlimit(RLIMIT_CORE, &none);
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+}
+
+int command_serve(int argc, char *const argv[]) {
+    static struct service s; /* too large for comfort on the stack, and one per process */
+    struct error err = {0};
+    sigset_t ends;
+    sigemptyset(&ends);
+    sigaddset(&ends, SIGINT);
+    sigaddset(&ends, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, &ends, NULL); /* before any thread is started: all inherit it */
+    signal(SIGPIPE, SIG_IGN);
+    harden();
+    bool ok = app_configure(&s.app, argc, argv, &err) && start(&s, &err);
+    if (ok)
+        wait_for_end(&s, &ends);
+    stop(&s);
+    return ok ? 0 : command_failed("serve", &err);
+}

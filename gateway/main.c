@@ -1,0 +1,44 @@
+/* gatehouse: the gateway's program and its subcommands. */
+#include "commands/app.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct {
+    const char *name;
+    int (*run)(int argc, char *const argv[]);
+    const char *help;
+} commands[] = {
+    {"init", command_init, "Makes schema, managed token, TLS certificate and the first administrator."},
+    {"serve", command_serve, "Serves until SIGINT or SIGTERM."},
+    {"check", command_check, "Looks at everything serve needs: a line each, ok or what to do."},
+    {"migrate", command_migrate, "Brings the schema up to date."},
+    {"user", command_user, "user reset NAME: a new one-time password."},
+};
+
+static int help(FILE *to) {
+    SCOPED_ARENA struct arena *arena = arena_new();
+    fputs("usage: gatehouse COMMAND [options]\n\nCommands:\n", to);
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
+        fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].help);
+    fprintf(to, "\nOptions (default < file < environment < command line):\n%s",
+            options_help(arena, app_options, "GATEHOUSE"));
+    return to == stdout ? 0 : 2;
+}
+
+int main(int argc, char *argv[]) {
+    if (argc < 2)
+        return help(stderr);
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0)
+        return help(stdout);
+    if (strcmp(argv[1], "--version") == 0) {
+        puts("gatehouse " GATEHOUSE_VERSION);
+        return 0;
+    }
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
+        if (strcmp(argv[1], commands[i].name) == 0)
+            return argc > 2 && strcmp(argv[2], "--help") == 0 ? help(stdout)
+                                                              : commands[i].run(argc - 2, argv + 2);
+    fprintf(stderr, "gatehouse: there is no command \"%s\"; gatehouse --help lists them\n", argv[1]);
+    return 2;
+}

@@ -1,0 +1,270 @@
+#include "ocsp/ocsp.h"
+
+#include "base/encode.h"
+#include "base/log.h"
+#include "ocsp/cache.h"
+#include "ocsp/response.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* Caches between us and the client must not hold an answer for as long as it is valid: a revocation
+ * is to be seen the same hour even through them. */
+#define HTTP_MAX_AGE_SECONDS 3600
+
+struct ocsp_responder {
+    struct ocsp_source source;
+    struct ocsp_cache *cache;
+};
+
+/* One request on its way. */
+struct exchange {
+    struct ocsp_responder *responder;
+    const struct http_request *request;
+    struct http_response *response;
+    struct view der;
+    int64_t now_us;
+    struct ca_record ca;
+    bool by_get;
+};
+
+struct ocsp_responder *ocsp_responder_new(const struct ocsp_source *source, size_t cache_bytes) {
+    struct ocsp_responder *responder = must_alloc(sizeof *responder);
+    *responder = (struct ocsp_responder){.source = *source, .cache = ocsp_cache_new(cache_bytes)};
+    return responder;
+}
+
+void ocsp_responder_free(struct ocsp_responder *responder) {
+    if (responder == NULL)
+        return;
+    ocsp_cache_free(responder->cache);
+    free(responder);
+}
+
+/* --- over HTTP
+ * ------------------------------------------------------------------------------------- */
+
+/* rfc9110#5.6.7, whatever the locale is. */
+static void http_date(int64_t us, char text[static HTTP_DATE_SIZE]) {
+    static const char days[7][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+    static const char months[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                       "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    time_t seconds = (time_t)(us / US_PER_SECOND);
+    struct tm tm;
+    gmtime_r(&seconds, &tm);
+    snprintf(text, HTTP_DATE_SIZE, "%s, %02u %s %04u %02u:%02u:%02u GMT", days[tm.tm_wday],
+             (unsigned)tm.tm_mday % 100, months[tm.tm_mon], (unsigned)(tm.tm_year + 1900) % 10000,
+             (unsigned)tm.tm_hour % 100, (unsigned)tm.tm_min % 100, (unsigned)tm.tm_sec % 100);
+}
+
+static void reply(struct exchange *x, struct view der) {
+    http_reply(x->response, 200, "application/ocsp-response", der);
+}
+
+static void reply_once(struct exchange *x, struct view der) {
+    http_add_header(x->response, "Cache-Control", "no-store");
+    reply(x, der);
+}
+
+/* rfc5019#6.2, for GET; an answer to a POST is not for caches. */
+static void reply_ready(struct exchange *x, struct ocsp_answer *answer) {
+    if (!x->by_get) {
+        reply_once(x, ocsp_answer_der(answer));
+        return;
+    }
+    int64_t age = (answer->refresh_us - x->now_us) / US_PER_SECOND;
+    if (age > HTTP_MAX_AGE_SECONDS)
+        age = HTTP_MAX_AGE_SECONDS;
+    http_add_header(x->response, "Cache-Control",
+                    arena_printf(x->request->arena,
+                                 "max-age=%lld, public, no-transform, must-revalidate",
+                                 (long long)(age < 0 ? 0 : age)));
+    http_add_header(x->response, "Last-Modified", answer->last_modified);
+    http_add_header(x->response, "Expires", answer->expires);
+    http_add_header(x->response, "ETag", answer->etag);
+    const char *have = http_header(x->request, "If-None-Match");
+    if (have != NULL && strstr(have, answer->etag) != NULL)
+        http_reply(x->response, 304, NULL, view_of(NULL, 0));
+    else
+        reply(x, ocsp_answer_der(answer));
+}
+
+static void reply_error(struct exchange *x, const struct error *err) {
+    int status = ocsp_status_of(err->kind);
+    bool ours =
+        status == OCSP_RESPONSE_STATUS_INTERNALERROR || status == OCSP_RESPONSE_STATUS_TRYLATER;
+    log_failure(ours ? LOG_ERROR : LOG_DEBUG, "ocsp", x->request->parameters[0], err);
+    reply_once(x, ocsp_error_response(status));
+}
+
+/* --- answers
+ * --------------------------------------------------------------------------------------- */
+
+static void drop_x509(void *certificate) {
+    X509_free(certificate);
+}
+
+/* The status of each CertID. One whose issuer is another is `unknown` (rfc6960#2.2); a request that
+ * names no certificate of this CA at all is not answered by signing (rfc5019#2.2.3 unauthorized).
+ */
+static bool look_up(struct exchange *x, const struct ocsp_query *query, struct ocsp_single *singles,
+                    struct error *err) {
+    const unsigned char *at = x->ca.certificate.at;
+    X509 *issuer = d2i_X509(NULL, &at, (long)x->ca.certificate.len);
+    if (issuer == NULL)
+        return fail(err, ERROR_NOT_FOUND, "ca-not-active", "CA %s: has no certificate yet",
+                    x->ca.slug);
+    arena_defer(x->request->arena, drop_x509, issuer);
+    size_t ours = 0;
+    for (size_t i = 0; i < query->count; i++) {
+        struct view serial;
+        singles[i] =
+            (struct ocsp_single){.id = query->ids[i], .answer = {.status = STATUS_UNKNOWN}};
+        if (!ocsp_id_issuer_is(query->ids[i], issuer))
+            continue;
+        ours++;
+        if (ocsp_id_serial(x->request->arena, query->ids[i], &serial))
+            TRY(x->responder->source.status(x->responder->source.context, x->request->arena, &x->ca,
+                                            serial, &singles[i].answer, err));
+    }
+    return ours > 0 ||
+           fail(err, ERROR_NOT_FOUND, "other-issuer",
+                "OCSP request: names no certificate of CA %s; ask its own responder", x->ca.slug);
+}
+
+static bool make(struct exchange *x, const struct ocsp_query *query,
+                 const struct ocsp_single *singles, int64_t *ret_next_us, struct view *ret_der,
+                 struct error *err) {
+    const struct ocsp_source *source = &x->responder->source;
+    struct arena *arena = x->request->arena;
+    struct service_identity signer;
+    int64_t validity;
+    TRY(source->validity(source->context, arena, &x->ca, &validity, err));
+    TRY(source->identity(source->context, arena, &x->ca, &signer, err));
+    int64_t next = x->now_us + validity;
+    if (next > signer.not_after_us) /* nobody could verify it afterwards */
+        next = signer.not_after_us;
+    if (next <= x->now_us)
+        return fail(err, ERROR_UNAVAILABLE, "ocsp-signer-expired",
+                    "CA %s: the OCSP signer's certificate has expired", x->ca.slug);
+    struct ocsp_plan plan = {.singles = singles,
+                             .count = query->count,
+                             .nonce_of = query->nonce ? query->request : NULL,
+                             .this_update_us = x->now_us,
+                             .next_update_us = next,
+                             .signer = &signer};
+    TRY(ocsp_response_build(arena, &plan, ret_der, err));
+    *ret_next_us = next;
+    return true;
+}
+
+static struct ocsp_answer *keep(struct exchange *x, const struct status_answer *status,
+                                int64_t next_us, struct view der) {
+    struct ocsp_answer *answer = ocsp_answer_new(x->ca.id, x->der, der);
+    atomic_init(&answer->epoch, x->ca.epoch);
+    answer->refresh_us = x->now_us + (next_us - x->now_us) / 2;
+    answer->next_update_us = next_us;
+    answer->status = *status;
+    http_date(x->now_us, answer->last_modified);
+    http_date(next_us, answer->expires);
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    if (EVP_Digest(der.at, der.len, digest, NULL, EVP_sha256(), NULL) == 1)
+        snprintf(answer->etag, sizeof answer->etag, "\"%s\"",
+                 hex_encode(x->request->arena, view_of(digest, 16)));
+    ocsp_cache_put(x->responder->cache, answer);
+    return answer;
+}
+
+static void release(void *answer) {
+    ocsp_answer_release(answer);
+}
+
+static bool same_status(const struct status_answer *a, const struct status_answer *b) {
+    return a->status == b->status && (a->status != STATUS_REVOKED ||
+                                      (a->reason == b->reason && a->revoked_us == b->revoked_us));
+}
+
+/* `stale`: a ready answer of another epoch, or NULL. */
+static bool answer_slowly(struct exchange *x, struct ocsp_answer *stale, struct error *err) {
+    struct ocsp_query query;
+    struct ocsp_single singles[OCSP_MAX_CERTIDS];
+    TRY(ocsp_request_decode(x->request->arena, x->der, &query, err));
+    TRY(look_up(x, &query, singles, err));
+    /* Another certificate of the CA was revoked, this one was not: what was signed still holds. */
+    if (stale != NULL && same_status(&stale->status, &singles[0].answer)) {
+        atomic_store(&stale->epoch, x->ca.epoch);
+        reply_ready(x, stale);
+        return true;
+    }
+    int64_t next;
+    struct view der;
+    TRY(make(x, &query, singles, &next, &der, err));
+    if (query.nonce || query.count > 1 || x->der.len > OCSP_CACHE_KEY_MAX ||
+        singles[0].answer.status == STATUS_UNKNOWN) {
+        reply_once(x, der);
+        return true;
+    }
+    struct ocsp_answer *answer = keep(x, &singles[0].answer, next, der);
+    arena_defer(x->request->arena, release, answer);
+    reply_ready(x, answer);
+    return true;
+}
+
+/* The epoch is read before the status, so an answer can be kept under too old an epoch, never too
+ * new. */
+static bool answer(struct exchange *x, struct error *err) {
+    const struct ocsp_source *source = &x->responder->source;
+    TRY(source->authority(source->context, x->request->arena, x->request->parameters[0], &x->ca,
+                          err));
+    struct ocsp_answer *ready = NULL;
+    if (x->der.len <= OCSP_CACHE_KEY_MAX)
+        ready = ocsp_cache_find(x->responder->cache, x->ca.id, x->der);
+    if (ready != NULL)
+        arena_defer(x->request->arena, release, ready);
+    if (ready != NULL && x->now_us >= ready->refresh_us)
+        ready = NULL;
+    if (ready == NULL || atomic_load(&ready->epoch) != x->ca.epoch)
+        return answer_slowly(x, ready, err);
+    reply_ready(x, ready);
+    return true;
+}
+
+static bool handle(void *context, struct http_request *request, struct http_response *response,
+                   bool by_get) {
+    struct exchange x = {.responder = context,
+                         .request = request,
+                         .response = response,
+                         .der = request->body,
+                         .now_us = clock_now_us(),
+                         .by_get = by_get};
+    struct error err = {0};
+    if ((by_get && !ocsp_request_from_path(request->arena, request->raw_path, &x.der, &err)) ||
+        !answer(&x, &err))
+        reply_error(&x, &err);
+    return true;
+}
+
+/* Every outcome is an OCSP response with HTTP status 200: that is what clients of OCSP read. */
+static bool handle_post(void *context, struct http_request *request, struct http_response *response,
+                        struct error *err) {
+    (void)err;
+    return handle(context, request, response, false);
+}
+
+static bool handle_get(void *context, struct http_request *request, struct http_response *response,
+                       struct error *err) {
+    (void)err;
+    return handle(context, request, response, true);
+}
+
+#define BOTH (1u << LISTENER_HTTP | 1u << LISTENER_HTTPS)
+static const struct http_route routes[] = {
+    {"POST", "/ocsp/{}", GATE_OPEN, BOTH, OCSP_REQUEST_MAX, handle_post, NULL},
+    {"GET", "/ocsp/{}/{*}", GATE_OPEN, BOTH, 0, handle_get, NULL},
+};
+
+struct http_room ocsp_room(struct ocsp_responder *responder) {
+    return (struct http_room){routes, sizeof routes / sizeof *routes, responder};
+}

@@ -1,0 +1,55 @@
+#include "portal/internal.h"
+
+#include "base/json.h"
+
+#include <stdio.h>
+
+/* Anybody may ask, so database and token are asked once a second at most. */
+#define CHECK_AGAIN_US US_PER_SECOND
+
+HANDLER(portal_healthz) {
+    (void)context, (void)request, (void)err;
+    http_reply_text(response, 200, "text/plain; charset=utf-8", "ok\n");
+    return true;
+}
+
+static void look(struct portal *portal) {
+    struct error err = {0};
+    portal->database[0] = portal->signer[0] = '\0';
+    struct db *db = core_db(portal->core);
+    if (!db_ping(db, &err) || !db_schema_check(db, &err))
+        snprintf(portal->database, sizeof portal->database, "%.255s", err.message);
+    if (!signer_ping(core_signer(portal->core), &err))
+        snprintf(portal->signer, sizeof portal->signer, "%.255s", err.message);
+    portal->checked_us = clock_monotonic_us();
+}
+
+static void add_check(struct json_writer *w, const char *name, const char *reason) {
+    json_open_object(w);
+    json_put_string(w, "name", name);
+    json_put_bool(w, "ok", reason[0] == '\0');
+    if (reason[0] != '\0')
+        json_put_string(w, "reason", reason);
+    json_close_object(w);
+}
+
+HANDLER(portal_readyz) {
+    struct portal *portal = context;
+    struct json_writer w = json_writer_on(request->arena);
+    (void)err;
+    pthread_mutex_lock(&portal->lock);
+    if (portal->checked_us == 0 || clock_monotonic_us() - portal->checked_us >= CHECK_AGAIN_US)
+        look(portal);
+    bool ready = portal->database[0] == '\0' && portal->signer[0] == '\0';
+    json_open_object(&w);
+    json_put_bool(&w, "ready", ready);
+    json_name(&w, "checks");
+    json_open_array(&w);
+    add_check(&w, "database", portal->database);
+    add_check(&w, "signer", portal->signer);
+    json_close_array(&w);
+    json_close_object(&w);
+    pthread_mutex_unlock(&portal->lock);
+    http_reply_text(response, ready ? 200 : 503, "application/json", json_written(&w));
+    return true;
+}

@@ -1,0 +1,21 @@
+/* What anybody may read:
+ *   GET /ca/{ca}.crt|.pem|.p7c   the CA's certificate; .p7c with its issuers (RFC 5280
+ * section 4.2.2.1) GET /crl/{ca}.crl|.pem       its CRL GET /healthz /readyz         is the process
+ * up; can it work (database, signer) GET /                        the start page, and what it needs
+ * under /assets/ On the HTTP and the HTTPS listener: whoever verifies a certificate cannot yet
+ * verify ours. */
+#ifndef GATEHOUSE_PORTAL_PORTAL_H
+#define GATEHOUSE_PORTAL_PORTAL_H
+
+#include "ca/core.h"
+#include "http/types.h"
+
+struct portal;
+
+struct portal *portal_new(struct core *core);
+/* After the listeners have stopped. */
+void portal_free(struct portal *portal);
+
+struct http_room portal_room(struct portal *portal);
+
+#endif

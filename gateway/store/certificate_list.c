@@ -1,0 +1,270 @@
+/* Lists of certificates, quick on a million of them: first the ids of one page, by walking narrow indexes
+ * newest first, CA by CA; then the rows of these ids. Which index is walked depends on the filter:
+ *
+ *   revoked, held    revocations, which are few
+ *   expires_before   the index by expiry: the window is small, and sorted afterwards
+ *   text             certificate_search, one narrow row a certificate: a text that matches often fills the
+ *                    page at once; one that matches nothing reads all of a CA's rows (a million: about 0.3 s)
+ *   else             certificates_by_ca or, for the whole instance, certificates_by_time
+ *
+ * A text of hexadecimal digits is also looked up as a serial number or the beginning of a fingerprint. */
+#include "store/certificate_rows.h"
+#include "store/text.h"
+
+#include <string.h>
+
+#define LIST 'c'
+#define MAX_TEXT 200
+
+/* The reason of the newest row, 8 (not revoked) when there is none. */
+#define REASON_NOW                                                                                 \
+    "COALESCE((SELECT n.reason FROM revocations n WHERE n.certificate_id = c.id "                  \
+    "ORDER BY n.ordinal DESC LIMIT 1), 8)"
+
+static const char sql_walk_time[] =
+    "SELECT c.id FROM certificates c FORCE INDEX (certificates_by_time) WHERE c.id < ?";
+static const char sql_walk_ca[] =
+    "SELECT c.id FROM certificates c FORCE INDEX (certificates_by_ca) WHERE c.id < ?";
+static const char sql_walk_expiry[] =
+    "SELECT c.id FROM certificates c FORCE INDEX (certificates_by_expiry) WHERE c.id < ?";
+static const char sql_walk_search[] =
+    "SELECT c.id FROM certificate_search s FORCE INDEX (PRIMARY) STRAIGHT_JOIN certificates c "
+    "FORCE INDEX (certificates_by_ca) ON c.ca_id = s.ca_id AND c.id = s.certificate_id "
+    "WHERE s.certificate_id < ?";
+static const char sql_walk_serial[] =
+    "SELECT c.id FROM certificates c FORCE INDEX (certificates_by_serial) WHERE c.id < ?";
+static const char sql_walk_fingerprint[] =
+    "SELECT c.id FROM certificates c FORCE INDEX (certificates_by_fingerprint) WHERE c.id < ?";
+/* Named c, so that the conditions on certificates fit. Only the newest row of a certificate counts. */
+static const char sql_walk_revoked[] =
+    "SELECT c.certificate_id FROM revocations c FORCE INDEX (revocations_by_ca) "
+    "WHERE c.certificate_id < ?";
+static const char sql_walk_revoked_all[] =
+    "SELECT c.certificate_id FROM revocations c FORCE INDEX (PRIMARY) WHERE c.certificate_id < ?";
+static const char sql_newest_row[] =
+    " AND NOT EXISTS (SELECT 1 FROM revocations n WHERE n.certificate_id = c.certificate_id "
+    "AND n.ordinal = c.ordinal + 1)";
+static const char sql_search_revoked[] =
+    " AND EXISTS (SELECT 1 FROM certificate_search s WHERE s.ca_id = c.ca_id "
+    "AND s.certificate_id = c.certificate_id AND LOCATE(?, s.words) > 0)";
+static const char sql_by_ids[] = CERTIFICATE_SELECT("''") "c.id IN ";
+
+struct search {
+    struct tx *tx;
+    struct arena *arena;
+    const struct certificate_filter *filter;
+    struct uuid before;
+    unsigned limit;
+    struct view text;        /* folded; empty: none */
+    struct view hex;         /* the text as octets; empty when it is no hexadecimal number */
+    struct keys *keys;
+};
+
+static bool is_status_filter(const struct search *search) {
+    return search->filter->state == CERTIFICATE_REVOKED || search->filter->state == CERTIFICATE_HELD;
+}
+
+static void add_ca(struct query *query, const struct uuid *ca, const char *condition) {
+    if (uuid_is_nil(*ca))
+        return;
+    query_add(query, condition);
+    query_bind(query, p_uuid(ca));
+}
+
+static void add_expiry(const struct search *search, struct query *query) {
+    const struct certificate_filter *filter = search->filter;
+    if (filter->expires_before_us != 0) {
+        query_add(query, " AND c.not_after_us < ?");
+        query_bind(query, p_int(filter->expires_before_us));
+    }
+    if (filter->state == CERTIFICATE_VALID) {
+        query_add(query, " AND c.not_after_us > ?");
+        query_bind(query, p_int(filter->now_us));
+    }
+    if (filter->state == CERTIFICATE_EXPIRED) {
+        query_add(query, " AND c.not_after_us <= ?");
+        query_bind(query, p_int(filter->now_us));
+    }
+}
+
+/* Conditions on certificates c. */
+static void add_state(const struct search *search, struct query *query) {
+    add_expiry(search, query);
+    switch (search->filter->state) {
+    case CERTIFICATE_ANY:
+        break;
+    case CERTIFICATE_VALID:
+    case CERTIFICATE_EXPIRED:
+        query_add(query, " AND " REASON_NOW " = 8");
+        break;
+    case CERTIFICATE_REVOKED:
+        query_add(query, " AND " REASON_NOW " NOT IN (6, 8)");
+        break;
+    case CERTIFICATE_HELD:
+        query_add(query, " AND " REASON_NOW " = 6");
+        break;
+    }
+}
+
+static bool finish(const struct search *search, struct query *query, const char *order,
+                   struct error *err) {
+    query_add(query, order);
+    query_bind(query, p_int((int64_t)search->limit + 1));
+    return keys_collect(search->keys, search->tx, query, false, err);
+}
+
+static bool walk_certificates(const struct search *search, const struct uuid *ca,
+                              struct error *err) {
+    struct query query = query_on(search->arena);
+    bool by_expiry = search->filter->expires_before_us != 0 &&
+                     search->filter->state == CERTIFICATE_VALID;
+    query_add(&query, by_expiry          ? sql_walk_expiry
+                      : uuid_is_nil(*ca) ? sql_walk_time
+                                         : sql_walk_ca);
+    query_bind(&query, p_uuid(&search->before));
+    add_ca(&query, ca, " AND c.ca_id = ?");
+    add_state(search, &query);
+    return finish(search, &query, " ORDER BY c.id DESC LIMIT ?", err);
+}
+
+static bool walk_revocations(const struct search *search, const struct uuid *ca,
+                             struct error *err) {
+    struct query query = query_on(search->arena);
+    query_add(&query, uuid_is_nil(*ca) ? sql_walk_revoked_all : sql_walk_revoked);
+    query_bind(&query, p_uuid(&search->before));
+    add_ca(&query, ca, " AND c.ca_id = ?");
+    query_add(&query, search->filter->state == CERTIFICATE_HELD ? " AND c.reason = 6"
+                                                                : " AND c.reason NOT IN (6, 8)");
+    add_expiry(search, &query);
+    query_add(&query, sql_newest_row);
+    if (search->text.len > 0) {
+        query_add(&query, sql_search_revoked);
+        query_bind(&query, p_blob(search->text));
+    }
+    return finish(search, &query, " ORDER BY c.certificate_id DESC LIMIT ?", err);
+}
+
+static bool walk_search(const struct search *search, const struct uuid *ca, struct error *err) {
+    struct query query = query_on(search->arena);
+    query_add(&query, sql_walk_search);
+    query_bind(&query, p_uuid(&search->before));
+    add_ca(&query, ca, " AND s.ca_id = ?");
+    query_add(&query, " AND LOCATE(?, s.words) > 0");
+    query_bind(&query, p_blob(search->text));
+    add_state(search, &query);
+    return finish(search, &query, " ORDER BY s.certificate_id DESC LIMIT ?", err);
+}
+
+/* The least octets above every one that begins with the prefix. */
+static struct view after_prefix(struct arena *arena, struct view prefix) {
+    uint8_t *next = arena_alloc(arena, prefix.len + 33);
+    memcpy(next, prefix.at, prefix.len);
+    memset(next + prefix.len, 0xff, 33); /* longer than any fingerprint: nothing is equal */
+    return view_of(next, prefix.len + 33);
+}
+
+static bool walk_numbers(const struct search *search, const struct uuid *ca, struct error *err) {
+    struct query serial = query_on(search->arena), fingerprint = query_on(search->arena);
+    if (search->hex.len == 0)
+        return true;
+    query_add(&serial, sql_walk_serial);
+    query_bind(&serial, p_uuid(&search->before));
+    query_add(&serial, " AND c.serial = ?");
+    query_bind(&serial, p_blob(search->hex));
+    add_ca(&serial, ca, " AND c.ca_id = ?");
+    add_state(search, &serial);
+    TRY(finish(search, &serial, " ORDER BY c.id DESC LIMIT ?", err));
+
+    if (search->hex.len > 32)
+        return true;
+    query_add(&fingerprint, sql_walk_fingerprint);
+    query_bind(&fingerprint, p_uuid(&search->before));
+    query_add(&fingerprint, " AND c.fingerprint_sha256 >= ? AND c.fingerprint_sha256 < ?");
+    query_bind(&fingerprint, p_blob(search->hex));
+    query_bind(&fingerprint, p_blob(after_prefix(search->arena, search->hex)));
+    add_ca(&fingerprint, ca, " AND c.ca_id = ?");
+    add_state(search, &fingerprint);
+    return finish(search, &fingerprint, " ORDER BY c.id DESC LIMIT ?", err);
+}
+
+static bool walk(const struct search *search, const struct uuid *ca, struct error *err) {
+    if (search->text.len > 0)
+        TRY(walk_numbers(search, ca, err));
+    if (is_status_filter(search))
+        return walk_revocations(search, ca, err);
+    return search->text.len > 0 ? walk_search(search, ca, err)
+                                : walk_certificates(search, ca, err);
+}
+
+/* The filter's text: folded for names; as octets when it is a hexadecimal number of four digits or more,
+ * as people copy them ("0A:1B:2C", "0a 1b 2c"). */
+static bool read_text(struct search *search, struct error *err) {
+    const char *text = search->filter->text;
+    if (text == NULL || text[0] == '\0')
+        return true;
+    if (strlen(text) > MAX_TEXT)
+        return fail(err, ERROR_MALFORMED, "too-long",
+                    "The search text is longer than %d octets; shorten it.", MAX_TEXT);
+    search->text = view_text(text_fold(search->arena, text));
+    char *digits = arena_alloc(search->arena, strlen(text) + 1);
+    size_t count = 0;
+    for (; *text != '\0'; text++)
+        if (strchr(": -", *text) == NULL)
+            digits[count++] = *text;
+    if (count < 4 || !hex_decode(search->arena, view_of(digits, count), &search->hex))
+        search->hex = (struct view){NULL, 0};
+    return true;
+}
+
+static bool collect(const struct search *search, const struct scope *scope, struct error *err) {
+    const struct uuid nil = {{0}};
+    struct uuid *cas;
+    size_t count;
+    /* The text search walks a table that is sorted by CA first, so it goes CA by CA even for everything. */
+    bool by_ca = !scope->everything || !uuid_is_nil(search->filter->ca_id) ||
+                 (search->text.len > 0 && !is_status_filter(search));
+    if (!by_ca)
+        return walk(search, &nil, err);
+    TRY(scope_cas(search->tx, search->arena, scope, search->filter->ca_id, false, &cas, &count,
+                  err));
+    for (size_t i = 0; i < count; i++)
+        TRY(walk(search, &cas[i], err));
+    return true;
+}
+
+static bool read_ids(struct tx *tx, struct arena *arena, const struct keys *keys,
+                     struct certificate_record **ret_items, size_t *ret_count, struct error *err) {
+    struct query query = query_on(arena);
+    struct rows rows;
+    size_t count = 0;
+    struct certificate_record *items = arena_array(arena, keys->count + 1, sizeof *items);
+    if (keys->count > 0) {
+        query_add(&query, sql_by_ids);
+        query_ids(&query, keys_ids(keys), keys->count);
+        query_add(&query, " ORDER BY c.id DESC");
+        TRY(rows_open(tx, arena, query_sql(&query), query_params(&query), &rows, err));
+        while (count < keys->count && rows_next(&rows))
+            certificate_row_read(&rows, &items[count++]);
+        TRY(rows_close(&rows, err));
+    }
+    *ret_items = items;
+    *ret_count = count;
+    return true;
+}
+
+bool certificate_list(struct tx *tx, struct arena *arena, const struct scope *scope,
+                      const struct certificate_filter *filter, const struct page *page,
+                      struct certificate_record **ret_items, size_t *ret_count,
+                      const char **ret_next, struct error *err) {
+    struct keys keys = {.arena = arena};
+    struct search search = {
+        .tx = tx, .arena = arena, .filter = filter, .limit = page->limit, .keys = &keys};
+    const char *next;
+    TRY(page_before(arena, page, LIST, &search.before, err));
+    TRY(read_text(&search, err));
+    TRY(collect(&search, scope, err));
+    keys_page(&keys, page, LIST, KEY_TIME_SIZE, &next);
+    TRY(read_ids(tx, arena, &keys, ret_items, ret_count, err));
+    *ret_next = next;
+    return true;
+}

@@ -1,0 +1,123 @@
+#include "store/certificates.h"
+
+#include "store/certificate_rows.h"
+#include "store/text.h"
+
+#define MAX_WORDS ((size_t)60000) /* of the BLOB's 65535 */
+
+/* Only under a CA that is there, and that stays until this transaction ends. */
+static const char sql_insert[] =
+    "INSERT INTO certificates (id, ca_id, organisation_id, issuer_key_id, template_id, "
+    "template_version, request_id, purpose, serial, subject, common_name, sans, key_type, "
+    "requester, not_before_us, not_after_us, created_us, fingerprint_sha256, spki_sha256, der) "
+    "SELECT ?, a.id, a.organisation_id, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? "
+    "FROM cas a WHERE a.id = ? AND a.deleted_us = 0 LOCK IN SHARE MODE";
+static const char sql_insert_search[] =
+    "INSERT INTO certificate_search (ca_id, certificate_id, words) VALUES (?, ?, ?)";
+static const char sql_by_id[] = CERTIFICATE_SELECT("c.der") "c.id = ? AND ";
+static const char sql_by_serial[] =
+    CERTIFICATE_SELECT("c.der") "c.serial = ? AND c.ca_id = ? LIMIT 1";
+
+void certificate_row_read(struct rows *rows, struct certificate_record *ret) {
+    ret->id = rows_uuid(rows);
+    ret->ca_id = rows_uuid(rows);
+    ret->organisation_id = rows_uuid(rows);
+    ret->ca_slug = rows_text(rows);
+    ret->issuer_key_id = rows_uuid(rows);
+    ret->template_id = rows_uuid(rows);
+    ret->template_slug = rows_text(rows);
+    ret->template_version = rows_int(rows);
+    ret->request_id = rows_uuid(rows);
+    ret->use = (enum certificate_use)rows_int(rows);
+    ret->serial = rows_blob(rows);
+    ret->subject = rows_text(rows);
+    ret->common_name = rows_text(rows);
+    ret->sans = rows_text(rows);
+    ret->key_type = rows_text(rows);
+    ret->requester = rows_text(rows);
+    ret->not_before_us = rows_int(rows);
+    ret->not_after_us = rows_int(rows);
+    ret->created_us = rows_int(rows);
+    rows_fixed(rows, ret->fingerprint_sha256, sizeof ret->fingerprint_sha256);
+    rows_fixed(rows, ret->spki_sha256, sizeof ret->spki_sha256);
+    ret->der = rows_blob(rows);
+    ret->reason = (int)rows_int(rows);
+    ret->revoked_us = rows_int(rows);
+    ret->invalidity_us = rows_int(rows);
+    ret->status_ordinal = rows_int(rows);
+    ret->revoked = ret->status_ordinal > 0 && ret->reason != REASON_REMOVE_FROM_CRL;
+}
+
+/* What the text search looks through, one row in a narrow table. */
+static bool insert_search(struct tx *tx, const struct certificate_record *c, struct error *err) {
+    SCOPED_ARENA struct arena *arena = arena_new();
+    char *words = text_fold(
+        arena, arena_printf(arena, "%s\n%s\n%s", c->common_name, c->subject, c->sans));
+    struct view cut = view_text(words);
+    if (cut.len > MAX_WORDS)
+        cut.len = MAX_WORDS;
+    return tx_execute(tx, sql_insert_search, PARAMS(p_uuid(&c->ca_id), p_uuid(&c->id), p_blob(cut)),
+                      NULL, err);
+}
+
+bool certificate_insert(struct tx *tx, const struct certificate_record *certificate,
+                        struct error *err) {
+    const struct certificate_record *c = certificate;
+    enum inserted inserted;
+    TRY(tx_insert_select(
+        tx, sql_insert,
+        PARAMS(p_uuid(&c->id), p_uuid(&c->issuer_key_id), p_uuid_or_null(&c->template_id),
+               p_int(c->template_version), p_uuid_or_null(&c->request_id), p_int(c->use),
+               p_blob(c->serial), p_text(c->subject), p_text(c->common_name), p_text(c->sans),
+               p_text(c->key_type), p_text(c->requester), p_int(c->not_before_us),
+               p_int(c->not_after_us), p_int(c->created_us),
+               p_bytes(c->fingerprint_sha256, sizeof c->fingerprint_sha256),
+               p_bytes(c->spki_sha256, sizeof c->spki_sha256), p_blob(c->der), p_uuid(&c->ca_id)),
+        &inserted, err));
+    if (inserted == INSERTED_DUPLICATE)
+        return fail(err, ERROR_CONFLICT, "serial-in-use",
+                    "The issuer's key has signed a certificate with this serial number before.");
+    if (inserted == INSERTED_NOTHING)
+        return fail(err, ERROR_NOT_FOUND, "not-found",
+                    "The CA of the certificate is not there any more.");
+    return insert_search(tx, c, err);
+}
+
+/* Reads the only row, if there is one. */
+static bool read_one(struct rows *rows, bool found, struct certificate_record *ret,
+                     struct error *err) {
+    struct certificate_record certificate;
+    if (!found)
+        return true;
+    certificate_row_read(rows, &certificate);
+    TRY(rows_close(rows, err));
+    *ret = certificate;
+    return true;
+}
+
+bool certificate_by_id(struct tx *tx, struct arena *arena, const struct scope *scope,
+                       struct uuid id, struct certificate_record *ret, struct error *err) {
+    struct query query = query_on(arena);
+    struct rows rows;
+    char text[UUID_TEXT_SIZE];
+    bool found;
+    query_add(&query, sql_by_id);
+    query_bind(&query, p_uuid(&id));
+    query_scope(&query, scope, "c.organisation_id", "c.ca_id");
+    TRY(rows_first(tx, arena, query_sql(&query), query_params(&query), &rows, &found, err));
+    TRY(read_one(&rows, found, ret, err));
+    uuid_format(id, text);
+    return found || fail(err, ERROR_NOT_FOUND, "not-found", "There is no certificate %s.", text);
+}
+
+bool certificate_by_serial(struct tx *tx, struct arena *arena, struct uuid ca_id,
+                           struct view serial, struct certificate_record *ret, struct error *err) {
+    struct rows rows;
+    bool found;
+    TRY(rows_first(tx, arena, sql_by_serial, PARAMS(p_blob(serial), p_uuid(&ca_id)), &rows, &found,
+                   err));
+    TRY(read_one(&rows, found, ret, err));
+    return found || fail(err, ERROR_NOT_FOUND, "not-found",
+                         "The CA has not issued a certificate with the serial number %s.",
+                         hex_encode(arena, serial));
+}

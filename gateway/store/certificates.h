@@ -1,0 +1,102 @@
+/* Issued certificates and what became of them. Rows of certificates, revocations and events are only ever
+ * added: a revocation is a row, the newest of a certificate counts. */
+#ifndef GATEHOUSE_STORE_CERTIFICATES_H
+#define GATEHOUSE_STORE_CERTIFICATES_H
+
+#include "store/db.h"
+#include "store/scope.h"
+
+enum certificate_use { /* what it is for; the inventory shows service certificates as such */
+    CERTIFICATE_END_ENTITY = 1,
+    CERTIFICATE_CA = 2,
+    CERTIFICATE_OCSP = 3,
+    CERTIFICATE_TSA = 4,
+    CERTIFICATE_SCEP = 5,
+    CERTIFICATE_TLS = 6,
+};
+
+struct certificate_record {
+    struct uuid id, ca_id, organisation_id;
+    const char *ca_slug;         /* read only */
+    struct uuid issuer_key_id;   /* serial is unique under it */
+    struct uuid template_id;     /* nil for CA and service certificates */
+    const char *template_slug;   /* read only; "" when nil */
+    int64_t template_version;
+    struct uuid request_id;      /* nil when there was none */
+    enum certificate_use use;
+    struct view serial;          /* 1-20 octets, big-endian, no leading zero octet beyond the sign's need */
+    const char *subject;         /* RFC 4514 */
+    const char *common_name;     /* or "" */
+    const char *sans;            /* text */
+    const char *key_type;
+    const char *requester;
+    int64_t not_before_us, not_after_us, created_us;
+    uint8_t fingerprint_sha256[32], spki_sha256[32];
+    struct view der;
+    /* of the newest revocation row */
+    bool revoked;                /* held counts as revoked */
+    int reason;                  /* CRLReason */
+    int64_t revoked_us, invalidity_us;
+    int64_t status_ordinal;      /* 0: never revoked */
+};
+
+/* ERROR_CONFLICT "serial-in-use" on a serial that this issuer key has used. */
+MUST_USE bool certificate_insert(struct tx *tx, const struct certificate_record *certificate,
+                                 struct error *err);
+MUST_USE bool certificate_by_id(struct tx *tx, struct arena *arena, const struct scope *scope,
+                                struct uuid id, struct certificate_record *ret, struct error *err);
+MUST_USE bool certificate_by_serial(struct tx *tx, struct arena *arena, struct uuid ca_id,
+                                    struct view serial, struct certificate_record *ret,
+                                    struct error *err);
+
+enum certificate_state { /* at a moment; for filters */
+    CERTIFICATE_ANY = 0,
+    CERTIFICATE_VALID = 1,
+    CERTIFICATE_EXPIRED = 2,
+    CERTIFICATE_REVOKED = 3,
+    CERTIFICATE_HELD = 4,
+};
+struct certificate_filter {
+    struct uuid ca_id;            /* nil: all in scope */
+    enum certificate_state state;
+    const char *text;             /* matches CN, subject, SANs (substring), serial (hex), fingerprint (hex prefix); NULL: all */
+    int64_t now_us;
+    int64_t expires_before_us;    /* 0: no limit */
+};
+/* Newest first; der is left out (empty view). */
+MUST_USE bool certificate_list(struct tx *tx, struct arena *arena, const struct scope *scope,
+                               const struct certificate_filter *filter, const struct page *page,
+                               struct certificate_record **ret_items, size_t *ret_count,
+                               const char **ret_next, struct error *err);
+
+/* Revokes, holds (reason certificateHold) or releases (removeFromCRL): adds the row number
+ * status_ordinal + 1, which must be the caller's view of the certificate (compare-and-set), and bumps the
+ * CA's epoch. ERROR_CONFLICT "changed-meanwhile". */
+MUST_USE bool revocation_add(struct tx *tx, const struct certificate_record *certificate, int reason,
+                             int64_t revoked_us, int64_t invalidity_us, struct error *err);
+
+/* One row for the CRL: certificates of the CA that are revoked now and not expired before `now_us`. */
+struct revoked_row {
+    struct view serial;
+    int reason;
+    int64_t revoked_us, invalidity_us;
+};
+MUST_USE bool revocation_list(struct tx *tx, struct arena *arena, struct uuid ca_id, int64_t now_us,
+                              struct revoked_row **ret_rows, size_t *ret_count, struct error *err);
+
+struct crl_record {
+    struct uuid id, ca_id;
+    int64_t number;               /* unique under the CA */
+    int64_t this_update_us, next_update_us;
+    int64_t epoch;                /* of the CA when it was made */
+    struct view der;              /* stored in chunks of at most 1 MiB */
+};
+/* ERROR_CONFLICT "crl-number" when the number is taken. */
+MUST_USE bool crl_insert(struct tx *tx, const struct crl_record *crl, struct error *err);
+/* The one with the highest number; without its der when want_der is false. ERROR_NOT_FOUND. */
+MUST_USE bool crl_newest(struct tx *tx, struct arena *arena, struct uuid ca_id, bool want_der,
+                         struct crl_record *ret, struct error *err);
+/* Deletes all but the newest `keep`. */
+MUST_USE bool crl_prune(struct tx *tx, struct uuid ca_id, unsigned keep, struct error *err);
+
+#endif

@@ -1,0 +1,42 @@
+/* One connection to the server: set up, checked for life, with its prepared statements. Private to this
+ * room; everything above goes through db.h and sql.h. */
+#ifndef GATEHOUSE_STORE_CONNECTION_H
+#define GATEHOUSE_STORE_CONNECTION_H
+
+#include "store/db.h"
+#include "store/url.h"
+
+#include <mysql.h>
+
+/* What happened to the transaction that runs on a connection, beyond the error that was returned. */
+enum trouble {
+    TROUBLE_NONE,
+    TROUBLE_RETRY, /* the server refused because of others (1020, 1205, 1213, 1047): run it again */
+    TROUBLE_LOST,  /* the connection is gone, and with it the transaction */
+};
+
+/* A transaction is a connection in use, so struct tx is the connection. */
+struct tx {
+    MYSQL *mysql;
+    enum trouble trouble;
+    bool wrote;          /* a statement that may change rows was sent in this transaction */
+    unsigned generation; /* of the pool when it was opened */
+    struct statement *statements[64]; /* hash table, chained */
+    unsigned statement_count;
+    uint64_t use_counter; /* for dropping the statement that was not used for longest */
+};
+
+/* Connects and sets the session up. ERROR_UNAVAILABLE "database-unavailable". */
+MUST_USE bool connection_open(const struct db_url *url, struct tx **ret_tx, struct error *err);
+void connection_close(struct tx *tx);
+/* False when the server has closed its end: asks the socket alone, no round trip. */
+bool connection_alive(const struct tx *tx);
+/* One statement without values or rows: BEGIN, COMMIT, SET, DDL. */
+MUST_USE bool connection_run(struct tx *tx, const char *sql, struct error *err);
+
+/* Turns a server or client error number into ours and notes the trouble; returns false. `text` is the
+ * server's message, `sql` the statement's text: both go to the detail alone. */
+bool connection_fail(struct tx *tx, unsigned number, const char *text, const char *sql,
+                     struct error *err);
+
+#endif

@@ -1,0 +1,158 @@
+#include "store/db.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "store/pool.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define WAIT_SECONDS 5
+
+struct db {
+    struct arena *arena; /* of the URL */
+    struct db_url url;
+    pthread_mutex_t lock;
+    pthread_cond_t returned;
+    struct tx **idle; /* a stack: the one that was used last is used next */
+    unsigned idle_count, open_count, size;
+    unsigned generation; /* connections of an older one are closed when they come back or are next */
+};
+
+bool db_open(const char *url, unsigned pool_size, struct db **ret_db, struct error *err) {
+    struct arena *arena = arena_new();
+    struct db_url parsed;
+    if (!db_url_parse(arena, url, &parsed, err)) {
+        arena_free(arena);
+        return false;
+    }
+    struct db *db = must_alloc(sizeof *db);
+    db->arena = arena;
+    db->url = parsed;
+    db->size = pool_size == 0 ? 1 : pool_size;
+    db->idle = must_alloc(db->size * sizeof *db->idle);
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&db->returned, &attributes);
+    pthread_condattr_destroy(&attributes);
+    pthread_mutex_init(&db->lock, NULL);
+    *ret_db = db;
+    return true;
+}
+
+void db_close(struct db *db) {
+    if (db == NULL)
+        return;
+    if (db->open_count != db->idle_count)
+        log_error("store", "closed while %u transactions were open",
+                  db->open_count - db->idle_count);
+    for (unsigned i = 0; i < db->idle_count; i++)
+        connection_close(db->idle[i]);
+    pthread_cond_destroy(&db->returned);
+    pthread_mutex_destroy(&db->lock);
+    free(db->idle);
+    arena_free(db->arena);
+    free(db);
+}
+
+const struct db_url *db_url_of(const struct db *db) {
+    return &db->url;
+}
+
+/* Takes an idle connection, or the right to open one (*ret_tx is NULL then). */
+static bool reserve(struct db *db, struct tx **ret_tx, struct error *err) {
+    struct timespec deadline;
+    clock_gettime(CLOCK_MONOTONIC, &deadline);
+    deadline.tv_sec += WAIT_SECONDS;
+
+    pthread_mutex_lock(&db->lock);
+    int status = 0;
+    while (db->idle_count == 0 && db->open_count >= db->size && status != ETIMEDOUT)
+        status = pthread_cond_timedwait(&db->returned, &db->lock, &deadline);
+    bool ok = true;
+    if (db->idle_count > 0) {
+        *ret_tx = db->idle[--db->idle_count];
+        if ((*ret_tx)->generation != db->generation)
+            (*ret_tx)->trouble = TROUBLE_LOST;
+    } else if (db->open_count < db->size) {
+        db->open_count++;
+        *ret_tx = NULL;
+    } else {
+        ok = fail(err, ERROR_UNAVAILABLE, "database-busy",
+                  "All connections to the database are in use. Try again in a moment.");
+    }
+    pthread_mutex_unlock(&db->lock);
+    return ok;
+}
+
+static void release_place(struct db *db, bool lost) {
+    pthread_mutex_lock(&db->lock);
+    db->open_count--;
+    if (lost)
+        db->generation++;
+    pthread_cond_signal(&db->returned);
+    pthread_mutex_unlock(&db->lock);
+}
+
+static unsigned generation_of(struct db *db) {
+    pthread_mutex_lock(&db->lock);
+    unsigned generation = db->generation;
+    pthread_mutex_unlock(&db->lock);
+    return generation;
+}
+
+bool pool_take(struct db *db, struct tx **ret_tx, struct error *err) {
+    struct tx *tx;
+    for (;;) {
+        TRY(reserve(db, &tx, err));
+        if (tx == NULL)
+            break;
+        if (connection_alive(tx)) {
+            *ret_tx = tx;
+            return true;
+        }
+        connection_close(tx);
+        release_place(db, false);
+    }
+    unsigned generation = generation_of(db);
+    if (!connection_open(&db->url, &tx, err)) {
+        release_place(db, false);
+        return false;
+    }
+    tx->generation = generation;
+    *ret_tx = tx;
+    return true;
+}
+
+void pool_give(struct db *db, struct tx *tx) {
+    if (tx->trouble == TROUBLE_LOST) {
+        /* The server has probably gone as a whole: the idle ones are not trusted, either. */
+        bool current = tx->generation == generation_of(db);
+        connection_close(tx);
+        release_place(db, current);
+        return;
+    }
+    pthread_mutex_lock(&db->lock);
+    db->idle[db->idle_count++] = tx;
+    pthread_cond_signal(&db->returned);
+    pthread_mutex_unlock(&db->lock);
+}
+
+bool db_ping(struct db *db, struct error *err) {
+    struct tx *tx;
+    TRY(pool_take(db, &tx, err));
+    bool ok = connection_run(tx, "DO 1", err);
+    bool lost = !ok && tx->trouble == TROUBLE_LOST;
+    pool_give(db, tx);
+    if (!lost)
+        return ok;
+    /* It had died without a sign; a fresh one tells whether the server answers. */
+    TRY(pool_take(db, &tx, err));
+    ok = connection_run(tx, "DO 1", err);
+    pool_give(db, tx);
+    return ok;
+}

@@ -1,0 +1,55 @@
+/* The database: a pool of connections and transactions. Only this room speaks SQL.
+ *
+ * Every connection: UTC, strict mode, READ COMMITTED, utf8mb4. A transaction's body may run again: it is
+ * retried as a whole on 1020, 1205, 1213, 1047 and when the connection was lost before COMMIT was sent
+ * (bounded, with back-off). Use:
+ *
+ *     bool done = false;
+ *     TX(tx, db, &done, err)
+ *         tx.ok = request_decide(tx.tx, ...) && event_add(tx.tx, ...);
+ *     return done;
+ *
+ * The body must not leave by return, break or goto, and must be able to run twice. After it, `done` is true
+ * if and only if COMMIT succeeded; otherwise *err is filled (connection lost at COMMIT: ERROR_UNAVAILABLE
+ * "database-unavailable": the outcome is unknown, nothing was acknowledged).
+ * No transaction is held while waiting for a signer or a peer (design rule 1). */
+#ifndef GATEHOUSE_STORE_DB_H
+#define GATEHOUSE_STORE_DB_H
+
+#include "base/arena.h"
+#include "base/uuid.h"
+
+struct db;
+struct tx; /* a connection in a transaction */
+
+/* url: mysql://user:password@host:port/database, or mysql://user@localhost/database?socket=/path; with
+ * ?ssl-ca=FILE for TLS with verification. ?sync-wait=1 on Galera: reads wait for what the neighbours have
+ * committed. Several options are joined by &; everything is percent-decoded. Opens lazily: an unreachable
+ * server is no error here. ERROR_MALFORMED "database-url"; no message holds the password. */
+MUST_USE bool db_open(const char *url, unsigned pool_size, struct db **ret_db, struct error *err);
+void db_close(struct db *db);
+/* A round trip, for `check` and readyz. */
+MUST_USE bool db_ping(struct db *db, struct error *err);
+/* Applies the migrations that are missing, in order; two nodes that migrate at once do it once. */
+MUST_USE bool db_migrate(struct db *db, struct error *err);
+/* ERROR_UNAVAILABLE "schema" when the schema is older or newer than this program supports. */
+MUST_USE bool db_schema_check(struct db *db, struct error *err);
+
+struct tx_loop {
+    struct tx *tx;
+    bool ok; /* the body's verdict */
+    struct db *db;
+    struct error *err;
+    bool *ret_done;
+    int attempt;
+    int64_t began_us; /* by the monotonic clock */
+};
+
+/* Begins; on later calls commits or rolls back and decides whether the body runs again. */
+bool tx_again(struct tx_loop *loop);
+
+#define TX(loop, database, done, error)                                                            \
+    for (struct tx_loop loop = {.db = (database), .ret_done = (done), .err = (error)};             \
+         tx_again(&loop);)
+
+#endif

@@ -1,0 +1,25 @@
+# cmake -DOUT=FILE -DSQL=FILE;FILE... -P embed.cmake: writes the migrations as a C file.
+# Their numbers must be 0001, 0002 ... without a gap.
+set(_text "/* Made from sql/ by embed.cmake. */\n#include \"store/migrate.h\"\n\n")
+set(_table "")
+set(_expected 1)
+foreach(_file IN LISTS SQL)
+    get_filename_component(_name "${_file}" NAME_WE)
+    string(REGEX MATCH "^[0-9]+" _number "${_name}")
+    math(EXPR _number "1${_number} - 10000")
+    if(NOT _number EQUAL _expected)
+        message(FATAL_ERROR "sql/${_name}.sql: the next migration has the number ${_expected}")
+    endif()
+    math(EXPR _expected "${_expected} + 1")
+    file(READ "${_file}" _hex HEX)
+    string(LENGTH "${_hex}" _len)
+    math(EXPR _len "${_len} / 2")
+    string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," _bytes "${_hex}")
+    string(REGEX REPLACE "(................................................................................)"
+        "\\1\n    " _bytes "${_bytes}")
+    string(APPEND _text "static const uint8_t text_${_number}[] = {\n    ${_bytes}};\n\n")
+    string(APPEND _table "    {${_number}, \"${_name}\", {text_${_number}, ${_len}}},\n")
+endforeach()
+string(APPEND _text "const struct migration migrations[] = {\n${_table}};\n"
+    "const size_t migration_count = sizeof migrations / sizeof migrations[0];\n")
+file(WRITE "${OUT}" "${_text}")

@@ -1,0 +1,36 @@
+/* Events: one row for every change, log-in, failure and refusal, in the transaction of the change. */
+#ifndef GATEHOUSE_STORE_EVENTS_H
+#define GATEHOUSE_STORE_EVENTS_H
+
+#include "store/db.h"
+#include "store/scope.h"
+
+struct event {
+    struct uuid id;              /* UUIDv7: the order of the stream */
+    struct uuid organisation_id; /* nil: the instance */
+    struct uuid ca_id;           /* nil: none */
+    int64_t at_us;
+    const char *code;            /* stable: "certificate.issued", "session.refused" ... */
+    const char *outcome;         /* "success", "failure", "refused" */
+    struct uuid actor_id;        /* user, or nil */
+    const char *actor;           /* name to show: "alice", "system", "anonymous" */
+    const char *address;         /* of the client, "" when none */
+    const char *object_kind;     /* "certificate" ... or "" */
+    const char *object;          /* its id or slug, or "" */
+    const char *request_id;      /* of the HTTP request, "" when none */
+    const char *details;         /* JSON object; never a secret; "{}" */
+};
+/* Fills id and at_us when they are nil and 0. */
+MUST_USE bool event_add(struct tx *tx, const struct event *event, struct error *err);
+struct event_filter {
+    const char *code;   /* prefix, or NULL */
+    const char *object; /* or NULL */
+    int64_t since_us, until_us; /* 0: open */
+};
+/* Newest first. Events of the instance (no organisation) are seen by scope->everything alone. */
+MUST_USE bool event_list(struct tx *tx, struct arena *arena, const struct scope *scope,
+                         const struct event_filter *filter, const struct page *page,
+                         struct event **ret_items, size_t *ret_count, const char **ret_next,
+                         struct error *err);
+
+#endif

@@ -1,0 +1,84 @@
+#include "store/cas.h"
+#include "store/query.h"
+
+static const char sql_insert[] =
+    "INSERT INTO private_keys (id, organisation_id, key_type, purpose, wrapped, uri, spki, "
+    "created_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
+static const char sql_by_id[] = "SELECT k.id, k.organisation_id, k.key_type, k.purpose, k.wrapped, "
+                                "k.uri, k.spki, k.created_us FROM private_keys k WHERE k.id = ?";
+
+static const char sql_service_insert[] =
+    "INSERT INTO service_certificates (id, ca_id, purpose, key_id, certificate, chain, "
+    "not_before_us, not_after_us, created_us, deleted_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0)";
+static const char sql_service_current[] =
+    "SELECT s.id, s.ca_id, s.purpose, s.key_id, s.certificate, s.chain, s.not_before_us, "
+    "s.not_after_us, s.created_us FROM service_certificates s "
+    "WHERE s.ca_id <=> ? AND s.purpose = ? AND s.deleted_us = 0 "
+    "ORDER BY s.not_after_us DESC, s.id DESC LIMIT 1";
+
+bool key_insert(struct tx *tx, const struct key_record *key, struct error *err) {
+    return tx_execute(tx, sql_insert,
+                      PARAMS(p_uuid(&key->id), p_uuid_or_null(&key->organisation_id),
+                             p_text(key->key_type), p_int(key->purpose), p_blob(key->blob),
+                             p_text(key->uri), p_blob(key->spki), p_int(key->created_us)),
+                      NULL, err);
+}
+
+bool key_by_id(struct tx *tx, struct arena *arena, struct uuid id, struct key_record *ret,
+               struct error *err) {
+    struct rows rows;
+    struct key_record key;
+    char text[UUID_TEXT_SIZE];
+    bool found;
+    TRY(rows_first(tx, arena, sql_by_id, PARAMS(p_uuid(&id)), &rows, &found, err));
+    uuid_format(id, text);
+    if (!found)
+        return fail(err, ERROR_NOT_FOUND, "not-found", "There is no key %s.", text);
+    key.id = rows_uuid(&rows);
+    key.organisation_id = rows_uuid(&rows);
+    key.key_type = rows_text(&rows);
+    key.purpose = (int)rows_int(&rows);
+    key.blob = rows_blob(&rows);
+    key.uri = rows_text(&rows);
+    key.spki = rows_blob(&rows);
+    key.created_us = rows_int(&rows);
+    TRY(rows_close(&rows, err));
+    *ret = key;
+    return true;
+}
+
+bool service_insert(struct tx *tx, const struct service_record *service, struct error *err) {
+    return tx_execute(tx, sql_service_insert,
+                      PARAMS(p_uuid(&service->id), p_uuid_or_null(&service->ca_id),
+                             p_int(service->use), p_uuid(&service->key_id),
+                             p_blob(service->certificate), p_blob(service->chain),
+                             p_int(service->not_before_us), p_int(service->not_after_us),
+                             p_int(service->created_us)),
+                      NULL, err);
+}
+
+bool service_current(struct tx *tx, struct arena *arena, struct uuid ca_id, enum service_use use,
+                     struct service_record *ret, struct error *err) {
+    static const char *const names[] = {"", "OCSP", "TSA", "SCEP", "TLS"};
+    struct rows rows;
+    struct service_record service;
+    bool found;
+    TRY(rows_first(tx, arena, sql_service_current, PARAMS(p_uuid_or_null(&ca_id), p_int(use)),
+                   &rows, &found, err));
+    if (!found)
+        return fail(err, ERROR_NOT_FOUND, "not-found", "There is no %s service certificate of %s %s.",
+                    names[use], uuid_is_nil(ca_id) ? "the instance" : "CA",
+                    uuid_is_nil(ca_id) ? "itself" : uuid_text(arena, ca_id));
+    service.id = rows_uuid(&rows);
+    service.ca_id = rows_uuid(&rows);
+    service.use = (enum service_use)rows_int(&rows);
+    service.key_id = rows_uuid(&rows);
+    service.certificate = rows_blob(&rows);
+    service.chain = rows_blob(&rows);
+    service.not_before_us = rows_int(&rows);
+    service.not_after_us = rows_int(&rows);
+    service.created_us = rows_int(&rows);
+    TRY(rows_close(&rows, err));
+    *ret = service;
+    return true;
+}

@@ -1,0 +1,51 @@
+/* Requests for certificates and their states. */
+#ifndef GATEHOUSE_STORE_REQUESTS_H
+#define GATEHOUSE_STORE_REQUESTS_H
+
+#include "store/db.h"
+#include "store/scope.h"
+
+enum request_state {
+    REQUEST_PENDING = 1,
+    REQUEST_APPROVED = 2, /* four-eyes: the first of two has agreed */
+    REQUEST_ISSUED = 3,
+    REQUEST_DECLINED = 4,
+    REQUEST_CANCELLED = 5,
+};
+
+struct request_record {
+    struct uuid id, ca_id, template_id, organisation_id;
+    const char *ca_slug, *template_slug; /* read only */
+    int64_t template_version;
+    enum request_state state;
+    const char *door;           /* "rest", "console", "acme" ... */
+    struct view csr;            /* DER, unchanged */
+    const char *proposal;       /* JSON: what came beside the CSR (subject, sans, validity); "{}" */
+    const char *subject;        /* RFC 4514, of the CSR or the proposal; for lists */
+    const char *sans;           /* text; for lists */
+    const char *key_type;
+    struct uuid requester_id;   /* user, or nil */
+    const char *requester;      /* name to show */
+    struct uuid approver_id;    /* who agreed first (four-eyes), or nil */
+    const char *reason;         /* why declined or cancelled; "" */
+    struct uuid certificate_id; /* nil unless issued */
+    int64_t created_us, changed_us;
+};
+MUST_USE bool request_insert(struct tx *tx, const struct request_record *request, struct error *err);
+MUST_USE bool request_by_id(struct tx *tx, struct arena *arena, const struct scope *scope, struct uuid id,
+                            struct request_record *ret, struct error *err);
+/* Newest first. state 0: all. ca_id nil: all CAs in scope. */
+MUST_USE bool request_list(struct tx *tx, struct arena *arena, const struct scope *scope,
+                           struct uuid ca_id, enum request_state state, const struct page *page,
+                           struct request_record **ret_items, size_t *ret_count, const char **ret_next,
+                           struct error *err);
+/* Compare-and-set from `from` to `to`; ERROR_CONFLICT "request-state" names the state it is in.
+ * certificate_id, approver_id may be nil, reason may be "". */
+MUST_USE bool request_move(struct tx *tx, struct uuid id, enum request_state from,
+                           enum request_state to, struct uuid approver_id, struct uuid certificate_id,
+                           const char *reason, int64_t now_us, struct error *err);
+
+const char *request_state_name(enum request_state state); /* "pending" ... */
+enum request_state request_state_from_name(const char *name); /* 0 when unknown */
+
+#endif

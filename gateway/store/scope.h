@@ -1,0 +1,26 @@
+/* What an actor may see. Every list and every look-up on behalf of an actor takes one; what lies outside
+ * is not found (design.md section 8, tenancy). */
+#ifndef GATEHOUSE_STORE_SCOPE_H
+#define GATEHOUSE_STORE_SCOPE_H
+
+#include "base/uuid.h"
+
+struct scope {
+    bool everything;                  /* the instance */
+    const struct uuid *organisations; /* whole organisations */
+    size_t organisation_count;
+    const struct uuid *cas;           /* single CAs */
+    size_t ca_count;
+    bool own_only;                    /* of requests: only those this actor made */
+    struct uuid actor;                /* user id, for own_only */
+};
+
+/* For what the instance itself does, and for public documents. */
+extern const struct scope scope_everything;
+
+struct page {
+    unsigned limit;     /* 1-500 */
+    const char *cursor; /* opaque, from the last page; NULL or "": the first */
+};
+
+#endif

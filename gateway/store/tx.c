@@ -1,0 +1,99 @@
+#include "base/clock.h"
+#include "base/log.h"
+#include "store/pool.h"
+
+#include <time.h>
+
+#define MAX_RETRIES 12 /* of a transaction that others were in the way of */
+#define MAX_LOSSES 3   /* of one whose connection went before COMMIT */
+#define MAX_US (20 * US_PER_SECOND)
+
+/* With jitter, so that two who were in each other's way do not meet again at once. */
+static void back_off(int attempt) {
+    unsigned long most_us = attempt < 7 ? 2000ul << attempt : 250000ul;
+    uint32_t random;
+    random_bytes(&random, sizeof random);
+    unsigned long us = most_us / 2 + random % (most_us / 2);
+    nanosleep(&(struct timespec){.tv_sec = 0, .tv_nsec = (long)us * 1000}, NULL);
+}
+
+static void give_back(struct tx_loop *loop) {
+    pool_give(loop->db, loop->tx);
+    loop->tx = NULL;
+}
+
+/* True while the body may run once more. */
+static bool may_repeat(struct tx_loop *loop, enum trouble trouble) {
+    int most = trouble == TROUBLE_LOST ? MAX_LOSSES : MAX_RETRIES;
+    if (loop->attempt >= most || clock_monotonic_us() - loop->began_us > MAX_US)
+        return false;
+    log_debug("store", "transaction runs again (attempt %d, %s)", loop->attempt + 1,
+              trouble == TROUBLE_LOST ? "connection lost" : "conflict");
+    if (trouble == TROUBLE_RETRY)
+        back_off(loop->attempt);
+    return true;
+}
+
+/* A connection with an open transaction, or false with the error filled. */
+static bool begin(struct tx_loop *loop) {
+    for (;;) {
+        TRY(pool_take(loop->db, &loop->tx, loop->err));
+        loop->tx->wrote = false;
+        loop->tx->trouble = TROUBLE_NONE;
+        if (connection_run(loop->tx, "START TRANSACTION", loop->err))
+            break;
+        enum trouble trouble = loop->tx->trouble;
+        loop->tx->trouble = TROUBLE_LOST; /* whatever it was: a fresh connection is cheaper than doubt */
+        give_back(loop);
+        if (trouble == TROUBLE_NONE || !may_repeat(loop, trouble))
+            return false;
+        loop->attempt++;
+    }
+    loop->attempt++;
+    loop->ok = false;
+    return true;
+}
+
+static void roll_back(struct tx_loop *loop) {
+    struct error ignored;
+    if (loop->tx->trouble != TROUBLE_LOST && !connection_run(loop->tx, "ROLLBACK", &ignored))
+        loop->tx->trouble = TROUBLE_LOST;
+}
+
+/* True when the transaction is over for good (*ret_done tells how), false when it may run again. */
+static bool commit(struct tx_loop *loop) {
+    if (connection_run(loop->tx, "COMMIT", loop->err)) {
+        *loop->ret_done = true;
+    } else if (loop->tx->trouble == TROUBLE_RETRY) {
+        return false;
+    } else if (loop->tx->trouble == TROUBLE_LOST && !loop->tx->wrote) {
+        *loop->ret_done = true; /* it only read, and had read all it wanted */
+    }
+    if (*loop->ret_done) {
+        if (loop->err != NULL) /* of attempts before, or of a look-up that was allowed to find nothing */
+            loop->err->kind = ERROR_NONE;
+        return true;
+    }
+    /* COMMIT was sent and nobody answered: it may have happened. Never run again. */
+    if (loop->tx->trouble == TROUBLE_LOST)
+        error_detail(loop->err, "; the outcome of COMMIT is unknown");
+    return true;
+}
+
+bool tx_again(struct tx_loop *loop) {
+    if (loop->attempt == 0) {
+        *loop->ret_done = false;
+        loop->began_us = clock_monotonic_us();
+        return begin(loop);
+    }
+    struct tx *tx = loop->tx;
+    bool over = loop->ok && tx->trouble == TROUBLE_NONE ? commit(loop)
+                                                        : tx->trouble == TROUBLE_NONE;
+    enum trouble trouble = tx->trouble;
+    if (!*loop->ret_done)
+        roll_back(loop);
+    if (trouble == TROUBLE_RETRY && tx->trouble == TROUBLE_RETRY)
+        tx->trouble = TROUBLE_NONE;
+    give_back(loop);
+    return !over && may_repeat(loop, trouble) && begin(loop);
+}

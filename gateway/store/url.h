@@ -1,0 +1,20 @@
+/* Database URLs: mysql://user:password@host:port/database?name=value&... Private to this room. */
+#ifndef GATEHOUSE_STORE_URL_H
+#define GATEHOUSE_STORE_URL_H
+
+#include "base/arena.h"
+
+struct db_url {
+    const char *user, *password, *host, *database;
+    unsigned port;       /* 0: the default */
+    const char *socket;  /* path, or NULL */
+    const char *ssl_ca;  /* file, or NULL */
+    unsigned io_seconds; /* how long an answer may take; 0: the default */
+    bool sync_wait;      /* Galera: wait until this node has seen what its neighbours committed */
+};
+
+/* ERROR_MALFORMED "database-url"; the message never shows the URL, which may hold a password. */
+MUST_USE bool db_url_parse(struct arena *arena, const char *text, struct db_url *ret_url,
+                           struct error *err);
+
+#endif

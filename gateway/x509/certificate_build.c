@@ -1,0 +1,272 @@
+/* From a plan to an unsigned certificate, and signing it. */
+#include "x509/certificate.h"
+
+#include "base/clock.h"
+#include "x509/internal.h"
+#include "x509/san.h"
+
+#include <openssl/sha.h>
+#include <string.h>
+
+static bool bad_plan(struct error *err, const char *member, const char *value, const char *rule) {
+    return REFUSE(err, ERROR_MALFORMED, "malformed-plan", "The certificate's %s \"%.100s\" %s.",
+                  member, value, rule);
+}
+
+static bool add(X509 *certificate, int nid, void *value, bool critical, struct error *err) {
+    if (X509_add1_ext_i2d(certificate, nid, value, critical, X509V3_ADD_DEFAULT) != 1)
+        return fail_internal(err, "extension %s", OBJ_nid2sn(nid));
+    return true;
+}
+
+static bool set_serial(X509 *certificate, struct view serial, struct error *err) {
+    /* rfc5280#4.1.2.2: positive, at most 20 octets. */
+    bool zero = true;
+    for (size_t i = 0; i < serial.len; i++)
+        zero = zero && serial.at[i] == 0;
+    if (serial.len == 0 || serial.len > 20 || (serial.at[0] & 0x80) != 0 || zero)
+        return fail(err, ERROR_MALFORMED, "malformed-plan",
+                    "The serial number must be positive and have 1 to 20 octets with the first bit "
+                    "clear (rfc5280#4.1.2.2).");
+    AUTO(BIGNUM) *number = BN_bin2bn(serial.at, (int)serial.len, NULL);
+    AUTO(ASN1_INTEGER) *integer = number == NULL ? NULL : BN_to_ASN1_INTEGER(number, NULL);
+    if (integer == NULL || X509_set_serialNumber(certificate, integer) != 1)
+        return fail_internal(err, "serial number");
+    return true;
+}
+
+static bool set_dates(X509 *certificate, const struct certificate_plan *plan, struct error *err) {
+    AUTO(ASN1_TIME) *from = NULL, *to = NULL;
+    TRY(asn1_time_from_us(plan->not_before_us, &from, err));
+    TRY(asn1_time_from_us(plan->not_after_us, &to, err));
+    if (X509_set1_notBefore(certificate, from) != 1 || X509_set1_notAfter(certificate, to) != 1)
+        return fail_internal(err, "dates");
+    return true;
+}
+
+static bool add_basic_constraints(X509 *certificate, const struct certificate_plan *plan,
+                                  struct error *err) {
+    AUTO(BASIC_CONSTRAINTS) *constraints = BASIC_CONSTRAINTS_new();
+    if (constraints == NULL)
+        return fail_internal(err, "BASIC_CONSTRAINTS_new");
+    constraints->ca = plan->is_ca ? 0xff : 0;
+    if (plan->is_ca && plan->path_length >= 0) {
+        constraints->pathlen = ASN1_INTEGER_new();
+        if (constraints->pathlen == NULL ||
+            ASN1_INTEGER_set_int64(constraints->pathlen, plan->path_length) != 1)
+            return fail_internal(err, "path length");
+    }
+    /* rfc5280#4.2.1.9: critical in CA certificates that sign certificates. */
+    return add(certificate, NID_basic_constraints, constraints, true, err);
+}
+
+static bool add_key_usage(X509 *certificate, unsigned usage, struct error *err) {
+    AUTO(ASN1_BIT_STRING) *bits = ASN1_BIT_STRING_new();
+    if (bits == NULL)
+        return fail_internal(err, "ASN1_BIT_STRING_new");
+    /* OpenSSL's KU_ constants: the first octet holds bits 0-7 from the left, the second bit 8. */
+    for (int i = 0; i < 9; i++) {
+        unsigned mask = i < 8 ? 0x80u >> i : (unsigned)KU_DECIPHER_ONLY;
+        if ((usage & mask) != 0 && ASN1_BIT_STRING_set_bit(bits, i, 1) != 1)
+            return fail_internal(err, "ASN1_BIT_STRING_set_bit");
+    }
+    return add(certificate, NID_key_usage, bits, true, err);
+}
+
+static bool add_extended_key_usage(X509 *certificate, const struct certificate_plan *plan,
+                                   struct error *err) {
+    AUTO(EXTENDED_KEY_USAGE) *usages = EXTENDED_KEY_USAGE_new();
+    if (usages == NULL)
+        return fail_internal(err, "EXTENDED_KEY_USAGE_new");
+    for (size_t i = 0; i < plan->extended_key_usage_count; i++) {
+        ASN1_OBJECT *usage = oid_parse(plan->extended_key_usage[i], true);
+        if (usage == NULL)
+            return bad_plan(err, "extended key usage", plan->extended_key_usage[i],
+                            "is no dotted OID or known name such as serverAuth");
+        if (sk_ASN1_OBJECT_push(usages, usage) <= 0) {
+            ASN1_OBJECT_free(usage);
+            return fail_internal(err, "sk_ASN1_OBJECT_push");
+        }
+    }
+    return add(certificate, NID_ext_key_usage, usages, plan->extended_key_usage_critical, err);
+}
+
+static ASN1_OCTET_STRING *key_id(const X509 *certificate) {
+    unsigned char digest[SHA_DIGEST_LENGTH];
+    unsigned len = 0;
+    AUTO(ASN1_OCTET_STRING) *id = ASN1_OCTET_STRING_new();
+    if (id == NULL || X509_pubkey_digest(certificate, EVP_sha1(), digest, &len) != 1 ||
+        ASN1_OCTET_STRING_set(id, digest, (int)len) != 1)
+        return NULL;
+    return TAKE(id);
+}
+
+/* rfc5280#4.2.1.1: the authority key identifier is the issuer's subject key identifier, however the
+ * issuer's was made. */
+static ASN1_OCTET_STRING *issuer_key_id(const X509 *issuer) {
+    ASN1_OCTET_STRING *id = X509_get_ext_d2i(issuer, NID_subject_key_identifier, NULL, NULL);
+    return id != NULL ? id : key_id(issuer);
+}
+
+static bool add_key_ids(X509 *certificate, const X509 *issuer, struct error *err) {
+    AUTO(AUTHORITY_KEYID) *authority = AUTHORITY_KEYID_new();
+    AUTO(ASN1_OCTET_STRING) *id = key_id(certificate);
+    if (authority == NULL || id == NULL)
+        return fail_internal(err, "subject key identifier");
+    TRY(add(certificate, NID_subject_key_identifier, id, false, err));
+    authority->keyid = issuer_key_id(issuer != NULL ? issuer : certificate);
+    if (authority->keyid == NULL)
+        return fail_internal(err, "authority key identifier");
+    return add(certificate, NID_authority_key_identifier, authority, false, err);
+}
+
+static GENERAL_NAME *uri_name(const char *uri) {
+    AUTO(GENERAL_NAME) *name = GENERAL_NAME_new();
+    ASN1_IA5STRING *text = ASN1_IA5STRING_new();
+    if (name == NULL || text == NULL || ASN1_STRING_set(text, uri, -1) != 1) {
+        ASN1_IA5STRING_free(text);
+        return NULL;
+    }
+    GENERAL_NAME_set0_value(name, GEN_URI, text);
+    return TAKE(name);
+}
+
+static bool add_access(AUTHORITY_INFO_ACCESS *list, int method, const char *const *uris,
+                       size_t count, struct error *err) {
+    for (size_t i = 0; i < count; i++) {
+        const char *problem = uri_problem(uris[i]);
+        if (problem != NULL)
+            return bad_plan(err, "AIA URL", uris[i], problem);
+        ACCESS_DESCRIPTION *access = ACCESS_DESCRIPTION_new();
+        if (access == NULL || sk_ACCESS_DESCRIPTION_push(list, access) <= 0) {
+            ACCESS_DESCRIPTION_free(access);
+            return fail_internal(err, "ACCESS_DESCRIPTION_new");
+        }
+        access->method = OBJ_nid2obj(method);
+        GENERAL_NAME_free(access->location);
+        if ((access->location = uri_name(uris[i])) == NULL)
+            return fail_internal(err, "AIA URL");
+    }
+    return true;
+}
+
+static bool add_authority_access(X509 *certificate, const struct certificate_plan *plan,
+                                 struct error *err) {
+    AUTO(AUTHORITY_INFO_ACCESS) *list = AUTHORITY_INFO_ACCESS_new();
+    if (list == NULL)
+        return fail_internal(err, "AUTHORITY_INFO_ACCESS_new");
+    TRY(add_access(list, NID_ad_OCSP, plan->ocsp, plan->ocsp_count, err));
+    TRY(add_access(list, NID_ad_ca_issuers, plan->ca_issuers, plan->ca_issuers_count, err));
+    return add(certificate, NID_info_access, list, false, err);
+}
+
+static DIST_POINT *distribution_point(const char *uri) {
+    DIST_POINT *point = DIST_POINT_new();
+    if (point == NULL)
+        return NULL;
+    point->distpoint = DIST_POINT_NAME_new();
+    GENERAL_NAMES *names = GENERAL_NAMES_new();
+    GENERAL_NAME *name = uri_name(uri);
+    if (point->distpoint == NULL || names == NULL || name == NULL ||
+        sk_GENERAL_NAME_push(names, name) <= 0) {
+        GENERAL_NAME_free(name);
+        GENERAL_NAMES_free(names);
+        DIST_POINT_free(point);
+        return NULL;
+    }
+    point->distpoint->type = 0; /* fullName */
+    point->distpoint->name.fullname = names;
+    return point;
+}
+
+static bool add_distribution_points(X509 *certificate, const struct certificate_plan *plan,
+                                    struct error *err) {
+    AUTO(CRL_DIST_POINTS) *points = CRL_DIST_POINTS_new();
+    if (points == NULL)
+        return fail_internal(err, "CRL_DIST_POINTS_new");
+    for (size_t i = 0; i < plan->crl_count; i++) {
+        const char *problem = uri_problem(plan->crl[i]);
+        if (problem != NULL)
+            return bad_plan(err, "CRL URL", plan->crl[i], problem);
+        DIST_POINT *point = distribution_point(plan->crl[i]);
+        if (point == NULL || sk_DIST_POINT_push(points, point) <= 0) {
+            DIST_POINT_free(point);
+            return fail_internal(err, "distribution point");
+        }
+    }
+    return add(certificate, NID_crl_distribution_points, points, false, err);
+}
+
+static bool add_policies(X509 *certificate, const struct certificate_plan *plan,
+                         struct error *err) {
+    AUTO(CERTIFICATEPOLICIES) *policies = CERTIFICATEPOLICIES_new();
+    if (policies == NULL)
+        return fail_internal(err, "CERTIFICATEPOLICIES_new");
+    for (size_t i = 0; i < plan->policy_count; i++) {
+        ASN1_OBJECT *oid = oid_parse(plan->policies[i], true);
+        if (oid == NULL)
+            return bad_plan(err, "policy", plan->policies[i], "is no dotted OID");
+        POLICYINFO *policy = POLICYINFO_new();
+        if (policy == NULL || sk_POLICYINFO_push(policies, policy) <= 0) {
+            POLICYINFO_free(policy);
+            ASN1_OBJECT_free(oid);
+            return fail_internal(err, "POLICYINFO_new");
+        }
+        policy->policyid = oid;
+    }
+    return add(certificate, NID_certificate_policies, policies, false, err);
+}
+
+static bool add_no_check(X509 *certificate, struct error *err) {
+    ASN1_NULL *null = ASN1_NULL_new();
+    bool done = null != NULL && add(certificate, NID_id_pkix_OCSP_noCheck, null, false, err);
+    ASN1_NULL_free(null);
+    return done;
+}
+
+static bool add_extensions(X509 *x, const struct certificate_plan *plan, struct error *err) {
+    if (plan->basic_constraints || plan->is_ca)
+        TRY(add_basic_constraints(x, plan, err));
+    if (plan->key_usage != 0)
+        TRY(add_key_usage(x, plan->key_usage, err));
+    if (plan->extended_key_usage_count > 0)
+        TRY(add_extended_key_usage(x, plan, err));
+    TRY(add_key_ids(x, plan->issuer, err));
+    /* rfc5280#4.2.1.6: critical when the subject is empty. */
+    if (plan->sans != NULL && sk_GENERAL_NAME_num(plan->sans) > 0)
+        TRY(add(x, NID_subject_alt_name, (void *)(uintptr_t)plan->sans,
+                X509_NAME_entry_count(plan->subject) == 0, err));
+    if (plan->ocsp_count + plan->ca_issuers_count > 0)
+        TRY(add_authority_access(x, plan, err));
+    if (plan->crl_count > 0)
+        TRY(add_distribution_points(x, plan, err));
+    if (plan->policy_count > 0)
+        TRY(add_policies(x, plan, err));
+    return !plan->ocsp_no_check || add_no_check(x, err);
+}
+
+bool certificate_build(const struct certificate_plan *plan, X509 **ret_certificate,
+                       struct error *err) {
+    AUTO(X509) *x = X509_new();
+    AUTO(EVP_PKEY) *key = public_half(plan->public_key);
+    const X509_NAME *issuer =
+        plan->issuer == NULL ? plan->subject : X509_get_subject_name(plan->issuer);
+    if (x == NULL || key == NULL || X509_set_version(x, X509_VERSION_3) != 1 ||
+        X509_set_issuer_name(x, issuer) != 1 || X509_set_subject_name(x, plan->subject) != 1 ||
+        X509_set_pubkey(x, key) != 1)
+        return fail_internal(err, "certificate build");
+    TRY(set_serial(x, plan->serial, err));
+    TRY(set_dates(x, plan, err));
+    TRY(add_extensions(x, plan, err));
+    *ret_certificate = TAKE(x);
+    return true;
+}
+
+bool certificate_sign(X509 *certificate, EVP_PKEY *issuer_key, const EVP_MD *digest,
+                      EVP_PKEY *issuer_public, struct error *err) {
+    if (X509_sign(certificate, issuer_key, digest) <= 0)
+        return signing_failed(err, "certificate");
+    if (X509_verify(certificate, issuer_public) != 1)
+        return fail_internal(err, "the signature of the new certificate does not verify");
+    return true;
+}

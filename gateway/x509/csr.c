@@ -1,0 +1,241 @@
+#include "x509/csr.h"
+
+#include "x509/internal.h"
+#include "x509/key_type.h"
+#include "x509/name.h"
+#include "x509/san.h"
+
+#include <openssl/rsa.h>
+#include <string.h>
+
+#define MAX_ATTRIBUTES 32
+#define MAX_EXTENSIONS 64
+
+static bool malformed(struct error *err, const char *what) {
+    return REFUSE(err, ERROR_MALFORMED, "malformed-csr", "CSR: %s", what);
+}
+
+/* The two object identifiers under which a list of extensions is asked for. */
+static bool is_extension_request(const X509_ATTRIBUTE *attribute) {
+    int nid = OBJ_obj2nid(X509_ATTRIBUTE_get0_object((X509_ATTRIBUTE *)(uintptr_t)attribute));
+    return nid == NID_ext_req || nid == NID_ms_ext_req;
+}
+
+static bool check_attributes(const X509_REQ *csr, struct error *err) {
+    int count = X509_REQ_get_attr_count(csr), requests = 0;
+    if (count > MAX_ATTRIBUTES)
+        return malformed(err, "it has more than 32 attributes.");
+    for (int i = 0; i < count; i++) {
+        X509_ATTRIBUTE *attribute = X509_REQ_get_attr(csr, i);
+        const ASN1_OBJECT *type = X509_ATTRIBUTE_get0_object(attribute);
+        if (X509_REQ_get_attr_by_OBJ(csr, type, i) >= 0)
+            return malformed(err, "an attribute occurs twice (rfc2986#4.1).");
+        if (!is_extension_request(attribute))
+            continue;
+        requests++;
+        if (X509_ATTRIBUTE_count(attribute) != 1)
+            return malformed(err, "extensionRequest must have exactly one value (rfc2985#5.4.2).");
+    }
+    return requests <= 1 || malformed(err, "extensions are asked for twice.");
+}
+
+bool csr_extensions(const X509_REQ *csr, EXTENSION_LIST **ret_extensions, struct error *err) {
+    for (int i = 0; i < X509_REQ_get_attr_count(csr); i++) {
+        X509_ATTRIBUTE *attribute = X509_REQ_get_attr(csr, i);
+        if (!is_extension_request(attribute))
+            continue;
+        const ASN1_TYPE *value = X509_ATTRIBUTE_get0_type(attribute, 0);
+        AUTO(EXTENSION_LIST) *list = NULL;
+        if (value != NULL && ASN1_TYPE_get(value) == V_ASN1_SEQUENCE)
+            list = item_decode(view_of(ASN1_STRING_get0_data(value->value.sequence),
+                                       (size_t)ASN1_STRING_length(value->value.sequence)),
+                               ASN1_ITEM_rptr(X509_EXTENSIONS));
+        if (list == NULL)
+            return malformed(err, "extensionRequest holds no list of extensions (rfc2985#5.4.2).");
+        *ret_extensions = TAKE(list);
+        return true;
+    }
+    *ret_extensions = NULL;
+    return true;
+}
+
+static bool check_extensions(const X509_REQ *csr, struct error *err) {
+    AUTO(EXTENSION_LIST) *list = NULL;
+    TRY(csr_extensions(csr, &list, err));
+    int count = list == NULL ? 0 : sk_X509_EXTENSION_num(list);
+    if (count > MAX_EXTENSIONS)
+        return malformed(err, "it asks for more than 64 extensions.");
+    for (int i = 0; i < count; i++) {
+        X509_EXTENSION *extension = sk_X509_EXTENSION_value(list, i);
+        if (X509v3_get_ext_by_OBJ(list, X509_EXTENSION_get_object(extension), i) >= 0)
+            return malformed(err, "it asks for the same extension twice (rfc5280#4.2).");
+    }
+    return true;
+}
+
+static bool digest_is_strong(int nid) {
+    static const int strong[] = {NID_sha224,     NID_sha256,   NID_sha384,   NID_sha512,
+                                 NID_sha512_256, NID_sha3_256, NID_sha3_384, NID_sha3_512};
+    for (size_t i = 0; i < sizeof strong / sizeof strong[0]; i++)
+        if (strong[i] == nid)
+            return true;
+    return false;
+}
+
+/* rfc4055#3.1: the digest of RSASSA-PSS is in the parameters; absent it is SHA-1. */
+static int pss_digest(const X509_ALGOR *algorithm) {
+    const ASN1_OBJECT *oid;
+    const void *value;
+    int type;
+    X509_ALGOR_get0(&oid, &type, &value, algorithm);
+    if (type != V_ASN1_SEQUENCE)
+        return NID_sha1;
+    const ASN1_STRING *sequence = value;
+    RSA_PSS_PARAMS *parameters =
+        item_decode(view_of(ASN1_STRING_get0_data(sequence), (size_t)ASN1_STRING_length(sequence)),
+                    ASN1_ITEM_rptr(RSA_PSS_PARAMS));
+    int nid = NID_sha1;
+    if (parameters != NULL && parameters->hashAlgorithm != NULL)
+        nid = OBJ_obj2nid(parameters->hashAlgorithm->algorithm);
+    RSA_PSS_PARAMS_free(parameters);
+    return nid;
+}
+
+static bool check_signature_digest(const X509_REQ *csr, struct error *err) {
+    const X509_ALGOR *algorithm;
+    int digest = NID_undef, key = NID_undef;
+    X509_REQ_get0_signature(csr, NULL, &algorithm);
+    int nid = X509_REQ_get_signature_nid(csr);
+    if (nid == NID_rsassaPss) {
+        digest = pss_digest(algorithm);
+    } else if (OBJ_find_sigid_algs(nid, &digest, &key) != 1) {
+        return malformed(err, "the signature algorithm is not known. Sign with SHA-256 or better.");
+    } else if (digest == NID_undef) {
+        return true; /* EdDSA, ML-DSA, SLH-DSA bring their own */
+    }
+    if (digest_is_strong(digest))
+        return true;
+    return REFUSE(err, ERROR_POLICY, "weak-signature",
+                  "CSR: it is signed with the digest %s, which is not accepted. Sign it again with "
+                  "SHA-256 or better.",
+                  digest == NID_undef ? "of an unknown name" : OBJ_nid2sn(digest));
+}
+
+static bool check_key(const X509_REQ *csr, struct error *err) {
+    EVP_PKEY *key = X509_REQ_get0_pubkey((X509_REQ *)(uintptr_t)csr);
+    if (key != NULL)
+        return key_check(key, "CSR", err);
+    ASN1_OBJECT *algorithm = NULL;
+    X509_PUBKEY *public_key = X509_REQ_get_X509_PUBKEY((X509_REQ *)(uintptr_t)csr);
+    X509_PUBKEY_get0_param(&algorithm, NULL, NULL, NULL, public_key);
+    int nid = algorithm == NULL ? NID_undef : OBJ_obj2nid(algorithm);
+    return REFUSE(err, ERROR_POLICY, "weak-key",
+                  "CSR: the public key (%s) cannot be used: its type is not known, it is broken, "
+                  "or its point is not on a named curve (rfc5480#2.1.1). Make a new key.",
+                  nid == NID_undef ? "of an unknown algorithm" : OBJ_nid2ln(nid));
+}
+
+static bool check(X509_REQ *csr, struct error *err) {
+    if (X509_REQ_get_version(csr) != X509_REQ_VERSION_1)
+        return malformed(err, "the version is not 0 (rfc2986#4.1).");
+    if (X509_NAME_entry_count(X509_REQ_get_subject_name(csr)) > NAME_MAX_ATTRIBUTES)
+        return malformed(err, "the subject has more than 64 attributes.");
+    TRY(check_attributes(csr, err));
+    TRY(check_extensions(csr, err));
+    TRY(check_key(csr, err));
+    TRY(check_signature_digest(csr, err));
+    if (X509_REQ_verify(csr, X509_REQ_get0_pubkey(csr)) != 1)
+        return REFUSE(err, ERROR_MALFORMED, "bad-signature",
+                      "CSR: the signature does not verify with the key in it, so it proves no "
+                      "possession of the private key (rfc2986#4.2). Make the request again.");
+    return true;
+}
+
+bool csr_decode(struct arena *arena, struct view bytes, X509_REQ **ret_csr, struct view *ret_der,
+                struct error *err) {
+    static const char *const labels[] = {"CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST", NULL};
+    struct view der;
+    if (bytes.len > CSR_MAX_SIZE * 3 / 2) /* base64 and text around it */
+        return fail(err, ERROR_TOO_LARGE, "csr-too-large",
+                    "The CSR has %zu bytes; %zu is the most.", bytes.len, CSR_MAX_SIZE);
+    TRY(pem_or_der(arena, bytes, "CSR", labels, &der, err));
+    if (der.len > CSR_MAX_SIZE)
+        return fail(err, ERROR_TOO_LARGE, "csr-too-large",
+                    "The CSR has %zu bytes; %zu is the most.", der.len, CSR_MAX_SIZE);
+    AUTO(X509_REQ) *csr = item_decode(der, ASN1_ITEM_rptr(X509_REQ));
+    if (csr == NULL)
+        return malformed(err, "it is no PKCS#10 request (RFC 2986) in DER or PEM, is cut off, or "
+                              "bytes follow it.");
+    TRY(check(csr, err));
+    *ret_csr = TAKE(csr);
+    *ret_der = der;
+    return true;
+}
+
+bool csr_sans(const X509_REQ *csr, GENERAL_NAMES **ret_sans, struct error *err) {
+    AUTO(EXTENSION_LIST) *list = NULL;
+    TRY(csr_extensions(csr, &list, err));
+    const X509_EXTENSION *extension = extension_find(list, NID_subject_alt_name);
+    if (extension == NULL) {
+        *ret_sans = GENERAL_NAMES_new();
+        return *ret_sans != NULL || fail_internal(err, "GENERAL_NAMES_new");
+    }
+    const ASN1_STRING *value = X509_EXTENSION_get_data((X509_EXTENSION *)(uintptr_t)extension);
+    if (!san_from_der(view_of(ASN1_STRING_get0_data(value), (size_t)ASN1_STRING_length(value)),
+                      ret_sans, err)) {
+        error_prefix(err, "CSR: ");
+        return false;
+    }
+    return true;
+}
+
+const char *csr_challenge_password(struct arena *arena, const X509_REQ *csr) {
+    int at = X509_REQ_get_attr_by_NID(csr, NID_pkcs9_challengePassword, -1);
+    if (at < 0)
+        return NULL;
+    const ASN1_TYPE *value = X509_ATTRIBUTE_get0_type(X509_REQ_get_attr(csr, at), 0);
+    unsigned char *utf8 = NULL;
+    int type = value == NULL ? 0 : ASN1_TYPE_get(value), len = -1;
+    /* rfc2985#5.4.1: DirectoryString; clients also send IA5String. */
+    if (type == V_ASN1_UTF8STRING || type == V_ASN1_PRINTABLESTRING || type == V_ASN1_IA5STRING ||
+        type == V_ASN1_T61STRING || type == V_ASN1_BMPSTRING || type == V_ASN1_UNIVERSALSTRING)
+        len = ASN1_STRING_to_UTF8(&utf8, value->value.asn1_string);
+    if (len < 0) {
+        ERR_clear_error();
+        return NULL;
+    }
+    bool whole = memchr(utf8, 0, (size_t)len) == NULL;
+    const char *text = whole ? arena_text(arena, view_of(utf8, (size_t)len)) : NULL;
+    OPENSSL_clear_free(utf8, (size_t)len + 1);
+    return text;
+}
+
+static bool add_sans(X509_REQ *csr, const GENERAL_NAMES *sans, bool critical, struct error *err) {
+    AUTO(EXTENSION_LIST) *list = NULL;
+    if (X509V3_add1_i2d(&list, NID_subject_alt_name, (void *)(uintptr_t)sans, critical,
+                        X509V3_ADD_DEFAULT) != 1 ||
+        X509_REQ_add_extensions(csr, list) != 1)
+        return fail_internal(err, "CSR extensions");
+    return true;
+}
+
+bool csr_build(struct arena *arena, const X509_NAME *subject, const GENERAL_NAMES *sans,
+               EVP_PKEY *key, const EVP_MD *digest, struct view *ret_der, struct error *err) {
+    AUTO(X509_REQ) *csr = X509_REQ_new();
+    AUTO(EVP_PKEY) *public_key = public_half(key);
+    if (csr == NULL || public_key == NULL || X509_REQ_set_version(csr, X509_REQ_VERSION_1) != 1 ||
+        X509_REQ_set_subject_name(csr, subject) != 1 || X509_REQ_set_pubkey(csr, public_key) != 1)
+        return fail_internal(err, "CSR build");
+    if (sans != NULL && sk_GENERAL_NAME_num(sans) > 0)
+        TRY(add_sans(csr, sans, name_empty(subject), err));
+    if (X509_REQ_sign(csr, key, digest) <= 0)
+        return signing_failed(err, "CSR");
+    /* What a token or an agent answers is verified before it is believed. */
+    if (X509_REQ_verify(csr, public_key) != 1)
+        return fail_internal(err, "the signature of the new CSR does not verify");
+    struct view der = item_der(arena, csr, ASN1_ITEM_rptr(X509_REQ));
+    if (der.len == 0)
+        return fail_internal(err, "i2d of the new CSR");
+    *ret_der = der;
+    return true;
+}

@@ -1,0 +1,33 @@
+/* PKCS#10 certification requests (RFC 2986). */
+#ifndef GATEHOUSE_X509_CSR_H
+#define GATEHOUSE_X509_CSR_H
+
+#include "base/arena.h"
+#include "x509/handles.h"
+
+#define CSR_MAX_SIZE ((size_t)256 * 1024) /* an SLH-DSA-256f signature alone is 49,856 bytes */
+
+/* PEM ("CERTIFICATE REQUEST" or "NEW CERTIFICATE REQUEST") or DER. Refuses trailing bytes, other
+ * versions than 0, keys that key_check refuses, duplicate attributes or extensions, a subject of
+ * more than NAME_MAX_ATTRIBUTES, a signature that does not verify (proof of possession,
+ * rfc2986#4.2) or uses a digest such as MD5 or SHA-1. ret_der is the DER, on the arena or inside
+ * `bytes`. The caller frees *ret_csr. ERROR_MALFORMED "malformed-csr", "malformed-pem",
+ * "bad-signature"; ERROR_TOO_LARGE "csr-too-large"; ERROR_POLICY "weak-key", "weak-signature". What
+ * the subject and SANs say is not judged here: see name_check and san_check. */
+MUST_USE bool csr_decode(struct arena *arena, struct view bytes, X509_REQ **ret_csr,
+                         struct view *ret_der, struct error *err);
+/* The SANs asked for; an empty list when there are none. The caller frees them. */
+MUST_USE bool csr_sans(const X509_REQ *csr, GENERAL_NAMES **ret_sans, struct error *err);
+/* The extensions asked for (extensionRequest), or NULL when there are none; the caller frees them.
+ */
+MUST_USE bool csr_extensions(const X509_REQ *csr, EXTENSION_LIST **ret_extensions,
+                             struct error *err);
+/* The text of the challengePassword attribute (rfc2985#5.4.1) on the arena, or NULL. It is a
+ * secret. */
+const char *csr_challenge_password(struct arena *arena, const X509_REQ *csr);
+/* Builds and signs a request, and verifies it: for "CSR only" authorities. sans may be NULL. */
+MUST_USE bool csr_build(struct arena *arena, const X509_NAME *subject, const GENERAL_NAMES *sans,
+                        EVP_PKEY *key, const EVP_MD *digest, struct view *ret_der,
+                        struct error *err);
+
+#endif

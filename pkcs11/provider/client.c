@@ -1,0 +1,440 @@
+#include "provider/client.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#include <errno.h>
+#include <openssl/crypto.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#define ROOM "provider"
+#define CONNECTIONS_MAX 96 /* at a time; the signer takes 256 from all its clients */
+#define IDLE_MAX 32
+#define PATIENCE 120        /* seconds for an answer: touch and PIN pads take their time */
+#define PATIENCE_SLOW 600   /* large RSA keys are made slowly */
+#define BACKOFF_FIRST_US (50 * 1000)
+#define BACKOFF_MAX_US (5 * US_PER_SECOND)
+#define WAIT_MAX_US US_PER_SECOND /* how long a call waits for the next start; longer fails at once */
+#define HEALTHY_US (10 * US_PER_SECOND)
+
+struct signer {
+    char *socket_path; /* or NULL */
+    char *program;
+    char **arguments;
+
+    pthread_mutex_t lock; /* guards what follows */
+    pthread_cond_t freed;
+    unsigned references;
+    bool closed;
+    uint64_t epoch; /* grows with each start */
+    pid_t pid;      /* 0: none runs */
+    int control;
+    int64_t started_us, not_before_us, backoff_us;
+    struct connection *idle;
+    size_t idle_count, open_count;
+};
+
+/* ---- connections ----------------------------------------------------------------------------- */
+
+static void connection_free(struct connection *connection) {
+    wire_channel_close(&connection->channel);
+    free(connection);
+}
+
+/* The caller holds signer->lock. */
+static void drop_idle(struct signer *signer) {
+    while (signer->idle != NULL) {
+        struct connection *connection = signer->idle;
+        signer->idle = connection->next;
+        signer->open_count--;
+        connection_free(connection);
+    }
+    signer->idle_count = 0;
+}
+
+static bool unavailable(struct error *err, const char *what) {
+    return fail(err, ERROR_UNAVAILABLE, "signer-unavailable", "The signer is not available: %s.", what);
+}
+
+static bool dial(const char *path, int *ret_fd, struct error *err) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    if (strlen(path) >= sizeof address.sun_path)
+        return unavailable(err, "the path of its socket is too long");
+    memcpy(address.sun_path, path, strlen(path));
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) != 0) {
+        int cause = errno;
+        if (fd >= 0)
+            close(fd);
+        unavailable(err, "nobody answers on its socket");
+        error_detail(err, "%s: %s", path, strerror(cause));
+        return false;
+    }
+    *ret_fd = fd;
+    return true;
+}
+
+/* Over the control socket: our end of a new pair, the other end goes to the signer. */
+static bool pass_socket(int control, int *ret_fd, struct error *err) {
+    int pair[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
+        return fail_internal(err, "socketpair: %s", strerror(errno));
+    bool sent = wire_send_socket(control, pair[1], err);
+    close(pair[1]);
+    if (sent)
+        *ret_fd = pair[0];
+    else
+        close(pair[0]);
+    return sent;
+}
+
+static bool exchange(struct connection *connection, struct wire_request *request,
+                     struct wire_response *ret_response, struct error *err) {
+    struct wire_channel *channel = &connection->channel;
+    struct view message;
+    request->id = ++connection->last_id;
+    connection->secret = request->op == WIRE_IMPORT || request->op == WIRE_DECRYPT ||
+                         request->op == WIRE_LOGIN;
+    wire_channel_begin(channel);
+    TRY(wire_encode_request(request, &channel->out, err));
+    TRY(wire_channel_send(channel, err));
+    TRY(wire_channel_receive(channel, &message, err));
+    TRY(wire_decode_response(message, ret_response, err));
+    if (ret_response->id != request->id || ret_response->op != request->op)
+        return fail(err, ERROR_UNAVAILABLE, "peer-closed", "The signer answered out of step.");
+    return true;
+}
+
+static bool greet(struct connection *connection, struct error *err) {
+    struct wire_request hello = {.op = WIRE_HELLO, .hello.version = WIRE_VERSION};
+    struct wire_response response;
+    TRY(exchange(connection, &hello, &response, err));
+    if (!response.failed)
+        return true;
+    if (err != NULL)
+        *err = response.error;
+    return false;
+}
+
+/* Opens one to the process of this moment; the caller holds no lock. */
+static bool connection_open(struct signer *signer, uint64_t epoch, int control,
+                            struct connection **ret_connection, struct error *err) {
+    int fd = -1;
+    TRY(signer->socket_path != NULL ? dial(signer->socket_path, &fd, err)
+                                    : pass_socket(control, &fd, err));
+    struct connection *connection = must_alloc(sizeof *connection);
+    wire_channel_open(&connection->channel, fd);
+    wire_channel_patience(&connection->channel, PATIENCE);
+    connection->epoch = epoch;
+    if (!greet(connection, err)) {
+        connection_free(connection);
+        return false;
+    }
+    *ret_connection = connection;
+    return true;
+}
+
+/* ---- the signer's process; the caller holds signer->lock --------------------------------------- */
+
+static void sleep_us(int64_t us) {
+    struct timespec nap = {us / US_PER_SECOND, us % US_PER_SECOND * 1000};
+    nanosleep(&nap, NULL);
+}
+
+static bool wait_for_turn(struct signer *signer, struct error *err) {
+    int64_t wait = signer->not_before_us - clock_monotonic_us();
+    if (wait > WAIT_MAX_US)
+        return unavailable(err, "it ended several times in a row; its log names the reason");
+    if (wait > 0)
+        sleep_us(wait);
+    return true;
+}
+
+static void slow_down(struct signer *signer) {
+    int64_t now = clock_monotonic_us();
+    if (signer->backoff_us == 0 || now - signer->started_us > HEALTHY_US)
+        signer->backoff_us = BACKOFF_FIRST_US;
+    else if (signer->backoff_us < BACKOFF_MAX_US)
+        signer->backoff_us *= 2;
+    signer->not_before_us = now + signer->backoff_us;
+}
+
+static bool start_process(struct signer *signer, struct error *err) {
+    struct connection *connection;
+    TRY(wait_for_turn(signer, err));
+    slow_down(signer);
+    signer->started_us = clock_monotonic_us();
+    TRY(process_start(signer->program, (const char *const *)(uintptr_t)signer->arguments,
+                      &signer->pid, &signer->control, err));
+    signer->epoch++;
+    if (connection_open(signer, signer->epoch, signer->control, &connection, err)) {
+        signer->backoff_us = 0; /* a start that works does not slow the next one down */
+        connection->next = signer->idle;
+        signer->idle = connection;
+        signer->idle_count++;
+        signer->open_count++;
+        return true;
+    }
+    process_stop(signer->pid, signer->control, true);
+    signer->pid = 0;
+    signer->control = -1;
+    if (err != NULL && strcmp(err->type, "peer-closed") == 0)
+        unavailable(err, "it ended while it started; its log names the reason");
+    return false;
+}
+
+/* A call found the process of `epoch` dead. The first one to come here starts the next. */
+static bool recover(struct signer *signer, uint64_t epoch, struct error *err) {
+    if (signer->closed)
+        return unavailable(err, "it was closed");
+    if (epoch == signer->epoch) {
+        drop_idle(signer);
+        if (signer->socket_path != NULL) {
+            signer->epoch++;
+        } else if (signer->pid > 0) {
+            log_warn(ROOM, "the signer (process %ld) has ended; it is started again",
+                     (long)signer->pid);
+            process_stop(signer->pid, signer->control, true);
+            signer->pid = 0;
+            signer->control = -1;
+        }
+    }
+    return signer->socket_path != NULL || signer->pid > 0 ? true : start_process(signer, err);
+}
+
+/* ---- calls ----------------------------------------------------------------------------------- */
+
+static bool take(struct signer *signer, struct connection **ret_idle, uint64_t *ret_epoch,
+                 int *ret_control, struct error *err) {
+    while (!signer->closed && signer->idle == NULL && signer->open_count >= CONNECTIONS_MAX)
+        pthread_cond_wait(&signer->freed, &signer->lock);
+    if (signer->closed)
+        return unavailable(err, "it was closed");
+    if (signer->socket_path == NULL && signer->pid == 0)
+        TRY(start_process(signer, err));
+    *ret_idle = signer->idle;
+    if (signer->idle != NULL) {
+        signer->idle = signer->idle->next;
+        signer->idle_count--;
+        return true;
+    }
+    *ret_epoch = signer->epoch;
+    /* A copy, since another thread may restart the signer and close this one. */
+    *ret_control = signer->control < 0 ? -1 : dup(signer->control);
+    signer->open_count++;
+    return true;
+}
+
+static void forget(struct signer *signer) {
+    pthread_mutex_lock(&signer->lock);
+    signer->open_count--;
+    pthread_cond_signal(&signer->freed);
+    pthread_mutex_unlock(&signer->lock);
+}
+
+static bool checkout(struct signer *signer, struct connection **ret_connection,
+                     uint64_t *ret_epoch, struct error *err) {
+    struct connection *connection = NULL;
+    int control = -1;
+    pthread_mutex_lock(&signer->lock);
+    bool done = take(signer, &connection, ret_epoch, &control, err);
+    pthread_mutex_unlock(&signer->lock);
+    if (!done)
+        return false;
+    if (connection == NULL) {
+        done = connection_open(signer, *ret_epoch, control, &connection, err);
+        if (control >= 0)
+            close(control);
+        if (!done) {
+            forget(signer);
+            return false;
+        }
+    }
+    *ret_epoch = connection->epoch;
+    *ret_connection = connection;
+    return true;
+}
+
+void client_done(struct signer *signer, struct connection *connection) {
+    if (connection->secret)
+        wire_channel_wipe(&connection->channel);
+    pthread_mutex_lock(&signer->lock);
+    bool keep = !signer->closed && connection->epoch == signer->epoch &&
+                signer->idle_count < IDLE_MAX;
+    if (keep) {
+        connection->next = signer->idle;
+        signer->idle = connection;
+        signer->idle_count++;
+    } else {
+        signer->open_count--;
+    }
+    pthread_cond_signal(&signer->freed);
+    pthread_mutex_unlock(&signer->lock);
+    if (!keep)
+        connection_free(connection);
+}
+
+static bool is_slow(unsigned op) {
+    return op == WIRE_GENERATE || op == WIRE_IMPORT || op == WIRE_LOAD || op == WIRE_LOGIN;
+}
+
+/* *ret_dead: the connection ended under the call, so a second try makes sense. */
+static bool call_once(struct signer *signer, struct wire_request *request,
+                      struct connection **ret_connection, struct wire_response *ret_response,
+                      uint64_t *ret_epoch, bool *ret_dead, struct error *err) {
+    struct connection *connection;
+    struct error cause = {0};
+    *ret_dead = false;
+    bool done = checkout(signer, &connection, ret_epoch, &cause);
+    if (done) {
+        if (is_slow(request->op))
+            wire_channel_patience(&connection->channel, PATIENCE_SLOW);
+        done = exchange(connection, request, ret_response, &cause);
+        if (done && is_slow(request->op))
+            wire_channel_patience(&connection->channel, PATIENCE);
+        if (!done) {
+            connection_free(connection);
+            forget(signer);
+        }
+    }
+    if (done) {
+        *ret_connection = connection;
+        return true;
+    }
+    *ret_dead = strcmp(cause.type, "peer-closed") == 0 ||
+                (signer->socket_path != NULL && strcmp(cause.type, "signer-unavailable") == 0);
+    if (err != NULL)
+        *err = cause;
+    return false;
+}
+
+static bool call_twice(struct signer *signer, struct wire_request *request,
+                       struct connection **ret_connection, struct wire_response *ret_response,
+                       struct error *err) {
+    uint64_t epoch = 0;
+    bool dead;
+    if (call_once(signer, request, ret_connection, ret_response, &epoch, &dead, err))
+        return true;
+    if (!dead)
+        return false;
+    pthread_mutex_lock(&signer->lock);
+    bool recovered = recover(signer, epoch, err);
+    pthread_mutex_unlock(&signer->lock);
+    if (!recovered)
+        return false;
+    if (signer->socket_path != NULL)
+        sleep_us(BACKOFF_FIRST_US); /* its service manager may be starting it */
+    if (call_once(signer, request, ret_connection, ret_response, &epoch, &dead, err))
+        return true;
+    return dead ? unavailable(err, "it ended twice under the same call") : false;
+}
+
+bool client_call(struct signer *signer, struct wire_request *request,
+                 struct connection **ret_connection, struct wire_response *ret_response,
+                 struct error *err) {
+    TRY(call_twice(signer, request, ret_connection, ret_response, err));
+    if (!ret_response->failed)
+        return true;
+    if (err != NULL)
+        *err = ret_response->error;
+    client_done(signer, *ret_connection);
+    *ret_connection = NULL;
+    return false;
+}
+
+/* ---- life ------------------------------------------------------------------------------------ */
+
+static char **copy_list(const char *const *list) {
+    size_t count = 0;
+    while (list != NULL && list[count] != NULL)
+        count++;
+    char **copy = must_alloc((count + 1) * sizeof *copy);
+    for (size_t i = 0; i < count; i++)
+        copy[i] = must_strdup(list[i]);
+    return copy;
+}
+
+struct signer *signer_reference(struct signer *signer) {
+    pthread_mutex_lock(&signer->lock);
+    signer->references++;
+    pthread_mutex_unlock(&signer->lock);
+    return signer;
+}
+
+void signer_release(struct signer *signer) {
+    pthread_mutex_lock(&signer->lock);
+    bool last = --signer->references == 0;
+    pthread_mutex_unlock(&signer->lock);
+    if (!last)
+        return;
+    for (char **at = signer->arguments; *at != NULL; at++)
+        free(*at);
+    free(signer->arguments);
+    free(signer->socket_path);
+    free(signer->program);
+    pthread_mutex_destroy(&signer->lock);
+    pthread_cond_destroy(&signer->freed);
+    free(signer);
+}
+
+static bool begin(struct signer *signer, struct error *err) {
+    struct connection *connection;
+    uint64_t epoch;
+    pthread_mutex_lock(&signer->lock);
+    bool done = signer->socket_path != NULL || start_process(signer, err);
+    pthread_mutex_unlock(&signer->lock);
+    if (!done || !checkout(signer, &connection, &epoch, err))
+        return false;
+    client_done(signer, connection);
+    return true;
+}
+
+bool signer_connect(const struct signer_config *config, struct signer **ret_signer,
+                    struct error *err) {
+    if ((config->socket_path == NULL) == (config->program == NULL))
+        return fail_internal(err, "signer_open: give a socket or a program");
+    struct signer *signer = must_alloc(sizeof *signer);
+    signer->socket_path = config->socket_path == NULL ? NULL : must_strdup(config->socket_path);
+    signer->program = config->program == NULL ? NULL : must_strdup(config->program);
+    signer->arguments = copy_list(config->arguments);
+    signer->references = 1;
+    signer->control = -1;
+    pthread_mutex_init(&signer->lock, NULL);
+    pthread_cond_init(&signer->freed, NULL);
+    if (!begin(signer, err)) {
+        signer_close(signer);
+        return false;
+    }
+    *ret_signer = signer;
+    return true;
+}
+
+void signer_close(struct signer *signer) {
+    if (signer == NULL)
+        return;
+    pthread_mutex_lock(&signer->lock);
+    pid_t pid = signer->pid;
+    int control = signer->control;
+    signer->closed = true;
+    signer->pid = 0;
+    signer->control = -1;
+    drop_idle(signer);
+    pthread_cond_broadcast(&signer->freed);
+    pthread_mutex_unlock(&signer->lock);
+    process_stop(pid, control, false);
+    signer_release(signer);
+}
+
+int signer_process(const struct signer *signer) {
+    struct signer *writable = (struct signer *)(uintptr_t)signer; /* for its lock */
+    pthread_mutex_lock(&writable->lock);
+    int pid = (int)signer->pid;
+    pthread_mutex_unlock(&writable->lock);
+    return pid;
+}

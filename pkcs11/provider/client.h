@@ -1,0 +1,42 @@
+/* The gateway's side of the wire: connections to the signer, and the signer's process when it was started here.
+ *
+ * Each call uses one connection alone; idle ones are kept. There is no thread of our own. */
+#ifndef GATEHOUSE_PROVIDER_CLIENT_H
+#define GATEHOUSE_PROVIDER_CLIENT_H
+
+#include "provider/signer.h"
+#include "wire/channel.h"
+
+#include <sys/types.h>
+
+struct connection {
+    struct wire_channel channel;
+    uint64_t epoch; /* of the signer's process that it was opened to */
+    uint32_t last_id;
+    bool secret; /* the last message carried a PIN, a key or a plain text */
+    struct connection *next;
+};
+
+/* signer_open without the provider. */
+MUST_USE bool signer_connect(const struct signer_config *config, struct signer **ret_signer,
+                             struct error *err);
+struct signer *signer_reference(struct signer *signer);
+void signer_release(struct signer *signer);
+
+/* Sends the request and waits for the answer (its id is filled in). When the connection turns out dead, the signer is
+ * started or dialled again and the request is sent once more. On success the views of the response live until
+ * client_done; on failure, also when the signer answered with an error, there is nothing to give back. */
+MUST_USE bool client_call(struct signer *signer, struct wire_request *request,
+                          struct connection **ret_connection, struct wire_response *ret_response,
+                          struct error *err);
+void client_done(struct signer *signer, struct connection *connection);
+
+/* ---- process.c ------------------------------------------------------------------------------- */
+
+/* Starts the program with its arguments and "--fd 3", which is the other end of *ret_control. */
+MUST_USE bool process_start(const char *program, const char *const *arguments, pid_t *ret_pid,
+                            int *ret_control, struct error *err);
+/* Closes the control socket, which ends the process, and waits for it; kills it after 5 seconds, or at once. */
+void process_stop(pid_t pid, int control, bool at_once);
+
+#endif

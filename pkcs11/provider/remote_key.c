@@ -1,0 +1,180 @@
+#include "provider/remote_key.h"
+
+#include <openssl/err.h>
+#include <openssl/x509.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct remote_key {
+    atomic_uint references;
+    struct signer *signer;
+    struct arena *arena; /* owns the views and the URI */
+    EVP_PKEY *public_key;
+    struct view blob, spki;
+    const char *uri; /* of a key in a token, else NULL */
+    unsigned purpose;
+    _Atomic uint64_t handle; /* 0: not asked for yet */
+};
+
+static _Thread_local struct error last_error;
+
+int provider_failed(const struct error *err) {
+    last_error = *err;
+    ERR_raise_data(ERR_LIB_PROV, ERR_R_OPERATION_FAIL, "%s", err->message);
+    return 0;
+}
+
+bool signer_take_error(struct error *ret_error) {
+    bool there = last_error.kind != ERROR_NONE;
+    if (there && ret_error != NULL)
+        *ret_error = last_error;
+    last_error.kind = ERROR_NONE;
+    return there;
+}
+
+/* ---- life ------------------------------------------------------------------------------------ */
+
+static struct remote_key *key_new(struct signer *signer) {
+    struct remote_key *key = must_alloc(sizeof *key);
+    key->references = 1;
+    key->signer = signer_reference(signer);
+    key->arena = arena_new();
+    return key;
+}
+
+struct remote_key *remote_key_reference(struct remote_key *key) {
+    key->references++;
+    return key;
+}
+
+void remote_key_release(struct remote_key *key) {
+    if (key == NULL || --key->references > 0)
+        return;
+    EVP_PKEY_free(key->public_key);
+    arena_free(key->arena);
+    signer_release(key->signer);
+    free(key);
+}
+
+EVP_PKEY *remote_key_public(const struct remote_key *key) {
+    return key->public_key;
+}
+
+struct view remote_key_spki(const struct remote_key *key) {
+    return key->spki;
+}
+
+bool remote_key_is_foreign(const struct remote_key *key) {
+    return key->uri != NULL;
+}
+
+static bool set_public(struct remote_key *key, struct view spki, struct error *err) {
+    const uint8_t *at = spki.at;
+    key->public_key = d2i_PUBKEY_ex(NULL, &at, (long)spki.len, NULL, "provider=default");
+    if (key->public_key != NULL && at == spki.at + spki.len) {
+        key->spki = arena_copy(key->arena, spki.at, spki.len);
+        return true;
+    }
+    ERR_clear_error();
+    return fail(err, ERROR_MALFORMED, "bad-public-key",
+                "The public key is no valid SubjectPublicKeyInfo.");
+}
+
+bool remote_key_managed(struct signer *signer, struct view blob, struct view spki, unsigned purpose,
+                        struct remote_key **ret_key, struct error *err) {
+    struct remote_key *key = key_new(signer);
+    key->purpose = purpose;
+    key->blob = arena_copy(key->arena, blob.at, blob.len);
+    if (!set_public(key, spki, err)) {
+        remote_key_release(key);
+        return false;
+    }
+    *ret_key = key;
+    return true;
+}
+
+bool remote_key_token(struct signer *signer, const char *uri, struct remote_key **ret_key,
+                      struct error *err) {
+    struct wire_request request = {.op = WIRE_FIND, .find.uri = view_text(uri)};
+    struct wire_response response;
+    struct connection *connection;
+    TRY(client_call(signer, &request, &connection, &response, err));
+    struct remote_key *key = key_new(signer);
+    key->uri = arena_strdup(key->arena, uri);
+    key->handle = response.found.handle;
+    bool done = set_public(key, response.found.spki, err);
+    client_done(signer, connection);
+    if (!done) {
+        remote_key_release(key);
+        return false;
+    }
+    *ret_key = key;
+    return true;
+}
+
+/* ---- use ------------------------------------------------------------------------------------- */
+
+/* A token that now holds another key under the same URI must not sign in the old one's name. */
+static bool check_same(const struct remote_key *key, struct view spki, struct error *err) {
+    if (view_equal(key->spki, spki))
+        return true;
+    return fail(err, ERROR_CONFLICT, "key-mismatch",
+                "The token holds another key than before under the same PKCS#11 URI.");
+}
+
+static bool load(struct remote_key *key, struct error *err) {
+    struct wire_request request = {.op = WIRE_LOAD};
+    struct wire_response response;
+    struct connection *connection;
+    if (key->uri != NULL) {
+        request.op = WIRE_FIND;
+        request.find.uri = view_text(key->uri);
+    } else {
+        request.load.blob = key->blob;
+        request.load.spki = key->spki;
+        request.load.purpose = (uint8_t)key->purpose;
+    }
+    TRY(client_call(key->signer, &request, &connection, &response, err));
+    bool done = key->uri == NULL || check_same(key, response.found.spki, err);
+    if (done)
+        key->handle = key->uri == NULL ? response.loaded.handle : response.found.handle;
+    client_done(key->signer, connection);
+    return done;
+}
+
+static bool operate_once(struct remote_key *key, struct wire_request *request, uint8_t *out,
+                         size_t *len, size_t size, struct error *err) {
+    struct wire_response response;
+    struct connection *connection;
+    if (key->handle == 0)
+        TRY(load(key, err));
+    if (request->op == WIRE_SIGN)
+        request->sign.handle = key->handle;
+    else
+        request->decrypt.handle = key->handle;
+    TRY(client_call(key->signer, request, &connection, &response, err));
+    struct view data = response.result.data;
+    bool done = data.len <= size;
+    if (done && data.len > 0)
+        memcpy(out, data.at, data.len);
+    if (done)
+        *len = data.len;
+    client_done(key->signer, connection);
+    return done ? true : fail_internal(err, "the result has %zu bytes, room is for %zu", data.len, size);
+}
+
+bool remote_key_operate(struct remote_key *key, struct wire_request *request, uint8_t *out,
+                        size_t *len, size_t size) {
+    struct error err = {0};
+    last_error.kind = ERROR_NONE;
+    if (operate_once(key, request, out, len, size, &err))
+        return true;
+    if (strcmp(err.type, "unknown-handle") == 0) { /* another process answers, or it had too many keys */
+        key->handle = 0;
+        if (operate_once(key, request, out, len, size, &err))
+            return true;
+    }
+    return provider_failed(&err);
+}

@@ -1,0 +1,120 @@
+#include "provider/signer.h"
+
+#include "provider/client.h"
+#include "provider/provider.h"
+
+bool signer_open(const struct signer_config *config, struct signer **ret_signer,
+                 struct error *err) {
+    TRY(provider_register(err));
+    return signer_connect(config, ret_signer, err);
+}
+
+/* Generate, import and rewrap answer alike. */
+static bool made(struct signer *signer, struct arena *arena, struct wire_request *request,
+                 struct view *ret_blob, struct view *ret_spki, struct error *err) {
+    struct wire_response response;
+    struct connection *connection;
+    TRY(client_call(signer, request, &connection, &response, err));
+    *ret_blob = arena_copy(arena, response.made.blob.at, response.made.blob.len);
+    if (ret_spki != NULL)
+        *ret_spki = arena_copy(arena, response.made.spki.at, response.made.spki.len);
+    client_done(signer, connection);
+    return true;
+}
+
+bool signer_generate(struct signer *signer, struct arena *arena, const char *key_type,
+                     enum key_purpose purpose, struct view *ret_blob, struct view *ret_spki,
+                     struct error *err) {
+    struct wire_request request = {.op = WIRE_GENERATE,
+                                   .generate = {view_text(key_type), (uint8_t)purpose}};
+    return made(signer, arena, &request, ret_blob, ret_spki, err);
+}
+
+bool signer_import(struct signer *signer, struct arena *arena, struct view pkcs8,
+                   enum key_purpose purpose, struct view *ret_blob, struct view *ret_spki,
+                   struct error *err) {
+    struct wire_request request = {.op = WIRE_IMPORT, .import = {pkcs8, (uint8_t)purpose}};
+    return made(signer, arena, &request, ret_blob, ret_spki, err);
+}
+
+bool signer_rewrap(struct signer *signer, struct arena *arena, struct view blob, struct view spki,
+                   struct view kek_id, struct view *ret_blob, struct error *err) {
+    struct wire_request request = {.op = WIRE_REWRAP, .rewrap = {blob, spki, kek_id}};
+    return made(signer, arena, &request, ret_blob, NULL, err);
+}
+
+bool signer_managed_key(struct signer *signer, struct view blob, struct view spki,
+                        enum key_purpose purpose, EVP_PKEY **ret_key, struct error *err) {
+    struct remote_key *remote;
+    TRY(remote_key_managed(signer, blob, spki, (unsigned)purpose, &remote, err));
+    return provider_key(remote, ret_key, err);
+}
+
+bool signer_token_key(struct signer *signer, struct arena *arena, const char *uri,
+                      EVP_PKEY **ret_key, struct view *ret_spki, struct error *err) {
+    struct remote_key *remote;
+    TRY(remote_key_token(signer, uri, &remote, err));
+    struct view spki = remote_key_spki(remote);
+    if (ret_spki != NULL)
+        spki = arena_copy(arena, spki.at, spki.len);
+    TRY(provider_key(remote, ret_key, err));
+    if (ret_spki != NULL)
+        *ret_spki = spki;
+    return true;
+}
+
+static bool no_answer(struct signer *signer, struct wire_request *request, struct error *err) {
+    struct wire_response response;
+    struct connection *connection;
+    TRY(client_call(signer, request, &connection, &response, err));
+    client_done(signer, connection);
+    return true;
+}
+
+bool signer_ping(struct signer *signer, struct error *err) {
+    struct wire_request request = {.op = WIRE_PING};
+    return no_answer(signer, &request, err);
+}
+
+bool signer_login(struct signer *signer, const char *uri, struct view pin, struct error *err) {
+    struct wire_request request = {.op = WIRE_LOGIN, .login = {view_text(uri), pin}};
+    return no_answer(signer, &request, err);
+}
+
+bool signer_store_certificate(struct signer *signer, const char *uri, struct view der,
+                              struct error *err) {
+    struct wire_request request = {.op = WIRE_STORE_CERTIFICATE,
+                                   .store_certificate = {view_text(uri), der}};
+    return no_answer(signer, &request, err);
+}
+
+static struct token_info token_of(struct arena *arena, const struct wire_token *row) {
+    return (struct token_info){
+        .module = arena_text(arena, row->module),
+        .label = arena_text(arena, row->label),
+        .serial = arena_text(arena, row->serial),
+        .manufacturer = arena_text(arena, row->manufacturer),
+        .model = arena_text(arena, row->model),
+        .uri = arena_text(arena, row->uri),
+        .managed = row->managed != 0,
+        .logged_in = row->logged_in != 0,
+        .problem = row->problem.len == 0 ? NULL : arena_text(arena, row->problem),
+    };
+}
+
+bool signer_tokens(struct signer *signer, struct arena *arena, struct token_info **ret_tokens,
+                   size_t *ret_count, struct error *err) {
+    struct wire_request request = {.op = WIRE_TOKENS};
+    struct wire_response response;
+    struct wire_token row;
+    struct connection *connection;
+    TRY(client_call(signer, &request, &connection, &response, err));
+    struct token_info *tokens = arena_array(arena, response.tokens.count + 1u, sizeof *tokens);
+    struct view list = response.tokens.list;
+    for (size_t i = 0; wire_next_token(&list, &row); i++)
+        tokens[i] = token_of(arena, &row);
+    *ret_count = response.tokens.count;
+    *ret_tokens = tokens;
+    client_done(signer, connection);
+    return true;
+}

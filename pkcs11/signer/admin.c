@@ -1,0 +1,140 @@
+/* The vault's administrative calls: token list, log-in, certificates. libp11 does the work where keys are not touched. */
+#include "signer/handles.h"
+#include "signer/vault.h"
+
+#include "base/log.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* ---- list ------------------------------------------------------------------------------------ */
+
+static const char *problem_of(struct token *token, char text[static 512]) {
+    CK_TOKEN_INFO info;
+    struct error err = {0};
+    struct session session;
+    if (!token->present)
+        return "It is not plugged in.";
+    CK_RV rv = token->module->f->C_GetTokenInfo(token->slot, &info);
+    if (rv != CKR_OK)
+        ckr_fail(&err, token->label, "C_GetTokenInfo", rv);
+    else if (token_take(token, &session, &err))
+        token_give(token, session, CKR_OK);
+    if (err.kind == ERROR_NONE && (info.flags & CKF_LOGIN_REQUIRED) != 0 && !token_logged_in(token))
+        return "Nobody is logged in: give the signer its PIN.";
+    snprintf(text, 512, "%s", err.message);
+    return text;
+}
+
+static void list_token(struct arena *arena, struct token *token, struct wire_buffer *list) {
+    char problem[512];
+    struct uri_token parts = {token->label, token->manufacturer, token->model, token->serial};
+    struct wire_token row = {
+        .problem = view_text(problem_of(token, problem)),
+        .module = view_text(token->module->name),
+        .label = view_text(token->label),
+        .serial = view_text(token->serial),
+        .manufacturer = view_text(token->manufacturer),
+        .model = view_text(token->model),
+        .uri = view_text(pkcs11_uri_of_token(arena, &parts)),
+        .managed = token->managed,
+        .logged_in = token_logged_in(token),
+    };
+    wire_add_token(list, &row);
+}
+
+void vault_list(struct vault *vault, struct arena *arena, struct wire_buffer *list,
+                uint16_t *ret_count) {
+    struct token *tokens[WIRE_TOKENS_MAX];
+    vault_refresh(vault);
+    size_t count = vault_tokens(vault, tokens);
+    for (size_t i = 0; i < count; i++)
+        list_token(arena, tokens[i], list);
+    *ret_count = (uint16_t)count;
+}
+
+/* ---- the managed token answers --------------------------------------------------------------- */
+
+static bool ping_once(struct token *token, CK_RV *ret_rv, uint64_t *ret_generation,
+                      struct error *err) {
+    struct session session;
+    struct kek kek;
+    CK_SESSION_INFO info;
+    *ret_rv = CKR_OK;
+    TRY(token_take(token, &session, err));
+    *ret_generation = session.generation;
+    *ret_rv = token->module->f->C_GetSessionInfo(session.handle, &info);
+    bool done = *ret_rv == CKR_OK ? token_kek(token, session, view_of(NULL, 0), &kek, err)
+                                  : ckr_fail(err, token->label, "C_GetSessionInfo", *ret_rv);
+    token_give(token, session, *ret_rv);
+    return done;
+}
+
+bool vault_ping(struct vault *vault, struct error *err) {
+    struct token *token;
+    TRY(vault_managed(vault, &token, err));
+    for (int attempt = 0;; attempt++) {
+        CK_RV rv;
+        uint64_t generation = 0;
+        if (ping_once(token, &rv, &generation, err))
+            return true;
+        if (attempt > 0 || rv == CKR_OK || !token_recover(token, rv, generation))
+            return false;
+    }
+}
+
+/* ---- log-in and certificates ----------------------------------------------------------------- */
+
+bool vault_login(struct vault *vault, struct view text, struct view pin, struct error *err) {
+    SCOPED_ARENA struct arena *arena = arena_new();
+    struct pkcs11_uri uri;
+    struct token *token;
+    TRY(pkcs11_uri_parse(arena, text, &uri, err));
+    TRY(vault_token(vault, &uri, &token, err));
+    if (memchr(pin.at, 0, pin.len) != NULL)
+        return fail(err, ERROR_MALFORMED, "pin-refused", "A PIN holds no NUL character.");
+    return token_login(token, pin, err);
+}
+
+static bool store_in_slot(struct token *token, const struct pkcs11_uri *uri, X509 *certificate,
+                          struct error *err) {
+    PKCS11_SLOT *slot = module_slot(token->module, token->slot);
+    if (slot == NULL || slot->token == NULL)
+        return ckr_fail(err, token->label, "libp11", CKR_TOKEN_NOT_PRESENT);
+    char *label = (char *)(uintptr_t)(uri->object == NULL ? "" : uri->object);
+    if (PKCS11_store_certificate(slot->token, certificate, label,
+                                 (unsigned char *)(uintptr_t)uri->id.at, uri->id.len, NULL) == 0)
+        return true;
+    struct error cause = {0};
+    fail_internal(&cause, "PKCS11_store_certificate");
+    fail(err, ERROR_CONFLICT, "token-cannot",
+         "Token \"%s\" did not store the certificate; it may be full, write-protected or locked.",
+         token->label);
+    error_detail(err, "%s", cause.detail);
+    return false;
+}
+
+bool vault_store_certificate(struct vault *vault, struct view text, struct view der,
+                             struct error *err) {
+    SCOPED_ARENA struct arena *arena = arena_new();
+    struct pkcs11_uri uri;
+    struct token *token;
+    struct session session;
+    const uint8_t *at = der.at;
+    AUTO(X509) *certificate = d2i_X509(NULL, &at, (long)der.len);
+    if (certificate == NULL || at != der.at + der.len) {
+        fail_internal(NULL, "empties the error queue");
+        return fail(err, ERROR_MALFORMED, "bad-certificate", "The certificate is no valid DER.");
+    }
+    TRY(pkcs11_uri_parse(arena, text, &uri, err));
+    if (uri.id.at == NULL && uri.object == NULL)
+        return fail(err, ERROR_MALFORMED, "bad-uri",
+                    "The PKCS#11 URI must say where the certificate goes: add object= or id=.");
+    TRY(vault_token(vault, &uri, &token, err));
+    TRY(token_take(token, &session, err)); /* logs in */
+    pthread_mutex_lock(&token->module->admin);
+    bool done = store_in_slot(token, &uri, certificate, err);
+    pthread_mutex_unlock(&token->module->admin);
+    token_give(token, session, CKR_OK);
+    return done;
+}

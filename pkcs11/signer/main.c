@@ -1,0 +1,168 @@
+/* gatehouse-signer: the only process that loads PKCS#11 modules and sees PINs. */
+#include "signer/init.h"
+#include "signer/serve.h"
+
+#include "base/log.h"
+#include "base/options.h"
+
+#include <openssl/crypto.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define ENV_PREFIX "GATEHOUSE_SIGNER"
+#define SECURE_HEAP (64 * 1024) /* PINs */
+
+static const struct option_spec specs[] = {
+    {"config", OPTION_TEXT, NULL, 0, 0, "File with options, one \"name = value\" a line."},
+    {"init", OPTION_FLAG, "false", 0, 0,
+     "Make what is missing of the managed token (token, PIN files, key-encryption key), test it, and end."},
+    {"new-kek", OPTION_FLAG, "false", 0, 0,
+     "With --init: make one more key-encryption key, which wraps all new keys from then on."},
+    {"managed-module", OPTION_TEXT, NULL, 0, 0, "PKCS#11 module of the managed token."},
+    {"managed-token", OPTION_TEXT, "gatehouse", 0, 0, "Label of the managed token."},
+    {"managed-pin-file", OPTION_TEXT, NULL, 0, 0, "File with the managed token's user PIN."},
+    {"managed-so-pin-file", OPTION_TEXT, NULL, 0, 0,
+     "File with its security officer's PIN, for --init; default is the PIN file's name with \".so\" behind it."},
+    {"token-dir", OPTION_TEXT, NULL, 0, 0,
+     "Folder of softtoken's tokens; sets GATEHOUSE_SOFTTOKEN_DIR."},
+    {"module", OPTION_LIST, NULL, 0, 0, "A further PKCS#11 module, as NAME=PATH."},
+    {"pin", OPTION_LIST, NULL, 0, 0, "File with a further token's user PIN, as LABEL=FILE."},
+    {"keys-max", OPTION_NUMBER, "1024", 16, 1000000, "Keys that are kept unwrapped at a time."},
+    {"fd", OPTION_NUMBER, "-1", -1, 1000000,
+     "Number of the control socket by which the gateway passes connections; the end of it is the end of "
+     "this process."},
+    {"socket", OPTION_TEXT, NULL, 0, 0, "Unix socket to listen on, when the signer runs by itself."},
+    {"allow-user", OPTION_TEXT, NULL, 0, 0,
+     "The user who may connect to the socket; default is the signer's own."},
+    {"log-level", OPTION_TEXT, "info", 0, 0, "Least level that is logged: debug, info, warn, error."},
+    {"log-json", OPTION_FLAG, "false", 0, 0, "Log lines as JSON."},
+    {0}};
+
+/* Nobody reads this process's memory: not a debugger of the same user, not a core file. Programs that were started by
+ * a module could not gain rights. */
+static void harden(void) {
+    struct rlimit none = {0, 0};
+    setrlimit(RLIMIT_CORE, &none);
+#ifndef GATEHOUSE_SANITIZED /* the leak checker attaches to its own process */
+    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+#endif
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    if (CRYPTO_secure_malloc_init(SECURE_HEAP, 16) == 0)
+        fputs("gatehouse-signer: no locked memory for PINs (raise LimitMEMLOCK)\n", stderr);
+}
+
+/* What a careless parent left open must not be reachable by a module. */
+static void close_stray(int keep) {
+    if (keep > STDERR_FILENO + 1)
+        close_range(STDERR_FILENO + 1, (unsigned)keep - 1, 0);
+    close_range((unsigned)(keep > STDERR_FILENO ? keep : STDERR_FILENO) + 1, ~0U, 0);
+}
+
+static const char *const *list_option(struct arena *arena, const struct options *options,
+                                      const char *name) {
+    size_t count = 0;
+    while (option_item(options, name, count) != NULL)
+        count++;
+    const char **items = arena_array(arena, count + 1, sizeof *items);
+    for (size_t i = 0; i < count; i++)
+        items[i] = option_item(options, name, i);
+    return items;
+}
+
+static bool check_options(const struct options *options, struct error *err) {
+    bool managed = option_text(options, "managed-module") != NULL;
+    if (managed != (option_text(options, "managed-pin-file") != NULL))
+        return fail(err, ERROR_MALFORMED, "bad-option",
+                    "The options managed-module and managed-pin-file go together.");
+    if (option_flag(options, "init"))
+        return managed ? true
+                       : fail(err, ERROR_MALFORMED, "bad-option",
+                              "The option init needs managed-module and managed-pin-file.");
+    if (option_number(options, "fd") < 0 && option_text(options, "socket") == NULL)
+        return fail(err, ERROR_MALFORMED, "bad-option",
+                    "Nothing to do: give --socket PATH to serve on, or --init.");
+    return true;
+}
+
+static bool run_init(struct vault *vault, struct arena *arena, const struct options *options,
+                     struct error *err) {
+    struct init_config config = {
+        .token_label = option_text(options, "managed-token"),
+        .pin_file = option_text(options, "managed-pin-file"),
+        .so_pin_file = option_text(options, "managed-so-pin-file"),
+        .new_kek = option_flag(options, "new-kek"),
+    };
+    if (config.so_pin_file == NULL)
+        config.so_pin_file = arena_printf(arena, "%s.so", config.pin_file);
+    TRY(init_managed_token(vault, &config, err));
+    log_info("signer", "the managed token \"%s\" is ready", config.token_label);
+    return true;
+}
+
+static void block_stop_signals(void) {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigprocmask(SIG_BLOCK, &set, NULL); /* before a module starts threads */
+}
+
+static bool run(struct arena *arena, const struct options *options, struct error *err) {
+    enum log_level level;
+    TRY(check_options(options, err));
+    if (!log_level_parse(option_text(options, "log-level"), &level))
+        return fail(err, ERROR_MALFORMED, "bad-option",
+                    "The option log-level is debug, info, warn or error.");
+    log_setup(level, option_flag(options, "log-json"), "gatehouse-signer");
+    if (option_text(options, "token-dir") != NULL)
+        setenv("GATEHOUSE_SOFTTOKEN_DIR", option_text(options, "token-dir"), 1);
+    struct vault_config config = {
+        .managed_module = option_text(options, "managed-module"),
+        .managed_token = option_text(options, "managed-module") == NULL
+                             ? NULL
+                             : option_text(options, "managed-token"),
+        .managed_pin_file = option_text(options, "managed-pin-file"),
+        .modules = list_option(arena, options, "module"),
+        .pins = list_option(arena, options, "pin"),
+        .keys_max = (size_t)option_number(options, "keys-max"),
+    };
+    struct listen_config listen = {(int)option_number(options, "fd"), option_text(options, "socket"),
+                                   option_text(options, "allow-user")};
+    struct vault *vault;
+    bool init = option_flag(options, "init");
+    if (!init)
+        block_stop_signals();
+    TRY(vault_open(&config, &vault, err));
+    return init ? run_init(vault, arena, options, err) : serve(vault, &listen, err);
+}
+
+int main(int argc, char **argv) {
+    struct error err = {0};
+    struct options *options;
+    harden();
+    struct arena *arena = arena_new();
+    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+        printf("gatehouse-signer %s: the process that holds the keys\n\n%s", GATEHOUSE_VERSION,
+               options_help(arena, specs, ENV_PREFIX));
+        return 0;
+    }
+    if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+        printf("gatehouse-signer %s\n", GATEHOUSE_VERSION);
+        return 0;
+    }
+    bool done = options_read(arena, specs, ENV_PREFIX, argc - 1, argv + 1, &options, &err);
+    if (done) {
+        close_stray((int)option_number(options, "fd"));
+        done = run(arena, options, &err);
+    }
+    if (!done)
+        log_failure(LOG_ERROR, "signer", "stopped", &err);
+    /* Threads and modules are alive: their destructors would pull the ground from under them. */
+    fflush(NULL);
+    _exit(done ? 0 : 1);
+}

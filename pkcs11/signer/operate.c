@@ -1,0 +1,146 @@
+#include "signer/operate.h"
+
+#include "signer/handles.h"
+#include "signer/key.h"
+
+#include <openssl/crypto.h>
+#include <string.h>
+
+static CK_BYTE *input_of(const struct operation *operation) {
+    static CK_BYTE nothing[1]; /* some modules refuse a NULL pointer even for an empty message */
+    return operation->input.len == 0 ? nothing : (CK_BYTE *)(uintptr_t)operation->input.at;
+}
+
+static CK_RV log_in_for_use(const struct use *use) {
+    char *pin;
+    if (!use->always_authenticate)
+        return CKR_OK;
+    if (!token_pin(use->token, &pin, NULL))
+        return CKR_USER_NOT_LOGGED_IN;
+    CK_RV rv = use->token->module->f->C_Login(use->session, CKU_CONTEXT_SPECIFIC,
+                                              (CK_UTF8CHAR *)pin, strlen(pin));
+    token_pin_free(pin);
+    return rv;
+}
+
+/* PKCS#11 gives r and s side by side; X.509 wants rfc3279#2.2.3's SEQUENCE. */
+static CK_RV ecdsa_to_der(uint8_t *out, size_t *len) {
+    uint8_t *at = out;
+    AUTO(ECDSA_SIG) *signature = ECDSA_SIG_new();
+    BIGNUM *r = BN_bin2bn(out, (int)(*len / 2), NULL);
+    BIGNUM *s = BN_bin2bn(out + *len / 2, (int)(*len / 2), NULL);
+    if (signature == NULL || r == NULL || s == NULL || ECDSA_SIG_set0(signature, r, s) != 1) {
+        BN_free(r);
+        BN_free(s);
+        return CKR_HOST_MEMORY;
+    }
+    int der = i2d_ECDSA_SIG(signature, &at);
+    if (der <= 0)
+        return CKR_GENERAL_ERROR;
+    *len = (size_t)der;
+    return CKR_OK;
+}
+
+CK_RV use_sign(const struct use *use, const struct key_type *type, struct operation *operation,
+               uint8_t *out, size_t *ret_len) {
+    const CK_FUNCTION_LIST *f = use->token->module->f;
+    CK_ULONG len = RESULT_MAX;
+    CK_RV rv = f->C_SignInit(use->session, &operation->mechanism, use->object);
+    if (rv == CKR_OK)
+        rv = log_in_for_use(use);
+    if (rv == CKR_OK)
+        rv = f->C_Sign(use->session, input_of(operation), operation->input.len, out, &len);
+    if (rv != CKR_OK)
+        return rv;
+    *ret_len = len;
+    if (type->ckk != CKK_EC)
+        return CKR_OK;
+    return len == 2 * type->order_size ? ecdsa_to_der(out, ret_len) : CKR_GENERAL_ERROR;
+}
+
+CK_RV use_decrypt(const struct use *use, struct operation *operation, uint8_t *out,
+                  size_t *ret_len) {
+    const CK_FUNCTION_LIST *f = use->token->module->f;
+    CK_ULONG len = RESULT_MAX;
+    CK_RV rv = f->C_DecryptInit(use->session, &operation->mechanism, use->object);
+    if (rv == CKR_OK)
+        rv = log_in_for_use(use);
+    if (rv == CKR_OK)
+        rv = f->C_Decrypt(use->session, input_of(operation), operation->input.len, out, &len);
+    if (rv == CKR_OK)
+        *ret_len = len;
+    return rv;
+}
+
+/* ---- with a key ------------------------------------------------------------------------------ */
+
+/* One attempt. False: look at *ret_rv, CKR_OK means that `err` is final. */
+static bool attempt(struct key *key, bool sign, struct operation *operation,
+                    struct wire_buffer *scratch, size_t *ret_len, uint64_t *ret_generation,
+                    CK_RV *ret_rv, struct error *err) {
+    struct session session;
+    struct use use = {.token = key->token};
+    *ret_rv = CKR_OK;
+    TRY(key_object(key, &use.object, ret_generation, err));
+    TRY(token_take(key->token, &session, err));
+    use.session = session.handle;
+    use.always_authenticate = key->always_authenticate;
+    if (session.generation != *ret_generation) /* lost between the two lines above */
+        *ret_rv = CKR_SESSION_HANDLE_INVALID;
+    else if (sign)
+        *ret_rv = use_sign(&use, key->type, operation, scratch->at, ret_len);
+    else
+        *ret_rv = use_decrypt(&use, operation, scratch->at, ret_len);
+    token_give(key->token, session, *ret_rv);
+    if (*ret_rv == CKR_OBJECT_HANDLE_INVALID || *ret_rv == CKR_KEY_HANDLE_INVALID)
+        key_forget_object(key, use.object);
+    return *ret_rv == CKR_OK;
+}
+
+static bool operate(struct key *key, bool sign, struct operation *operation,
+                    struct wire_buffer *scratch, struct view *ret_result, struct error *err) {
+    size_t len = 0;
+    scratch->len = 0;
+    wire_buffer_reserve(scratch, RESULT_MAX);
+    for (int tries = 0;; tries++) {
+        uint64_t generation = 0;
+        CK_RV rv;
+        if (attempt(key, sign, operation, scratch, &len, &generation, &rv, err))
+            break;
+        if (rv == CKR_OK)
+            return false;
+        if (tries > 0 || !token_recover(key->token, rv, generation))
+            return ckr_fail(err, key->token->label, sign ? "C_Sign" : "C_Decrypt", rv);
+    }
+    *ret_result = view_of(scratch->at, len);
+    return true;
+}
+
+static bool check_purpose(const struct key *key, unsigned purpose, struct error *err) {
+    if ((key->purpose & purpose) != 0)
+        return true;
+    return fail(err, ERROR_POLICY, "key-unfit", "The key was loaded for %s only.",
+                purpose == PURPOSE_SIGN ? "decryption" : "signing");
+}
+
+bool key_sign(struct key *key, const struct sign_terms *terms, struct wire_buffer *scratch,
+              struct view *ret_signature, struct error *err) {
+    struct operation operation;
+    TRY(check_purpose(key, PURPOSE_SIGN, err));
+    TRY(operation_sign(key->type, terms, &operation, err));
+    return operate(key, true, &operation, scratch, ret_signature, err);
+}
+
+bool key_decrypt(struct key *key, const struct decrypt_terms *terms, struct wire_buffer *scratch,
+                 struct view *ret_plain, struct error *err) {
+    struct operation operation;
+    TRY(check_purpose(key, PURPOSE_DECRYPT, err));
+    TRY(operation_decrypt(key->type, terms, &operation, err));
+    if (operate(key, false, &operation, scratch, ret_plain, err))
+        return true;
+    /* What the padding looked like is nobody's business (Bleichenbacher, Manger): only an unreachable token is told
+     * apart from data that cannot be decrypted. */
+    if (err != NULL && (err->kind != ERROR_UNAVAILABLE || strcmp(err->type, "token-failed") == 0))
+        fail(err, ERROR_MALFORMED, "decryption-failed", "The data cannot be decrypted by this key.");
+    return false;
+}

@@ -1,0 +1,114 @@
+/* Does this private key object belong to that public key? A key wrap binds no identity, so a blob that was swapped in
+ * the database would unwrap as well as the right one. */
+#include "signer/handles.h"
+#include "signer/managed.h"
+#include "signer/operate.h"
+
+#include "base/clock.h"
+
+#include <openssl/core_names.h>
+#include <openssl/rsa.h>
+#include <string.h>
+
+#define PROBE_SIZE 32
+
+static bool mismatch(struct error *err) {
+    fail_internal(NULL, "empties the error queue");
+    return fail(err, ERROR_CONFLICT, "key-mismatch",
+                "The private key does not belong to the public key that is stored with it; restore the "
+                "row from a backup.");
+}
+
+static struct sign_terms terms_for(const struct key_type *type, struct view probe) {
+    struct sign_terms terms = {.data = probe};
+    switch (type->ckk) {
+    case CKK_RSA:
+        terms.scheme = WIRE_RSA_PKCS1;
+        terms.digest = WIRE_SHA256;
+        break;
+    case CKK_EC:
+        terms.scheme = WIRE_ECDSA;
+        break;
+    case CKK_EC_EDWARDS:
+        terms.scheme = WIRE_EDDSA;
+        break;
+    default:
+        terms.scheme = type->ckk == CKK_ML_DSA ? WIRE_ML_DSA : WIRE_SLH_DSA;
+    }
+    return terms;
+}
+
+static bool verify(const struct key_type *type, EVP_PKEY *public_key, struct view probe,
+                   struct view signature) {
+    if (type->ckk == CKK_RSA || type->ckk == CKK_EC) {
+        AUTO(EVP_PKEY_CTX) *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, public_key, "provider=default");
+        return ctx != NULL && EVP_PKEY_verify_init(ctx) == 1 &&
+               (type->ckk == CKK_EC || EVP_PKEY_CTX_set_signature_md(ctx, EVP_sha256()) == 1) &&
+               EVP_PKEY_verify(ctx, signature.at, signature.len, probe.at, probe.len) == 1;
+    }
+    AUTO(EVP_MD_CTX) *ctx = EVP_MD_CTX_new();
+    return ctx != NULL &&
+           EVP_DigestVerifyInit_ex(ctx, NULL, NULL, NULL, "provider=default", public_key, NULL) == 1 &&
+           EVP_DigestVerify(ctx, signature.at, signature.len, probe.at, probe.len) == 1;
+}
+
+static bool prove_by_signature(const struct use *use, const struct key_type *type,
+                               EVP_PKEY *public_key, struct wire_buffer *scratch, CK_RV *ret_rv,
+                               struct error *err) {
+    uint8_t probe[PROBE_SIZE];
+    struct operation operation;
+    size_t len = 0;
+    random_bytes(probe, sizeof probe);
+    struct view data = view_of(probe, sizeof probe);
+    struct sign_terms terms = terms_for(type, data);
+    TRY(operation_sign(type, &terms, &operation, err));
+    *ret_rv = use_sign(use, type, &operation, scratch->at, &len);
+    if (*ret_rv != CKR_OK)
+        return ckr_fail(err, use->token->label, "test signature", *ret_rv);
+    return verify(type, public_key, data, view_of(scratch->at, len)) ? true : mismatch(err);
+}
+
+static bool encrypt_probe(EVP_PKEY *public_key, const uint8_t probe[static PROBE_SIZE],
+                          uint8_t *out, size_t *len) {
+    AUTO(EVP_PKEY_CTX) *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, public_key, "provider=default");
+    return ctx != NULL && EVP_PKEY_encrypt_init(ctx) == 1 &&
+           EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PADDING) == 1 &&
+           EVP_PKEY_encrypt(ctx, out, len, probe, PROBE_SIZE) == 1;
+}
+
+static bool prove_by_decryption(const struct use *use, const struct key_type *type,
+                                EVP_PKEY *public_key, struct wire_buffer *scratch, CK_RV *ret_rv,
+                                struct error *err) {
+    uint8_t probe[PROBE_SIZE], cipher[1024];
+    size_t cipher_len = sizeof cipher, len = 0;
+    struct operation operation;
+    random_bytes(probe, sizeof probe);
+    if (!encrypt_probe(public_key, probe, cipher, &cipher_len))
+        return fail_internal(err, "test encryption");
+    struct decrypt_terms terms = {.scheme = WIRE_RSA_PKCS1, .data = view_of(cipher, cipher_len)};
+    TRY(operation_decrypt(type, &terms, &operation, err));
+    *ret_rv = use_decrypt(use, &operation, scratch->at, &len);
+    if (*ret_rv == CKR_OK && len == sizeof probe && memcmp(scratch->at, probe, len) == 0)
+        return true;
+    if (*ret_rv == CKR_OK || ckr_next(*ret_rv) == NEXT_FAIL) {
+        *ret_rv = CKR_OK;
+        return mismatch(err);
+    }
+    return ckr_fail(err, use->token->label, "test decryption", *ret_rv);
+}
+
+bool key_prove(struct token *token, CK_OBJECT_HANDLE object, const struct key_type *type,
+               EVP_PKEY *public_key, unsigned purpose, CK_RV *ret_rv, struct error *err) {
+    struct session session;
+    struct wire_buffer scratch = {0};
+    *ret_rv = CKR_OK;
+    TRY(token_take(token, &session, err));
+    struct use use = {.token = token, .session = session.handle, .object = object};
+    wire_buffer_reserve(&scratch, RESULT_MAX);
+    bool done = (purpose & PURPOSE_SIGN) != 0
+                    ? prove_by_signature(&use, type, public_key, &scratch, ret_rv, err)
+                    : prove_by_decryption(&use, type, public_key, &scratch, ret_rv, err);
+    token_give(token, session, *ret_rv);
+    wire_buffer_free(&scratch);
+    return done;
+}

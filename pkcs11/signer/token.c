@@ -1,0 +1,287 @@
+#include "signer/token.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ROOM "signer"
+#define WAIT_SECONDS 30
+
+struct token *token_new(struct module *module, CK_SLOT_ID slot, const PKCS11_TOKEN *info) {
+    struct token *token = must_alloc(sizeof *token);
+    token->module = module;
+    token->slot = slot;
+    token->present = true;
+    token->sessions_max = TOKEN_SESSIONS_MAX;
+    snprintf(token->label, sizeof token->label, "%s", info->label == NULL ? "" : info->label);
+    snprintf(token->serial, sizeof token->serial, "%s", info->serialnr == NULL ? "" : info->serialnr);
+    snprintf(token->manufacturer, sizeof token->manufacturer, "%s",
+             info->manufacturer == NULL ? "" : info->manufacturer);
+    snprintf(token->model, sizeof token->model, "%s", info->model == NULL ? "" : info->model);
+    pthread_mutex_init(&token->lock, NULL);
+    pthread_mutex_init(&token->making, NULL);
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&token->freed, &attributes);
+    pthread_condattr_destroy(&attributes);
+    token->generation = 1;
+    return token;
+}
+
+/* ---- log-in; the caller holds token->lock ---------------------------------------------------- */
+
+static void hash_pin(const char *pin, uint8_t hash[static 32]) {
+    EVP_Digest(pin, strlen(pin), hash, NULL, EVP_sha256(), NULL);
+}
+
+static bool copy_pin(const char *pin, char **ret_pin, struct error *err) {
+    char *copy = OPENSSL_secure_malloc(strlen(pin) + 1);
+    if (copy == NULL)
+        return fail_internal(err, "no locked memory for a PIN");
+    memcpy(copy, pin, strlen(pin) + 1);
+    *ret_pin = copy;
+    return true;
+}
+
+/* NULL when none is configured. */
+static bool current_pin(struct token *token, char **ret_pin, struct error *err) {
+    *ret_pin = NULL;
+    if (token->typed_pin != NULL)
+        return copy_pin(token->typed_pin, ret_pin, err);
+    return token->pin_file == NULL ? true : pin_read(token->pin_file, ret_pin, err);
+}
+
+/* Locking a token for good is worse than any outage: the last try is left to a person. */
+static bool may_try_pin(struct token *token, CK_FLAGS flags, const char *pin, struct error *err) {
+    uint8_t hash[32];
+    hash_pin(pin, hash);
+    if ((flags & CKF_USER_PIN_LOCKED) != 0)
+        return ckr_fail(err, token->label, "C_GetTokenInfo", CKR_PIN_LOCKED);
+    if ((flags & CKF_USER_PIN_FINAL_TRY) != 0)
+        return fail(err, ERROR_FORBIDDEN, "pin-last-try",
+                    "Token \"%s\": one PIN try is left, which is never used automatically. Log in once "
+                    "with the vendor's tool.", token->label);
+    if (token->pin_refused && CRYPTO_memcmp(hash, token->refused_pin_hash, sizeof hash) == 0)
+        return ckr_fail(err, token->label, "not tried again", CKR_PIN_INCORRECT);
+    return true;
+}
+
+static bool do_login(struct token *token, const char *pin, struct error *err) {
+    CK_RV rv = token->module->f->C_Login(token->holder, CKU_USER, (CK_UTF8CHAR *)(uintptr_t)pin,
+                                         pin == NULL ? 0 : strlen(pin));
+    if (rv == CKR_PIN_INCORRECT && pin != NULL) {
+        token->pin_refused = true;
+        hash_pin(pin, token->refused_pin_hash);
+    }
+    if (rv != CKR_OK && rv != CKR_USER_ALREADY_LOGGED_IN)
+        return ckr_fail(err, token->label, "C_Login", rv);
+    token->logged_in = true;
+    token->pin_refused = false;
+    return true;
+}
+
+static bool session_logged_in(struct token *token) {
+    CK_SESSION_INFO info;
+    return token->module->f->C_GetSessionInfo(token->holder, &info) == CKR_OK &&
+           (info.state == CKS_RO_USER_FUNCTIONS || info.state == CKS_RW_USER_FUNCTIONS);
+}
+
+/* libp11's log-in is not used: it remembers that it logged in and does nothing after a lost session, and it keeps the
+ * PIN in ordinary memory. */
+static bool ensure_login(struct token *token, struct error *err) {
+    CK_TOKEN_INFO info;
+    if (token->logged_in)
+        return true;
+    CK_RV rv = token->module->f->C_GetTokenInfo(token->slot, &info);
+    if (rv != CKR_OK)
+        return ckr_fail(err, token->label, "C_GetTokenInfo", rv);
+    if ((info.flags & CKF_LOGIN_REQUIRED) == 0 || session_logged_in(token)) {
+        token->logged_in = true;
+        return true;
+    }
+    char *pin;
+    TRY(current_pin(token, &pin, err));
+    if (pin == NULL) /* public objects can be read; the token itself will say when that is not enough */
+        return true;
+    bool done = may_try_pin(token, info.flags, pin, err) && do_login(token, pin, err);
+    token_pin_free(pin);
+    return done;
+}
+
+/* ---- sessions -------------------------------------------------------------------------------- */
+
+static CK_RV open_session(struct token *token, CK_FLAGS flags, CK_SESSION_HANDLE *ret_session) {
+    return token->module->f->C_OpenSession(token->slot, CKF_SERIAL_SESSION | flags, NULL, NULL,
+                                           ret_session);
+}
+
+static bool ensure_holder(struct token *token, struct error *err) {
+    if (token->has_holder)
+        return true;
+    CK_RV rv = open_session(token, 0, &token->holder);
+    if (rv != CKR_OK)
+        return ckr_fail(err, token->label, "C_OpenSession", rv);
+    token->has_holder = true;
+    return true;
+}
+
+static bool ensure_ready(struct token *token, struct error *err) {
+    return ensure_holder(token, err) && ensure_login(token, err);
+}
+
+static bool wait_for_session(struct token *token, struct error *err) {
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += WAIT_SECONDS;
+    while (token->idle_count == 0 && token->open_count >= token->sessions_max)
+        if (pthread_cond_timedwait(&token->freed, &token->lock, &until) != 0)
+            return ckr_fail(err, token->label, "waited for a session", CKR_SESSION_COUNT);
+    return true;
+}
+
+static bool take_locked(struct token *token, struct session *ret_session, struct error *err) {
+    for (;;) {
+        TRY(wait_for_session(token, err));
+        TRY(ensure_ready(token, err));
+        ret_session->generation = token->generation;
+        if (token->idle_count > 0) {
+            ret_session->handle = token->idle[--token->idle_count];
+            return true;
+        }
+        CK_RV rv = open_session(token, 0, &ret_session->handle);
+        if (rv == CKR_OK) {
+            token->open_count++;
+            return true;
+        }
+        /* The token allows fewer than we thought: live with those that are open. */
+        if (rv != CKR_SESSION_COUNT || token->open_count == 0)
+            return ckr_fail(err, token->label, "C_OpenSession", rv);
+        token->sessions_max = (unsigned)token->open_count;
+    }
+}
+
+bool token_take(struct token *token, struct session *ret_session, struct error *err) {
+    struct session session;
+    pthread_mutex_lock(&token->lock);
+    bool done = take_locked(token, &session, err);
+    pthread_mutex_unlock(&token->lock);
+    if (done)
+        *ret_session = session;
+    return done;
+}
+
+/* After an error inside an operation the session may still be busy with it; a fresh one is cheaper than knowing. */
+static bool session_is_clean(CK_RV last) {
+    return last == CKR_OK || last == CKR_ENCRYPTED_DATA_INVALID || last == CKR_SIGNATURE_INVALID;
+}
+
+void token_give(struct token *token, struct session session, CK_RV last) {
+    pthread_mutex_lock(&token->lock);
+    bool current = session.generation == token->generation;
+    bool keep = current && session_is_clean(last) && token->idle_count < TOKEN_SESSIONS_MAX;
+    if (keep)
+        token->idle[token->idle_count++] = session.handle;
+    else if (current)
+        token->open_count--;
+    pthread_cond_signal(&token->freed);
+    pthread_mutex_unlock(&token->lock);
+    if (!keep)
+        token->module->f->C_CloseSession(session.handle);
+}
+
+bool token_hold(struct token *token, struct session *ret_holder, struct error *err) {
+    pthread_mutex_lock(&token->making);
+    pthread_mutex_lock(&token->lock);
+    bool done = ensure_ready(token, err);
+    if (done)
+        *ret_holder = (struct session){token->holder, token->generation};
+    pthread_mutex_unlock(&token->lock);
+    if (!done)
+        pthread_mutex_unlock(&token->making);
+    return done;
+}
+
+void token_release(struct token *token) {
+    pthread_mutex_unlock(&token->making);
+}
+
+/* The caller holds token->lock. */
+static void forget_sessions(struct token *token) {
+    const CK_FUNCTION_LIST *f = token->module->f;
+    for (size_t i = 0; i < token->idle_count; i++)
+        f->C_CloseSession(token->idle[i]);
+    if (token->has_holder)
+        f->C_CloseSession(token->holder);
+    token->idle_count = token->open_count = token->kek_count = 0;
+    token->has_holder = token->logged_in = false;
+    token->generation++;
+    log_warn(ROOM, "token \"%s\": its sessions were lost and are opened again", token->label);
+}
+
+static bool holder_is_alive(struct token *token) {
+    CK_SESSION_INFO info;
+    return token->has_holder && token->module->f->C_GetSessionInfo(token->holder, &info) == CKR_OK;
+}
+
+bool token_recover(struct token *token, CK_RV rv, uint64_t generation) {
+    enum ckr_next next = ckr_next(rv);
+    if (next != NEXT_REOPEN && next != NEXT_LOGIN)
+        return false;
+    pthread_mutex_lock(&token->lock);
+    if (generation == token->generation) { /* else another thread has done it */
+        if (rv == CKR_DEVICE_REMOVED || rv == CKR_TOKEN_NOT_PRESENT || rv == CKR_DEVICE_ERROR ||
+            !holder_is_alive(token))
+            forget_sessions(token);
+        else if (next == NEXT_LOGIN)
+            token->logged_in = false;
+        token->kek_count = 0; /* a handle that went stale is looked up again */
+    }
+    pthread_mutex_unlock(&token->lock);
+    return true;
+}
+
+/* ---- PINs ------------------------------------------------------------------------------------ */
+
+bool token_login(struct token *token, struct view pin, struct error *err) {
+    char *typed = OPENSSL_secure_zalloc(pin.len + 1);
+    if (typed == NULL)
+        return fail_internal(err, "no locked memory for a PIN");
+    memcpy(typed, pin.at, pin.len);
+    pthread_mutex_lock(&token->lock);
+    char *before = token->typed_pin;
+    token->typed_pin = typed;
+    token->logged_in = false;
+    bool done = ensure_holder(token, err) && ensure_login(token, err);
+    if (!done) {
+        token->typed_pin = before;
+        before = typed;
+    }
+    pthread_mutex_unlock(&token->lock);
+    token_pin_free(before);
+    return done;
+}
+
+bool token_pin(struct token *token, char **ret_pin, struct error *err) {
+    char *pin = NULL;
+    pthread_mutex_lock(&token->lock);
+    bool done = current_pin(token, &pin, err);
+    pthread_mutex_unlock(&token->lock);
+    if (done && pin == NULL)
+        return ckr_fail(err, token->label, "no PIN at hand", CKR_USER_NOT_LOGGED_IN);
+    if (done)
+        *ret_pin = pin;
+    return done;
+}
+
+bool token_logged_in(struct token *token) {
+    pthread_mutex_lock(&token->lock);
+    bool logged_in = token->logged_in;
+    pthread_mutex_unlock(&token->lock);
+    return logged_in;
+}

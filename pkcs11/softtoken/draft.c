@@ -1,0 +1,195 @@
+#include "draft.h"
+
+#include <string.h>
+
+#include "key.h"
+#include "module.h"
+
+#define TEMPLATE_MAX 128
+#define GENERIC_MAX 512
+
+CK_RV template_check(const CK_ATTRIBUTE *given, CK_ULONG count)
+{
+    if ((given == NULL && count > 0) || count > TEMPLATE_MAX)
+        return CKR_ARGUMENTS_BAD;
+    return CKR_OK;
+}
+
+const CK_ATTRIBUTE *template_find(const CK_ATTRIBUTE *given, CK_ULONG count,
+                                  CK_ATTRIBUTE_TYPE type)
+{
+    for (CK_ULONG i = 0; i < count; i++)
+        if (given[i].type == type)
+            return &given[i];
+    return NULL;
+}
+
+bool template_ulong(const CK_ATTRIBUTE *given, CK_ULONG count, CK_ATTRIBUTE_TYPE type,
+                    CK_ULONG *ret_number)
+{
+    const CK_ATTRIBUTE *attr = template_find(given, count, type);
+    if (attr == NULL || attr->pValue == NULL || attr->ulValueLen != sizeof *ret_number)
+        return false;
+    memcpy(ret_number, attr->pValue, sizeof *ret_number);
+    return true;
+}
+
+static unsigned must_flag(enum origin origin)
+{
+    return origin == ORIGIN_CREATE     ? RULE_CREATE_MUST
+           : origin == ORIGIN_GENERATE ? RULE_GENERATE_MUST
+                                       : RULE_UNWRAP_MUST;
+}
+
+static unsigned not_flag(enum origin origin)
+{
+    return origin == ORIGIN_CREATE     ? RULE_CREATE_NOT
+           : origin == ORIGIN_GENERATE ? RULE_GENERATE_NOT
+                                       : RULE_UNWRAP_NOT;
+}
+
+static CK_RV take_given(const struct draft *draft, const CK_ATTRIBUTE *given,
+                        struct attributes *attrs)
+{
+    const struct attribute_rule *rule = attribute_rule(given->type, draft->class, draft->key_type);
+    if (rule == NULL)
+        return CKR_ATTRIBUTE_TYPE_INVALID;
+    TRY(attribute_check(rule, given));
+    if ((rule->flags & RULE_BY_TOKEN) == RULE_BY_TOKEN)
+        return CKR_ATTRIBUTE_READ_ONLY;
+    if ((rule->flags & not_flag(draft->origin)) != 0 || attributes_find(attrs, given->type) != NULL)
+        return CKR_TEMPLATE_INCONSISTENT;
+    if ((rule->flags & RULE_TRUE_BY_SO) != 0 && *(const CK_BBOOL *)given->pValue != CK_FALSE &&
+        !draft->by_so)
+        return CKR_ATTRIBUTE_READ_ONLY;
+    return attributes_set(attrs, given->type, given->pValue, given->ulValueLen);
+}
+
+static CK_RV set_default(const struct draft *draft, const struct attribute_rule *rule,
+                         struct attributes *attrs)
+{
+    /* pkcs11-v3.2#5.18.4: an unwrapped key is extractable unless the template says otherwise */
+    bool extractable = rule->type == CKA_EXTRACTABLE && draft->origin == ORIGIN_UNWRAP;
+    switch (rule->otherwise) {
+    case DEFAULT_FALSE:
+        return attributes_set_bool(attrs, rule->type, extractable);
+    case DEFAULT_TRUE:
+        return attributes_set_bool(attrs, rule->type, true);
+    case DEFAULT_ZERO:
+        return attributes_set_ulong(attrs, rule->type, 0);
+    case DEFAULT_EMPTY:
+        return attributes_set(attrs, rule->type, NULL, 0);
+    default:
+        return CKR_OK;
+    }
+}
+
+static CK_RV set_defaults(const struct draft *draft, struct attributes *attrs)
+{
+    size_t count;
+    const struct attribute_rule *rules = attribute_rules(&count);
+    for (size_t i = 0; i < count; i++) {
+        const struct attribute_rule *rule = &rules[i];
+        if (!attribute_rule_applies(rule, draft->class, draft->key_type) ||
+            attribute_rule(rule->type, draft->class, draft->key_type) != rule ||
+            attributes_find(attrs, rule->type) != NULL)
+            continue;
+        if ((rule->flags & must_flag(draft->origin)) != 0)
+            return CKR_TEMPLATE_INCOMPLETE;
+        TRY(set_default(draft, rule, attrs));
+    }
+    return CKR_OK;
+}
+
+CK_RV draft_attributes(const struct draft *draft, const CK_ATTRIBUTE *given, CK_ULONG count,
+                       struct attributes *ret_attrs)
+{
+    AUTO(attributes) struct attributes attrs = {0};
+    TRY(template_check(given, count));
+    for (CK_ULONG i = 0; i < count; i++)
+        TRY(take_given(draft, &given[i], &attrs));
+    if (attributes_ulong(&attrs, CKA_CLASS, draft->class) != draft->class ||
+        attributes_ulong(&attrs, CKA_KEY_TYPE, draft->key_type) != draft->key_type)
+        return CKR_TEMPLATE_INCONSISTENT;
+    TRY(attributes_set_ulong(&attrs, CKA_CLASS, draft->class));
+    if (draft->key_type != CK_UNAVAILABLE_INFORMATION)
+        TRY(attributes_set_ulong(&attrs, CKA_KEY_TYPE, draft->key_type));
+    TRY(set_defaults(draft, &attrs));
+    *ret_attrs = attrs;
+    attrs = (struct attributes){0};
+    return CKR_OK;
+}
+
+/* What only the token may say: where the key is from, and what it has always been. */
+static CK_RV set_history(const struct draft *draft, struct attributes *attrs)
+{
+    bool local = draft->origin == ORIGIN_GENERATE;
+    TRY(attributes_set_bool(attrs, CKA_LOCAL, local));
+    TRY(attributes_set_ulong(attrs, CKA_KEY_GEN_MECHANISM,
+                             local ? draft->mechanism : CK_UNAVAILABLE_INFORMATION));
+    if (draft->class == CKO_PUBLIC_KEY)
+        return CKR_OK;
+    TRY(attributes_set_bool(attrs, CKA_ALWAYS_SENSITIVE,
+                            local && attributes_bool(attrs, CKA_SENSITIVE)));
+    return attributes_set_bool(attrs, CKA_NEVER_EXTRACTABLE,
+                               local && !attributes_bool(attrs, CKA_EXTRACTABLE));
+}
+
+CK_RV draft_key(const struct draft *draft, struct slot *slot, struct attributes *attrs,
+                EVP_PKEY *pkey, struct object **ret_object)
+{
+    if (key_type_of(pkey) != draft->key_type)
+        return CKR_WRAPPED_KEY_INVALID;
+    TRY(key_publish(pkey, draft->class, attrs));
+    TRY(set_history(draft, attrs));
+    TRY(object_new(slot, attrs, ret_object));
+    if (EVP_PKEY_up_ref(pkey) == 1)
+        atomic_store(&(*ret_object)->pkey, pkey);
+    return CKR_OK;
+}
+
+static CK_RV check_value(CK_KEY_TYPE key_type, const struct bytes *value, uint8_t ret_check[3])
+{
+    uint8_t out[EVP_MAX_MD_SIZE] = {0};
+    static const uint8_t zeros[16];
+    unsigned hash_len = 0;
+    int len = 0;
+    bool done;
+    if (key_type == CKK_AES) {
+        EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+        done = ctx != NULL &&
+               EVP_EncryptInit_ex2(ctx, module_cipher(CIPHER_ECB, value->len), value->at, NULL,
+                                   NULL) == 1 &&
+               EVP_EncryptUpdate(ctx, out, &len, zeros, sizeof zeros) == 1;
+        EVP_CIPHER_CTX_free(ctx);
+    } else {
+        done = EVP_Digest(value->at, value->len, out, &hash_len, module_digest(DIGEST_SHA1),
+                          NULL) == 1;
+    }
+    memcpy(ret_check, out, 3);
+    return done ? CKR_OK : CKR_FUNCTION_FAILED;
+}
+
+CK_RV draft_secret(const struct draft *draft, struct slot *slot, struct attributes *attrs,
+                   const struct bytes *value, struct object **ret_object)
+{
+    AUTO(object) struct object *object = NULL;
+    uint8_t check[3];
+    bool fits = draft->key_type == CKK_AES ? module_cipher(CIPHER_ECB, value->len) != NULL
+                                           : value->len > 0 && value->len <= GENERIC_MAX;
+    if (!fits)
+        return draft->origin == ORIGIN_UNWRAP ? CKR_WRAPPED_KEY_INVALID
+                                              : CKR_ATTRIBUTE_VALUE_INVALID;
+    if (attributes_ulong(attrs, CKA_VALUE_LEN, value->len) != value->len)
+        return CKR_TEMPLATE_INCONSISTENT;
+    TRY(attributes_set_ulong(attrs, CKA_VALUE_LEN, value->len));
+    TRY(check_value(draft->key_type, value, check));
+    TRY(attributes_set(attrs, CKA_CHECK_VALUE, check, sizeof check));
+    TRY(set_history(draft, attrs));
+    TRY(object_new(slot, attrs, &object));
+    TRY(bytes_set(&object->secret, value->at, value->len));
+    atomic_store(&object->secret_known, true);
+    *ret_object = object;
+    object = NULL;
+    return CKR_OK;
+}

@@ -1,0 +1,48 @@
+/* Every mechanism of the token, as a table. A new one is a row here and a case where its family is
+ * made ready (signature.c, cipher.c, wrap.c). */
+#ifndef SOFTTOKEN_MECHANISM_H
+#define SOFTTOKEN_MECHANISM_H
+
+#include "module.h"
+#include "object.h"
+
+enum family {
+    FAMILY_KEY_GEN,
+    FAMILY_DIGEST,
+    FAMILY_RSA_PKCS,
+    FAMILY_RSA_PSS,
+    FAMILY_RSA_RAW,
+    FAMILY_RSA_OAEP,
+    FAMILY_ECDSA,
+    FAMILY_EDDSA,
+    FAMILY_ML_DSA,
+    FAMILY_SLH_DSA,
+    FAMILY_AES_GCM,
+    FAMILY_AES_CBC,
+    FAMILY_AES_CBC_PAD,
+    FAMILY_AES_WRAP,
+    FAMILY_AES_WRAP_PAD,
+};
+
+struct mechanism {
+    CK_MECHANISM_TYPE type;
+    CK_KEY_TYPE key_type;
+    enum family family;
+    enum digest_id digest; /* of mechanisms that hash; else DIGEST_NONE */
+    CK_ULONG key_min;      /* as C_GetMechanismInfo tells it */
+    CK_ULONG key_max;
+    CK_FLAGS flags;
+};
+
+const struct mechanism *mechanisms(size_t *ret_count);
+/* The mechanism, if it can do `flag` (CKF_SIGN, ...): CKR_MECHANISM_INVALID otherwise. */
+CK_RV mechanism_find(CK_MECHANISM_TYPE type, CK_FLAGS flag,
+                     const struct mechanism **ret_mechanism) MUST_USE;
+/* May this key be used so: its type, the attribute `permission` (CKA_SIGN, ...), its allowed
+ * mechanisms. CKR_KEY_TYPE_INCONSISTENT, CKR_KEY_FUNCTION_NOT_PERMITTED, CKR_MECHANISM_INVALID. */
+CK_RV mechanism_permitted(const struct mechanism *mechanism, const struct object *key,
+                          CK_ATTRIBUTE_TYPE permission) MUST_USE;
+/* For mechanisms without a parameter: CKR_MECHANISM_PARAM_INVALID when there is one. */
+CK_RV mechanism_no_parameter(const CK_MECHANISM *given) MUST_USE;
+
+#endif

@@ -1,0 +1,176 @@
+/* C_WrapKey, C_UnwrapKey: AES key wrap (rfc3394) and with padding (rfc5649). Private keys travel as
+ * PKCS #8, secret keys as their value. Key wrap protects the material, not its attributes: those
+ * come from the template of C_UnwrapKey. */
+#include <openssl/err.h>
+
+#include "draft.h"
+#include "key.h"
+#include "session.h"
+
+#define WRAPPED_MAX (KEY_PKCS8_MAX + 16)
+
+/* The initial value may be the caller's; without a parameter it is the one of the RFC. */
+static CK_RV wrap_iv(const struct mechanism *mechanism, const CK_MECHANISM *given,
+                     const uint8_t **ret_iv)
+{
+    CK_ULONG len = mechanism->family == FAMILY_AES_WRAP ? 8 : 4;
+    *ret_iv = NULL;
+    if (given->pParameter == NULL || given->ulParameterLen == 0)
+        return CKR_OK;
+    if (given->ulParameterLen != len)
+        return CKR_MECHANISM_PARAM_INVALID;
+    *ret_iv = given->pParameter;
+    return CKR_OK;
+}
+
+static CK_RV key_wrap(const struct mechanism *mechanism, const struct bytes *key, const uint8_t *iv,
+                      bool wrapping, const uint8_t *in, size_t in_len, struct bytes *ret_out)
+{
+    enum cipher_id id = mechanism->family == FAMILY_AES_WRAP ? CIPHER_WRAP : CIPHER_WRAP_PAD;
+    EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+    int len = 0, rest = 0;
+    CK_RV rv = ctx == NULL ? CKR_HOST_MEMORY : bytes_reserve(ret_out, in_len + 32);
+    if (rv == CKR_OK) {
+        EVP_CIPHER_CTX_set_flags(ctx, EVP_CIPHER_CTX_FLAG_WRAP_ALLOW);
+        bool done = EVP_CipherInit_ex2(ctx, module_cipher(id, key->len), key->at, iv,
+                                       wrapping ? 1 : 0, NULL) == 1 &&
+                    EVP_CipherUpdate(ctx, ret_out->at, &len, in, (int)in_len) == 1 &&
+                    EVP_CipherFinal_ex(ctx, ret_out->at + len, &rest) == 1;
+        ret_out->len = done ? (size_t)(len + rest) : 0;
+        if (!done)
+            rv = wrapping ? CKR_FUNCTION_FAILED : CKR_WRAPPED_KEY_INVALID;
+        ERR_clear_error();
+    }
+    EVP_CIPHER_CTX_free(ctx);
+    return rv;
+}
+
+static CK_RV check_wrappable(const struct object *wrapping, const struct object *key)
+{
+    if (!object_has_material(key))
+        return CKR_KEY_NOT_WRAPPABLE;
+    if (!attributes_bool(&key->attrs, CKA_EXTRACTABLE))
+        return CKR_KEY_UNEXTRACTABLE;
+    if (attributes_bool(&key->attrs, CKA_WRAP_WITH_TRUSTED) &&
+        !attributes_bool(&wrapping->attrs, CKA_TRUSTED))
+        return CKR_KEY_NOT_WRAPPABLE;
+    return CKR_OK;
+}
+
+/* The wrapping key's own errors have names of their own. */
+static CK_RV wrapping_key(struct session *session, CK_OBJECT_HANDLE handle,
+                          const struct mechanism *mechanism, bool wrapping,
+                          struct object **ret_key)
+{
+    AUTO(object) struct object *key = NULL;
+    if (session_object(session, handle, &key) != CKR_OK)
+        return wrapping ? CKR_WRAPPING_KEY_HANDLE_INVALID : CKR_UNWRAPPING_KEY_HANDLE_INVALID;
+    CK_RV rv = mechanism_permitted(mechanism, key, wrapping ? CKA_WRAP : CKA_UNWRAP);
+    if (rv == CKR_KEY_TYPE_INCONSISTENT)
+        return wrapping ? CKR_WRAPPING_KEY_TYPE_INCONSISTENT : CKR_UNWRAPPING_KEY_TYPE_INCONSISTENT;
+    TRY(rv);
+    *ret_key = key;
+    key = NULL;
+    return CKR_OK;
+}
+
+static CK_RV wrap_material(struct session *session, const struct mechanism *mechanism,
+                           const CK_MECHANISM *given, CK_OBJECT_HANDLE wrapping_handle,
+                           CK_OBJECT_HANDLE key_handle, struct bytes *ret_wrapped)
+{
+    AUTO(object) struct object *wrapping = NULL, *key = NULL;
+    AUTO(bytes) struct bytes material = {0};
+    const struct bytes *secret;
+    const uint8_t *iv;
+    TRY(wrapping_key(session, wrapping_handle, mechanism, true, &wrapping));
+    if (session_object(session, key_handle, &key) != CKR_OK)
+        return CKR_KEY_HANDLE_INVALID;
+    TRY(check_wrappable(wrapping, key));
+    TRY(wrap_iv(mechanism, given, &iv));
+    TRY(object_secret(wrapping, &secret));
+    TRY(object_material(key, &material));
+    if (mechanism->family == FAMILY_AES_WRAP && (material.len % 8 != 0 || material.len < 16))
+        return CKR_KEY_SIZE_RANGE;
+    return key_wrap(mechanism, secret, iv, true, material.at, material.len, ret_wrapped);
+}
+
+CK_RV C_WrapKey(CK_SESSION_HANDLE hSession, CK_MECHANISM *pMechanism, CK_OBJECT_HANDLE hWrappingKey,
+                CK_OBJECT_HANDLE hKey, CK_BYTE *pWrappedKey, CK_ULONG *pulWrappedKeyLen)
+{
+    AUTO(session) struct session *session = NULL;
+    AUTO(bytes) struct bytes wrapped = {0};
+    const struct mechanism *mechanism;
+    REQUIRE_READY();
+    TRY(session_get(hSession, &session));
+    if (pMechanism == NULL || pulWrappedKeyLen == NULL)
+        return CKR_ARGUMENTS_BAD;
+    TRY(mechanism_find(pMechanism->mechanism, CKF_WRAP, &mechanism));
+    TRY(wrap_material(session, mechanism, pMechanism, hWrappingKey, hKey, &wrapped));
+    CK_ULONG room = *pulWrappedKeyLen;
+    *pulWrappedKeyLen = wrapped.len;
+    if (pWrappedKey == NULL)
+        return CKR_OK;
+    if (room < wrapped.len)
+        return CKR_BUFFER_TOO_SMALL;
+    for (size_t i = 0; i < wrapped.len; i++)
+        pWrappedKey[i] = wrapped.at[i];
+    return CKR_OK;
+}
+
+/* ---- unwrap --------------------------------------------------------------------------------- */
+
+static CK_RV unwrapped_object(struct session *session, const struct draft *draft,
+                              struct attributes *attrs, const struct bytes *material,
+                              struct object **ret_object)
+{
+    EVP_PKEY *pkey;
+    if (draft->class == CKO_SECRET_KEY)
+        return draft_secret(draft, session->slot, attrs, material, ret_object);
+    TRY(key_from_pkcs8(material, &pkey));
+    CK_RV rv = draft_key(draft, session->slot, attrs, pkey, ret_object);
+    EVP_PKEY_free(pkey);
+    return rv;
+}
+
+static CK_RV what_to_unwrap(const CK_ATTRIBUTE *given, CK_ULONG count, struct draft *draft)
+{
+    TRY(template_check(given, count));
+    if (!template_ulong(given, count, CKA_CLASS, &draft->class) ||
+        !template_ulong(given, count, CKA_KEY_TYPE, &draft->key_type))
+        return CKR_TEMPLATE_INCOMPLETE;
+    return draft->class == CKO_PRIVATE_KEY || draft->class == CKO_SECRET_KEY
+               ? CKR_OK
+               : CKR_TEMPLATE_INCONSISTENT;
+}
+
+CK_RV C_UnwrapKey(CK_SESSION_HANDLE hSession, CK_MECHANISM *pMechanism,
+                  CK_OBJECT_HANDLE hUnwrappingKey, CK_BYTE *pWrappedKey, CK_ULONG ulWrappedKeyLen,
+                  CK_ATTRIBUTE *pTemplate, CK_ULONG ulAttributeCount, CK_OBJECT_HANDLE *phKey)
+{
+    AUTO(session) struct session *session = NULL;
+    AUTO(object) struct object *unwrapping = NULL, *object = NULL;
+    AUTO(bytes) struct bytes material = {0};
+    AUTO(attributes) struct attributes attrs = {0};
+    const struct mechanism *mechanism;
+    const struct bytes *secret;
+    const uint8_t *iv;
+    REQUIRE_READY();
+    TRY(session_get(hSession, &session));
+    if (pMechanism == NULL || pWrappedKey == NULL || phKey == NULL)
+        return CKR_ARGUMENTS_BAD;
+    TRY(mechanism_find(pMechanism->mechanism, CKF_UNWRAP, &mechanism));
+    TRY(wrapping_key(session, hUnwrappingKey, mechanism, false, &unwrapping));
+    TRY(wrap_iv(mechanism, pMechanism, &iv));
+    struct draft draft = {
+        .origin = ORIGIN_UNWRAP,
+        .by_so = atomic_load(&session->slot->login) == LOGIN_SO,
+    };
+    TRY(what_to_unwrap(pTemplate, ulAttributeCount, &draft));
+    TRY(draft_attributes(&draft, pTemplate, ulAttributeCount, &attrs));
+    if (ulWrappedKeyLen < 16 || ulWrappedKeyLen % 8 != 0 || ulWrappedKeyLen > WRAPPED_MAX)
+        return CKR_WRAPPED_KEY_LEN_RANGE;
+    TRY(object_secret(unwrapping, &secret));
+    TRY(key_wrap(mechanism, secret, iv, false, pWrappedKey, ulWrappedKeyLen, &material));
+    TRY(unwrapped_object(session, &draft, &attrs, &material, &object));
+    return session_add(session, object, phKey);
+}

@@ -1,0 +1,179 @@
+/* The messages between gateway and signer: what they hold and how they are written as bytes. The byte format
+ * is described in PROTOCOL.md beside this file; the framing is in channel.h.
+ *
+ * Everything here is pure: no I/O, no allocation but the growing output buffer. A decoder takes one whole
+ * message; views in its result borrow from that message. Every field has bounds, in both directions, and
+ * bytes that are left over are refused. */
+#ifndef GATEHOUSE_WIRE_MESSAGES_H
+#define GATEHOUSE_WIRE_MESSAGES_H
+
+#include "base/arena.h"
+
+#define WIRE_VERSION 1
+#define WIRE_DATA_MAX ((size_t)64 * 1024 * 1024)          /* a message to be signed */
+#define WIRE_MESSAGE_MAX (WIRE_DATA_MAX + (size_t)64 * 1024) /* all of a message's bytes */
+#define WIRE_BLOB_MAX ((size_t)64 * 1024)                 /* wrapped keys, PKCS#8, public keys */
+#define WIRE_CERTIFICATE_MAX ((size_t)256 * 1024)
+#define WIRE_URI_MAX 1024
+#define WIRE_TOKENS_MAX 256
+
+/* The numbers are the protocol's: never reuse one. */
+enum wire_op {
+    WIRE_HELLO = 1,
+    WIRE_PING = 2,
+    WIRE_TOKENS = 3,
+    WIRE_GENERATE = 4,
+    WIRE_IMPORT = 5,
+    WIRE_LOAD = 6,
+    WIRE_FIND = 7,
+    WIRE_SIGN = 8,
+    WIRE_DECRYPT = 9,
+    WIRE_REWRAP = 10,
+    WIRE_STORE_CERTIFICATE = 11,
+    WIRE_LOGIN = 12,
+    WIRE_OP_END
+};
+
+enum wire_scheme {
+    WIRE_RSA_PKCS1 = 1, /* RFC 8017, signature and decryption */
+    WIRE_RSA_PSS = 2,
+    WIRE_RSA_OAEP = 3, /* decryption alone */
+    WIRE_ECDSA = 4,    /* the result is DER (RFC 3279 section 2.2.3) */
+    WIRE_EDDSA = 5,    /* the whole message, as for the two below */
+    WIRE_ML_DSA = 6,
+    WIRE_SLH_DSA = 7,
+    WIRE_SCHEME_END
+};
+
+enum wire_digest {
+    WIRE_DIGEST_NONE = 0,
+    WIRE_SHA1 = 1,
+    WIRE_SHA224 = 2,
+    WIRE_SHA256 = 3,
+    WIRE_SHA384 = 4,
+    WIRE_SHA512 = 5,
+    WIRE_SHA3_224 = 6,
+    WIRE_SHA3_256 = 7,
+    WIRE_SHA3_384 = 8,
+    WIRE_SHA3_512 = 9,
+    WIRE_DIGEST_END
+};
+
+struct wire_digest_info {
+    const char *name; /* OpenSSL's */
+    size_t size;      /* bytes */
+};
+/* NULL for WIRE_DIGEST_NONE and numbers that are not in the list. */
+const struct wire_digest_info *wire_digest_info(unsigned digest);
+/* WIRE_DIGEST_NONE when there is no such name (either case). */
+enum wire_digest wire_digest_by_name(const char *name);
+
+struct wire_request {
+    uint32_t id; /* the answer repeats it */
+    uint8_t op;
+    union {
+        struct {
+            uint16_t version;
+        } hello;
+        struct {
+            struct view key_type;
+            uint8_t purpose; /* KEY_SIGN, KEY_DECRYPT or both, as bits */
+        } generate;
+        struct {
+            struct view pkcs8;
+            uint8_t purpose;
+        } import;
+        struct {
+            struct view blob, spki;
+            uint8_t purpose;
+        } load;
+        struct {
+            struct view uri;
+        } find;
+        struct {
+            uint64_t handle;
+            uint8_t scheme, digest, mgf_digest;
+            uint16_t salt_length;
+            struct view context, data;
+        } sign;
+        struct {
+            uint64_t handle;
+            uint8_t scheme, digest, mgf_digest;
+            struct view label, data;
+        } decrypt;
+        struct {
+            struct view blob, spki;
+            struct view kek; /* CKA_ID of the new wrapping key; empty: the newest */
+        } rewrap;
+        struct {
+            struct view uri, certificate;
+        } store_certificate;
+        struct {
+            struct view uri, pin;
+        } login;
+    };
+};
+
+/* One row of the token list. */
+struct wire_token {
+    struct view module, label, serial, manufacturer, model, uri, problem;
+    uint8_t managed, logged_in;
+};
+
+struct wire_response {
+    uint32_t id;
+    uint8_t op;
+    bool failed; /* then `error` alone is set */
+    struct error error;
+    union {
+        struct {
+            uint16_t version;
+            struct view instance; /* 16 random bytes: another value, another process, no handle is valid */
+            struct view program;  /* version of the program */
+        } hello;
+        struct {
+            struct view list; /* walk it with wire_next_token */
+            uint16_t count;
+        } tokens;
+        struct {
+            struct view blob, spki;
+        } made; /* generate, import, rewrap (spki empty) */
+        struct {
+            uint64_t handle;
+        } loaded;
+        struct {
+            uint64_t handle;
+            struct view spki, key_type;
+        } found;
+        struct {
+            struct view data;
+        } result; /* sign: the signature; decrypt: the plain text */
+    };
+};
+
+/* Bytes on the heap that grow; zero it to begin, wire_buffer_free at the end (it wipes). */
+struct wire_buffer {
+    uint8_t *at;
+    size_t len, capacity;
+};
+void wire_buffer_free(struct wire_buffer *buffer);
+/* Makes room for `more` bytes after len. */
+void wire_buffer_reserve(struct wire_buffer *buffer, size_t more);
+void wire_buffer_add(struct wire_buffer *buffer, const void *at, size_t len);
+
+/* Appends the message to `out`. Fails, with `out` as it was, when a field is out of its bounds. */
+MUST_USE bool wire_encode_request(const struct wire_request *request, struct wire_buffer *out,
+                                  struct error *err);
+MUST_USE bool wire_decode_request(struct view message, struct wire_request *ret_request,
+                                  struct error *err);
+MUST_USE bool wire_encode_response(const struct wire_response *response, struct wire_buffer *out,
+                                   struct error *err);
+MUST_USE bool wire_decode_response(struct view message, struct wire_response *ret_response,
+                                   struct error *err);
+
+/* Builds the list of a WIRE_TOKENS response; texts are cut to their bounds. */
+void wire_add_token(struct wire_buffer *list, const struct wire_token *token);
+/* Takes the first token from the list; false at its end (the decoder has checked the list). */
+bool wire_next_token(struct view *list, struct wire_token *ret_token);
+
+#endif

@@ -1,0 +1,8 @@
+# cmake --install: programs, the token module, systemd units.
+install(TARGETS gatehouse gatehouse-signer RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+install(TARGETS gatehouse-softtoken LIBRARY DESTINATION lib/gatehouse)
+install(FILES
+    ${CMAKE_SOURCE_DIR}/scripts/systemd/gatehouse.service
+    ${CMAKE_SOURCE_DIR}/scripts/systemd/gatehouse-signer.service
+    DESTINATION lib/systemd/system)
+install(FILES ${CMAKE_SOURCE_DIR}/sql/grants.sql DESTINATION share/gatehouse)

@@ -1,0 +1,43 @@
+-- Least privilege for the account that `gatehouse serve` uses. Run by the server's administrator in the
+-- database of Gatehouse, after `gatehouse migrate` has run as the owner of the schema; again after every
+-- upgrade (it can run any number of times):
+--
+--   mariadb gatehouse < grants.sql
+--   mariadb -e "CREATE USER 'gatehouse_app'@'localhost' IDENTIFIED BY '...';
+--               GRANT gatehouse_application TO 'gatehouse_app'@'localhost';
+--               SET DEFAULT ROLE gatehouse_application FOR 'gatehouse_app'@'localhost'"
+--
+-- What was issued, revoked and recorded cannot be changed or removed by this account: whoever takes over the
+-- gateway can add rows, but not rewrite history.
+
+CREATE ROLE IF NOT EXISTS gatehouse_application;
+REVOKE ALL PRIVILEGES, GRANT OPTION FROM gatehouse_application;
+
+GRANT SELECT ON * TO gatehouse_application;
+
+-- Only added to.
+GRANT INSERT ON certificates TO gatehouse_application;
+GRANT INSERT ON certificate_search TO gatehouse_application;
+GRANT INSERT ON revocations TO gatehouse_application;
+GRANT INSERT ON events TO gatehouse_application;
+GRANT INSERT ON slugs TO gatehouse_application;
+GRANT INSERT ON template_versions TO gatehouse_application;
+GRANT INSERT ON organisations TO gatehouse_application;
+
+-- Changed, never removed. private_keys: a rewrapped key (another key-encryption key) replaces the blob.
+GRANT INSERT, UPDATE ON private_keys TO gatehouse_application;
+GRANT INSERT, UPDATE ON cas TO gatehouse_application;
+GRANT INSERT, UPDATE ON ca_epochs TO gatehouse_application;
+GRANT INSERT, UPDATE ON service_certificates TO gatehouse_application;
+GRANT INSERT, UPDATE ON templates TO gatehouse_application;
+GRANT INSERT, UPDATE ON requests TO gatehouse_application;
+GRANT INSERT, UPDATE ON users TO gatehouse_application;
+GRANT INSERT, UPDATE ON api_tokens TO gatehouse_application;
+GRANT INSERT, UPDATE ON settings TO gatehouse_application;
+GRANT INSERT, UPDATE ON leases TO gatehouse_application;
+
+-- Comes and goes.
+GRANT INSERT, DELETE ON role_grants TO gatehouse_application;
+GRANT INSERT, DELETE ON sessions TO gatehouse_application;
+GRANT INSERT, DELETE ON crls TO gatehouse_application;
+GRANT INSERT, DELETE ON crl_chunks TO gatehouse_application;

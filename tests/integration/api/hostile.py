@@ -1,0 +1,156 @@
+"""Broken and hostile requests to every route: a 4xx problem each, no 500, and nothing is changed."""
+
+import json
+import socket
+import ssl
+
+from client import BASE, URL
+from strangers import bodies, each_route, fill, snapshot
+
+DEEP = b"[" * 100_000
+BODIES = [
+    ("empty", b""),
+    ("truncated", b'{"name":"x'),
+    ("trailing", b"{} {}"),
+    ("a list", b"[]"),
+    ("null", b"null"),
+    ("a number", b"1e999"),
+    ("deep lists", DEEP[:15_000]),
+    ("deep objects", b'{"a":' * 2_000 + b"1" + b"}" * 2_000),
+    ("duplicate names", b'{"name":"x","name":"y"}'),
+    ("a NUL escape", b'{"name":"a\\u0000b"}'),
+    ("a NUL byte", b'{"name":"a\0b"}'),
+    ("invalid UTF-8", b'{"name":"\xff\xfe"}'),
+    ("an overlong form", b'{"name":"\xc0\xaf"}'),
+    ("a lone surrogate", b'{"name":"\\ud800"}'),
+    ("an unknown field", b'{"no-such-field":1}'),
+    ("a byte order mark", b"\xef\xbb\xbf{}"),
+    ("not JSON", b"name=x&csr=y"),
+]
+VALUES = [None, True, 0, -1, 1.5, 10**30, "", "x" * 5000, "\u0007", "\U0010ffff", [], [[]], [None], {}, {"a": {}},
+          "'; DROP TABLE cas; --", "../../etc/passwd", "%00", "<script>"]
+QUERIES = ["limit=0", "limit=501", "limit=x", "limit=1&limit=1", "cursor=x", "cursor=%00", "cursor=%ff",
+           "cursor=" + "a" * 600, "nonsense=1", "state=%ff", "format=exe", "q", "%ff=1", "=&=", "format"]
+IDS = ["x", "..%2f..%2fetc", "%00", "%ff", "a" * 3000, "'%20or%201=1--", "%F0%9F%92%A9",
+       "00000000-0000-0000-0000-000000000000", "example-root%2fcsr", "EXAMPLE-ROOT", "%20"]
+
+
+def expect_problem(gateway, client, method, path, body, headers, what):
+    answer = client.raw(method, path, body, headers)
+    where = f"{method} {path[:80]} with {what}: {answer.status}"
+    assert 400 <= answer.status < 500, f"{where} {answer.body[:300]}"
+    assert answer.headers["Content-Type"] == "application/problem+json", where
+    gateway.document.validate({"$ref": "#/components/schemas/Problem"}, json.loads(answer.body))
+    return answer
+
+
+def check_bodies(gateway, admin, made):
+    as_json = {"Content-Type": "application/json"}
+    for method, path, operation in each_route(gateway):
+        if "requestBody" not in operation:
+            continue
+        optional = not operation["requestBody"].get("required", False)
+        target = fill(path, made)
+        for what, body in BODIES:
+            if not (optional and what == "empty"):
+                expect_problem(gateway, admin, method, target, body, as_json, what)
+        expect_problem(gateway, admin, method, target, b"{}", {"Content-Type": "text/plain"}, "a wrong type")
+        expect_problem(gateway, admin, method, target, b" " * 1_100_000, as_json, "a body too large")
+        expect_problem(gateway, admin, method, target + "?x=1", json.dumps(bodies(path, made)).encode(), as_json,
+                       "an unknown query parameter")
+
+
+def check_fields(gateway, admin, made):
+    """Each field of each body with values it was not made for. Some are fine: then it is no 5xx either, and
+    what was made goes away again."""
+    for method, path, operation in each_route(gateway):
+        content = operation.get("requestBody", {}).get("content", {}).get("application/json")
+        if content is None or path in ("/session", "/session/password"):
+            continue
+        schema = gateway.document.resolve(content["schema"])
+        for field in schema["properties"]:
+            for value in VALUES:
+                body = dict(bodies(path, made))
+                body[field] = value
+                if path == "/templates/{template}/requests":
+                    body.pop("issue", None)
+                answer = admin.raw(method, fill(path, made), json.dumps(body).encode(),
+                                   {"Content-Type": "application/json"})
+                where = f"{method} {path} with {field}={str(value)[:40]!r}: {answer.status}"
+                assert answer.status < 500, f"{where} {answer.body[:300]}"
+                gateway.document.check_response(method, fill(path, made), answer.status, answer.headers, answer.body)
+                undo(admin, method, path, answer)
+
+
+def undo(admin, method, path, answer):
+    if answer.status != 201:
+        return
+    made = json.loads(answer.body)
+    if path == "/cas" or path.endswith("/templates"):
+        admin.delete(answer.headers["Location"].removeprefix(BASE))
+    elif path.endswith("/tokens"):
+        admin.delete(f"/session/tokens/{made['id']}")
+
+
+def check_addresses(gateway, admin, made):
+    for method, path, _ in each_route(gateway):
+        if method == "GET" and path not in ("/", "/openapi.json"):
+            for query in QUERIES:
+                expect_problem_or_page(admin, method, fill(path, made) + "?" + query)
+        if "{" not in path:
+            continue
+        body = None if method in ("GET", "DELETE") else json.dumps(bodies(path, made)).encode()
+        for bad in IDS:
+            head, tail = path.split("{")[0], path.split("}")[1]
+            expect_problem(gateway, admin, method, head + bad + tail, body, {"Content-Type": "application/json"}, bad)
+
+
+def expect_problem_or_page(admin, method, target):
+    answer = admin.raw(method, target)
+    assert answer.status < 500, f"{target}: {answer.status}"
+    if answer.status == 200:
+        # Only what the route knows may be accepted.
+        assert not any(bad in target for bad in ("nonsense", "limit=0", "limit=501", "limit=1&", "%ff")), target
+
+
+def send_raw(request):
+    """Bytes that no HTTP library sends, over TLS."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with socket.create_connection((URL.hostname, URL.port), timeout=40) as plain:
+        with context.wrap_socket(plain, server_hostname=URL.hostname) as tls:
+            try:
+                tls.sendall(request)
+                answer = b""
+                while block := tls.recv(65536):
+                    answer += block
+            except (ConnectionError, ssl.SSLError):
+                pass
+            return answer
+
+
+def check_raw(token):
+    line = f"Host: localhost\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n".encode()
+    for request in (
+        b"GET /api/v1/cas HTTP/1.1\r\n" + line + b"X: " + b"a" * 200_000 + b"\r\n\r\n",
+        b"GET /api/v1/" + b"a" * 100_000 + b" HTTP/1.1\r\n" + line + b"\r\n",
+        b"POST /api/v1/cas HTTP/1.1\r\n" + line + b"Content-Type: application/json\r\nContent-Length: -1\r\n\r\n{}",
+        b"POST /api/v1/cas HTTP/1.1\r\n" + line + b"Content-Type: application/json\r\nContent-Length: 99999999999\r\n\r\n",
+        b"POST /api/v1/cas HTTP/1.1\r\n" + line + b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"GET /api/v1/cas\x00 HTTP/1.1\r\n" + line + b"\r\n",
+        b"TRACE /api/v1/cas HTTP/1.1\r\n" + line + b"\r\n",
+        b"\x16\x03\x01" * 100 + b"\r\n\r\n",
+    ):
+        answer = send_raw(request)
+        status = answer.split(b" ")[1:2]
+        assert not status or status[0].startswith(b"4") or status[0] == b"505", (request[:60], answer[:200])
+
+
+def run(gateway, admin, made, token):
+    before = snapshot(admin, made)
+    check_bodies(gateway, admin, made)
+    check_addresses(gateway, admin, made)
+    check_raw(token)
+    assert snapshot(admin, made) == before, "a broken request has changed something"
+    check_fields(gateway, admin, made)
+    admin.get("/cas")

@@ -1,0 +1,150 @@
+"""Who may not: nobody, a user without roles, and the administrator of another organisation. No route gives
+any of them data, and each refusal is a problem document."""
+
+import json
+import re
+
+from client import Client, make_csr, token_for
+
+OPEN = {("GET", "/"), ("GET", "/openapi.json"), ("POST", "/session")}
+OWN = {  # about the caller itself, or the same for everybody who has logged in
+    ("GET", "/session"), ("DELETE", "/session"), ("POST", "/session/password"), ("GET", "/session/tokens"),
+    ("POST", "/session/tokens"), ("GET", "/roles"), ("GET", "/status"),
+}
+
+
+def fill(path, made):
+    """The path with the ids of objects that exist, but are not the caller's."""
+    kinds = {"requests": "request", "certificates": "certificate", "users": "user", "session": "request"}
+    path = path.replace("{ca}", made["issuing"]).replace("{template}", made["template"])
+    return re.sub(r"\{id\}", lambda _: made[kinds[path.split("/")[1]]], path)
+
+
+def bodies(path, made):
+    """A body that would work for somebody who may."""
+    csr = make_csr("stranger.example").decode()
+    table = {
+        "/cas": {"name": "Stranger", "issuer": made["root"], "key": {"type": "EC", "curve": "P-256"}},
+        "/cas/{ca}": {"name": "Stolen"},
+        "/cas/{ca}/certificate": {"certificate": "x"},
+        "/cas/{ca}/templates": {"name": "Stolen", "starter": "sub-ca"},
+        "/templates/{template}": {"name": "Stolen", "document": {}, "version": 2},
+        "/templates/{template}/preview": {"csr": csr},
+        "/templates/{template}/requests": {"csr": csr, "issue": True},
+        "/requests/batch": {"action": "sign", "ids": [made["request"]]},
+        "/certificates/{id}/revoke": {"reason": "keyCompromise"},
+        "/users": {"username": "mallory", "roles": [{"role": "administrator", "scope": "instance"}]},
+        "/users/{id}": {"state": "suspended"},
+        "/session": {"username": "x", "password": "y"},
+        "/session/password": {"old": "x", "new": "y"},
+        "/session/tokens": {"label": "x"},
+    }
+    return table.get(path, {})
+
+
+def each_route(gateway):
+    for method, _, path, operation in gateway.document.operations:
+        yield method, path, operation
+
+
+def check_nobody(gateway, made):
+    for client in (Client(gateway), Client(gateway, token="gh_" + "A" * 43), Client(gateway, cookie="A" * 43)):
+        for method, path, _ in each_route(gateway):
+            if (method, path) in OPEN:
+                continue
+            body = None if method in ("GET", "DELETE") else bodies(path, made)
+            answer = client.call(method, fill(path, made), 401, body)
+            assert answer.headers["WWW-Authenticate"].startswith("Bearer"), path
+
+
+def check_walk(gateway, client, made, secrets):
+    """Neither data of others nor a change for a user who has no business there."""
+    for method, path, _ in each_route(gateway):
+        if (method, path) in OPEN | OWN:
+            continue
+        body = None if method in ("GET", "DELETE") else json.dumps(bodies(path, made)).encode()
+        answer = client.raw(method, fill(path, made), body, {"Content-Type": "application/json"})
+        value = gateway.document.check_response(method, fill(path, made), answer.status, answer.headers, answer.body)
+        where = f"{method} {path} -> {answer.status}"
+        text = answer.body.decode(errors="replace")
+        assert not any(secret in text for secret in secrets), f"{where}: data of others"
+        if answer.status == 200 and "items" in (value or {}):
+            for item in value["items"]:
+                assert path == "/requests/batch" and not item["ok"] or path in (
+                    "/starters", "/users", "/organisations", "/events"), f"{where}: {item}"
+            continue
+        assert answer.status in (403, 404) or path == "/starters", where
+
+
+def check_roles(gateway, admin, made):
+    """What each role is for, and where it ends."""
+    def client_with(name, roles):
+        user = admin.post("/users", {"username": name, "roles": roles}, 201)
+        return Client(gateway, token=token_for(gateway, name, user["oneTimePassword"]))
+
+    submit = f"/templates/{made['template']}/requests"
+    requester = client_with("rita", [{"role": "requester", "scope": "ca", "object": made["issuing"]}])
+    mine = requester.post(submit, {"csr": make_csr("rita.example").decode()}, 201)
+    requester.post(submit, {"csr": make_csr("rita.example").decode(), "issue": True}, 403, problem="forbidden")
+    requester.post(f"/requests/{mine['id']}/sign", {}, 403, problem="forbidden")
+    assert [r["id"] for r in requester.get("/requests")["items"]] == [mine["id"]]
+    requester.get(f"/requests/{made['request']}", 404)
+    requester.get(f"/certificates/{made['certificate']}", 404)
+    requester.get("/users", 403, problem="forbidden")
+    requester.get("/events", 403, problem="forbidden")
+    requester.get("/settings", 403, problem="forbidden")
+    assert [ca["id"] for ca in requester.get("/cas")["items"]] == [made["issuing"]]
+    requester.get(f"/cas/{made['root']}", 404)
+
+    officer = client_with("otto", [{"role": "officer", "scope": "ca", "object": made["issuing"]}])
+    signed = officer.post(f"/requests/{mine['id']}/sign", {})
+    assert requester.get(f"/requests/{mine['id']}")["certificate"]["id"] == signed["certificate"]["id"]
+    assert [c["id"] for c in requester.get("/certificates")["items"]] == [signed["certificate"]["id"]]
+    officer.put(f"/templates/{made['template']}", {"name": "x", "document": {}, "version": 2}, 403)
+    officer.post("/cas", {"name": "x"}, 403, problem="forbidden")
+    requester.post(f"/certificates/{signed['certificate']['id']}/revoke", {"reason": "superseded"}, 403)
+    officer.post(f"/certificates/{signed['certificate']['id']}/revoke", {"reason": "superseded"})
+
+    auditor = client_with("anna", [{"role": "auditor", "scope": "instance"}])
+    for path in ("/cas", "/requests", "/certificates", "/users", "/events", "/tokens", "/settings", "/organisations"):
+        auditor.get(path)
+    auditor.post(submit, {"csr": make_csr("anna.example").decode()}, 403, problem="forbidden")
+    auditor.patch(f"/users/{made['user']}", {"displayName": "x"}, 403, problem="forbidden")
+    auditor.patch(f"/cas/{made['issuing']}", {"name": "x"}, 403, problem="forbidden")
+
+    governor = client_with("gina", [{"role": "administrator", "scope": "organisation", "object": "default"}])
+    governor.post("/users", {"username": "mallory", "roles": [{"role": "administrator", "scope": "instance"}]}, 403)
+    me = admin.get("/session")["user"]["id"]
+    governor.post(f"/users/{me}/reset", None, 403, problem="forbidden")
+    governor.patch(f"/users/{me}", {"state": "suspended"}, 403, problem="forbidden")
+
+
+def run(gateway, admin, made, other_organisation):
+    check_nobody(gateway, made)
+    before = snapshot(admin, made)
+    root = admin.get(f"/cas/{made['root']}")
+    certificate = admin.get(f"/certificates/{made['certificate']}")
+    secrets = [root["subject"], root["uuid"], certificate["serial"], certificate["fingerprintSha256"],
+               "olga@example.com", made["certificate"] + '","ca"']
+    for name, roles, organisation in (
+        ("nick", [], None),
+        ("stella", [{"role": "administrator", "scope": "organisation", "object": other_organisation}],
+         other_organisation),
+    ):
+        user = admin.post("/users", {"username": name, "roles": roles, "organisation": organisation}, 201)
+        client = Client(gateway, token=token_for(gateway, name, user["oneTimePassword"]))
+        check_walk(gateway, client, made, secrets)
+    assert snapshot(admin, made) == before, "a stranger has changed something"
+    check_roles(gateway, admin, made)
+
+
+def snapshot(admin, made):
+    """What strangers and broken requests must leave as it is."""
+    return {
+        "cas": admin.get("/cas?limit=500")["items"],
+        "ca": admin.get(f"/cas/{made['issuing']}").value,
+        "templates": admin.get(f"/cas/{made['issuing']}/templates?limit=500")["items"],
+        "requests": admin.get("/requests?limit=500")["items"],
+        "certificates": admin.get("/certificates?limit=500")["items"],
+        "user": {k: v for k, v in admin.get(f"/users/{made['user']}").value.items() if k != "lastLoginAt"},
+    }
