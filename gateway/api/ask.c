@@ -170,7 +170,7 @@ const struct json *ask_without(struct arena *arena, const struct json *document,
     *rest = (struct json){.type = JSON_OBJECT};
     const struct json **link = &rest->first;
     JSON_EACH(member, document) {
-        if (listed(names, member->name))
+        if (listed(names, member->name) || member->type == JSON_NULL)
             continue;
         struct json *copy = arena_alloc(arena, sizeof *copy);
         *copy = *member;

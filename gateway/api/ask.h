@@ -35,7 +35,7 @@ MUST_USE bool ask_time(const struct json *document, const char *name, int64_t *r
 MUST_USE bool ask_strings(struct arena *arena, const struct json *document, const char *name,
                           size_t max, const char *const **ret_items, size_t *ret_count,
                           struct error *err);
-/* A copy of the object without these members; NULL when nothing is left. */
+/* A copy of the object without these members and without nulls; NULL when nothing is left. */
 const struct json *ask_without(struct arena *arena, const struct json *document,
                                const char *const names[]);
 

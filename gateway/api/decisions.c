@@ -54,10 +54,10 @@ static bool decide_one(struct core *core, struct http_request *request,
 HANDLER(requests_sign) {
     static const char *const members[] = {"subject",   "sans",     "validityDays",
                                           "notBefore", "notAfter", NULL};
+    const struct json *document;
     struct decision decision = {.decide = sign};
-    TRY(ask_optional_document(request, members, &decision.overrides, err));
-    if (decision.overrides->count == 0)
-        decision.overrides = NULL;
+    TRY(ask_optional_document(request, members, &document, err));
+    decision.overrides = ask_without(request->arena, document, &members[5]);
     return decide_one(context, request, response, &decision, err);
 }
 

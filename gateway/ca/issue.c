@@ -82,7 +82,9 @@ bool issue_sign(struct core *core, struct arena *arena, const struct issue_order
     AUTO(X509) *issuer = NULL;
     AUTO(X509) *certificate = NULL;
     struct certificate_plan plan = order->plan;
-    if (order->ca->state == CA_DISABLED)
+    /* A disabled authority signs nothing new, but goes on to answer for what it signed. */
+    if (order->ca->state == CA_DISABLED &&
+        (order->use == CERTIFICATE_END_ENTITY || order->use == CERTIFICATE_CA))
         return fail(err, ERROR_CONFLICT, "ca-state",
                     "The authority %s is disabled; enable it before it signs.", order->ca->slug);
     TRY(issuer_certificate(arena, order->ca, &issuer, err));

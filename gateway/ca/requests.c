@@ -192,23 +192,23 @@ static bool issue_at_once(const struct context *c, const struct actor *actor, bo
     return true;
 }
 
-bool request_submit(struct core *core, struct arena *arena, const struct actor *actor,
-                    const struct submission *submission, struct request_record *ret_request,
-                    struct certificate_record *ret_certificate, struct error *err) {
-    struct context c = {0};
+static bool submit(struct core *core, struct arena *arena, const struct actor *actor,
+                   const struct submission *submission, struct context *context,
+                   struct request_record *ret_request, struct certificate_record *ret_certificate,
+                   struct error *err) {
     struct certificate_plan plan;
     struct request_record request;
     struct certificate_record certificate = {0};
     bool done = false, at_once;
-    TRY(load_template(core, arena, actor, submission->template_slug, &c, err));
-    TRY(check_door(&c, submission->door, err));
-    TRY(decode_csr(arena, submission->csr, &c, err));
-    TRY(proposal_from_json(arena, submission->proposal, &c.proposal, err));
-    TRY(apply_policy(arena, &c, &plan, err));
-    TRY(issue_at_once(&c, actor, submission->issue, &at_once, err));
-    TRY(fill_request(arena, actor, submission, &c, &plan, &request, err));
+    TRY(load_template(core, arena, actor, submission->template_slug, context, err));
+    TRY(check_door(context, submission->door, err));
+    TRY(decode_csr(arena, submission->csr, context, err));
+    TRY(proposal_from_json(arena, submission->proposal, &context->proposal, err));
+    TRY(apply_policy(arena, context, &plan, err));
+    TRY(issue_at_once(context, actor, submission->issue, &at_once, err));
+    TRY(fill_request(arena, actor, submission, context, &plan, &request, err));
     if (at_once)
-        TRY(sign_request(core, arena, &c, &plan, &request, &certificate, err));
+        TRY(sign_request(core, arena, context, &plan, &request, &certificate, err));
     TX(tx, core_db(core), &done, err)
         tx.ok = insert_request(tx.tx, arena, actor, &request, err) &&
                 (!at_once || store_issued(tx.tx, actor, &request, &certificate, err));
@@ -220,6 +220,36 @@ bool request_submit(struct core *core, struct arena *arena, const struct actor *
     *ret_request = request;
     *ret_certificate = certificate;
     return true;
+}
+
+/* What policy refuses leaves no request, but an event: somebody tried. */
+static void note_refusal(struct core *core, struct arena *arena, const struct actor *actor,
+                         const struct submission *submission, const struct context *c,
+                         const struct error *err) {
+    struct json_writer w = json_writer_on(arena);
+    json_open_object(&w);
+    json_put_string(&w, "type", err->type);
+    json_put_string(&w, "message", err->message);
+    json_close_object(&w);
+    struct event_note note = {.code = "submission.refused",
+                              .outcome = "refused",
+                              .organisation_id = c->ca.organisation_id,
+                              .ca_id = c->ca.id,
+                              .object_kind = "template",
+                              .object = submission->template_slug,
+                              .details = json_written(&w)};
+    access_note_alone(core, actor, &note);
+}
+
+bool request_submit(struct core *core, struct arena *arena, const struct actor *actor,
+                    const struct submission *submission, struct request_record *ret_request,
+                    struct certificate_record *ret_certificate, struct error *err) {
+    struct context context = {0};
+    if (submit(core, arena, actor, submission, &context, ret_request, ret_certificate, err))
+        return true;
+    if (err->kind == ERROR_POLICY && !uuid_is_nil(context.ca.id))
+        note_refusal(core, arena, actor, submission, &context, err);
+    return false;
 }
 
 bool request_get(struct core *core, struct arena *arena, const struct actor *actor, struct uuid id,

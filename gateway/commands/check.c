@@ -36,8 +36,7 @@ static bool check_tokens(struct app *app, struct error *err) {
     TRY(signer_tokens(app->signer, app->arena, &tokens, &count, err));
     for (size_t i = 0; i < count; i++) {
         struct error problem = {0};
-        const char *what = arena_printf(app->arena, "token %s (%s%s)", tokens[i].label, tokens[i].module,
-                                        tokens[i].managed ? ", managed" : "");
+        const char *what = arena_printf(app->arena, "token %s (module %s)", tokens[i].label, tokens[i].module);
         if (tokens[i].problem != NULL)
             fail(&problem, ERROR_UNAVAILABLE, "token", "%s", tokens[i].problem);
         ok = report(what, tokens[i].problem == NULL, &problem) && ok;

@@ -369,7 +369,7 @@ static bool address_valid(const char *address) {
     unsigned char bytes[16];
     const char *colon = strrchr(address, ':');
     size_t digits = colon == NULL ? 0 : strspn(colon + 1, "0123456789");
-    if (digits == 0 || digits > 5 || colon[1 + digits] != '\0' || atol(colon + 1) > 65535 ||
+    if (digits == 0 || digits > 5 || colon[1 + digits] != '\0' || strtoul(colon + 1, NULL, 10) > 65535 ||
         (size_t)(colon - address) >= sizeof host)
         return false;
     memcpy(host, address, (size_t)(colon - address));

@@ -31,18 +31,26 @@ static void refresh_ca(struct core *core, const struct ca_record *ca) {
         log_failure(LOG_WARN, "jobs", ca->slug, &err);
 }
 
-static void refresh_cas(struct core *core) {
-    SCOPED_ARENA struct arena *arena = arena_new();
+/* One page of authorities; false after the last. */
+static bool refresh_page(struct core *core, struct arena *arena, struct page *page) {
     struct error err = {0};
     struct ca_record *cas;
     size_t count;
-    if (!authority_public_list(core, arena, &cas, &count, &err)) {
+    if (!authority_page(core, arena, &actor_system, page, &cas, &count, &page->cursor, &err)) {
         log_failure(LOG_WARN, "jobs", "authorities", &err);
-        return;
+        return false;
     }
     for (size_t i = 0; i < count; i++)
-        if (cas[i].state == CA_ACTIVE && cas[i].not_after_us > clock_now_us())
+        if (cas[i].certificate.len > 0 && cas[i].not_after_us > clock_now_us())
             refresh_ca(core, &cas[i]);
+    return page->cursor != NULL && page->cursor[0] != '\0';
+}
+
+static void refresh_cas(struct core *core) {
+    SCOPED_ARENA struct arena *arena = arena_new();
+    struct page page = {.limit = 100};
+    while (refresh_page(core, arena, &page))
+        ;
 }
 
 static void end_sessions(struct core *core) {

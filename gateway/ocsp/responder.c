@@ -17,6 +17,7 @@
 struct ocsp_responder {
     struct ocsp_source source;
     struct ocsp_cache *cache;
+    _Atomic int64_t logged_us; /* clock_monotonic_us() of the last failure in the log */
 };
 
 /* One request on its way. */
@@ -91,11 +92,20 @@ static void reply_ready(struct exchange *x, struct ocsp_answer *answer) {
         reply(x, ocsp_answer_der(answer));
 }
 
+/* While database or token are away every request fails: one line a second says so. */
+static void log_ours(struct exchange *x, const struct error *err) {
+    int64_t now = clock_monotonic_us(), last = atomic_load(&x->responder->logged_us);
+    if ((last == 0 || now - last >= US_PER_SECOND) &&
+        atomic_compare_exchange_strong(&x->responder->logged_us, &last, now))
+        log_failure(LOG_ERROR, "ocsp", x->request->parameters[0], err);
+}
+
 static void reply_error(struct exchange *x, const struct error *err) {
     int status = ocsp_status_of(err->kind);
-    bool ours =
-        status == OCSP_RESPONSE_STATUS_INTERNALERROR || status == OCSP_RESPONSE_STATUS_TRYLATER;
-    log_failure(ours ? LOG_ERROR : LOG_DEBUG, "ocsp", x->request->parameters[0], err);
+    if (status == OCSP_RESPONSE_STATUS_INTERNALERROR || status == OCSP_RESPONSE_STATUS_TRYLATER)
+        log_ours(x, err);
+    else
+        log_failure(LOG_DEBUG, "ocsp", x->request->parameters[0], err);
     reply_once(x, ocsp_error_response(status));
 }
 

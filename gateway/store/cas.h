@@ -3,6 +3,7 @@
 #define GATEHOUSE_STORE_CAS_H
 
 #include "store/db.h"
+#include "store/limits.h"
 #include "store/scope.h"
 
 /* A key: a managed one (wrapped blob) or one in a token (PKCS#11 URI). */
@@ -38,11 +39,13 @@ struct ca_record {
     int64_t revision;          /* for compare-and-set of edits */
     int64_t created_us;
 };
+/* Epoch and revision as given. ERROR_CONFLICT "exists" on a slug that is in use (claim it first). */
 MUST_USE bool ca_insert(struct tx *tx, const struct ca_record *ca, struct error *err);
 MUST_USE bool ca_by_slug(struct tx *tx, struct arena *arena, const struct scope *scope, const char *slug,
                          struct ca_record *ret, struct error *err);
 MUST_USE bool ca_by_id(struct tx *tx, struct arena *arena, const struct scope *scope, struct uuid id,
                        struct ca_record *ret, struct error *err);
+/* By slug. */
 MUST_USE bool ca_list(struct tx *tx, struct arena *arena, const struct scope *scope,
                       const struct page *page, struct ca_record **ret_items, size_t *ret_count,
                       const char **ret_next, struct error *err);
@@ -50,11 +53,13 @@ MUST_USE bool ca_list(struct tx *tx, struct arena *arena, const struct scope *sc
 MUST_USE bool ca_set_certificate(struct tx *tx, struct uuid id, struct view certificate,
                                  struct view chain, int64_t not_before_us, int64_t not_after_us,
                                  const char *subject, struct error *err);
-/* Name, settings and state (active <-> disabled); ERROR_CONFLICT "changed-meanwhile" when the revision moved. */
+/* Name, settings and state (active <-> disabled); ERROR_CONFLICT "changed-meanwhile" when the revision moved.
+ * A waiting CA stays waiting (pass CA_WAITING): ERROR_CONFLICT "ca-state" otherwise. */
 MUST_USE bool ca_update(struct tx *tx, struct uuid id, int64_t revision, const char *name,
                         const char *settings, enum ca_state state, struct error *err);
-/* ERROR_CONFLICT "ca-in-use" when it has certificates that are neither expired nor revoked, subordinate CAs
- * or open requests; otherwise the CA, its templates, requests and service certificates are marked deleted
+/* ERROR_CONFLICT "ca-in-use" when it has certificates that are neither expired nor revoked (held ones may
+ * come back; its own and those of its OCSP, TSA and SCEP services do not count), subordinate CAs or open
+ * requests; otherwise the CA, its templates, requests and service certificates are marked deleted
  * and disappear from every list; certificates, events and the slug stay. */
 MUST_USE bool ca_delete(struct tx *tx, struct uuid id, int64_t now_us, struct error *err);
 MUST_USE bool ca_epoch(struct tx *tx, struct uuid id, int64_t *ret_epoch, struct error *err);

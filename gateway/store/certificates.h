@@ -4,6 +4,7 @@
 #define GATEHOUSE_STORE_CERTIFICATES_H
 
 #include "store/db.h"
+#include "store/limits.h"
 #include "store/scope.h"
 
 enum certificate_use { /* what it is for; the inventory shows service certificates as such */
@@ -16,7 +17,8 @@ enum certificate_use { /* what it is for; the inventory shows service certificat
 };
 
 struct certificate_record {
-    struct uuid id, ca_id, organisation_id;
+    struct uuid id, ca_id;
+    struct uuid organisation_id; /* read only: the CA's */
     const char *ca_slug;         /* read only */
     struct uuid issuer_key_id;   /* serial is unique under it */
     struct uuid template_id;     /* nil for CA and service certificates */
@@ -40,7 +42,8 @@ struct certificate_record {
     int64_t status_ordinal;      /* 0: never revoked */
 };
 
-/* ERROR_CONFLICT "serial-in-use" on a serial that this issuer key has used. */
+/* ERROR_CONFLICT "serial-in-use" on a serial that this issuer key has used; ERROR_NOT_FOUND when the CA has
+ * been deleted meanwhile. */
 MUST_USE bool certificate_insert(struct tx *tx, const struct certificate_record *certificate,
                                  struct error *err);
 MUST_USE bool certificate_by_id(struct tx *tx, struct arena *arena, const struct scope *scope,
@@ -49,21 +52,26 @@ MUST_USE bool certificate_by_serial(struct tx *tx, struct arena *arena, struct u
                                     struct view serial, struct certificate_record *ret,
                                     struct error *err);
 
-enum certificate_state { /* at a moment; for filters */
+enum certificate_state { /* at a moment; for filters. A certificate is in exactly one of 1 to 4 */
     CERTIFICATE_ANY = 0,
-    CERTIFICATE_VALID = 1,
-    CERTIFICATE_EXPIRED = 2,
-    CERTIFICATE_REVOKED = 3,
+    CERTIFICATE_VALID = 1,   /* neither expired nor revoked nor held (a later beginning does not matter) */
+    CERTIFICATE_EXPIRED = 2, /* and not revoked or held before */
+    CERTIFICATE_REVOKED = 3, /* for good, expired since or not */
     CERTIFICATE_HELD = 4,
 };
 struct certificate_filter {
     struct uuid ca_id;            /* nil: all in scope */
     enum certificate_state state;
-    const char *text;             /* matches CN, subject, SANs (substring), serial (hex), fingerprint (hex prefix); NULL: all */
+    const char *text;             /* NULL: all. A substring of CN, subject or SANs (capitals do not matter), the
+                                     whole serial number, or four digits or more of the fingerprint's beginning
+                                     (hex; colons, dashes and spaces are skipped). At most 200 octets:
+                                     ERROR_MALFORMED "too-long" */
     int64_t now_us;
     int64_t expires_before_us;    /* 0: no limit */
 };
-/* Newest first; der is left out (empty view). */
+/* Newest first; der is left out (empty view). Quick on a million certificates but for a text that is hardly
+ * ever found: that reads one narrow row a certificate (see certificate_list.c). Certificates of deleted CAs
+ * are listed; own_only does not apply: it is about requests. */
 MUST_USE bool certificate_list(struct tx *tx, struct arena *arena, const struct scope *scope,
                                const struct certificate_filter *filter, const struct page *page,
                                struct certificate_record **ret_items, size_t *ret_count,

@@ -4,6 +4,7 @@
 #include "store/sql.h"
 
 #include <errmsg.h>
+#include <fcntl.h>
 #include <mysqld_error.h>
 #include <poll.h>
 #include <pthread.h>
@@ -13,13 +14,14 @@
 #define CONNECT_SECONDS 5u
 #define IO_SECONDS 60u /* longer than any statement may take on the server */
 
-/* exists_to_in off: EXISTS stays a look-up per row, as the lists of this room are written for.
+/* exists_to_in off, no join buffers: every join and EXISTS is a look-up per row, in the order of the index
+ * that is walked, as the lists of this room are written for; a page ends the walk.
  * max_statement_time and the idle limit: no query and no forgotten transaction holds locks for long. */
 static const char sql_set_up[] =
     "SET SESSION time_zone = '+00:00', collation_connection = 'utf8mb4_nopad_bin', "
     "sql_mode = 'STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION,"
     "ONLY_FULL_GROUP_BY', "
-    "optimizer_switch = 'exists_to_in=off', innodb_lock_wait_timeout = 5, "
+    "optimizer_switch = 'exists_to_in=off', join_cache_level = 0, innodb_lock_wait_timeout = 5, "
     "max_statement_time = 30, idle_transaction_timeout = 60";
 static const char sql_isolation[] = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED";
 static const char sql_sync_wait[] = "SET SESSION wsrep_sync_wait = 1";
@@ -213,6 +215,8 @@ bool connection_open(const struct db_url *url, struct tx **ret_tx, struct error 
         connection_close(tx);
         return false;
     }
+    /* No child of this process (the signer) gets at the database. */
+    (void)fcntl(mysql_get_socket(tx->mysql), F_SETFD, FD_CLOEXEC);
     if (!set_up(tx, url, err)) {
         connection_close(tx);
         return false;

@@ -12,7 +12,15 @@
  * The body must not leave by return, break or goto, and must be able to run twice. After it, `done` is true
  * if and only if COMMIT succeeded; otherwise *err is filled (connection lost at COMMIT: ERROR_UNAVAILABLE
  * "database-unavailable": the outcome is unknown, nothing was acknowledged).
- * No transaction is held while waiting for a signer or a peer (design rule 1). */
+ * No transaction is held while waiting for a signer or a peer (design rule 1). A body that only reads is done
+ * even when the connection is lost at COMMIT. Between the attempts the arena keeps what the body put there.
+ *
+ * Errors of any statement: ERROR_UNAVAILABLE "database-unavailable" (away, restarting, refuses us),
+ * "database-busy" (no connection within five seconds, conflicts that did not end, too slow);
+ * ERROR_MALFORMED "too-long", "bad-text" (limits.h says what fits); ERROR_TOO_LARGE "too-large";
+ * ERROR_INTERNAL for what must not happen. Look-ups: ERROR_NOT_FOUND "not-found".
+ *
+ * The process should ignore SIGPIPE: with TLS the client library may write to a connection that is gone. */
 #ifndef GATEHOUSE_STORE_DB_H
 #define GATEHOUSE_STORE_DB_H
 

@@ -3,6 +3,7 @@
 #define GATEHOUSE_STORE_EVENTS_H
 
 #include "store/db.h"
+#include "store/limits.h"
 #include "store/scope.h"
 
 struct event {
@@ -20,14 +21,16 @@ struct event {
     const char *request_id;      /* of the HTTP request, "" when none */
     const char *details;         /* JSON object; never a secret; "{}" */
 };
-/* Fills id and at_us when they are nil and 0. */
+/* Fills id and at_us when they are nil and 0. Texts that come from outside (actor, address, object_kind,
+ * object, request_id) are cut to what fits and made valid UTF-8; NULL is "". Code, outcome and details are
+ * ours and must be right. */
 MUST_USE bool event_add(struct tx *tx, const struct event *event, struct error *err);
 struct event_filter {
     const char *code;   /* prefix, or NULL */
-    const char *object; /* or NULL */
-    int64_t since_us, until_us; /* 0: open */
+    const char *object; /* exactly, or NULL */
+    int64_t since_us, until_us; /* since <= at_us < until; 0: open */
 };
-/* Newest first. Events of the instance (no organisation) are seen by scope->everything alone. */
+/* Newest first, by at_us. Events of the instance (no organisation) are seen by scope->everything alone. */
 MUST_USE bool event_list(struct tx *tx, struct arena *arena, const struct scope *scope,
                          const struct event_filter *filter, const struct page *page,
                          struct event **ret_items, size_t *ret_count, const char **ret_next,

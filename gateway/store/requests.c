@@ -30,10 +30,10 @@ static const char sql_state[] = "SELECT q.state FROM requests q WHERE q.id = ?";
 /* Ids of one page; each walks one index from its newest end, and no wide row. */
 static const char sql_ids_all[] =
     "SELECT q.id FROM requests q FORCE INDEX (requests_by_time) STRAIGHT_JOIN cas a "
-    "ON a.id = q.ca_id AND a.deleted_us = 0 WHERE q.id < ?";
+    "FORCE INDEX (PRIMARY) ON a.id = q.ca_id AND a.deleted_us = 0 WHERE q.id < ?";
 static const char sql_ids_state[] =
     "SELECT q.id FROM requests q FORCE INDEX (requests_by_state) STRAIGHT_JOIN cas a "
-    "ON a.id = q.ca_id AND a.deleted_us = 0 WHERE q.id < ? AND q.state = ?";
+    "FORCE INDEX (PRIMARY) ON a.id = q.ca_id AND a.deleted_us = 0 WHERE q.id < ? AND q.state = ?";
 static const char sql_ids_ca[] =
     "SELECT q.id FROM requests q FORCE INDEX (requests_by_ca) WHERE q.id < ? AND q.ca_id = ?";
 static const char sql_ids_ca_state[] =
@@ -41,7 +41,7 @@ static const char sql_ids_ca_state[] =
     "WHERE q.id < ? AND q.ca_id = ? AND q.state = ?";
 static const char sql_ids_own[] =
     "SELECT q.id FROM requests q FORCE INDEX (requests_by_requester) STRAIGHT_JOIN cas a "
-    "ON a.id = q.ca_id AND a.deleted_us = 0 WHERE q.id < ? AND q.requester_id = ?";
+    "FORCE INDEX (PRIMARY) ON a.id = q.ca_id AND a.deleted_us = 0 WHERE q.id < ? AND q.requester_id = ?";
 
 static const char *const state_names[] = {
     [REQUEST_PENDING] = "pending",   [REQUEST_APPROVED] = "approved",

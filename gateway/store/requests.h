@@ -3,6 +3,7 @@
 #define GATEHOUSE_STORE_REQUESTS_H
 
 #include "store/db.h"
+#include "store/limits.h"
 #include "store/scope.h"
 
 enum request_state {
@@ -14,7 +15,8 @@ enum request_state {
 };
 
 struct request_record {
-    struct uuid id, ca_id, template_id, organisation_id;
+    struct uuid id, ca_id, template_id;
+    struct uuid organisation_id;         /* read only: the CA's */
     const char *ca_slug, *template_slug; /* read only */
     int64_t template_version;
     enum request_state state;
@@ -31,7 +33,9 @@ struct request_record {
     struct uuid certificate_id; /* nil unless issued */
     int64_t created_us, changed_us;
 };
+/* ERROR_NOT_FOUND when the template, of that CA, has been deleted meanwhile. */
 MUST_USE bool request_insert(struct tx *tx, const struct request_record *request, struct error *err);
+/* Requests of deleted CAs are not found and not listed. */
 MUST_USE bool request_by_id(struct tx *tx, struct arena *arena, const struct scope *scope, struct uuid id,
                             struct request_record *ret, struct error *err);
 /* Newest first. state 0: all. ca_id nil: all CAs in scope. */

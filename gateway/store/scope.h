@@ -19,8 +19,9 @@ struct scope {
 extern const struct scope scope_everything;
 
 struct page {
-    unsigned limit;     /* 1-500 */
-    const char *cursor; /* opaque, from the last page; NULL or "": the first */
+    unsigned limit;     /* 1-500; else ERROR_MALFORMED "bad-limit" */
+    const char *cursor; /* opaque, from the last page; NULL or "": the first. ERROR_MALFORMED "bad-cursor" when
+                           this list has not made it */
 };
 
 #endif

@@ -8,6 +8,8 @@
 #include <string.h>
 
 #define MAX_PARAMS 1024
+/* The server takes 16 MiB in a packet and hangs up on more. */
+#define MAX_VALUES ((size_t)15 * 1024 * 1024)
 #define MAX_STATEMENTS 160 /* a connection; lists with scopes come in several sizes */
 
 struct column {
@@ -191,6 +193,11 @@ static bool run(struct tx *tx, const char *sql, struct params params, struct sta
     TRY(find_statement(tx, sql, &statement, err));
     if (mysql_stmt_param_count(statement->stmt) != params.count || params.count > MAX_PARAMS)
         return fail_internal(err, "database: %zu values for: %.200s", params.count, sql);
+    size_t total = 0;
+    for (size_t i = 0; i < params.count; i++)
+        total += params.at[i].bytes.len;
+    if (total > MAX_VALUES)
+        return fail(err, ERROR_TOO_LARGE, "too-large", "The data is larger than can be stored.");
     MYSQL_BIND *binds = must_alloc(params.count * sizeof *binds);
     bool ok = true;
     for (size_t i = 0; ok && i < params.count; i++)

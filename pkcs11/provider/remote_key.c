@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define TRIES 3 /* a signer that is started again between loading and signing costs one */
+
 struct remote_key {
     atomic_uint references;
     struct signer *signer;
@@ -124,7 +126,8 @@ static bool check_same(const struct remote_key *key, struct view spki, struct er
                 "The token holds another key than before under the same PKCS#11 URI.");
 }
 
-static bool load(struct remote_key *key, struct error *err) {
+/* The handle is given back as well as kept: another thread may have kept an older one meanwhile. */
+static bool load(struct remote_key *key, uint64_t *ret_handle, struct error *err) {
     struct wire_request request = {.op = WIRE_LOAD};
     struct wire_response response;
     struct connection *connection;
@@ -138,22 +141,22 @@ static bool load(struct remote_key *key, struct error *err) {
     }
     TRY(client_call(key->signer, &request, &connection, &response, err));
     bool done = key->uri == NULL || check_same(key, response.found.spki, err);
-    if (done)
-        key->handle = key->uri == NULL ? response.loaded.handle : response.found.handle;
+    if (done) {
+        *ret_handle = key->uri == NULL ? response.loaded.handle : response.found.handle;
+        key->handle = *ret_handle;
+    }
     client_done(key->signer, connection);
     return done;
 }
 
-static bool operate_once(struct remote_key *key, struct wire_request *request, uint8_t *out,
-                         size_t *len, size_t size, struct error *err) {
+static bool operate_with(struct remote_key *key, uint64_t handle, struct wire_request *request,
+                         uint8_t *out, size_t *len, size_t size, struct error *err) {
     struct wire_response response;
     struct connection *connection;
-    if (key->handle == 0)
-        TRY(load(key, err));
     if (request->op == WIRE_SIGN)
-        request->sign.handle = key->handle;
+        request->sign.handle = handle;
     else
-        request->decrypt.handle = key->handle;
+        request->decrypt.handle = handle;
     TRY(client_call(key->signer, request, &connection, &response, err));
     struct view data = response.result.data;
     bool done = data.len <= size;
@@ -168,13 +171,16 @@ static bool operate_once(struct remote_key *key, struct wire_request *request, u
 bool remote_key_operate(struct remote_key *key, struct wire_request *request, uint8_t *out,
                         size_t *len, size_t size) {
     struct error err = {0};
+    uint64_t handle = key->handle;
     last_error.kind = ERROR_NONE;
-    if (operate_once(key, request, out, len, size, &err))
-        return true;
-    if (strcmp(err.type, "unknown-handle") == 0) { /* another process answers, or it had too many keys */
-        key->handle = 0;
-        if (operate_once(key, request, out, len, size, &err))
+    for (int tries = 0; tries < TRIES; tries++) {
+        if (handle == 0 && !load(key, &handle, &err))
+            break;
+        if (operate_with(key, handle, request, out, len, size, &err))
             return true;
+        if (strcmp(err.type, "unknown-handle") != 0)
+            break;
+        handle = 0; /* another process answers now, or the signer had too many keys */
     }
     return provider_failed(&err);
 }

@@ -64,7 +64,7 @@ static bool ping_once(struct token *token, CK_RV *ret_rv, uint64_t *ret_generati
     TRY(token_take(token, &session, err));
     *ret_generation = session.generation;
     *ret_rv = token->module->f->C_GetSessionInfo(session.handle, &info);
-    bool done = *ret_rv == CKR_OK ? token_kek(token, session, view_of(NULL, 0), &kek, err)
+    bool done = *ret_rv == CKR_OK ? token_kek(token, session, view_of(NULL, 0), &kek, ret_rv, err)
                                   : ckr_fail(err, token->label, "C_GetSessionInfo", *ret_rv);
     token_give(token, session, *ret_rv);
     return done;

@@ -168,8 +168,8 @@ static bool ensure_kek(struct vault *vault, bool another, struct error *err) {
     struct error missing = {0};
     TRY(vault_managed(vault, &token, err));
     TRY(token_take(token, &session, err)); /* logs in and keeps the log-in alive */
-    bool there = token_kek(token, session, view_of(NULL, 0), &kek, &missing);
-    CK_RV rv = CKR_OK;
+    CK_RV rv;
+    bool there = token_kek(token, session, view_of(NULL, 0), &kek, &rv, &missing);
     if (!there && strcmp(missing.type, "no-kek") != 0) {
         *err = missing;
     } else if (!there || another) {

@@ -70,28 +70,33 @@ static bool cached_kek(struct token *token, uint64_t generation, struct view id,
     return found;
 }
 
-bool token_kek(struct token *token, struct session session, struct view id, struct kek *ret_kek,
-               struct error *err) {
-    struct kek keks[KEKS_MAX];
-    size_t count;
-    if (cached_kek(token, session.generation, id, ret_kek))
-        return true;
-    CK_RV rv = list_keks(token, session.handle, keks, &count);
-    if (rv != CKR_OK)
-        return ckr_fail(err, token->label, "find the key-encryption key", rv);
-    pthread_mutex_lock(&token->lock);
-    if (session.generation == token->generation) {
-        memcpy(token->keks, keks, sizeof keks);
-        token->kek_count = count;
-    }
-    pthread_mutex_unlock(&token->lock);
-    if (pick_kek(keks, count, id, ret_kek))
-        return true;
-    if (id.len > 0)
+static bool no_kek(struct token *token, bool named, struct error *err) {
+    if (named)
         return fail(err, ERROR_CONFLICT, "no-kek",
                     "Token \"%s\" does not hold the key-encryption key that wrapped this key; restore "
                     "the token that belongs to this database.", token->label);
     return fail(err, ERROR_CONFLICT, "no-kek",
                 "Token \"%s\" has no key-encryption key yet: run gatehouse-signer --init.",
                 token->label);
+}
+
+bool token_kek(struct token *token, struct session session, struct view id, struct kek *ret_kek,
+               CK_RV *ret_rv, struct error *err) {
+    struct kek keks[KEKS_MAX];
+    size_t count;
+    *ret_rv = CKR_OK;
+    if (cached_kek(token, session.generation, id, ret_kek))
+        return true;
+    *ret_rv = list_keks(token, session.handle, keks, &count);
+    if (*ret_rv == CKR_OK && count == 0 && token_session_is_public(token, session.handle))
+        *ret_rv = CKR_USER_NOT_LOGGED_IN;
+    if (*ret_rv != CKR_OK)
+        return ckr_fail(err, token->label, "find the key-encryption key", *ret_rv);
+    pthread_mutex_lock(&token->lock);
+    if (session.generation == token->generation) {
+        memcpy(token->keks, keks, sizeof keks);
+        token->kek_count = count;
+    }
+    pthread_mutex_unlock(&token->lock);
+    return pick_kek(keks, count, id, ret_kek) ? true : no_kek(token, id.len > 0, err);
 }

@@ -48,8 +48,7 @@ bool managed_wrap(struct token *token, struct arena *arena, struct session sessi
                   CK_RV *ret_rv, struct error *err) {
     struct kek kek;
     struct key_blob blob;
-    *ret_rv = CKR_OK;
-    TRY(token_kek(token, session, kek_id, &kek, err));
+    TRY(token_kek(token, session, kek_id, &kek, ret_rv, err));
     *ret_rv = wrap_object(token, session, &kek, object, arena, &blob);
     if (*ret_rv != CKR_OK)
         return ckr_fail(err, token->label, "C_WrapKey", *ret_rv);
@@ -99,8 +98,7 @@ static bool unwrap_in(struct token *token, struct session holder, const struct k
                       CK_KEY_TYPE ckk, unsigned purpose, bool extractable,
                       CK_OBJECT_HANDLE *ret_object, CK_RV *ret_rv, struct error *err) {
     struct kek kek;
-    *ret_rv = CKR_OK;
-    TRY(token_kek(token, holder, blob->kek_id, &kek, err));
+    TRY(token_kek(token, holder, blob->kek_id, &kek, ret_rv, err));
     *ret_rv = unwrap_object(token, holder, &kek, blob, ckk, purpose, extractable, ret_object);
     return *ret_rv == CKR_OK ? true : unwrap_failed(token, *ret_rv, err);
 }

@@ -55,7 +55,7 @@ CK_RV use_sign(const struct use *use, const struct key_type *type, struct operat
     *ret_len = len;
     if (type->ckk != CKK_EC)
         return CKR_OK;
-    return len == 2 * type->order_size ? ecdsa_to_der(out, ret_len) : CKR_GENERAL_ERROR;
+    return len == 2 * type->order_size ? ecdsa_to_der(out, ret_len) : CKR_SIGNATURE_LEN_RANGE;
 }
 
 CK_RV use_decrypt(const struct use *use, struct operation *operation, uint8_t *out,

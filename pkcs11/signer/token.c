@@ -86,10 +86,17 @@ static bool do_login(struct token *token, const char *pin, struct error *err) {
     return true;
 }
 
-static bool session_logged_in(struct token *token) {
+static bool session_logged_in(struct token *token, CK_SESSION_HANDLE session) {
     CK_SESSION_INFO info;
-    return token->module->f->C_GetSessionInfo(token->holder, &info) == CKR_OK &&
+    return token->module->f->C_GetSessionInfo(session, &info) == CKR_OK &&
            (info.state == CKS_RO_USER_FUNCTIONS || info.state == CKS_RW_USER_FUNCTIONS);
+}
+
+bool token_session_is_public(struct token *token, CK_SESSION_HANDLE session) {
+    pthread_mutex_lock(&token->lock);
+    bool needed = token->needs_login;
+    pthread_mutex_unlock(&token->lock);
+    return needed && !session_logged_in(token, session);
 }
 
 /* libp11's log-in is not used: it remembers that it logged in and does nothing after a lost session, and it keeps the
@@ -101,7 +108,8 @@ static bool ensure_login(struct token *token, struct error *err) {
     CK_RV rv = token->module->f->C_GetTokenInfo(token->slot, &info);
     if (rv != CKR_OK)
         return ckr_fail(err, token->label, "C_GetTokenInfo", rv);
-    if ((info.flags & CKF_LOGIN_REQUIRED) == 0 || session_logged_in(token)) {
+    token->needs_login = (info.flags & CKF_LOGIN_REQUIRED) != 0;
+    if (!token->needs_login || session_logged_in(token, token->holder)) {
         token->logged_in = true;
         return true;
     }
@@ -131,8 +139,29 @@ static bool ensure_holder(struct token *token, struct error *err) {
     return true;
 }
 
+/* The caller holds token->lock. */
+static void forget_sessions(struct token *token) {
+    const CK_FUNCTION_LIST *f = token->module->f;
+    for (size_t i = 0; i < token->idle_count; i++)
+        f->C_CloseSession(token->idle[i]);
+    if (token->has_holder)
+        f->C_CloseSession(token->holder);
+    token->idle_count = token->open_count = token->kek_count = 0;
+    token->has_holder = token->logged_in = false;
+    token->generation++;
+    log_warn(ROOM, "token \"%s\": its sessions were lost and are opened again", token->label);
+}
+
 static bool ensure_ready(struct token *token, struct error *err) {
-    return ensure_holder(token, err) && ensure_login(token, err);
+    CK_SESSION_INFO info;
+    TRY(ensure_holder(token, err));
+    if (token->logged_in)
+        return true;
+    if (token->module->f->C_GetSessionInfo(token->holder, &info) != CKR_OK) {
+        forget_sessions(token);
+        TRY(ensure_holder(token, err));
+    }
+    return ensure_login(token, err);
 }
 
 static bool wait_for_session(struct token *token, struct error *err) {
@@ -211,39 +240,29 @@ void token_release(struct token *token) {
     pthread_mutex_unlock(&token->making);
 }
 
-/* The caller holds token->lock. */
-static void forget_sessions(struct token *token) {
-    const CK_FUNCTION_LIST *f = token->module->f;
-    for (size_t i = 0; i < token->idle_count; i++)
-        f->C_CloseSession(token->idle[i]);
-    if (token->has_holder)
-        f->C_CloseSession(token->holder);
-    token->idle_count = token->open_count = token->kek_count = 0;
-    token->has_holder = token->logged_in = false;
-    token->generation++;
-    log_warn(ROOM, "token \"%s\": its sessions were lost and are opened again", token->label);
-}
-
-static bool holder_is_alive(struct token *token) {
+/* A log-out destroys private session objects, and handles of private objects: as bad as a lost session. */
+static bool holder_is_good(struct token *token) {
     CK_SESSION_INFO info;
-    return token->has_holder && token->module->f->C_GetSessionInfo(token->holder, &info) == CKR_OK;
+    return token->has_holder &&
+           token->module->f->C_GetSessionInfo(token->holder, &info) == CKR_OK &&
+           (!token->logged_in || !token->needs_login || session_logged_in(token, token->holder));
 }
 
 bool token_recover(struct token *token, CK_RV rv, uint64_t generation) {
     enum ckr_next next = ckr_next(rv);
-    if (next != NEXT_REOPEN && next != NEXT_LOGIN)
+    if (next != NEXT_REOPEN && next != NEXT_LOGIN && next != NEXT_SUSPECT)
         return false;
+    bool gone = rv == CKR_DEVICE_REMOVED || rv == CKR_TOKEN_NOT_PRESENT || rv == CKR_DEVICE_ERROR;
     pthread_mutex_lock(&token->lock);
-    if (generation == token->generation) { /* else another thread has done it */
-        if (rv == CKR_DEVICE_REMOVED || rv == CKR_TOKEN_NOT_PRESENT || rv == CKR_DEVICE_ERROR ||
-            !holder_is_alive(token))
+    bool changed = generation != token->generation; /* another thread has done it */
+    if (!changed) {
+        changed = gone || !holder_is_good(token);
+        if (changed)
             forget_sessions(token);
-        else if (next == NEXT_LOGIN)
-            token->logged_in = false;
         token->kek_count = 0; /* a handle that went stale is looked up again */
     }
     pthread_mutex_unlock(&token->lock);
-    return true;
+    return changed || next != NEXT_SUSPECT;
 }
 
 /* ---- PINs ------------------------------------------------------------------------------------ */

@@ -1,10 +1,12 @@
-/* What the database itself can do: bare INSERTs of certificate rows, one COMMIT each, by THREADS connections.
+/* What the database itself can do: bare INSERTs of certificate rows, one COMMIT each, by THREADS
+ * connections.
  *
  *   bench_insert SECONDS THREADS SOCKET USER PASSWORD DATABASE
  *
- * The table is made LIKE `certificates`, with all its indexes; every row is a copy of the newest certificate but for
- * id, serial and hashes, which are random as those of real ones are (the id grows with time). Prints the rows
- * a second. The benchmark's own SQL: nothing of the store is measured here. */
+ * The table is made LIKE `certificates`, with all its indexes; every row is a copy of the newest
+ * certificate but for id, serial and hashes, which are random as those of real ones are (the id
+ * grows with time). Prints the rows a second. The benchmark's own SQL: nothing of the store is
+ * measured here. */
 #include <mysql.h>
 #include <openssl/rand.h>
 #include <pthread.h>
@@ -87,7 +89,8 @@ static MYSQL_STMT *prepare(MYSQL *db) {
 static void new_id(unsigned char id[16]) {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
-    unsigned long long ms = (unsigned long long)now.tv_sec * 1000 + (unsigned long long)now.tv_nsec / 1000000;
+    unsigned long long ms =
+        (unsigned long long)now.tv_sec * 1000 + (unsigned long long)now.tv_nsec / 1000000;
     RAND_bytes(id, 16);
     for (int i = 5; i >= 0; i--, ms >>= 8)
         id[i] = (unsigned char)ms;

@@ -1,9 +1,11 @@
-/* Signatures a second, by THREADS threads at once: through provider, wire and signer with a key that only the
- * signer has, and in this process with OpenSSL alone. The two take turns, so that a busy machine slows both.
+/* Signatures a second, by THREADS threads at once: through provider, wire and signer with a key
+ * that only the signer has, and in this process with OpenSSL alone. The two take turns, so that a
+ * busy machine slows both.
  *
  *   bench_sign ROUNDS SECONDS THREADS KEY-TYPE SIGNER ARGUMENTS...
  *
- * Prints "ours VALUE" and "bare VALUE" lines, one each a round. */
+ * Prints "ours RATE PER-CPU" and "bare RATE PER-CPU" lines, one each a round: signatures a second,
+ * and signatures a second of processor time, the signer's included. */
 #include "provider/signer.h"
 
 #include "base/clock.h"
@@ -51,21 +53,41 @@ static void *work(void *context) {
     return NULL;
 }
 
-static double measure(EVP_PKEY *key, const EVP_MD *digest, int threads, int seconds) {
-    struct load load = {.key = key, .digest = digest};
+/* Processor time of this process and of the signer, which is no dead child yet. */
+static double cpu_seconds(int signer) {
+    struct timespec own, other = {0};
+    clockid_t clock;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &own);
+    if (clock_getcpuclockid(signer, &clock) == 0)
+        clock_gettime(clock, &other);
+    return (double)(own.tv_sec + other.tv_sec) + (double)(own.tv_nsec + other.tv_nsec) / 1e9;
+}
+
+struct bench {
+    struct signer *signer;
+    const EVP_MD *digest;
+    int threads, seconds;
+};
+
+static void measure(const struct bench *bench, const char *side, EVP_PKEY *key) {
+    struct load load = {.key = key, .digest = bench->digest};
+    int threads = bench->threads;
     pthread_t ids[MAX_THREADS];
     int64_t from = clock_monotonic_us();
+    double cpu = cpu_seconds(signer_process(bench->signer));
     for (int i = 0; i < threads; i++)
         if (pthread_create(&ids[i], NULL, work, &load) != 0)
             die("thread", NULL);
-    struct timespec pause = {.tv_sec = seconds};
+    struct timespec pause = {.tv_sec = bench->seconds};
     nanosleep(&pause, NULL);
-    long long done = atomic_load(&load.done);
-    int64_t spent = clock_monotonic_us() - from;
+    double done = (double)atomic_load(&load.done);
+    double spent = (double)(clock_monotonic_us() - from) / (double)US_PER_SECOND;
+    cpu = cpu_seconds(signer_process(bench->signer)) - cpu;
     atomic_store(&load.over, true);
     for (int i = 0; i < threads; i++)
         pthread_join(ids[i], NULL);
-    return (double)done * (double)US_PER_SECOND / (double)spent;
+    printf("%s %.1f %.1f\n", side, done / spent, done / cpu);
+    fflush(stdout);
 }
 
 static EVP_PKEY *own_key(const char *key_type) {
@@ -92,28 +114,26 @@ int main(int argc, char *argv[]) {
         fputs("usage: bench_sign ROUNDS SECONDS THREADS KEY-TYPE SIGNER ARGUMENTS...\n", stderr);
         return 2;
     }
-    int rounds = atoi(argv[1]), seconds = atoi(argv[2]), threads = atoi(argv[3]);
+    struct bench bench = {.seconds = atoi(argv[2]), .threads = atoi(argv[3])};
     const char *key_type = argv[4];
     struct signer_config config = {.program = argv[5],
                                    .arguments = (const char *const *)(argv + 6)};
-    struct signer *signer;
     struct error err = {0};
-    if (threads < 1 || threads > MAX_THREADS)
+    if (bench.threads < 1 || bench.threads > MAX_THREADS)
         die("threads", NULL);
-    if (!signer_open(&config, &signer, &err))
+    if (!signer_open(&config, &bench.signer, &err))
         die("signer", &err);
-    EVP_PKEY *ours = remote_key(signer, key_type), *bare = own_key(key_type);
+    EVP_PKEY *ours = remote_key(bench.signer, key_type), *bare = own_key(key_type);
     if (bare == NULL)
         die(key_type, NULL);
-    bool hashes = strncmp(key_type, "RSA-", 4) == 0 || strncmp(key_type, "P-", 2) == 0;
-    const EVP_MD *digest = hashes ? EVP_sha256() : NULL;
-    for (int i = 0; i < rounds; i++) {
-        printf("ours %.1f\n", measure(ours, digest, threads, seconds));
-        printf("bare %.1f\n", measure(bare, digest, threads, seconds));
-        fflush(stdout);
+    if (strncmp(key_type, "RSA-", 4) == 0 || strncmp(key_type, "P-", 2) == 0)
+        bench.digest = EVP_sha256();
+    for (int i = atoi(argv[1]); i > 0; i--) {
+        measure(&bench, "ours", ours);
+        measure(&bench, "bare", bare);
     }
     EVP_PKEY_free(ours);
     EVP_PKEY_free(bare);
-    signer_close(signer);
+    signer_close(bench.signer);
     return 0;
 }

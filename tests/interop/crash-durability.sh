@@ -150,6 +150,37 @@ check_revocations() {
     shown "$(sort -u revoked.acked | wc -l) acknowledged revocations are all there, and all in the CRL"
 }
 
+ready_is() { [ "$(curl -s --max-time 30 "$GATEHOUSE_HTTP_URL/readyz" | jq -r .ready)" = "$1" ]; }
+
+ask_ocsp() { curl -sS --max-time 60 --data-binary @ocsp.req "$GATEHOUSE_HTTP_URL/ocsp/$ca" -o ocsp.der; }
+
+says_revoked() {
+    ask_ocsp
+    "$openssl" ocsp -respin ocsp.der -noverify -resp_text | grep -q 'Cert Status: revoked'
+}
+
+# An OCSP answer that is kept ready must not be given out by a gateway that cannot know whether it still holds.
+check_degraded() {
+    local id
+    id=$(tail -n 1 revoked.acked)
+    rest GET "certificates/$id?format=pem" >revoked.pem
+    public "/ca/$ca.pem" >ca.pem
+    "$openssl" ocsp -issuer ca.pem -cert revoked.pem -no_nonce -reqout ocsp.req >/dev/null
+    says_revoked || die "OCSP of a revoked certificate"
+    "$interop_root/tests/lib/mariadb.sh" kill "$instance/db"
+    sleep 2
+    ask_ocsp
+    expect "OCSP without the database" "$(xxd -p ocsp.der)" 30030a0103
+    expect "healthz without the database" "$(public /healthz)" ok
+    within 30 ready_is false || die "readyz says ready without the database"
+    expect "readyz names the database" \
+        "$(curl -s "$GATEHOUSE_HTTP_URL/readyz" | jq -r '.checks[] | select(.ok | not).name')" database
+    "$interop_root/tests/lib/mariadb.sh" start "$instance/db" >/dev/null
+    within 30 ready_is true || die "readyz does not recover"
+    says_revoked || die "OCSP does not recover"
+    shown "without the database: OCSP says tryLater, readyz names it, healthz is ok; with it again all is well"
+}
+
 begin
 start_instance --log-level warn
 ca=$(make_ca "Crash" '{"type":"EC","curve":"P-256"}')
@@ -180,4 +211,5 @@ check_certificates
 check_requests
 check_events
 check_revocations
+check_degraded
 finish

@@ -116,12 +116,48 @@ hold_and_release() { # DIR TITLE
     shown "$2: hold and unhold, each in the next OCSP answer"
 }
 
-# A certificate this CA never issued: its serial is not known.
+# A certificate this CA never issued: its serial is not known. This one's base64 is full of slashes, which a GET
+# carries as they are.
 ask_for_a_stranger() { # DIR TITLE
-    "$openssl" ocsp -issuer "$1/issuing.pem" -serial 0x1234567890abcdef -url "$(url_in "$1/RSA.pem" ocsp)" \
+    local url
+    url=$(url_in "$1/RSA.pem" ocsp)
+    "$openssl" ocsp -issuer "$1/issuing.pem" -serial 0x7fffffffffffffffffffffffffffffff -url "$url" \
         -CAfile "$1/chain.pem" >"$1/stranger.out" 2>&1
     grep -q ': unknown' "$1/stranger.out" || die "$(cat "$1/stranger.out")"
+    "$openssl" ocsp -issuer "$1/issuing.pem" -serial 0x7fffffffffffffffffffffffffffffff -no_nonce \
+        -reqout "$1/stranger.req" >/dev/null
+    base64 -w0 "$1/stranger.req" | grep -q '//' || die "the request's base64 has no //"
+    curl -sS --fail --path-as-is -o "$1/stranger.der" "$url/$(base64 -w0 "$1/stranger.req")"
+    "$openssl" ocsp -respin "$1/stranger.der" -noverify -resp_text | grep -q 'Cert Status: unknown' ||
+        die "OCSP GET of a stranger"
     shown "$2: a serial that was never issued is unknown"
+}
+
+# ocsp_raw FILE [CA]: HTTP status and the bytes of the answer in hex.
+ocsp_raw() {
+    curl -sS -o raw.out -w '%{http_code} ' -H 'Content-Type: application/ocsp-request' --data-binary "@$1" \
+        "$GATEHOUSE_HTTP_URL/ocsp/$2"
+    head -c 8 raw.out | xxd -p
+}
+
+refuse_bad_requests() { # DIR TITLE
+    local ca malformed="200 30030a0101" unauthorized="200 30030a0106"
+    ca=$(cat "$1/issuing.slug")
+    "$openssl" ocsp -issuer "$1/issuing.pem" -cert "$1/RSA.pem" -no_nonce -reqout good.req >/dev/null
+    head -c 40 good.req >short.req
+    (cat good.req && printf '\0') >long.req
+    printf 'not an OCSP request' >text.req
+    : >empty.req
+    head -c 20000 /dev/zero >huge.req
+    for each in short long text empty; do
+        expect "$each OCSP request" "$(ocsp_raw "$each.req" "$ca")" "$malformed"
+    done
+    expect "a request to an unknown CA" "$(ocsp_raw good.req nobody)" "$unauthorized"
+    expect "a request to another CA" "$(ocsp_raw good.req "$(cat "$1/root.slug")")" "$unauthorized"
+    expect "20 kB" "$(ocsp_raw huge.req "$ca" | cut -c1-3)" 413
+    expect "GET without a request" "$(curl -sS -o /dev/null -w '%{http_code}' "$GATEHOUSE_HTTP_URL/ocsp/$ca")" 405
+    expect "base64 that is none" "$(curl -sS "$GATEHOUSE_HTTP_URL/ocsp/$ca/%25%25" | xxd -p)" 30030a0101
+    shown "$2: broken OCSP requests get malformedRequest, those for others unauthorized, large ones 413"
 }
 
 issue_and_revoke() { # DIR TITLE
@@ -131,6 +167,7 @@ issue_and_revoke() { # DIR TITLE
     revoke_and_ask "$@"
     hold_and_release "$@"
     ask_for_a_stranger "$@"
+    refuse_bad_requests "$@"
 }
 
 start_nginx() { # DIR LEAF

@@ -124,6 +124,8 @@ begin() {
     find_openssl
     printf '[req]\ndistinguished_name = dn\n[dn]\n' >"$work/openssl.cnf"
     export OPENSSL_CONF=$work/openssl.cnf
+    # A MariaDB that starts removes the temporary tables it finds, those of its neighbours as well.
+    export TMPDIR=$work
     cd "$work"
 }
 

@@ -32,7 +32,7 @@ running() {
     printf '%s' "$pid"
 }
 
-sql() { mariadb --no-defaults --socket="$socket" --user=root --batch --skip-column-names "$@"; }
+sql() { mariadb --no-defaults --socket="$socket" --user=root --batch --skip-column-names; }
 
 install_data() {
     rm -rf "$dir/data.new"

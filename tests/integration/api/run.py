@@ -1,8 +1,11 @@
 """Drives a live gateway through its whole REST API (environment: see tests/lib/gateway.sh)."""
 
+import http.client
+import json
 import os
+import re
 import subprocess
-import sys
+import tempfile
 import time
 import urllib.parse
 
@@ -11,12 +14,14 @@ import scenario
 import strangers
 from client import Client, Gateway
 
+HERE = os.path.dirname(os.path.abspath(__file__))
+
 
 def other_organisation():
     """A second organisation. There is no route that makes one yet, so it comes by SQL."""
     url = urllib.parse.urlsplit(os.environ["GATEHOUSE_DB"])
     socket = urllib.parse.parse_qs(url.query)["socket"][0]
-    sql = ("INSERT INTO organisation (id, slug, name, created_us) "
+    sql = ("INSERT INTO organisations (id, slug, name, created_us) "
            "VALUES (UNHEX('01930000000070008000000000000001'), 'elsewhere', 'Elsewhere', 1)")
     subprocess.run(["mariadb", "--no-defaults", f"--socket={socket}", f"--user={url.username}",
                     f"--password={urllib.parse.unquote(url.password)}", url.path.lstrip("/"), "--execute", sql],
@@ -28,6 +33,33 @@ def check_coverage(gateway):
     missing = [f"{method} {path}" for method, _, path, _ in gateway.document.operations
                if (method, path) not in gateway.succeeded]
     assert not missing, f"never seen to work: {missing}"
+
+
+def check_guide():
+    """The commands of docs/rest.md as they stand there, on this gateway."""
+    with open(os.path.join(HERE, "../../../docs/rest.md"), encoding="utf-8") as file:
+        commands = re.search(r"```sh\n(.*?)```", file.read(), re.DOTALL)[1]
+    address = urllib.parse.urlsplit(os.environ["GATEHOUSE_URL"]).netloc
+    assert "localhost:8443" in commands
+    with tempfile.TemporaryDirectory(prefix="gatehouse-guide.") as directory:
+        os.mkdir(os.path.join(directory, "var"))
+        os.symlink(os.path.join(os.environ["GATEHOUSE_DIR"], "first-login.txt"),
+                   os.path.join(directory, "var/first-login.txt"))
+        script = "set -euo pipefail\n" + commands.replace("curl ", "curl --fail-with-body ")
+        result = subprocess.run(["bash", "-c", script.replace("localhost:8443", address)], cwd=directory,
+                                capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "www.chain.pem: OK" in result.stdout and '"state":"revoked"' in result.stdout, result.stdout
+
+
+def check_plain_http():
+    """The API is not on plain HTTP: secrets would travel."""
+    url = urllib.parse.urlsplit(os.environ["GATEHOUSE_HTTP_URL"])
+    connection = http.client.HTTPConnection(url.hostname, url.port, timeout=30)
+    connection.request("GET", "/api/v1/cas", headers={"Authorization": "Bearer " + os.environ["GATEHOUSE_TOKEN"]})
+    answer = connection.getresponse()
+    assert answer.status == 404 and json.loads(answer.read())["type"] == "/problems/other-listener"
+    connection.close()
 
 
 def main():
@@ -44,9 +76,11 @@ def main():
     print("strangers: nobody, no roles, another organisation, each role at its border")
     hostile.run(gateway, admin, made, token)
     print("hostile: 4xx problems alone, nothing changed")
+    check_plain_http()
+    check_guide()
+    print("guide: the commands of docs/rest.md do what it says")
     print(f"ok: {gateway.requests} requests in {time.monotonic() - started:.1f} s")
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
     main()

@@ -1,10 +1,12 @@
 """Every route at work: log-in, CAs, templates, requests, certificates, users, events."""
 
 import base64
+import json
 import os
 import ssl
+import time
 
-from client import Client, log_in, make_csr, openssl
+from client import Client, log_in, make_csr, openssl, token_for
 
 LONG_PASSWORD = "correct horse battery staple"
 
@@ -128,10 +130,10 @@ def check_waiting_ca(gateway, admin, made):
     starters = {s["id"] for s in admin.get("/starters")["items"]}
     assert "sub-ca" in starters, starters
     template = admin.post(f"/cas/{made['root']}/templates", {"name": "Subordinates", "starter": "sub-ca"}, 201)
-    issued = admin.post(f"/templates/{template['id']}/requests", {"csr": csr.decode()}, 201)
-    if issued["certificate"] is None:
-        issued = admin.post(f"/requests/{issued['id']}/sign", {})
-    pem = issued["certificate"]["pem"]
+    assert template["document"]["approval"] == "four-eyes"
+    asked = admin.post(f"/templates/{template['id']}/requests", {"csr": csr.decode(), "issue": True}, 201)
+    assert asked["state"] == "pending" and asked["certificate"] is None
+    pem = sign_with_two(gateway, admin, asked["id"])["certificate"]["pem"]
     root = admin.get(f"/cas/{made['root']}")["certificate"]["pem"]
     admin.post(path + "/certificate", {"certificate": root}, 422)
     admin.post(path + "/certificate", {"certificate": "nonsense"}, 400)
@@ -140,6 +142,17 @@ def check_waiting_ca(gateway, admin, made):
     assert active["state"] == "active"
     admin.post(path + "/certificate", {"certificate": pem}, 409, problem="ca-state")
     made["waiting"] = waiting["id"]
+
+
+def sign_with_two(gateway, admin, request):
+    """Two different people approve, the second one's approval signs."""
+    second = admin.post("/users", {"username": "second", "roles": [{"role": "officer", "scope": "instance"}]}, 201)
+    other = Client(gateway, token=token_for(gateway, "second", second["oneTimePassword"]))
+    admin.post(f"/requests/{request}/sign", {"validityDays": 5}, 422, problem="four-eyes")
+    first = admin.post(f"/requests/{request}/sign", {})
+    assert first["state"] == "approved" and first["certificate"] is None and first["approver"] is not None
+    admin.post(f"/requests/{request}/sign", {}, 403, problem="four-eyes")
+    return other.post(f"/requests/{request}/sign", {})
 
 
 def check_templates(gateway, admin, made):
@@ -290,6 +303,7 @@ def check_users(gateway, admin, made):
     reset = admin.post(f"/users/{user['id']}/reset")
     _, answer = log_in(gateway, "olga", reset["oneTimePassword"])
     assert answer["user"]["id"] == user["id"]
+    check_guessing(gateway, "olga", reset["oneTimePassword"])
     for roles in ([{"role": "emperor", "scope": "instance"}], [{"role": "officer", "scope": "galaxy"}],
                   [{"role": "officer", "scope": "instance", "object": "default"}]):
         admin.patch(f"/users/{user['id']}", {"roles": roles}, 422, problem="bad-role")
@@ -303,13 +317,33 @@ def check_users(gateway, admin, made):
     made["user"] = user["id"]
 
 
+def check_guessing(gateway, username, password):
+    """Wrong passwords are slowed, and never lock the right one out."""
+    nobody = Client(gateway)
+    for _ in range(12):
+        answer = nobody.raw("POST", "/session", json.dumps({"username": username, "password": "guess"}).encode(),
+                            {"Content-Type": "application/json"})
+        if answer.status == 429:
+            break
+        assert answer.status == 401
+    assert answer.status == 429 and int(answer.headers["Retry-After"]) > 0
+    assert json.loads(answer.body)["type"] == "/problems/slow-down"
+    deadline = time.monotonic() + 40
+    while nobody.raw("POST", "/session", json.dumps({"username": username, "password": password}).encode(),
+                     {"Content-Type": "application/json"}).status == 429:
+        assert time.monotonic() < deadline, "locked out"
+        time.sleep(0.5)
+    log_in(gateway, username, password)
+
+
 def check_instance(gateway, admin, made):
     assert admin.get("/settings")["publicHttp"] == os.environ["GATEHOUSE_HTTP_URL"]
     assert admin.get("/status")["name"] == "Gatehouse"
     assert [o["id"] for o in admin.get("/organisations")["items"]] == ["default"]
     assert any(token["managed"] for token in admin.get("/tokens")["items"])
     events = admin.all_items("/events", 50)
-    assert [e["id"] for e in events] == sorted((e["id"] for e in events), reverse=True), "newest first"
+    moments = [(e["at"][:19], e["at"][20:26], e["id"]) for e in events]
+    assert moments == sorted(moments, reverse=True), "newest first"
     codes = {e["code"] for e in events}
     wanted = {"certificate.issued", "certificate.revoked", "certificate.held", "certificate.released",
               "session.created", "session.refused", "session.ended", "user.created", "user.changed", "user.reset",

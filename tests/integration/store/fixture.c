@@ -1,5 +1,6 @@
 #include "fixture.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -32,8 +33,9 @@ static void run(const char *const argv[]) {
 }
 
 void server(const char *action) {
-    int out = dup(1);
-    dup2(2, 1); /* `start` prints the URL */
+    int out = dup(1), null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    dup2(null, 1); /* `start` prints the URL */
+    close(null);
     run((const char *[]){environment("GATEHOUSE_TEST_MARIADB"), action,
                          environment("GATEHOUSE_TEST_DB_DIR"), NULL});
     dup2(out, 1);

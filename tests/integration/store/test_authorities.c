@@ -278,13 +278,14 @@ static void services(void **state) {
     struct uuid id = make_ca("services", organisation);
     struct ca_record ca;
     struct service_record service = {.ca_id = id, .use = SERVICE_OCSP}, found;
+    static const uint8_t ders[] = {0, 1, 2};
     (void)state;
     DONE(ca_by_id(tx, arena, &scope_everything, id, &ca, &err));
     service.key_id = ca.key_id;
     for (int i = 0; i < 3; i++) {
         service.id = uuid_new();
         service.not_after_us = i == 1 ? 30 : 10 + i;
-        service.certificate = view_of(&i, 1);
+        service.certificate = view_of(&ders[i], 1);
         DONE(service_insert(tx, &service, &err));
     }
     DONE(service_current(tx, arena, id, SERVICE_OCSP, &found, &err));

@@ -236,6 +236,21 @@ static void pool_limits(void **state) {
     db_close(db);
 }
 
+/* More than a packet of the server: refused here, and the connection stays. */
+static void too_large(void **state) {
+    const size_t size = (size_t)17 * 1024 * 1024;
+    char *text = must_alloc(size + 1);
+    const char *value;
+    (void)state;
+    memset(text, 'x', size);
+    REFUSED(setting_put(tx, "large", text, &err), ERROR_TOO_LARGE, "too-large");
+    text[(size_t)14 * 1024 * 1024] = '\0';
+    DONE(setting_put(tx, "large", text, &err));
+    DONE(setting_get(tx, arena, "large", &value, &err));
+    assert_int_equal(strlen(value), (size_t)14 * 1024 * 1024);
+    free(text);
+}
+
 static void folding(void **state) {
     static const char *const rows[][2] = {
         {"", ""},          {"AbZ09_", "abz09_"},    {"\xc3\x84\xc3\x96", "\xc3\xa4\xc3\xb6"},
@@ -258,7 +273,7 @@ int main(void) {
         cmocka_unit_test(session_settings), cmocka_unit_test(bodies),
         cmocka_unit_test(mistakes), cmocka_unit_test(many_statements),
         cmocka_unit_test(values),   cmocka_unit_test(pool_limits),
-        cmocka_unit_test(folding),
+        cmocka_unit_test(too_large), cmocka_unit_test(folding),
     };
     return cmocka_run_group_tests_name("store database", tests, store_set_up, store_tear_down);
 }

@@ -190,13 +190,13 @@ static void test_without(void **state) {
     SCOPED_ARENA struct arena *arena = arena_new();
     static const char *const ours[] = {"csr", "issue", NULL};
     const struct json *document =
-        parse(arena, "{\"csr\":\"x\",\"sans\":[1],\"issue\":true,\"b\":2}");
+        parse(arena, "{\"csr\":\"x\",\"sans\":[1],\"issue\":true,\"b\":2,\"c\":null}");
     const struct json *rest = ask_without(arena, document, ours);
     assert_int_equal(rest->count, 2);
     assert_non_null(json_get(rest, "sans"));
     assert_non_null(json_get(rest, "b"));
     assert_null(json_get(rest, "csr"));
-    assert_int_equal(document->count, 4);
+    assert_int_equal(document->count, 5);
     assert_null(ask_without(arena, parse(arena, "{\"csr\":\"x\"}"), ours));
 }
 

@@ -12,6 +12,7 @@ int main(int argc, char **argv)
     failed += session_tests();
     failed += object_tests();
     failed += sign_tests();
+    failed += import_tests();
     failed += crypt_tests();
     failed += wrap_tests();
     if (rig.kind.ours)

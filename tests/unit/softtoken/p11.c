@@ -1,4 +1,3 @@
-#define _GNU_SOURCE
 #include "p11.h"
 
 #include <dlfcn.h>
@@ -13,8 +12,8 @@ struct rig rig;
 CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
 
 static const struct token_kind kinds[] = {
-    {"softtoken", true, CKM_AES_KEY_WRAP_KWP},
-    {"softhsm", false, CKM_AES_KEY_WRAP_PAD},
+    {"softtoken", true, CKM_AES_KEY_WRAP_KWP, CKR_KEY_HANDLE_INVALID},
+    {"softhsm", false, CKM_AES_KEY_WRAP_PAD, CKR_OBJECT_HANDLE_INVALID},
 };
 
 void assert_rv_at(CK_RV got, CK_RV expected, const char *call, const char *name, const char *file,
@@ -49,7 +48,9 @@ int rig_open(const char *module_path, const char *kind)
     if (rig.kind.name == NULL)
         return -1;
     rig.module_path = module_path;
-    (void)snprintf(rig.dir, sizeof rig.dir, "/tmp/gatehouse-token-test-XXXXXX");
+    /* In memory where there is such a place: hundreds of durable writes are not what is tested. */
+    const char *where = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
+    (void)snprintf(rig.dir, sizeof rig.dir, "%s/gatehouse-token-test-XXXXXX", where);
     if (mkdtemp(rig.dir) == NULL)
         return -1;
     if (rig.kind.ours)
@@ -178,7 +179,7 @@ CK_RV get_rv(CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type)
     uint8_t value[8192];
     CK_ATTRIBUTE attr = {type, value, sizeof value};
     CK_RV rv = rig.p11->C_GetAttributeValue(rig.session, object, &attr, 1);
-    if (rv != CKR_OK)
+    if (rv != CKR_OK && rv != CKR_OBJECT_HANDLE_INVALID)
         assert_true(attr.ulValueLen == CK_UNAVAILABLE_INFORMATION);
     return rv;
 }

@@ -28,8 +28,9 @@
 
 struct token_kind {
     const char *name;
-    bool ours;               /* softtoken: strict where the standard leaves a choice */
-    CK_MECHANISM_TYPE wrap;  /* key wrap with padding */
+    bool ours;              /* softtoken: strict where the standard leaves a choice */
+    CK_MECHANISM_TYPE wrap; /* key wrap with padding */
+    CK_RV no_key;           /* the answer to a handle that is no key's */
 };
 
 struct rig {

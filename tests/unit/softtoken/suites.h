@@ -6,6 +6,7 @@ int general_tests(void); /* makes the token */
 int session_tests(void);
 int object_tests(void);
 int sign_tests(void);
+int import_tests(void);
 int crypt_tests(void);
 int wrap_tests(void);
 int file_tests(void); /* softtoken alone: its files */

@@ -1,5 +1,4 @@
 /* Before and around the token: initialisation, lists, slots, making a token, fork. */
-#define _GNU_SOURCE
 #include <dlfcn.h>
 #include <sys/wait.h>
 #include <unistd.h>

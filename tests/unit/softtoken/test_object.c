@@ -274,7 +274,8 @@ static void copying(void **state)
     assert_true(rig.p11->C_CopyObject(rig.session, worse, &show, 1, &key) != CKR_OK);
     CK_ATTRIBUTE public = A_BOOL(CKA_PRIVATE, no);
     assert_true(rig.p11->C_CopyObject(rig.session, worse, &public, 1, &key) != CKR_OK);
-    assert_rv(CKR_OBJECT_HANDLE_INVALID, rig.p11->C_CopyObject(rig.session, 0, NULL, 0, &key));
+    assert_rv(CKR_OBJECT_HANDLE_INVALID,
+              rig.p11->C_CopyObject(rig.session, 0, change, 1, &key));
     assert_ok(rig.p11->C_DestroyObject(rig.session, copy));
 }
 

@@ -44,7 +44,8 @@ static void states(void **state)
     assert_int_equal(state_of(rw), CKS_RW_PUBLIC_SESSION);
     assert_rv(CKR_SESSION_READ_ONLY_EXISTS, try_login(rw, CKU_SO, SO_PIN));
     assert_rv(CKR_USER_TYPE_INVALID, try_login(rw, 77, USER_PIN));
-    assert_rv(CKR_USER_NOT_LOGGED_IN, rig.p11->C_Logout(rw));
+    if (rig.kind.ours)
+        assert_rv(CKR_USER_NOT_LOGGED_IN, rig.p11->C_Logout(rw));
     login(ro, CKU_USER, USER_PIN);
     assert_int_equal(state_of(ro), CKS_RO_USER_FUNCTIONS);
     assert_int_equal(state_of(rw), CKS_RW_USER_FUNCTIONS);

@@ -136,7 +136,8 @@ static void secret_keys(void **state)
     get_bytes(key, CKA_VALUE, one, sizeof one);
     get_bytes(again, CKA_VALUE, other, sizeof other);
     assert_memory_equal(one, other, 32);
-    assert_int_equal(get_ulong(again, CKA_VALUE_LEN), 32);
+    if (rig.kind.ours)
+        assert_int_equal(get_ulong(again, CKA_VALUE_LEN), 32);
     wrapped[0] ^= 1;
     assert_true(rig.p11->C_UnwrapKey(rig.session, &mechanism, kek, wrapped, len, template, 5,
                                      &again) != CKR_OK);
@@ -240,13 +241,10 @@ static void trusted_wrapping(void **state)
     CK_OBJECT_HANDLE kek = make_aes(32, true, wrapping, 3);
     assert_rv(CKR_ATTRIBUTE_READ_ONLY, p11->C_SetAttributeValue(rig.session, kek, &trust, 1));
     assert_ok(p11->C_Logout(rig.session));
-    /* A public key object, but its value is sealed: of no use before log-in. */
-    CK_OBJECT_HANDLE public = make_aes(16, false, wrapping, 2);
-    assert_rv(CKR_USER_NOT_LOGGED_IN,
-              p11->C_WrapKey(rig.session, &mechanism, kek, public, wrapped, &len) ==
-                      CKR_KEY_UNEXTRACTABLE
-                  ? CKR_USER_NOT_LOGGED_IN
-                  : CKR_GENERAL_ERROR);
+    /* Anybody sees it, but its value is sealed: of no use before log-in. */
+    CK_MECHANISM cbc = {CKM_AES_CBC, wrapped, 16};
+    assert_int_equal(get_rv(kek, CKA_LABEL), CKR_OK);
+    assert_rv(CKR_USER_NOT_LOGGED_IN, p11->C_EncryptInit(rig.session, &cbc, kek));
     login(rig.session, CKU_SO, SO_PIN);
     assert_ok(p11->C_SetAttributeValue(rig.session, kek, &trust, 1));
     assert_ok(p11->C_Logout(rig.session));
