@@ -1,8 +1,9 @@
 /* Cryptoki, the C interface of PKCS #11 version 3.2 (OASIS Standard), as far as Gatehouse uses it.
  *
  * The packaged headers of Debian stop at 3.0: they know neither ML-DSA nor SLH-DSA. Names and
- * numbers here are those of the standard; a name that is missing was not needed yet. Types are laid out as
- * on every Unix (no packing), so a pointer to one of these structures may be given to any module.
+ * numbers here are those of the standard; a name that is missing was not needed yet. Types are laid
+ * out as on every Unix (no packing), so a pointer to one of these structures may be given to any
+ * module.
  *
  * libp11's <libp11.h> may be included beside this file (it brings no Cryptoki types of its own);
  * p11-kit's <pkcs11.h> may not (same names).

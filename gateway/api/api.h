@@ -15,7 +15,8 @@ struct http_room api_room(struct core *core);
  * request's arena. */
 bool api_authenticate(void *context, struct http_request *request, struct error *err);
 
-/* For http_router.refused with a struct core * as context: an event "request.refused" for a 403. */
+/* For http_router.refused with a struct core * as context: an event "request.refused" for a 403,
+ * and for wrong credentials (a bounded number a minute). */
 void api_refused(void *context, const struct http_request *request, const struct error *err);
 
 /* The OpenAPI document, and the page for people made from it. */

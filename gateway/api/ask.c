@@ -153,7 +153,7 @@ bool ask_strings(struct arena *arena, const struct json *document, const char *n
                     "The field \"%s\" may have at most %zu items.", name, max);
     const char **items = arena_array(arena, array->count + 1, sizeof *items);
     size_t count = 0;
-    JSON_EACH(item, array) {
+    JSON_EACH (item, array) {
         if (item->type != JSON_STRING)
             return fail(err, ERROR_MALFORMED, "wrong-type",
                         "The field \"%s\" must be an array of strings.", name);
@@ -169,7 +169,7 @@ const struct json *ask_without(struct arena *arena, const struct json *document,
     struct json *rest = arena_alloc(arena, sizeof *rest);
     *rest = (struct json){.type = JSON_OBJECT};
     const struct json **link = &rest->first;
-    JSON_EACH(member, document) {
+    JSON_EACH (member, document) {
         if (listed(names, member->name) || member->type == JSON_NULL)
             continue;
         struct json *copy = arena_alloc(arena, sizeof *copy);

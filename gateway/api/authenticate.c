@@ -2,6 +2,9 @@
 #include "api/api.h"
 #include "api/handlers.h"
 
+#include "base/clock.h"
+
+#include <pthread.h>
 #include <string.h>
 #include <strings.h>
 
@@ -20,8 +23,7 @@ static bool is_safe(const struct http_request *request) {
 }
 
 /* Another site can make a browser send the cookie, but neither this header without a preflight that
- * nobody answers, nor a forged Sec-Fetch-Site. SameSite=Strict is the first wall, this the second.
- */
+ * nobody answers, nor a forged Sec-Fetch-Site. SameSite=Strict is the first wall, this the next. */
 static bool check_origin(const struct http_request *request, struct error *err) {
     const char *header = http_header(request, "X-Gatehouse-CSRF");
     const char *site = http_header(request, "Sec-Fetch-Site");
@@ -37,10 +39,9 @@ static bool authenticate_session(struct core *core, struct http_request *request
                                  const char *secret, struct error *err) {
     struct actor *actor = arena_alloc(request->arena, sizeof *actor);
     TRY(access_by_session(core, request->arena, secret, request->address, request->id, actor, err));
-    TRY(check_origin(request, err));
     request->actor = actor;
     request->must_change_password = actor->must_change_password;
-    return true;
+    return check_origin(request, err);
 }
 
 bool api_authenticate(void *context, struct http_request *request, struct error *err) {
@@ -58,22 +59,59 @@ bool api_authenticate(void *context, struct http_request *request, struct error 
     return authenticate_session(context, request, secret, err);
 }
 
+/* Anybody can send wrong tokens, and each event is a row for good: so many of them a minute and
+ * node, the rest are counted and told with the next one. */
+#define WRONG_PER_MINUTE 60
+static struct {
+    pthread_mutex_t mutex;
+    int64_t minute;
+    unsigned noted;
+    int64_t unnoted;
+} wrong = {.mutex = PTHREAD_MUTEX_INITIALIZER};
+
+static bool note_wrong(int64_t *ret_unnoted) {
+    int64_t minute = clock_monotonic_us() / (60 * US_PER_SECOND);
+    pthread_mutex_lock(&wrong.mutex);
+    if (minute != wrong.minute) {
+        wrong.minute = minute;
+        wrong.noted = 0;
+    }
+    bool ok = wrong.noted < WRONG_PER_MINUTE;
+    *ret_unnoted = ok ? wrong.unnoted : 0;
+    wrong.noted += ok;
+    wrong.unnoted = ok ? 0 : wrong.unnoted + 1;
+    pthread_mutex_unlock(&wrong.mutex);
+    return ok;
+}
+
+/* Paths of other rooms may hold a secret behind their first segment. */
+static const char *path_for_event(const struct http_request *request) {
+    const char *path = request->path;
+    bool ours = strncmp(path, API_BASE "/", strlen(API_BASE "/")) == 0;
+    int len = ours || path[0] == '\0' ? 200 : (int)strcspn(path + 1, "/") + 1;
+    return arena_printf(request->arena, "%.*s", len < 200 ? len : 200, path);
+}
+
 void api_refused(void *context, const struct http_request *request, const struct error *err) {
     struct actor anonymous = {
         .name = "anonymous", .address = request->address, .request_id = request->id};
     const struct actor *actor = request->actor == NULL ? &anonymous : request->actor;
-    if (err->kind != ERROR_FORBIDDEN) /* a 401 has no name; log-ins write their own events */
+    int64_t unnoted = 0;
+    bool credentials = strcmp(err->type, "bad-credentials") == 0;
+    /* Log-ins write their own events; nothing was refused to who has not said who it is. */
+    if (err->kind != ERROR_FORBIDDEN && !(credentials && note_wrong(&unnoted)))
         return;
     struct json_writer w = json_writer_on(request->arena);
     json_open_object(&w);
     json_put_string(&w, "method", request->method);
     json_put_string(&w, "type", err->type);
+    if (unnoted > 0)
+        json_put_int(&w, "moreSinceTheLast", unnoted);
     json_close_object(&w);
-    access_note_alone(
-        context, actor,
-        &(struct event_note){.code = "request.refused",
-                             .outcome = "refused",
-                             .object_kind = "path",
-                             .object = arena_printf(request->arena, "%.200s", request->path),
-                             .details = json_written(&w)});
+    access_note_alone(context, actor,
+                      &(struct event_note){.code = "request.refused",
+                                           .outcome = "refused",
+                                           .object_kind = "path",
+                                           .object = path_for_event(request),
+                                           .details = json_written(&w)});
 }

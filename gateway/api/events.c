@@ -46,8 +46,7 @@ HANDLER(events_list) {
     TRY(read_time(request, "until", &filter.until_us, err));
     actor_scope(request->arena, actor, MAY_READ_EVENTS, &scope);
     TX(tx, core_db(context), &done, err)
-        tx.ok =
-            event_list(tx.tx, request->arena, &scope, &filter, &page, &items, &count, &next, err);
+    tx.ok = event_list(tx.tx, request->arena, &scope, &filter, &page, &items, &count, &next, err);
     TRY(done);
     struct json_writer w = reply_list_begin(request->arena);
     for (size_t i = 0; i < count; i++)

@@ -69,7 +69,7 @@ bool grants_from_json(struct names *names, const struct actor *actor, const stru
                     "The field \"%s\" may have at most %d items.", name, MAX_GRANTS);
     struct grant *grants = arena_array(names->arena, array->count + 1, sizeof *grants);
     size_t count = 0;
-    JSON_EACH(item, array)
+    JSON_EACH (item, array)
         TRY(grant_from_json(names, actor, item, &grants[count++], err));
     *ret_grants = grants;
     *ret_count = count;

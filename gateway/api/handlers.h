@@ -9,10 +9,10 @@
 
 /* A handler of http_route. Its route says who may come this far; what the actor may do is the
  * core's. */
-#define HANDLER(name)                                                 \
-    bool name(__attribute__((unused)) void *context,                  \
-              __attribute__((unused)) struct http_request *request,   \
-              __attribute__((unused)) struct http_response *response, \
+#define HANDLER(name)                                                                              \
+    bool name(__attribute__((unused)) void *context,                                               \
+              __attribute__((unused)) struct http_request *request,                                \
+              __attribute__((unused)) struct http_response *response,                              \
               __attribute__((unused)) struct error *err)
 
 /* session.c */

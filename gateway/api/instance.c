@@ -42,7 +42,7 @@ HANDLER(organisations_list) {
     TRY(ask_no_query(request, err));
     actor_scope(request->arena, actor_of(request), MAY_READ_CAS, &scope);
     TX(tx, core_db(context), &done, err)
-        tx.ok = organisation_list(tx.tx, request->arena, &scope, &items, &count, err);
+    tx.ok = organisation_list(tx.tx, request->arena, &scope, &items, &count, err);
     TRY(done);
     struct json_writer w = reply_list_begin(request->arena);
     for (size_t i = 0; i < count; i++) {

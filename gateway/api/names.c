@@ -15,8 +15,8 @@ static bool load_organisations(struct names *names, struct error *err) {
     if (names->organisations != NULL)
         return true;
     TX(tx, core_db(names->core), &done, err)
-        tx.ok = organisation_list(tx.tx, names->arena, &scope_everything, &names->organisations,
-                                  &names->organisation_count, err);
+    tx.ok = organisation_list(tx.tx, names->arena, &scope_everything, &names->organisations,
+                              &names->organisation_count, err);
     return done;
 }
 
@@ -49,7 +49,7 @@ static bool look_up_ca(struct names *names, struct uuid id, const char **ret_slu
     struct error why = {0};
     bool done = false;
     TX(tx, core_db(names->core), &done, &why)
-        tx.ok = ca_by_id(tx.tx, names->arena, &scope_everything, id, &ca, &why);
+    tx.ok = ca_by_id(tx.tx, names->arena, &scope_everything, id, &ca, &why);
     if (!done && why.kind != ERROR_NOT_FOUND) {
         *err = why;
         return false;

@@ -59,8 +59,10 @@
     X("POST", "/requests/{}/cancel", GATE_ACTOR, SMALL, requests_cancel, "requests:create") \
     X("GET", "/certificates", GATE_ACTOR, NO_BODY, certificates_list, "certificates:read") \
     X("GET", "/certificates/{}", GATE_ACTOR, NO_BODY, certificates_get, "certificates:read") \
-    X("POST", "/certificates/{}/revoke", GATE_ACTOR, SMALL, certificates_revoke, "certificates:revoke") \
-    X("POST", "/certificates/{}/unhold", GATE_ACTOR, SMALL, certificates_unhold, "certificates:revoke") \
+    X("POST", "/certificates/{}/revoke", GATE_ACTOR, SMALL, certificates_revoke, \
+      "certificates:revoke") \
+    X("POST", "/certificates/{}/unhold", GATE_ACTOR, SMALL, certificates_unhold, \
+      "certificates:revoke") \
     X("GET", "/users", GATE_ACTOR, NO_BODY, users_list, "users:read") \
     X("POST", "/users", GATE_ACTOR, SMALL, users_create, "users:manage") \
     X("GET", "/users/{}", GATE_ACTOR, NO_BODY, users_get, "users:read") \
@@ -82,16 +84,16 @@ static bool has_somewhere(const struct http_request *request, const char *name, 
     return actor_may_somewhere(actor_of(request), permission, err);
 }
 
-#define DEFINE_GATED(method, path, gate, limit, handler, permission) \
-    static HANDLER(gated_##handler) {                                \
-        TRY(has_somewhere(request, permission, err));                \
-        return handler(context, request, response, err);             \
+#define DEFINE_GATED(method, path, gate, limit, handler, permission)                               \
+    static HANDLER(gated_##handler) {                                                              \
+        TRY(has_somewhere(request, permission, err));                                              \
+        return handler(context, request, response, err);                                           \
     }
 GATED_ROUTES(DEFINE_GATED)
 
-#define OPEN(method, path, gate, limit, handler, permission) \
+#define OPEN(method, path, gate, limit, handler, permission)                                       \
     {method, API_BASE path, gate, LISTENERS, limit, handler, permission},
-#define GATED(method, path, gate, limit, handler, permission) \
+#define GATED(method, path, gate, limit, handler, permission)                                      \
     {method, API_BASE path, gate, LISTENERS, limit, gated_##handler, permission},
 
 static const struct http_route routes[] = {OPEN_ROUTES(OPEN) GATED_ROUTES(GATED)};

@@ -47,7 +47,7 @@ static const char sql_newest_row[] =
 static const char sql_search_revoked[] =
     " AND EXISTS (SELECT 1 FROM certificate_search s WHERE s.ca_id = c.ca_id "
     "AND s.certificate_id = c.certificate_id AND LOCATE(?, s.words) > 0)";
-static const char sql_by_ids[] = CERTIFICATE_SELECT("''") "c.id IN ";
+static const char sql_by_ids[] = CERTIFICATE_SELECT("''", "PRIMARY") "c.id IN ";
 
 struct search {
     struct tx *tx;

@@ -3,7 +3,7 @@
 #include "store/certificate_rows.h"
 #include "store/text.h"
 
-#define MAX_WORDS ((size_t)60000) /* of the BLOB's 65535 */
+#define MAX_WORDS ((size_t)16000) /* of a certificate can be found by the text search */
 
 /* Only under a CA that is there, and that stays until this transaction ends. */
 static const char sql_insert[] =
@@ -14,9 +14,9 @@ static const char sql_insert[] =
     "FROM cas a WHERE a.id = ? AND a.deleted_us = 0 LOCK IN SHARE MODE";
 static const char sql_insert_search[] =
     "INSERT INTO certificate_search (ca_id, certificate_id, words) VALUES (?, ?, ?)";
-static const char sql_by_id[] = CERTIFICATE_SELECT("c.der") "c.id = ? AND ";
+static const char sql_by_id[] = CERTIFICATE_SELECT("c.der", "PRIMARY") "c.id = ? AND ";
 static const char sql_by_serial[] =
-    CERTIFICATE_SELECT("c.der") "c.serial = ? AND c.ca_id = ? LIMIT 1";
+    CERTIFICATE_SELECT("c.der", "certificates_by_serial") "c.serial = ? AND c.ca_id = ? LIMIT 1";
 
 void certificate_row_read(struct rows *rows, struct certificate_record *ret) {
     ret->id = rows_uuid(rows);

@@ -9,7 +9,8 @@
     "SELECT q.id, q.ca_id, q.template_id, q.organisation_id, a.slug, t.slug, q.template_version, " \
     "q.state, q.door, q.csr, q.proposal, q.subject, q.sans, q.key_type, q.requester_id, "          \
     "q.requester, q.approver_id, q.reason, q.certificate_id, q.created_us, q.changed_us "          \
-    "FROM requests q JOIN cas a ON a.id = q.ca_id JOIN templates t ON t.id = q.template_id WHERE "
+    "FROM requests q FORCE INDEX (PRIMARY) STRAIGHT_JOIN cas a ON a.id = q.ca_id "                 \
+    "STRAIGHT_JOIN templates t ON t.id = q.template_id WHERE "
 
 /* Only under a template and CA that are there, and that stay until this transaction ends. */
 static const char sql_insert[] =

@@ -139,15 +139,17 @@ static bool ensure_holder(struct token *token, struct error *err) {
     return true;
 }
 
-/* The caller holds token->lock. */
+/* The caller holds token->lock. The holder is not closed: another thread may be inside a call with it, and some modules
+ * free a session under its user. A live one is kept, a dead one needs no closing. */
 static void forget_sessions(struct token *token) {
     const CK_FUNCTION_LIST *f = token->module->f;
+    CK_SESSION_INFO info;
     for (size_t i = 0; i < token->idle_count; i++)
         f->C_CloseSession(token->idle[i]);
     if (token->has_holder)
-        f->C_CloseSession(token->holder);
+        token->has_holder = f->C_GetSessionInfo(token->holder, &info) == CKR_OK;
     token->idle_count = token->open_count = token->kek_count = 0;
-    token->has_holder = token->logged_in = false;
+    token->logged_in = false;
     token->generation++;
     log_warn(ROOM, "token \"%s\": its sessions were lost and are opened again", token->label);
 }

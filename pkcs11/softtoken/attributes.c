@@ -8,8 +8,7 @@
 /* More attributes than any object has; more is a damaged file. */
 #define ATTRIBUTES_MAX 128
 
-static void attribute_wipe(struct attribute *attr)
-{
+static void attribute_wipe(struct attribute *attr) {
     if (attr->len > sizeof attr->value.small) {
         OPENSSL_cleanse(attr->value.large, attr->len);
         free(attr->value.large);
@@ -17,22 +16,19 @@ static void attribute_wipe(struct attribute *attr)
     OPENSSL_cleanse(attr, sizeof *attr);
 }
 
-void attributes_drop(struct attributes *attrs)
-{
+void attributes_drop(struct attributes *attrs) {
     for (size_t i = 0; i < attrs->count; i++)
         attribute_wipe(&attrs->items[i]);
     free(attrs->items);
     *attrs = (struct attributes){0};
 }
 
-const uint8_t *attribute_at(const struct attribute *attr)
-{
+const uint8_t *attribute_at(const struct attribute *attr) {
     return attr->len > sizeof attr->value.small ? attr->value.large : attr->value.small;
 }
 
 /* The place of the type, or the place where it belongs. */
-static size_t place(const struct attributes *attrs, CK_ATTRIBUTE_TYPE type)
-{
+static size_t place(const struct attributes *attrs, CK_ATTRIBUTE_TYPE type) {
     size_t low = 0, high = attrs->count;
     while (low < high) {
         size_t middle = (low + high) / 2;
@@ -44,21 +40,18 @@ static size_t place(const struct attributes *attrs, CK_ATTRIBUTE_TYPE type)
     return low;
 }
 
-const struct attribute *attributes_find(const struct attributes *attrs, CK_ATTRIBUTE_TYPE type)
-{
+const struct attribute *attributes_find(const struct attributes *attrs, CK_ATTRIBUTE_TYPE type) {
     size_t at = place(attrs, type);
     return at < attrs->count && attrs->items[at].type == type ? &attrs->items[at] : NULL;
 }
 
-bool attributes_bool(const struct attributes *attrs, CK_ATTRIBUTE_TYPE type)
-{
+bool attributes_bool(const struct attributes *attrs, CK_ATTRIBUTE_TYPE type) {
     const struct attribute *attr = attributes_find(attrs, type);
     return attr != NULL && attr->len == sizeof(CK_BBOOL) && *attribute_at(attr) != CK_FALSE;
 }
 
 CK_ULONG attributes_ulong(const struct attributes *attrs, CK_ATTRIBUTE_TYPE type,
-                          CK_ULONG otherwise)
-{
+                          CK_ULONG otherwise) {
     const struct attribute *attr = attributes_find(attrs, type);
     if (attr == NULL || attr->len != sizeof(CK_ULONG))
         return otherwise;
@@ -67,15 +60,13 @@ CK_ULONG attributes_ulong(const struct attributes *attrs, CK_ATTRIBUTE_TYPE type
     return number;
 }
 
-bool attributes_equal(const struct attributes *attrs, const CK_ATTRIBUTE *wanted)
-{
+bool attributes_equal(const struct attributes *attrs, const CK_ATTRIBUTE *wanted) {
     const struct attribute *attr = attributes_find(attrs, wanted->type);
     return attr != NULL && attr->len == wanted->ulValueLen &&
            (attr->len == 0 || memcmp(attribute_at(attr), wanted->pValue, attr->len) == 0);
 }
 
-static CK_RV make_room(struct attributes *attrs, size_t at)
-{
+static CK_RV make_room(struct attributes *attrs, size_t at) {
     if (attrs->count == attrs->cap) {
         size_t cap = attrs->cap == 0 ? 32 : attrs->cap * 2;
         struct attribute *grown = malloc(cap * sizeof *grown);
@@ -94,8 +85,8 @@ static CK_RV make_room(struct attributes *attrs, size_t at)
     return CKR_OK;
 }
 
-CK_RV attributes_set(struct attributes *attrs, CK_ATTRIBUTE_TYPE type, const void *at, CK_ULONG len)
-{
+CK_RV attributes_set(struct attributes *attrs, CK_ATTRIBUTE_TYPE type, const void *at,
+                     CK_ULONG len) {
     struct attribute fresh = {.type = type, .len = len};
     if (len > sizeof fresh.value.small) {
         fresh.value.large = malloc(len);
@@ -119,19 +110,16 @@ CK_RV attributes_set(struct attributes *attrs, CK_ATTRIBUTE_TYPE type, const voi
     return CKR_OK;
 }
 
-CK_RV attributes_set_bool(struct attributes *attrs, CK_ATTRIBUTE_TYPE type, bool on)
-{
+CK_RV attributes_set_bool(struct attributes *attrs, CK_ATTRIBUTE_TYPE type, bool on) {
     CK_BBOOL flag = on ? CK_TRUE : CK_FALSE;
     return attributes_set(attrs, type, &flag, sizeof flag);
 }
 
-CK_RV attributes_set_ulong(struct attributes *attrs, CK_ATTRIBUTE_TYPE type, CK_ULONG number)
-{
+CK_RV attributes_set_ulong(struct attributes *attrs, CK_ATTRIBUTE_TYPE type, CK_ULONG number) {
     return attributes_set(attrs, type, &number, sizeof number);
 }
 
-void attributes_remove(struct attributes *attrs, CK_ATTRIBUTE_TYPE type)
-{
+void attributes_remove(struct attributes *attrs, CK_ATTRIBUTE_TYPE type) {
     size_t at = place(attrs, type);
     if (at == attrs->count || attrs->items[at].type != type)
         return;
@@ -141,8 +129,7 @@ void attributes_remove(struct attributes *attrs, CK_ATTRIBUTE_TYPE type)
     attrs->count--;
 }
 
-CK_RV attributes_take(struct attributes *attrs, CK_ATTRIBUTE_TYPE type, struct bytes *ret_value)
-{
+CK_RV attributes_take(struct attributes *attrs, CK_ATTRIBUTE_TYPE type, struct bytes *ret_value) {
     const struct attribute *attr = attributes_find(attrs, type);
     if (attr == NULL)
         return CKR_TEMPLATE_INCOMPLETE;
@@ -151,8 +138,7 @@ CK_RV attributes_take(struct attributes *attrs, CK_ATTRIBUTE_TYPE type, struct b
     return CKR_OK;
 }
 
-CK_RV attributes_copy(struct attributes *to, const struct attributes *from)
-{
+CK_RV attributes_copy(struct attributes *to, const struct attributes *from) {
     for (size_t i = 0; i < from->count; i++) {
         const struct attribute *attr = &from->items[i];
         TRY(attributes_set(to, attr->type, attribute_at(attr), attr->len));
@@ -161,8 +147,7 @@ CK_RV attributes_copy(struct attributes *to, const struct attributes *from)
 }
 
 /* Numbers are found by their attribute's kind, which is the same wherever the type occurs. */
-static bool holds_numbers(CK_ATTRIBUTE_TYPE type)
-{
+static bool holds_numbers(CK_ATTRIBUTE_TYPE type) {
     size_t count;
     const struct attribute_rule *rules = attribute_rules(&count);
     for (size_t i = 0; i < count; i++)
@@ -171,8 +156,7 @@ static bool holds_numbers(CK_ATTRIBUTE_TYPE type)
     return false;
 }
 
-CK_RV attributes_encode(const struct attributes *attrs, struct bytes *out)
-{
+CK_RV attributes_encode(const struct attributes *attrs, struct bytes *out) {
     TRY(bytes_put_u32(out, (uint32_t)attrs->count));
     for (size_t i = 0; i < attrs->count; i++) {
         const struct attribute *attr = &attrs->items[i];
@@ -195,8 +179,7 @@ CK_RV attributes_encode(const struct attributes *attrs, struct bytes *out)
 }
 
 static CK_RV decode_numbers(struct attributes *attrs, CK_ATTRIBUTE_TYPE type, const uint8_t *at,
-                            size_t len)
-{
+                            size_t len) {
     AUTO(bytes) struct bytes native = {0};
     struct reader in = {.at = at, .left = len};
     if (len % 8 != 0)
@@ -208,8 +191,7 @@ static CK_RV decode_numbers(struct attributes *attrs, CK_ATTRIBUTE_TYPE type, co
     return attributes_set(attrs, type, native.at, native.len);
 }
 
-CK_RV attributes_decode(struct reader *in, struct attributes *ret_attrs)
-{
+CK_RV attributes_decode(struct reader *in, struct attributes *ret_attrs) {
     uint32_t count = read_u32(in);
     if (in->bad || count > ATTRIBUTES_MAX)
         return CKR_DEVICE_ERROR;
@@ -218,8 +200,7 @@ CK_RV attributes_decode(struct reader *in, struct attributes *ret_attrs)
         uint64_t type = read_u64(in);
         uint32_t len = read_u32(in);
         const uint8_t *at = read_octets(in, len);
-        if (at == NULL || len > ATTRIBUTE_MAX || (i > 0 && type <= previous) ||
-            type > (CK_ULONG)-1)
+        if (at == NULL || len > ATTRIBUTE_MAX || (i > 0 && type <= previous) || type > (CK_ULONG)-1)
             return CKR_DEVICE_ERROR;
         previous = type;
         if (holds_numbers((CK_ATTRIBUTE_TYPE)type))

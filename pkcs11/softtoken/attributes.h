@@ -30,15 +30,15 @@ CK_ULONG attributes_ulong(const struct attributes *attrs, CK_ATTRIBUTE_TYPE type
                           CK_ULONG otherwise);
 bool attributes_equal(const struct attributes *attrs, const CK_ATTRIBUTE *wanted);
 
-CK_RV attributes_set(struct attributes *attrs, CK_ATTRIBUTE_TYPE type, const void *at,
-                     CK_ULONG len) MUST_USE;
+CK_RV attributes_set(struct attributes *attrs, CK_ATTRIBUTE_TYPE type, const void *at, CK_ULONG len)
+    MUST_USE;
 CK_RV attributes_set_bool(struct attributes *attrs, CK_ATTRIBUTE_TYPE type, bool on) MUST_USE;
-CK_RV attributes_set_ulong(struct attributes *attrs, CK_ATTRIBUTE_TYPE type,
-                           CK_ULONG number) MUST_USE;
+CK_RV attributes_set_ulong(struct attributes *attrs, CK_ATTRIBUTE_TYPE type, CK_ULONG number)
+    MUST_USE;
 void attributes_remove(struct attributes *attrs, CK_ATTRIBUTE_TYPE type);
 /* Moves the value out; CKR_TEMPLATE_INCOMPLETE when there is none. */
-CK_RV attributes_take(struct attributes *attrs, CK_ATTRIBUTE_TYPE type,
-                      struct bytes *ret_value) MUST_USE;
+CK_RV attributes_take(struct attributes *attrs, CK_ATTRIBUTE_TYPE type, struct bytes *ret_value)
+    MUST_USE;
 CK_RV attributes_copy(struct attributes *to, const struct attributes *from) MUST_USE;
 
 /* The form in the token's files; numbers are 64 bits little-endian on every machine.

@@ -11,8 +11,7 @@
 
 #define BLOCK 16
 
-void cipher_op_drop(struct cipher_op *op)
-{
+void cipher_op_drop(struct cipher_op *op) {
     EVP_CIPHER_CTX_free(op->ctx);
     EVP_PKEY_CTX_free(op->pctx);
     bytes_drop(&op->message);
@@ -21,20 +20,17 @@ void cipher_op_drop(struct cipher_op *op)
     *op = (struct cipher_op){0};
 }
 
-void cipher_end(struct cipher_op *op)
-{
+void cipher_end(struct cipher_op *op) {
     cipher_op_drop(op);
 }
 
-bool cipher_op_wants_login(const struct cipher_op *op)
-{
+bool cipher_op_wants_login(const struct cipher_op *op) {
     return op->active && op->wants_login;
 }
 
 /* ---- making ready --------------------------------------------------------------------------- */
 
-static CK_RV begin_gcm(struct cipher_op *op, const CK_MECHANISM *given, const struct bytes *key)
-{
+static CK_RV begin_gcm(struct cipher_op *op, const CK_MECHANISM *given, const struct bytes *key) {
     const EVP_CIPHER *cipher = module_cipher(CIPHER_GCM, key->len);
     if (given->pParameter == NULL || given->ulParameterLen != sizeof(CK_GCM_PARAMS))
         return CKR_MECHANISM_PARAM_INVALID;
@@ -56,19 +52,17 @@ static CK_RV begin_gcm(struct cipher_op *op, const CK_MECHANISM *given, const st
     return CKR_OK;
 }
 
-static CK_RV begin_cbc(struct cipher_op *op, const CK_MECHANISM *given, const struct bytes *key)
-{
+static CK_RV begin_cbc(struct cipher_op *op, const CK_MECHANISM *given, const struct bytes *key) {
     if (given->pParameter == NULL || given->ulParameterLen != BLOCK)
         return CKR_MECHANISM_PARAM_INVALID;
-    if (EVP_CipherInit_ex2(op->ctx, module_cipher(CIPHER_CBC, key->len), key->at,
-                           given->pParameter, op->encrypting ? 1 : 0, NULL) != 1)
+    if (EVP_CipherInit_ex2(op->ctx, module_cipher(CIPHER_CBC, key->len), key->at, given->pParameter,
+                           op->encrypting ? 1 : 0, NULL) != 1)
         return CKR_FUNCTION_FAILED;
     (void)EVP_CIPHER_CTX_set_padding(op->ctx, op->mechanism->family == FAMILY_AES_CBC_PAD);
     return CKR_OK;
 }
 
-static CK_RV begin_aes(struct cipher_op *op, const CK_MECHANISM *given)
-{
+static CK_RV begin_aes(struct cipher_op *op, const CK_MECHANISM *given) {
     const struct bytes *key;
     TRY(object_secret(op->key, &key));
     op->ctx = EVP_CIPHER_CTX_new();
@@ -80,8 +74,7 @@ static CK_RV begin_aes(struct cipher_op *op, const CK_MECHANISM *given)
                                                    : begin_cbc(op, given, key);
 }
 
-static CK_RV begin_oaep(struct cipher_op *op, const CK_MECHANISM *given)
-{
+static CK_RV begin_oaep(struct cipher_op *op, const CK_MECHANISM *given) {
     if (given->pParameter == NULL || given->ulParameterLen != sizeof(CK_RSA_PKCS_OAEP_PARAMS))
         return CKR_MECHANISM_PARAM_INVALID;
     const CK_RSA_PKCS_OAEP_PARAMS *oaep = given->pParameter;
@@ -107,8 +100,7 @@ static CK_RV begin_oaep(struct cipher_op *op, const CK_MECHANISM *given)
     return CKR_OK;
 }
 
-static CK_RV begin_rsa(struct cipher_op *op, const CK_MECHANISM *given)
-{
+static CK_RV begin_rsa(struct cipher_op *op, const CK_MECHANISM *given) {
     EVP_PKEY *pkey;
     TRY(object_pkey(op->key, &pkey));
     op->rsa_len = (size_t)EVP_PKEY_get_size(pkey);
@@ -122,14 +114,12 @@ static CK_RV begin_rsa(struct cipher_op *op, const CK_MECHANISM *given)
     TRY(mechanism_no_parameter(given));
     /* PKCS #1 v1.5: OpenSSL answers a bad padding with random text instead of an error (implicit
      * rejection), so decryption here is no oracle. */
-    int padding =
-        op->mechanism->family == FAMILY_RSA_PKCS ? RSA_PKCS1_PADDING : RSA_NO_PADDING;
+    int padding = op->mechanism->family == FAMILY_RSA_PKCS ? RSA_PKCS1_PADDING : RSA_NO_PADDING;
     return EVP_PKEY_CTX_set_rsa_padding(op->pctx, padding) == 1 ? CKR_OK : CKR_FUNCTION_FAILED;
 }
 
 CK_RV cipher_begin(struct cipher_op *op, const CK_MECHANISM *given, struct object *key,
-                   bool encrypting)
-{
+                   bool encrypting) {
     const struct mechanism *mechanism;
     TRY(mechanism_find(given->mechanism, encrypting ? CKF_ENCRYPT : CKF_DECRYPT, &mechanism));
     TRY(mechanism_permitted(mechanism, key, encrypting ? CKA_ENCRYPT : CKA_DECRYPT));
@@ -149,13 +139,11 @@ CK_RV cipher_begin(struct cipher_op *op, const CK_MECHANISM *given, struct objec
 
 /* ---- RSA: one part, whose result may be shorter than the key --------------------------------- */
 
-static CK_RV rsa_result(struct cipher_op *op, const uint8_t *data, size_t len)
-{
+static CK_RV rsa_result(struct cipher_op *op, const uint8_t *data, size_t len) {
     uint8_t padded[1024] = {0};
     size_t out_len = op->rsa_len;
     CK_RV range = op->encrypting ? CKR_DATA_LEN_RANGE : CKR_ENCRYPTED_DATA_LEN_RANGE;
-    if (len > op->rsa_len || op->rsa_len > sizeof padded ||
-        (!op->encrypting && len != op->rsa_len))
+    if (len > op->rsa_len || op->rsa_len > sizeof padded || (!op->encrypting && len != op->rsa_len))
         return range;
     if (op->mechanism->family == FAMILY_RSA_RAW) {
         memcpy(padded + op->rsa_len - len, data, len);
@@ -163,9 +151,8 @@ static CK_RV rsa_result(struct cipher_op *op, const uint8_t *data, size_t len)
         len = op->rsa_len;
     }
     TRY(bytes_reserve(&op->result, out_len));
-    int done = op->encrypting
-                   ? EVP_PKEY_encrypt(op->pctx, op->result.at, &out_len, data, len)
-                   : EVP_PKEY_decrypt(op->pctx, op->result.at, &out_len, data, len);
+    int done = op->encrypting ? EVP_PKEY_encrypt(op->pctx, op->result.at, &out_len, data, len)
+                              : EVP_PKEY_decrypt(op->pctx, op->result.at, &out_len, data, len);
     OPENSSL_cleanse(padded, sizeof padded);
     ERR_clear_error();
     if (done != 1)
@@ -177,8 +164,7 @@ static CK_RV rsa_result(struct cipher_op *op, const uint8_t *data, size_t len)
 /* ---- AES ------------------------------------------------------------------------------------ */
 
 /* What a call to EVP_CipherUpdate with `len` more octets will give. */
-static size_t update_size(const struct cipher_op *op, size_t len)
-{
+static size_t update_size(const struct cipher_op *op, size_t len) {
     size_t total = op->held + len;
     if (op->mechanism->family == FAMILY_AES_GCM)
         return op->encrypting ? len : 0;
@@ -187,8 +173,7 @@ static size_t update_size(const struct cipher_op *op, size_t len)
     return total / BLOCK * BLOCK;
 }
 
-static CK_RV aes_update(struct cipher_op *op, const uint8_t *part, size_t len, struct bytes *out)
-{
+static CK_RV aes_update(struct cipher_op *op, const uint8_t *part, size_t len, struct bytes *out) {
     if (op->mechanism->family == FAMILY_AES_GCM && !op->encrypting) {
         if (len > MESSAGE_MAX - op->message.len)
             return CKR_ENCRYPTED_DATA_LEN_RANGE;
@@ -199,26 +184,24 @@ static CK_RV aes_update(struct cipher_op *op, const uint8_t *part, size_t len, s
     if (len > MESSAGE_MAX)
         return CKR_DATA_LEN_RANGE;
     TRY(bytes_reserve(out, size + BLOCK));
-    if (len > 0 &&
-        EVP_CipherUpdate(op->ctx, out->at + out->len, &written, part, (int)len) != 1)
+    if (len > 0 && EVP_CipherUpdate(op->ctx, out->at + out->len, &written, part, (int)len) != 1)
         return CKR_FUNCTION_FAILED;
     op->held = op->held + len - (size_t)written;
     out->len += (size_t)written;
     return CKR_OK;
 }
 
-static CK_RV gcm_open(struct cipher_op *op, struct bytes *out)
-{
+static CK_RV gcm_open(struct cipher_op *op, struct bytes *out) {
     int len = 0, rest = 0;
     if (op->message.len < op->tag_len)
         return CKR_ENCRYPTED_DATA_LEN_RANGE;
     size_t text = op->message.len - op->tag_len;
     TRY(bytes_reserve(out, text + BLOCK));
-    bool done = (text == 0 ||
-                 EVP_CipherUpdate(op->ctx, out->at, &len, op->message.at, (int)text) == 1) &&
-                EVP_CIPHER_CTX_ctrl(op->ctx, EVP_CTRL_AEAD_SET_TAG, (int)op->tag_len,
-                                    op->message.at + text) == 1 &&
-                EVP_CipherFinal_ex(op->ctx, out->at + len, &rest) == 1;
+    bool done =
+        (text == 0 || EVP_CipherUpdate(op->ctx, out->at, &len, op->message.at, (int)text) == 1) &&
+        EVP_CIPHER_CTX_ctrl(op->ctx, EVP_CTRL_AEAD_SET_TAG, (int)op->tag_len,
+                            op->message.at + text) == 1 &&
+        EVP_CipherFinal_ex(op->ctx, out->at + len, &rest) == 1;
     out->len = text;
     if (!done) {
         bytes_clear(out);
@@ -228,8 +211,7 @@ static CK_RV gcm_open(struct cipher_op *op, struct bytes *out)
     return CKR_OK;
 }
 
-static CK_RV aes_final(struct cipher_op *op, struct bytes *out)
-{
+static CK_RV aes_final(struct cipher_op *op, struct bytes *out) {
     int written = 0;
     if (op->mechanism->family == FAMILY_AES_GCM && !op->encrypting)
         return gcm_open(op, out);
@@ -244,8 +226,8 @@ static CK_RV aes_final(struct cipher_op *op, struct bytes *out)
     if (op->mechanism->family != FAMILY_AES_GCM)
         return CKR_OK;
     TRY(bytes_reserve(out, op->tag_len));
-    if (EVP_CIPHER_CTX_ctrl(op->ctx, EVP_CTRL_AEAD_GET_TAG, (int)op->tag_len,
-                            out->at + out->len) != 1)
+    if (EVP_CIPHER_CTX_ctrl(op->ctx, EVP_CTRL_AEAD_GET_TAG, (int)op->tag_len, out->at + out->len) !=
+        1)
         return CKR_FUNCTION_FAILED;
     out->len += op->tag_len;
     return CKR_OK;
@@ -254,8 +236,7 @@ static CK_RV aes_final(struct cipher_op *op, struct bytes *out)
 /* ---- the calls ------------------------------------------------------------------------------ */
 
 static CK_RV init(CK_SESSION_HANDLE handle, const CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key_of,
-                  bool encrypting)
-{
+                  bool encrypting) {
     AUTO(session) struct session *session = NULL;
     AUTO(object) struct object *key = NULL;
     TRY(session_get(handle, &session));
@@ -272,8 +253,7 @@ static CK_RV init(CK_SESSION_HANDLE handle, const CK_MECHANISM *mechanism, CK_OB
 }
 
 /* Upper bound of a one-part result, from lengths alone. */
-static size_t whole_size(const struct cipher_op *op, size_t len)
-{
+static size_t whole_size(const struct cipher_op *op, size_t len) {
     switch (op->mechanism->family) {
     case FAMILY_AES_GCM:
         if (op->encrypting)
@@ -289,8 +269,7 @@ static size_t whole_size(const struct cipher_op *op, size_t len)
 }
 
 /* Gives `result` out, or says how much room it needs and keeps it. */
-static CK_RV deliver(struct cipher_op *op, CK_BYTE *out, CK_ULONG *out_len)
-{
+static CK_RV deliver(struct cipher_op *op, CK_BYTE *out, CK_ULONG *out_len) {
     CK_ULONG room = *out_len;
     *out_len = op->result.len;
     op->finished = true;
@@ -304,8 +283,7 @@ static CK_RV deliver(struct cipher_op *op, CK_BYTE *out, CK_ULONG *out_len)
     return CKR_OK;
 }
 
-static CK_RV compute(struct cipher_op *op, const CK_BYTE *in, CK_ULONG in_len)
-{
+static CK_RV compute(struct cipher_op *op, const CK_BYTE *in, CK_ULONG in_len) {
     if (op->wants_login && !op->authenticated)
         return CKR_USER_NOT_LOGGED_IN;
     if (op->mechanism->key_type == CKK_RSA)
@@ -315,8 +293,7 @@ static CK_RV compute(struct cipher_op *op, const CK_BYTE *in, CK_ULONG in_len)
 }
 
 static CK_RV whole(CK_SESSION_HANDLE handle, bool encrypting, const CK_BYTE *in, CK_ULONG in_len,
-                   CK_BYTE *out, CK_ULONG *out_len)
-{
+                   CK_BYTE *out, CK_ULONG *out_len) {
     AUTO(session) struct session *session = NULL;
     TRY(session_get(handle, &session));
     struct cipher_op *op = encrypting ? &session->encrypt : &session->decrypt;
@@ -341,8 +318,7 @@ static CK_RV whole(CK_SESSION_HANDLE handle, bool encrypting, const CK_BYTE *in,
 }
 
 static CK_RV update(CK_SESSION_HANDLE handle, bool encrypting, const CK_BYTE *in, CK_ULONG in_len,
-                    CK_BYTE *out, CK_ULONG *out_len)
-{
+                    CK_BYTE *out, CK_ULONG *out_len) {
     AUTO(session) struct session *session = NULL;
     AUTO(bytes) struct bytes result = {0};
     TRY(session_get(handle, &session));
@@ -374,8 +350,7 @@ static CK_RV update(CK_SESSION_HANDLE handle, bool encrypting, const CK_BYTE *in
     return CKR_OK;
 }
 
-static CK_RV final(CK_SESSION_HANDLE handle, bool encrypting, CK_BYTE *out, CK_ULONG *out_len)
-{
+static CK_RV final(CK_SESSION_HANDLE handle, bool encrypting, CK_BYTE *out, CK_ULONG *out_len) {
     AUTO(session) struct session *session = NULL;
     TRY(session_get(handle, &session));
     struct cipher_op *op = encrypting ? &session->encrypt : &session->decrypt;
@@ -395,55 +370,47 @@ static CK_RV final(CK_SESSION_HANDLE handle, bool encrypting, CK_BYTE *out, CK_U
     return deliver(op, out, out_len);
 }
 
-CK_RV C_EncryptInit(CK_SESSION_HANDLE hSession, CK_MECHANISM *pMechanism, CK_OBJECT_HANDLE hKey)
-{
+CK_RV C_EncryptInit(CK_SESSION_HANDLE hSession, CK_MECHANISM *pMechanism, CK_OBJECT_HANDLE hKey) {
     REQUIRE_READY();
     return init(hSession, pMechanism, hKey, true);
 }
 
 CK_RV C_Encrypt(CK_SESSION_HANDLE hSession, CK_BYTE *pData, CK_ULONG ulDataLen,
-                CK_BYTE *pEncryptedData, CK_ULONG *pulEncryptedDataLen)
-{
+                CK_BYTE *pEncryptedData, CK_ULONG *pulEncryptedDataLen) {
     REQUIRE_READY();
     return whole(hSession, true, pData, ulDataLen, pEncryptedData, pulEncryptedDataLen);
 }
 
 CK_RV C_EncryptUpdate(CK_SESSION_HANDLE hSession, CK_BYTE *pPart, CK_ULONG ulPartLen,
-                      CK_BYTE *pEncryptedPart, CK_ULONG *pulEncryptedPartLen)
-{
+                      CK_BYTE *pEncryptedPart, CK_ULONG *pulEncryptedPartLen) {
     REQUIRE_READY();
     return update(hSession, true, pPart, ulPartLen, pEncryptedPart, pulEncryptedPartLen);
 }
 
 CK_RV C_EncryptFinal(CK_SESSION_HANDLE hSession, CK_BYTE *pLastEncryptedPart,
-                     CK_ULONG *pulLastEncryptedPartLen)
-{
+                     CK_ULONG *pulLastEncryptedPartLen) {
     REQUIRE_READY();
     return final(hSession, true, pLastEncryptedPart, pulLastEncryptedPartLen);
 }
 
-CK_RV C_DecryptInit(CK_SESSION_HANDLE hSession, CK_MECHANISM *pMechanism, CK_OBJECT_HANDLE hKey)
-{
+CK_RV C_DecryptInit(CK_SESSION_HANDLE hSession, CK_MECHANISM *pMechanism, CK_OBJECT_HANDLE hKey) {
     REQUIRE_READY();
     return init(hSession, pMechanism, hKey, false);
 }
 
 CK_RV C_Decrypt(CK_SESSION_HANDLE hSession, CK_BYTE *pEncryptedData, CK_ULONG ulEncryptedDataLen,
-                CK_BYTE *pData, CK_ULONG *pulDataLen)
-{
+                CK_BYTE *pData, CK_ULONG *pulDataLen) {
     REQUIRE_READY();
     return whole(hSession, false, pEncryptedData, ulEncryptedDataLen, pData, pulDataLen);
 }
 
 CK_RV C_DecryptUpdate(CK_SESSION_HANDLE hSession, CK_BYTE *pEncryptedPart,
-                      CK_ULONG ulEncryptedPartLen, CK_BYTE *pPart, CK_ULONG *pulPartLen)
-{
+                      CK_ULONG ulEncryptedPartLen, CK_BYTE *pPart, CK_ULONG *pulPartLen) {
     REQUIRE_READY();
     return update(hSession, false, pEncryptedPart, ulEncryptedPartLen, pPart, pulPartLen);
 }
 
-CK_RV C_DecryptFinal(CK_SESSION_HANDLE hSession, CK_BYTE *pLastPart, CK_ULONG *pulLastPartLen)
-{
+CK_RV C_DecryptFinal(CK_SESSION_HANDLE hSession, CK_BYTE *pLastPart, CK_ULONG *pulLastPartLen) {
     REQUIRE_READY();
     return final(hSession, false, pLastPart, pulLastPartLen);
 }

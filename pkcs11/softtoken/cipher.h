@@ -17,8 +17,8 @@ struct cipher_op {
     size_t tag_len;      /* GCM */
     size_t held;         /* CBC: octets that wait in ctx for their block to fill */
     size_t rsa_len;
-    struct bytes message;  /* GCM decryption: nothing leaves before the tag was verified */
-    bool finished;         /* `result` waits for a buffer that is large enough */
+    struct bytes message; /* GCM decryption: nothing leaves before the tag was verified */
+    bool finished;        /* `result` waits for a buffer that is large enough */
     struct bytes result;
 };
 

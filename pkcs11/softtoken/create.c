@@ -4,8 +4,7 @@
 #include "session.h"
 
 static CK_RV create_key(struct session *session, const struct draft *draft,
-                        struct attributes *attrs, struct object **ret_object)
-{
+                        struct attributes *attrs, struct object **ret_object) {
     AUTO(bytes) struct bytes value = {0};
     EVP_PKEY *pkey = NULL;
     if (draft->class == CKO_SECRET_KEY) {
@@ -21,8 +20,7 @@ static CK_RV create_key(struct session *session, const struct draft *draft,
     return rv;
 }
 
-static bool key_type_fits(CK_OBJECT_CLASS class, CK_KEY_TYPE key_type)
-{
+static bool key_type_fits(CK_OBJECT_CLASS class, CK_KEY_TYPE key_type) {
     switch (key_type) {
     case CKK_RSA:
     case CKK_EC:
@@ -38,8 +36,7 @@ static bool key_type_fits(CK_OBJECT_CLASS class, CK_KEY_TYPE key_type)
     }
 }
 
-static CK_RV what_to_create(const CK_ATTRIBUTE *given, CK_ULONG count, struct draft *draft)
-{
+static CK_RV what_to_create(const CK_ATTRIBUTE *given, CK_ULONG count, struct draft *draft) {
     if (!template_ulong(given, count, CKA_CLASS, &draft->class))
         return CKR_TEMPLATE_INCOMPLETE;
     draft->key_type = CK_UNAVAILABLE_INFORMATION;
@@ -59,8 +56,7 @@ static CK_RV what_to_create(const CK_ATTRIBUTE *given, CK_ULONG count, struct dr
 }
 
 CK_RV C_CreateObject(CK_SESSION_HANDLE hSession, CK_ATTRIBUTE *pTemplate, CK_ULONG ulCount,
-                     CK_OBJECT_HANDLE *phObject)
-{
+                     CK_OBJECT_HANDLE *phObject) {
     AUTO(session) struct session *session = NULL;
     AUTO(attributes) struct attributes attrs = {0};
     AUTO(object) struct object *object = NULL;
@@ -84,8 +80,7 @@ CK_RV C_CreateObject(CK_SESSION_HANDLE hSession, CK_ATTRIBUTE *pTemplate, CK_ULO
 
 /* ---- copy ----------------------------------------------------------------------------------- */
 
-static CK_RV apply_to_copy(struct object *copy, const CK_ATTRIBUTE *given, bool by_so)
-{
+static CK_RV apply_to_copy(struct object *copy, const CK_ATTRIBUTE *given, bool by_so) {
     const struct attribute_rule *rule = attribute_rule(given->type, copy->class, copy->key_type);
     if (rule == NULL)
         return CKR_ATTRIBUTE_TYPE_INVALID;
@@ -100,8 +95,7 @@ static CK_RV apply_to_copy(struct object *copy, const CK_ATTRIBUTE *given, bool 
 }
 
 static CK_RV copy_object(struct session *session, struct object *original,
-                         const CK_ATTRIBUTE *given, CK_ULONG count, CK_OBJECT_HANDLE *ret_handle)
-{
+                         const CK_ATTRIBUTE *given, CK_ULONG count, CK_OBJECT_HANDLE *ret_handle) {
     AUTO(object) struct object *clone = NULL, *copy = NULL;
     AUTO(attributes) struct attributes attrs = {0};
     bool by_so = atomic_load(&session->slot->login) == LOGIN_SO;
@@ -119,8 +113,7 @@ static CK_RV copy_object(struct session *session, struct object *original,
 }
 
 CK_RV C_CopyObject(CK_SESSION_HANDLE hSession, CK_OBJECT_HANDLE hObject, CK_ATTRIBUTE *pTemplate,
-                   CK_ULONG ulCount, CK_OBJECT_HANDLE *phNewObject)
-{
+                   CK_ULONG ulCount, CK_OBJECT_HANDLE *phNewObject) {
     AUTO(session) struct session *session = NULL;
     AUTO(object) struct object *original = NULL;
     REQUIRE_READY();
@@ -132,8 +125,7 @@ CK_RV C_CopyObject(CK_SESSION_HANDLE hSession, CK_OBJECT_HANDLE hObject, CK_ATTR
     return copy_object(session, original, pTemplate, ulCount, phNewObject);
 }
 
-CK_RV C_DestroyObject(CK_SESSION_HANDLE hSession, CK_OBJECT_HANDLE hObject)
-{
+CK_RV C_DestroyObject(CK_SESSION_HANDLE hSession, CK_OBJECT_HANDLE hObject) {
     AUTO(session) struct session *session = NULL;
     AUTO(object) struct object *object = NULL;
     REQUIRE_READY();
@@ -145,6 +137,6 @@ CK_RV C_DestroyObject(CK_SESSION_HANDLE hSession, CK_OBJECT_HANDLE hObject)
     struct slot *slot = session->slot;
     TRY(slot_remove(slot, object));
     session_put(&session);
-    sessions_forget_dead(slot);
+    sessions_forget_dead();
     return CKR_OK;
 }

@@ -1,8 +1,7 @@
 /* C_Digest... */
 #include "session.h"
 
-CK_RV C_DigestInit(CK_SESSION_HANDLE hSession, CK_MECHANISM *pMechanism)
-{
+CK_RV C_DigestInit(CK_SESSION_HANDLE hSession, CK_MECHANISM *pMechanism) {
     AUTO(session) struct session *session = NULL;
     const struct mechanism *mechanism;
     REQUIRE_READY();
@@ -29,8 +28,7 @@ CK_RV C_DigestInit(CK_SESSION_HANDLE hSession, CK_MECHANISM *pMechanism)
 
 /* Asking for the length and a buffer that is too small leave the operation as it is. */
 static CK_RV finish(struct digest_op *op, const CK_BYTE *data, CK_ULONG len, CK_BYTE *digest,
-                    CK_ULONG *digest_len)
-{
+                    CK_ULONG *digest_len) {
     CK_ULONG room = *digest_len;
     unsigned written = 0;
     *digest_len = op->len;
@@ -46,8 +44,7 @@ static CK_RV finish(struct digest_op *op, const CK_BYTE *data, CK_ULONG len, CK_
 }
 
 CK_RV C_Digest(CK_SESSION_HANDLE hSession, CK_BYTE *pData, CK_ULONG ulDataLen, CK_BYTE *pDigest,
-               CK_ULONG *pulDigestLen)
-{
+               CK_ULONG *pulDigestLen) {
     AUTO(session) struct session *session = NULL;
     REQUIRE_READY();
     TRY(session_get(hSession, &session));
@@ -61,8 +58,7 @@ CK_RV C_Digest(CK_SESSION_HANDLE hSession, CK_BYTE *pData, CK_ULONG ulDataLen, C
     return finish(op, pData, ulDataLen, pDigest, pulDigestLen);
 }
 
-static CK_RV update(struct digest_op *op, const uint8_t *part, size_t len)
-{
+static CK_RV update(struct digest_op *op, const uint8_t *part, size_t len) {
     op->multipart = true;
     if (len == 0 || EVP_DigestUpdate(op->ctx, part, len) == 1)
         return CKR_OK;
@@ -70,8 +66,7 @@ static CK_RV update(struct digest_op *op, const uint8_t *part, size_t len)
     return CKR_FUNCTION_FAILED;
 }
 
-CK_RV C_DigestUpdate(CK_SESSION_HANDLE hSession, CK_BYTE *pPart, CK_ULONG ulPartLen)
-{
+CK_RV C_DigestUpdate(CK_SESSION_HANDLE hSession, CK_BYTE *pPart, CK_ULONG ulPartLen) {
     AUTO(session) struct session *session = NULL;
     REQUIRE_READY();
     TRY(session_get(hSession, &session));
@@ -85,8 +80,7 @@ CK_RV C_DigestUpdate(CK_SESSION_HANDLE hSession, CK_BYTE *pPart, CK_ULONG ulPart
     return update(op, pPart, ulPartLen);
 }
 
-CK_RV C_DigestKey(CK_SESSION_HANDLE hSession, CK_OBJECT_HANDLE hKey)
-{
+CK_RV C_DigestKey(CK_SESSION_HANDLE hSession, CK_OBJECT_HANDLE hKey) {
     AUTO(session) struct session *session = NULL;
     AUTO(object) struct object *key = NULL;
     const struct bytes *secret;
@@ -104,8 +98,7 @@ CK_RV C_DigestKey(CK_SESSION_HANDLE hSession, CK_OBJECT_HANDLE hKey)
     return update(&session->digest, secret->at, secret->len);
 }
 
-CK_RV C_DigestFinal(CK_SESSION_HANDLE hSession, CK_BYTE *pDigest, CK_ULONG *pulDigestLen)
-{
+CK_RV C_DigestFinal(CK_SESSION_HANDLE hSession, CK_BYTE *pDigest, CK_ULONG *pulDigestLen) {
     AUTO(session) struct session *session = NULL;
     REQUIRE_READY();
     TRY(session_get(hSession, &session));

@@ -8,16 +8,14 @@
 #define TEMPLATE_MAX 128
 #define GENERIC_MAX 512
 
-CK_RV template_check(const CK_ATTRIBUTE *given, CK_ULONG count)
-{
+CK_RV template_check(const CK_ATTRIBUTE *given, CK_ULONG count) {
     if ((given == NULL && count > 0) || count > TEMPLATE_MAX)
         return CKR_ARGUMENTS_BAD;
     return CKR_OK;
 }
 
 const CK_ATTRIBUTE *template_find(const CK_ATTRIBUTE *given, CK_ULONG count,
-                                  CK_ATTRIBUTE_TYPE type)
-{
+                                  CK_ATTRIBUTE_TYPE type) {
     for (CK_ULONG i = 0; i < count; i++)
         if (given[i].type == type)
             return &given[i];
@@ -25,8 +23,7 @@ const CK_ATTRIBUTE *template_find(const CK_ATTRIBUTE *given, CK_ULONG count,
 }
 
 bool template_ulong(const CK_ATTRIBUTE *given, CK_ULONG count, CK_ATTRIBUTE_TYPE type,
-                    CK_ULONG *ret_number)
-{
+                    CK_ULONG *ret_number) {
     const CK_ATTRIBUTE *attr = template_find(given, count, type);
     if (attr == NULL || attr->pValue == NULL || attr->ulValueLen != sizeof *ret_number)
         return false;
@@ -34,23 +31,20 @@ bool template_ulong(const CK_ATTRIBUTE *given, CK_ULONG count, CK_ATTRIBUTE_TYPE
     return true;
 }
 
-static unsigned must_flag(enum origin origin)
-{
+static unsigned must_flag(enum origin origin) {
     return origin == ORIGIN_CREATE     ? RULE_CREATE_MUST
            : origin == ORIGIN_GENERATE ? RULE_GENERATE_MUST
                                        : RULE_UNWRAP_MUST;
 }
 
-static unsigned not_flag(enum origin origin)
-{
+static unsigned not_flag(enum origin origin) {
     return origin == ORIGIN_CREATE     ? RULE_CREATE_NOT
            : origin == ORIGIN_GENERATE ? RULE_GENERATE_NOT
                                        : RULE_UNWRAP_NOT;
 }
 
 static CK_RV take_given(const struct draft *draft, const CK_ATTRIBUTE *given,
-                        struct attributes *attrs)
-{
+                        struct attributes *attrs) {
     const struct attribute_rule *rule = attribute_rule(given->type, draft->class, draft->key_type);
     if (rule == NULL)
         return CKR_ATTRIBUTE_TYPE_INVALID;
@@ -66,8 +60,7 @@ static CK_RV take_given(const struct draft *draft, const CK_ATTRIBUTE *given,
 }
 
 static CK_RV set_default(const struct draft *draft, const struct attribute_rule *rule,
-                         struct attributes *attrs)
-{
+                         struct attributes *attrs) {
     /* pkcs11-v3.2#5.18.4: an unwrapped key is extractable unless the template says otherwise */
     bool extractable = rule->type == CKA_EXTRACTABLE && draft->origin == ORIGIN_UNWRAP;
     switch (rule->otherwise) {
@@ -84,8 +77,7 @@ static CK_RV set_default(const struct draft *draft, const struct attribute_rule 
     }
 }
 
-static CK_RV set_defaults(const struct draft *draft, struct attributes *attrs)
-{
+static CK_RV set_defaults(const struct draft *draft, struct attributes *attrs) {
     size_t count;
     const struct attribute_rule *rules = attribute_rules(&count);
     for (size_t i = 0; i < count; i++) {
@@ -102,8 +94,7 @@ static CK_RV set_defaults(const struct draft *draft, struct attributes *attrs)
 }
 
 CK_RV draft_attributes(const struct draft *draft, const CK_ATTRIBUTE *given, CK_ULONG count,
-                       struct attributes *ret_attrs)
-{
+                       struct attributes *ret_attrs) {
     AUTO(attributes) struct attributes attrs = {0};
     TRY(template_check(given, count));
     for (CK_ULONG i = 0; i < count; i++)
@@ -121,8 +112,7 @@ CK_RV draft_attributes(const struct draft *draft, const CK_ATTRIBUTE *given, CK_
 }
 
 /* What only the token may say: where the key is from, and what it has always been. */
-static CK_RV set_history(const struct draft *draft, struct attributes *attrs)
-{
+static CK_RV set_history(const struct draft *draft, struct attributes *attrs) {
     bool local = draft->origin == ORIGIN_GENERATE;
     TRY(attributes_set_bool(attrs, CKA_LOCAL, local));
     TRY(attributes_set_ulong(attrs, CKA_KEY_GEN_MECHANISM,
@@ -136,8 +126,7 @@ static CK_RV set_history(const struct draft *draft, struct attributes *attrs)
 }
 
 CK_RV draft_key(const struct draft *draft, struct slot *slot, struct attributes *attrs,
-                EVP_PKEY *pkey, struct object **ret_object)
-{
+                EVP_PKEY *pkey, struct object **ret_object) {
     if (key_type_of(pkey) != draft->key_type)
         return CKR_WRAPPED_KEY_INVALID;
     TRY(key_publish(pkey, draft->class, attrs));
@@ -148,8 +137,7 @@ CK_RV draft_key(const struct draft *draft, struct slot *slot, struct attributes 
     return CKR_OK;
 }
 
-static CK_RV check_value(CK_KEY_TYPE key_type, const struct bytes *value, uint8_t ret_check[3])
-{
+static CK_RV check_value(CK_KEY_TYPE key_type, const struct bytes *value, uint8_t ret_check[3]) {
     uint8_t out[EVP_MAX_MD_SIZE] = {0};
     static const uint8_t zeros[16];
     unsigned hash_len = 0;
@@ -171,8 +159,7 @@ static CK_RV check_value(CK_KEY_TYPE key_type, const struct bytes *value, uint8_
 }
 
 CK_RV draft_secret(const struct draft *draft, struct slot *slot, struct attributes *attrs,
-                   const struct bytes *value, struct object **ret_object)
-{
+                   const struct bytes *value, struct object **ret_object) {
     AUTO(object) struct object *object = NULL;
     uint8_t check[3];
     bool fits = draft->key_type == CKK_AES ? module_cipher(CIPHER_ECB, value->len) != NULL

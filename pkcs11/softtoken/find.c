@@ -4,8 +4,7 @@
 #include "draft.h"
 #include "session.h"
 
-CK_RV C_FindObjectsInit(CK_SESSION_HANDLE hSession, CK_ATTRIBUTE *pTemplate, CK_ULONG ulCount)
-{
+CK_RV C_FindObjectsInit(CK_SESSION_HANDLE hSession, CK_ATTRIBUTE *pTemplate, CK_ULONG ulCount) {
     AUTO(session) struct session *session = NULL;
     REQUIRE_READY();
     TRY(session_get(hSession, &session));
@@ -24,8 +23,7 @@ CK_RV C_FindObjectsInit(CK_SESSION_HANDLE hSession, CK_ATTRIBUTE *pTemplate, CK_
 }
 
 CK_RV C_FindObjects(CK_SESSION_HANDLE hSession, CK_OBJECT_HANDLE *phObject,
-                    CK_ULONG ulMaxObjectCount, CK_ULONG *pulObjectCount)
-{
+                    CK_ULONG ulMaxObjectCount, CK_ULONG *pulObjectCount) {
     AUTO(session) struct session *session = NULL;
     REQUIRE_READY();
     TRY(session_get(hSession, &session));
@@ -44,8 +42,7 @@ CK_RV C_FindObjects(CK_SESSION_HANDLE hSession, CK_OBJECT_HANDLE *phObject,
     return CKR_OK;
 }
 
-CK_RV C_FindObjectsFinal(CK_SESSION_HANDLE hSession)
-{
+CK_RV C_FindObjectsFinal(CK_SESSION_HANDLE hSession) {
     AUTO(session) struct session *session = NULL;
     REQUIRE_READY();
     TRY(session_get(hSession, &session));

@@ -16,8 +16,7 @@ static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
 
 /* pkcs11-v3.2#5.4.1: the child has to call C_Initialize itself. What it has inherited it cannot
  * use, for locks in it may be held by threads that it has not. */
-static void in_child(void)
-{
+static void in_child(void) {
     atomic_store(&module.ready, false);
     slots_abandon();
     sessions_abandon();
@@ -28,15 +27,13 @@ static void in_child(void)
     (void)pthread_mutex_init(&init_lock, NULL);
 }
 
-static void watch_forks(void)
-{
+static void watch_forks(void) {
     (void)pthread_atfork(NULL, NULL, in_child);
 }
 
 /* ---- C_Initialize --------------------------------------------------------------------------- */
 
-static CK_RV check_args(const CK_C_INITIALIZE_ARGS *args)
-{
+static CK_RV check_args(const CK_C_INITIALIZE_ARGS *args) {
     int functions = (args->CreateMutex != NULL) + (args->DestroyMutex != NULL) +
                     (args->LockMutex != NULL) + (args->UnlockMutex != NULL);
     if (functions != 0 && functions != 4)
@@ -48,8 +45,7 @@ static CK_RV check_args(const CK_C_INITIALIZE_ARGS *args)
 }
 
 /* "dir=/path" in pReserved, else the environment, else the user's own directory. */
-static CK_RV find_directory(const CK_C_INITIALIZE_ARGS *args, char **ret_dir)
-{
+static CK_RV find_directory(const CK_C_INITIALIZE_ARGS *args, char **ret_dir) {
     const char *given = args == NULL ? NULL : args->pReserved;
     const char *home = getenv("HOME"), *set = secure_getenv("GATEHOUSE_SOFTTOKEN_DIR");
     char *dir = NULL;
@@ -59,8 +55,8 @@ static CK_RV find_directory(const CK_C_INITIALIZE_ARGS *args, char **ret_dir)
         dir = strdup(given + 4);
     } else if (set != NULL && *set != '\0') {
         dir = strdup(set);
-    } else if (asprintf(&dir, "%s/.local/share/gatehouse/softtoken",
-                        home == NULL ? "" : home) < 0) {
+    } else if (asprintf(&dir, "%s/.local/share/gatehouse/softtoken", home == NULL ? "" : home) <
+               0) {
         dir = NULL;
     }
     if (dir == NULL)
@@ -69,8 +65,7 @@ static CK_RV find_directory(const CK_C_INITIALIZE_ARGS *args, char **ret_dir)
     return CKR_OK;
 }
 
-static CK_RV open_module(const CK_C_INITIALIZE_ARGS *args)
-{
+static CK_RV open_module(const CK_C_INITIALIZE_ARGS *args) {
     if (args != NULL)
         TRY(check_args(args));
     (void)pthread_once(&fork_once, watch_forks);
@@ -90,8 +85,7 @@ static CK_RV open_module(const CK_C_INITIALIZE_ARGS *args)
     return rv;
 }
 
-CK_RV C_Initialize(void *pInitArgs)
-{
+CK_RV C_Initialize(void *pInitArgs) {
     pthread_mutex_lock(&init_lock);
     CK_RV rv = CKR_CRYPTOKI_ALREADY_INITIALIZED;
     if (!atomic_load(&module.ready)) {
@@ -102,8 +96,7 @@ CK_RV C_Initialize(void *pInitArgs)
     return rv;
 }
 
-CK_RV C_Finalize(void *pReserved)
-{
+CK_RV C_Finalize(void *pReserved) {
     if (pReserved != NULL)
         return CKR_ARGUMENTS_BAD;
     pthread_mutex_lock(&init_lock);
@@ -120,8 +113,7 @@ CK_RV C_Finalize(void *pReserved)
     return rv;
 }
 
-CK_RV C_GetInfo(CK_INFO *pInfo)
-{
+CK_RV C_GetInfo(CK_INFO *pInfo) {
     REQUIRE_READY();
     if (pInfo == NULL)
         return CKR_ARGUMENTS_BAD;
@@ -135,15 +127,13 @@ CK_RV C_GetInfo(CK_INFO *pInfo)
 }
 
 /* pkcs11-v3.2#5.21: functions of the time when calls could run in parallel. */
-CK_RV C_GetFunctionStatus(CK_SESSION_HANDLE hSession)
-{
+CK_RV C_GetFunctionStatus(CK_SESSION_HANDLE hSession) {
     (void)hSession;
     REQUIRE_READY();
     return CKR_FUNCTION_NOT_PARALLEL;
 }
 
-CK_RV C_CancelFunction(CK_SESSION_HANDLE hSession)
-{
+CK_RV C_CancelFunction(CK_SESSION_HANDLE hSession) {
     (void)hSession;
     REQUIRE_READY();
     return CKR_FUNCTION_NOT_PARALLEL;
@@ -154,8 +144,8 @@ CK_RV C_CancelFunction(CK_SESSION_HANDLE hSession)
 #define ENTRY(name, args) .name = name,
 
 static CK_FUNCTION_LIST list_2_40 = {.version = {2, 40}, CK_FUNCTIONS_2_40(ENTRY)};
-static CK_FUNCTION_LIST_3_0 list_3_0 = {
-    .version = {3, 0}, CK_FUNCTIONS_2_40(ENTRY) CK_FUNCTIONS_3_0(ENTRY)};
+static CK_FUNCTION_LIST_3_0 list_3_0 = {.version = {3, 0},
+                                        CK_FUNCTIONS_2_40(ENTRY) CK_FUNCTIONS_3_0(ENTRY)};
 static CK_FUNCTION_LIST_3_2 list_3_2 = {
     .version = {3, 2}, CK_FUNCTIONS_2_40(ENTRY) CK_FUNCTIONS_3_0(ENTRY) CK_FUNCTIONS_3_2(ENTRY)};
 
@@ -171,16 +161,14 @@ static CK_INTERFACE interfaces[] = {
 };
 #define INTERFACES (sizeof interfaces / sizeof *interfaces)
 
-CK_RV C_GetFunctionList(CK_FUNCTION_LIST **ppFunctionList)
-{
+CK_RV C_GetFunctionList(CK_FUNCTION_LIST **ppFunctionList) {
     if (ppFunctionList == NULL)
         return CKR_ARGUMENTS_BAD;
     *ppFunctionList = &list_2_40;
     return CKR_OK;
 }
 
-CK_RV C_GetInterfaceList(CK_INTERFACE *pInterfacesList, CK_ULONG *pulCount)
-{
+CK_RV C_GetInterfaceList(CK_INTERFACE *pInterfacesList, CK_ULONG *pulCount) {
     if (pulCount == NULL)
         return CKR_ARGUMENTS_BAD;
     CK_ULONG room = *pulCount;
@@ -194,8 +182,7 @@ CK_RV C_GetInterfaceList(CK_INTERFACE *pInterfacesList, CK_ULONG *pulCount)
 }
 
 CK_RV C_GetInterface(CK_UTF8CHAR *pInterfaceName, CK_VERSION *pVersion, CK_INTERFACE **ppInterface,
-                     CK_FLAGS flags)
-{
+                     CK_FLAGS flags) {
     if (ppInterface == NULL)
         return CKR_ARGUMENTS_BAD;
     if (pInterfaceName != NULL && strcmp((const char *)pInterfaceName, INTERFACE_NAME) != 0)

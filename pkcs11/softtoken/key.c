@@ -8,8 +8,7 @@
 
 #include "module.h"
 
-CK_RV octet_string_wrap(const uint8_t *at, size_t len, struct bytes *ret_der)
-{
+CK_RV octet_string_wrap(const uint8_t *at, size_t len, struct bytes *ret_der) {
     ASN1_OCTET_STRING *string = ASN1_OCTET_STRING_new();
     uint8_t *der = NULL;
     int der_len = 0;
@@ -23,15 +22,13 @@ CK_RV octet_string_wrap(const uint8_t *at, size_t len, struct bytes *ret_der)
     return rv;
 }
 
-static EVP_PKEY_CTX *context_for(const char *name)
-{
+static EVP_PKEY_CTX *context_for(const char *name) {
     return EVP_PKEY_CTX_new_from_name(module.libctx, name, NULL);
 }
 
 /* ---- PKCS #8 and SubjectPublicKeyInfo ------------------------------------------------------- */
 
-CK_RV key_from_pkcs8(const struct bytes *pkcs8, EVP_PKEY **ret_pkey)
-{
+CK_RV key_from_pkcs8(const struct bytes *pkcs8, EVP_PKEY **ret_pkey) {
     const uint8_t *next = pkcs8->at;
     if (pkcs8->len == 0 || pkcs8->len > KEY_PKCS8_MAX)
         return CKR_WRAPPED_KEY_INVALID;
@@ -48,8 +45,7 @@ CK_RV key_from_pkcs8(const struct bytes *pkcs8, EVP_PKEY **ret_pkey)
     return CKR_OK;
 }
 
-CK_RV key_to_pkcs8(EVP_PKEY *pkey, struct bytes *ret_pkcs8)
-{
+CK_RV key_to_pkcs8(EVP_PKEY *pkey, struct bytes *ret_pkcs8) {
     PKCS8_PRIV_KEY_INFO *info = EVP_PKEY2PKCS8(pkey);
     uint8_t *der = NULL;
     int len = info == NULL ? 0 : i2d_PKCS8_PRIV_KEY_INFO(info, &der);
@@ -61,8 +57,7 @@ CK_RV key_to_pkcs8(EVP_PKEY *pkey, struct bytes *ret_pkcs8)
     return rv;
 }
 
-CK_RV key_from_public_info(const uint8_t *spki, size_t len, EVP_PKEY **ret_pkey)
-{
+CK_RV key_from_public_info(const uint8_t *spki, size_t len, EVP_PKEY **ret_pkey) {
     const uint8_t *next = spki;
     EVP_PKEY *pkey = d2i_PUBKEY_ex(NULL, &next, (long)len, module.libctx, NULL);
     if (pkey == NULL || next != spki + len) {
@@ -75,8 +70,8 @@ CK_RV key_from_public_info(const uint8_t *spki, size_t len, EVP_PKEY **ret_pkey)
 
 /* ---- private parts, for keys that may show them --------------------------------------------- */
 
-static CK_RV reveal_number(EVP_PKEY *pkey, const char *name, size_t width, struct bytes *ret_value)
-{
+static CK_RV reveal_number(EVP_PKEY *pkey, const char *name, size_t width,
+                           struct bytes *ret_value) {
     BIGNUM *number = NULL;
     if (EVP_PKEY_get_bn_param(pkey, name, &number) != 1)
         return CKR_ATTRIBUTE_TYPE_INVALID;
@@ -91,8 +86,7 @@ static CK_RV reveal_number(EVP_PKEY *pkey, const char *name, size_t width, struc
     return rv;
 }
 
-static CK_RV reveal_octets(EVP_PKEY *pkey, const char *name, struct bytes *ret_value)
-{
+static CK_RV reveal_octets(EVP_PKEY *pkey, const char *name, struct bytes *ret_value) {
     size_t len = 0;
     bytes_clear(ret_value);
     if (EVP_PKEY_get_octet_string_param(pkey, name, NULL, 0, &len) != 1)
@@ -116,8 +110,7 @@ static const struct rsa_part {
     {CKA_COEFFICIENT, OSSL_PKEY_PARAM_RSA_COEFFICIENT1},
 };
 
-CK_RV key_reveal(EVP_PKEY *pkey, CK_ATTRIBUTE_TYPE type, struct bytes *ret_value)
-{
+CK_RV key_reveal(EVP_PKEY *pkey, CK_ATTRIBUTE_TYPE type, struct bytes *ret_value) {
     const struct curve *curve;
     switch (key_type_of(pkey)) {
     case CKK_RSA:
@@ -139,8 +132,7 @@ CK_RV key_reveal(EVP_PKEY *pkey, CK_ATTRIBUTE_TYPE type, struct bytes *ret_value
 
 /* ---- generation ----------------------------------------------------------------------------- */
 
-static CK_RV generate(const char *name, const OSSL_PARAM *params, EVP_PKEY **ret_pkey)
-{
+static CK_RV generate(const char *name, const OSSL_PARAM *params, EVP_PKEY **ret_pkey) {
     EVP_PKEY_CTX *ctx = context_for(name);
     EVP_PKEY *pkey = NULL;
     bool done = ctx != NULL && EVP_PKEY_keygen_init(ctx) == 1 &&
@@ -153,8 +145,7 @@ static CK_RV generate(const char *name, const OSSL_PARAM *params, EVP_PKEY **ret
     return CKR_OK;
 }
 
-static CK_RV generate_rsa(const struct attributes *attrs, EVP_PKEY **ret_pkey)
-{
+static CK_RV generate_rsa(const struct attributes *attrs, EVP_PKEY **ret_pkey) {
     size_t bits = attributes_ulong(attrs, CKA_MODULUS_BITS, 0);
     const struct attribute *exponent = attributes_find(attrs, CKA_PUBLIC_EXPONENT);
     uint8_t native[32] = {0};
@@ -179,8 +170,7 @@ static CK_RV generate_rsa(const struct attributes *attrs, EVP_PKEY **ret_pkey)
 }
 
 static CK_RV generate_curve(CK_KEY_TYPE key_type, const struct attributes *attrs,
-                            EVP_PKEY **ret_pkey)
-{
+                            EVP_PKEY **ret_pkey) {
     const struct attribute *params = attributes_find(attrs, CKA_EC_PARAMS);
     const struct curve *curve;
     if (params == NULL)
@@ -196,8 +186,7 @@ static CK_RV generate_curve(CK_KEY_TYPE key_type, const struct attributes *attrs
 }
 
 CK_RV key_generate(CK_KEY_TYPE key_type, const struct attributes *public_attrs,
-                   EVP_PKEY **ret_pkey)
-{
+                   EVP_PKEY **ret_pkey) {
     const struct parameter_set *set;
     switch (key_type) {
     case CKK_RSA:
@@ -206,8 +195,8 @@ CK_RV key_generate(CK_KEY_TYPE key_type, const struct attributes *public_attrs,
     case CKK_EC_EDWARDS:
         return generate_curve(key_type, public_attrs, ret_pkey);
     default:
-        TRY(parameter_set_by_number(
-            key_type, attributes_ulong(public_attrs, CKA_PARAMETER_SET, 0), &set));
+        TRY(parameter_set_by_number(key_type, attributes_ulong(public_attrs, CKA_PARAMETER_SET, 0),
+                                    &set));
         return generate(set->name, NULL, ret_pkey);
     }
 }

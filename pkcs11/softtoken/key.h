@@ -13,11 +13,11 @@
 /* A curve of CKK_EC or CKK_EC_EDWARDS. */
 struct curve {
     CK_KEY_TYPE key_type;
-    const char *name;     /* for OpenSSL: group name (CKK_EC), key type (CKK_EC_EDWARDS) */
-    const uint8_t *oid;   /* CKA_EC_PARAMS: DER of the object identifier */
+    const char *name;   /* for OpenSSL: group name (CKK_EC), key type (CKK_EC_EDWARDS) */
+    const uint8_t *oid; /* CKA_EC_PARAMS: DER of the object identifier */
     CK_ULONG oid_len;
-    const char *alias;    /* CKA_EC_PARAMS may also be this as a PrintableString, or NULL */
-    CK_ULONG order_len;   /* octets of one half of an ECDSA signature; of an EdDSA private key */
+    const char *alias;  /* CKA_EC_PARAMS may also be this as a PrintableString, or NULL */
+    CK_ULONG order_len; /* octets of one half of an ECDSA signature; of an EdDSA private key */
     CK_ULONG bits;
 };
 
@@ -44,13 +44,13 @@ CK_KEY_TYPE key_type_of(EVP_PKEY *pkey);
 
 /* From the attributes of C_CreateObject. Private keys are checked against their public half. The
  * private parts are taken out of `attrs`. CKR_ATTRIBUTE_VALUE_INVALID, CKR_TEMPLATE_INCOMPLETE. */
-CK_RV key_import_private(CK_KEY_TYPE key_type, struct attributes *attrs,
-                         EVP_PKEY **ret_pkey) MUST_USE;
-CK_RV key_import_public(CK_KEY_TYPE key_type, const struct attributes *attrs,
-                        EVP_PKEY **ret_pkey) MUST_USE;
+CK_RV key_import_private(CK_KEY_TYPE key_type, struct attributes *attrs, EVP_PKEY **ret_pkey)
+    MUST_USE;
+CK_RV key_import_public(CK_KEY_TYPE key_type, const struct attributes *attrs, EVP_PKEY **ret_pkey)
+    MUST_USE;
 /* From the public template of C_GenerateKeyPair. May take long. */
-CK_RV key_generate(CK_KEY_TYPE key_type, const struct attributes *public_attrs,
-                   EVP_PKEY **ret_pkey) MUST_USE;
+CK_RV key_generate(CK_KEY_TYPE key_type, const struct attributes *public_attrs, EVP_PKEY **ret_pkey)
+    MUST_USE;
 /* CKR_WRAPPED_KEY_INVALID when it is not the DER of one PKCS #8 key and nothing else. */
 CK_RV key_from_pkcs8(const struct bytes *pkcs8, EVP_PKEY **ret_pkey) MUST_USE;
 CK_RV key_from_public_info(const uint8_t *spki, size_t len, EVP_PKEY **ret_pkey) MUST_USE;

@@ -19,8 +19,7 @@ struct parts {
     struct bytes octets[2];
 };
 
-static void parts_drop(struct parts *parts)
-{
+static void parts_drop(struct parts *parts) {
     for (size_t i = 0; i < parts->count; i++)
         BN_clear_free(parts->numbers[i]);
     for (size_t i = 0; i < 2; i++)
@@ -28,30 +27,26 @@ static void parts_drop(struct parts *parts)
     OSSL_PARAM_BLD_free(parts->builder);
 }
 
-static CK_RV parts_init(struct parts *parts)
-{
+static CK_RV parts_init(struct parts *parts) {
     parts->builder = OSSL_PARAM_BLD_new();
     return parts->builder == NULL ? CKR_HOST_MEMORY : CKR_OK;
 }
 
 /* Takes the number over. */
-static CK_RV parts_number(struct parts *parts, const char *name, BIGNUM *number)
-{
+static CK_RV parts_number(struct parts *parts, const char *name, BIGNUM *number) {
     if (number == NULL)
         return CKR_HOST_MEMORY;
     parts->numbers[parts->count++] = number;
     return OSSL_PARAM_BLD_push_BN(parts->builder, name, number) == 1 ? CKR_OK : CKR_HOST_MEMORY;
 }
 
-static CK_RV parts_octets(struct parts *parts, const char *name, const struct bytes *octets)
-{
+static CK_RV parts_octets(struct parts *parts, const char *name, const struct bytes *octets) {
     return OSSL_PARAM_BLD_push_octet_string(parts->builder, name, octets->at, octets->len) == 1
                ? CKR_OK
                : CKR_HOST_MEMORY;
 }
 
-static CK_RV parts_make(struct parts *parts, const char *type, int selection, EVP_PKEY **ret_pkey)
-{
+static CK_RV parts_make(struct parts *parts, const char *type, int selection, EVP_PKEY **ret_pkey) {
     OSSL_PARAM *params = OSSL_PARAM_BLD_to_param(parts->builder);
     EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(module.libctx, type, NULL);
     EVP_PKEY *pkey = NULL;
@@ -67,8 +62,7 @@ static CK_RV parts_make(struct parts *parts, const char *type, int selection, EV
 
 /* ---- RSA ------------------------------------------------------------------------------------ */
 
-static BIGNUM *number_of(const struct attributes *attrs, CK_ATTRIBUTE_TYPE type)
-{
+static BIGNUM *number_of(const struct attributes *attrs, CK_ATTRIBUTE_TYPE type) {
     const struct attribute *attr = attributes_find(attrs, type);
     if (attr == NULL || attr->len == 0 || attr->len > RSA_BITS_MAX / 8 + 8)
         return NULL;
@@ -76,8 +70,7 @@ static BIGNUM *number_of(const struct attributes *attrs, CK_ATTRIBUTE_TYPE type)
 }
 
 /* The loop of sp800-56b#C: one factor of n from (n, e, d), or NULL. r is odd, e*d - 1 = 2^t * r. */
-static BIGNUM *find_factor(const BIGNUM *n, const BIGNUM *r, int t, BN_CTX *ctx)
-{
+static BIGNUM *find_factor(const BIGNUM *n, const BIGNUM *r, int t, BN_CTX *ctx) {
     BN_CTX_start(ctx);
     BIGNUM *g = BN_CTX_get(ctx), *y = BN_CTX_get(ctx), *x = BN_CTX_get(ctx);
     BIGNUM *last = BN_CTX_get(ctx), *factor = NULL;
@@ -102,8 +95,7 @@ static BIGNUM *find_factor(const BIGNUM *n, const BIGNUM *r, int t, BN_CTX *ctx)
     return factor;
 }
 
-static CK_RV parts_factors(struct parts *parts, const BIGNUM *n, const BIGNUM *e, const BIGNUM *d)
-{
+static CK_RV parts_factors(struct parts *parts, const BIGNUM *n, const BIGNUM *e, const BIGNUM *d) {
     BN_CTX *ctx = BN_CTX_secure_new_ex(module.libctx);
     BIGNUM *r = BN_new(), *q = BN_new(), *p = NULL;
     int t = 0;
@@ -127,8 +119,8 @@ static CK_RV parts_factors(struct parts *parts, const BIGNUM *n, const BIGNUM *e
     CK_RV rv_q = parts_number(parts, OSSL_PKEY_PARAM_RSA_FACTOR2, q);
     if (rv == CKR_OK)
         rv = rv_q;
-    if (rv == CKR_OK && OSSL_PARAM_BLD_push_int(parts->builder,
-                                                OSSL_PKEY_PARAM_RSA_DERIVE_FROM_PQ, 1) != 1)
+    if (rv == CKR_OK &&
+        OSSL_PARAM_BLD_push_int(parts->builder, OSSL_PKEY_PARAM_RSA_DERIVE_FROM_PQ, 1) != 1)
         rv = CKR_HOST_MEMORY;
     return rv;
 }
@@ -145,8 +137,7 @@ static const struct {
 };
 #define CRT_PARTS (sizeof crt_parts / sizeof *crt_parts)
 
-static CK_RV import_rsa(struct attributes *attrs, EVP_PKEY **ret_pkey)
-{
+static CK_RV import_rsa(struct attributes *attrs, EVP_PKEY **ret_pkey) {
     AUTO(parts) struct parts parts = {0};
     size_t have = 0;
     TRY(parts_init(&parts));
@@ -181,8 +172,7 @@ static CK_RV import_rsa(struct attributes *attrs, EVP_PKEY **ret_pkey)
 /* ---- curves and parameter sets -------------------------------------------------------------- */
 
 static CK_RV find_curve(CK_KEY_TYPE key_type, const struct attributes *attrs,
-                        const struct curve **ret_curve)
-{
+                        const struct curve **ret_curve) {
     const struct attribute *params = attributes_find(attrs, CKA_EC_PARAMS);
     if (params == NULL)
         return CKR_TEMPLATE_INCOMPLETE;
@@ -190,8 +180,8 @@ static CK_RV find_curve(CK_KEY_TYPE key_type, const struct attributes *attrs,
 }
 
 /* OpenSSL wants the public point with the private number. */
-static CK_RV public_point(const struct curve *curve, const BIGNUM *number, struct bytes *ret_point)
-{
+static CK_RV public_point(const struct curve *curve, const BIGNUM *number,
+                          struct bytes *ret_point) {
     OSSL_PARAM params[] = {
         OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, (char *)curve->name, 0),
         OSSL_PARAM_construct_end(),
@@ -201,8 +191,8 @@ static CK_RV public_point(const struct curve *curve, const BIGNUM *number, struc
     BN_CTX *ctx = BN_CTX_secure_new_ex(module.libctx);
     EC_GROUP *group = EC_GROUP_new_from_params(params, module.libctx, NULL);
     EC_POINT *point = group == NULL ? NULL : EC_POINT_new(group);
-    bool in_range = group != NULL && !BN_is_zero(number) &&
-                    BN_cmp(number, EC_GROUP_get0_order(group)) < 0;
+    bool in_range =
+        group != NULL && !BN_is_zero(number) && BN_cmp(number, EC_GROUP_get0_order(group)) < 0;
     if (in_range && point != NULL && ctx != NULL &&
         EC_POINT_mul(group, point, number, NULL, NULL, ctx) == 1)
         len = EC_POINT_point2oct(group, point, POINT_CONVERSION_UNCOMPRESSED, raw, sizeof raw, ctx);
@@ -214,8 +204,7 @@ static CK_RV public_point(const struct curve *curve, const BIGNUM *number, struc
     return bytes_set(ret_point, raw, len);
 }
 
-static CK_RV import_ec(struct attributes *attrs, EVP_PKEY **ret_pkey)
-{
+static CK_RV import_ec(struct attributes *attrs, EVP_PKEY **ret_pkey) {
     AUTO(parts) struct parts parts = {0};
     AUTO(bytes) struct bytes value = {0};
     const struct curve *curve;
@@ -234,18 +223,15 @@ static CK_RV import_ec(struct attributes *attrs, EVP_PKEY **ret_pkey)
     return parts_make(&parts, "EC", EVP_PKEY_KEYPAIR, ret_pkey);
 }
 
-static CK_RV import_raw(const char *name, struct attributes *attrs, EVP_PKEY **ret_pkey)
-{
+static CK_RV import_raw(const char *name, struct attributes *attrs, EVP_PKEY **ret_pkey) {
     AUTO(bytes) struct bytes value = {0};
     TRY(attributes_take(attrs, CKA_VALUE, &value));
-    *ret_pkey =
-        EVP_PKEY_new_raw_private_key_ex(module.libctx, name, NULL, value.at, value.len);
+    *ret_pkey = EVP_PKEY_new_raw_private_key_ex(module.libctx, name, NULL, value.at, value.len);
     return *ret_pkey == NULL ? CKR_ATTRIBUTE_VALUE_INVALID : CKR_OK;
 }
 
 /* pkcs11-v3.2: an ML-DSA private key comes as its seed, its expanded form, or both. */
-static CK_RV import_ml_dsa(const char *name, struct attributes *attrs, EVP_PKEY **ret_pkey)
-{
+static CK_RV import_ml_dsa(const char *name, struct attributes *attrs, EVP_PKEY **ret_pkey) {
     if (attributes_find(attrs, CKA_SEED) == NULL)
         return import_raw(name, attrs, ret_pkey);
     AUTO(parts) struct parts parts = {0};
@@ -257,8 +243,7 @@ static CK_RV import_ml_dsa(const char *name, struct attributes *attrs, EVP_PKEY 
     return parts_make(&parts, name, EVP_PKEY_KEYPAIR, ret_pkey);
 }
 
-static CK_RV import_unchecked(CK_KEY_TYPE key_type, struct attributes *attrs, EVP_PKEY **ret_pkey)
-{
+static CK_RV import_unchecked(CK_KEY_TYPE key_type, struct attributes *attrs, EVP_PKEY **ret_pkey) {
     const struct curve *curve;
     const struct parameter_set *set;
     switch (key_type) {
@@ -276,8 +261,7 @@ static CK_RV import_unchecked(CK_KEY_TYPE key_type, struct attributes *attrs, EV
     }
 }
 
-static bool key_is_sound(EVP_PKEY *pkey, bool with_private)
-{
+static bool key_is_sound(EVP_PKEY *pkey, bool with_private) {
     EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(module.libctx, pkey, NULL);
     bool sound = ctx != NULL && (with_private ? EVP_PKEY_pairwise_check(ctx) == 1
                                               : EVP_PKEY_public_check(ctx) == 1);
@@ -285,8 +269,7 @@ static bool key_is_sound(EVP_PKEY *pkey, bool with_private)
     return sound;
 }
 
-CK_RV key_import_private(CK_KEY_TYPE key_type, struct attributes *attrs, EVP_PKEY **ret_pkey)
-{
+CK_RV key_import_private(CK_KEY_TYPE key_type, struct attributes *attrs, EVP_PKEY **ret_pkey) {
     EVP_PKEY *pkey = NULL;
     TRY(import_unchecked(key_type, attrs, &pkey));
     /* A pair that does not belong together signs what nobody can verify, and with RSA leaks. */
@@ -301,8 +284,7 @@ CK_RV key_import_private(CK_KEY_TYPE key_type, struct attributes *attrs, EVP_PKE
 /* ---- public keys ---------------------------------------------------------------------------- */
 
 /* CKA_EC_POINT: DER of an OCTET STRING; the bare octets, as some callers send, are accepted. */
-static CK_RV point_octets(const struct attributes *attrs, struct bytes *ret_point)
-{
+static CK_RV point_octets(const struct attributes *attrs, struct bytes *ret_point) {
     const struct attribute *attr = attributes_find(attrs, CKA_EC_POINT);
     if (attr == NULL)
         return CKR_TEMPLATE_INCOMPLETE;
@@ -310,16 +292,15 @@ static CK_RV point_octets(const struct attributes *attrs, struct bytes *ret_poin
     ASN1_OCTET_STRING *string = d2i_ASN1_OCTET_STRING(NULL, &next, (long)attr->len);
     CK_RV rv;
     if (string != NULL && next == at + attr->len)
-        rv = bytes_set(ret_point, ASN1_STRING_get0_data(string),
-                       (size_t)ASN1_STRING_length(string));
+        rv =
+            bytes_set(ret_point, ASN1_STRING_get0_data(string), (size_t)ASN1_STRING_length(string));
     else
         rv = bytes_set(ret_point, at, attr->len);
     ASN1_OCTET_STRING_free(string);
     return rv;
 }
 
-static CK_RV public_ec(CK_KEY_TYPE key_type, const struct attributes *attrs, EVP_PKEY **ret_pkey)
-{
+static CK_RV public_ec(CK_KEY_TYPE key_type, const struct attributes *attrs, EVP_PKEY **ret_pkey) {
     AUTO(parts) struct parts parts = {0};
     const struct curve *curve;
     TRY(parts_init(&parts));
@@ -334,8 +315,7 @@ static CK_RV public_ec(CK_KEY_TYPE key_type, const struct attributes *attrs, EVP
     return parts_make(&parts, "EC", EVP_PKEY_PUBLIC_KEY, ret_pkey);
 }
 
-static CK_RV public_rsa(const struct attributes *attrs, EVP_PKEY **ret_pkey)
-{
+static CK_RV public_rsa(const struct attributes *attrs, EVP_PKEY **ret_pkey) {
     AUTO(parts) struct parts parts = {0};
     TRY(parts_init(&parts));
     BIGNUM *n = number_of(attrs, CKA_MODULUS), *e = number_of(attrs, CKA_PUBLIC_EXPONENT);
@@ -348,8 +328,7 @@ static CK_RV public_rsa(const struct attributes *attrs, EVP_PKEY **ret_pkey)
     return parts_make(&parts, "RSA", EVP_PKEY_PUBLIC_KEY, ret_pkey);
 }
 
-static CK_RV public_set(CK_KEY_TYPE key_type, const struct attributes *attrs, EVP_PKEY **ret_pkey)
-{
+static CK_RV public_set(CK_KEY_TYPE key_type, const struct attributes *attrs, EVP_PKEY **ret_pkey) {
     const struct parameter_set *set;
     const struct attribute *value = attributes_find(attrs, CKA_VALUE);
     if (value == NULL)
@@ -360,8 +339,7 @@ static CK_RV public_set(CK_KEY_TYPE key_type, const struct attributes *attrs, EV
     return *ret_pkey == NULL ? CKR_ATTRIBUTE_VALUE_INVALID : CKR_OK;
 }
 
-CK_RV key_import_public(CK_KEY_TYPE key_type, const struct attributes *attrs, EVP_PKEY **ret_pkey)
-{
+CK_RV key_import_public(CK_KEY_TYPE key_type, const struct attributes *attrs, EVP_PKEY **ret_pkey) {
     EVP_PKEY *pkey = NULL;
     if (key_type == CKK_RSA)
         TRY(public_rsa(attrs, &pkey));

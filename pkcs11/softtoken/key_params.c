@@ -47,16 +47,14 @@ static const struct parameter_set sets[] = {
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
-static bool is_alias(const char *alias, const uint8_t *params, CK_ULONG len)
-{
+static bool is_alias(const char *alias, const uint8_t *params, CK_ULONG len) {
     /* PrintableString, short form */
     return alias != NULL && len == strlen(alias) + 2 && params[0] == 0x13 && params[1] == len - 2 &&
            memcmp(params + 2, alias, len - 2) == 0;
 }
 
 CK_RV curve_by_params(CK_KEY_TYPE key_type, const uint8_t *params, CK_ULONG len,
-                      const struct curve **ret_curve)
-{
+                      const struct curve **ret_curve) {
     for (size_t i = 0; i < COUNT(curves); i++) {
         const struct curve *curve = &curves[i];
         if (curve->key_type != key_type)
@@ -70,8 +68,7 @@ CK_RV curve_by_params(CK_KEY_TYPE key_type, const uint8_t *params, CK_ULONG len,
     return CKR_CURVE_NOT_SUPPORTED;
 }
 
-CK_RV curve_of_key(EVP_PKEY *pkey, const struct curve **ret_curve)
-{
+CK_RV curve_of_key(EVP_PKEY *pkey, const struct curve **ret_curve) {
     char group[64] = "";
     if (EVP_PKEY_is_a(pkey, "EC"))
         (void)EVP_PKEY_get_utf8_string_param(pkey, OSSL_PKEY_PARAM_GROUP_NAME, group, sizeof group,
@@ -92,8 +89,7 @@ CK_RV curve_of_key(EVP_PKEY *pkey, const struct curve **ret_curve)
 }
 
 CK_RV parameter_set_by_number(CK_KEY_TYPE key_type, CK_ULONG number,
-                              const struct parameter_set **ret_set)
-{
+                              const struct parameter_set **ret_set) {
     for (size_t i = 0; i < COUNT(sets); i++) {
         if (sets[i].key_type == key_type && sets[i].number == number) {
             *ret_set = &sets[i];
@@ -103,16 +99,14 @@ CK_RV parameter_set_by_number(CK_KEY_TYPE key_type, CK_ULONG number,
     return CKR_PARAMETER_SET_NOT_SUPPORTED;
 }
 
-static const struct parameter_set *set_of_key(EVP_PKEY *pkey)
-{
+static const struct parameter_set *set_of_key(EVP_PKEY *pkey) {
     for (size_t i = 0; i < COUNT(sets); i++)
         if (EVP_PKEY_is_a(pkey, sets[i].name))
             return &sets[i];
     return NULL;
 }
 
-CK_KEY_TYPE key_type_of(EVP_PKEY *pkey)
-{
+CK_KEY_TYPE key_type_of(EVP_PKEY *pkey) {
     const struct curve *curve;
     if (EVP_PKEY_is_a(pkey, "RSA"))
         return CKK_RSA;
@@ -122,8 +116,7 @@ CK_KEY_TYPE key_type_of(EVP_PKEY *pkey)
     return set == NULL ? CK_UNAVAILABLE_INFORMATION : set->key_type;
 }
 
-static CK_RV publish_curve(EVP_PKEY *pkey, CK_OBJECT_CLASS class, struct attributes *attrs)
-{
+static CK_RV publish_curve(EVP_PKEY *pkey, CK_OBJECT_CLASS class, struct attributes *attrs) {
     AUTO(bytes) struct bytes der = {0};
     const struct curve *curve;
     uint8_t point[256];
@@ -141,8 +134,7 @@ static CK_RV publish_curve(EVP_PKEY *pkey, CK_OBJECT_CLASS class, struct attribu
     return attributes_set(attrs, CKA_EC_POINT, der.at, der.len);
 }
 
-static CK_RV publish_set(EVP_PKEY *pkey, CK_OBJECT_CLASS class, struct attributes *attrs)
-{
+static CK_RV publish_set(EVP_PKEY *pkey, CK_OBJECT_CLASS class, struct attributes *attrs) {
     const struct parameter_set *set = set_of_key(pkey);
     if (set == NULL)
         return CKR_PARAMETER_SET_NOT_SUPPORTED;
@@ -160,8 +152,7 @@ static CK_RV publish_set(EVP_PKEY *pkey, CK_OBJECT_CLASS class, struct attribute
 }
 
 static CK_RV publish_number(EVP_PKEY *pkey, const char *name, CK_ATTRIBUTE_TYPE type,
-                            struct attributes *attrs)
-{
+                            struct attributes *attrs) {
     BIGNUM *number = NULL;
     uint8_t raw[RSA_BITS_MAX / 8];
     if (EVP_PKEY_get_bn_param(pkey, name, &number) != 1)
@@ -174,8 +165,7 @@ static CK_RV publish_number(EVP_PKEY *pkey, const char *name, CK_ATTRIBUTE_TYPE 
     return rv;
 }
 
-static CK_RV publish_rsa(EVP_PKEY *pkey, CK_OBJECT_CLASS class, struct attributes *attrs)
-{
+static CK_RV publish_rsa(EVP_PKEY *pkey, CK_OBJECT_CLASS class, struct attributes *attrs) {
     int bits = EVP_PKEY_get_bits(pkey);
     if (bits < RSA_BITS_MIN || bits > RSA_BITS_MAX)
         return CKR_KEY_SIZE_RANGE;
@@ -186,8 +176,7 @@ static CK_RV publish_rsa(EVP_PKEY *pkey, CK_OBJECT_CLASS class, struct attribute
     return CKR_OK;
 }
 
-CK_RV key_publish(EVP_PKEY *pkey, CK_OBJECT_CLASS class, struct attributes *attrs)
-{
+CK_RV key_publish(EVP_PKEY *pkey, CK_OBJECT_CLASS class, struct attributes *attrs) {
     switch (key_type_of(pkey)) {
     case CKK_RSA:
         TRY(publish_rsa(pkey, class, attrs));

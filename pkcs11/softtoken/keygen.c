@@ -8,8 +8,7 @@
 
 static CK_RV generate_secret(struct session *session, const struct mechanism *mechanism,
                              const CK_ATTRIBUTE *given, CK_ULONG count,
-                             CK_OBJECT_HANDLE *ret_handle)
-{
+                             CK_OBJECT_HANDLE *ret_handle) {
     AUTO(attributes) struct attributes attrs = {0};
     AUTO(bytes) struct bytes value = {0};
     AUTO(object) struct object *object = NULL;
@@ -32,8 +31,7 @@ static CK_RV generate_secret(struct session *session, const struct mechanism *me
 }
 
 CK_RV C_GenerateKey(CK_SESSION_HANDLE hSession, CK_MECHANISM *pMechanism, CK_ATTRIBUTE *pTemplate,
-                    CK_ULONG ulCount, CK_OBJECT_HANDLE *phKey)
-{
+                    CK_ULONG ulCount, CK_OBJECT_HANDLE *phKey) {
     AUTO(session) struct session *session = NULL;
     const struct mechanism *mechanism;
     REQUIRE_READY();
@@ -51,15 +49,13 @@ struct half {
     struct object *object;
 };
 
-static void half_drop(struct half *half)
-{
+static void half_drop(struct half *half) {
     attributes_drop(&half->attrs);
     object_unref(half->object);
 }
 
 static struct half half_of(const struct session *session, const struct mechanism *mechanism,
-                           CK_OBJECT_CLASS class)
-{
+                           CK_OBJECT_CLASS class) {
     return (struct half){
         .draft =
             {
@@ -73,8 +69,7 @@ static struct half half_of(const struct session *session, const struct mechanism
 }
 
 /* What the caller may not make is refused before minutes are spent on a large key. */
-static CK_RV may_make(const struct session *session, const struct attributes *attrs)
-{
+static CK_RV may_make(const struct session *session, const struct attributes *attrs) {
     struct object sketch = {
         .on_token = attributes_bool(attrs, CKA_TOKEN),
         .private = attributes_bool(attrs, CKA_PRIVATE),
@@ -82,8 +77,7 @@ static CK_RV may_make(const struct session *session, const struct attributes *at
     return session_may_write(session, &sketch);
 }
 
-static CK_RV make_pair(struct session *session, struct half *public, struct half *private)
-{
+static CK_RV make_pair(struct session *session, struct half *public, struct half *private) {
     EVP_PKEY *pkey = NULL;
     TRY(may_make(session, &public->attrs));
     TRY(may_make(session, &private->attrs));
@@ -107,8 +101,7 @@ static CK_RV make_pair(struct session *session, struct half *public, struct half
 CK_RV C_GenerateKeyPair(CK_SESSION_HANDLE hSession, CK_MECHANISM *pMechanism,
                         CK_ATTRIBUTE *pPublicKeyTemplate, CK_ULONG ulPublicKeyAttributeCount,
                         CK_ATTRIBUTE *pPrivateKeyTemplate, CK_ULONG ulPrivateKeyAttributeCount,
-                        CK_OBJECT_HANDLE *phPublicKey, CK_OBJECT_HANDLE *phPrivateKey)
-{
+                        CK_OBJECT_HANDLE *phPublicKey, CK_OBJECT_HANDLE *phPrivateKey) {
     AUTO(session) struct session *session = NULL;
     const struct mechanism *mechanism;
     CK_OBJECT_HANDLE public_handle, private_handle;

@@ -82,14 +82,13 @@ static const struct mechanism table[] = {
     {CKM_SHA3_512, 0, FAMILY_DIGEST, DIGEST_SHA3_512, 0, 0, CKF_DIGEST},
 };
 
-const struct mechanism *mechanisms(size_t *ret_count)
-{
+const struct mechanism *mechanisms(size_t *ret_count) {
     *ret_count = sizeof table / sizeof *table;
     return table;
 }
 
-CK_RV mechanism_find(CK_MECHANISM_TYPE type, CK_FLAGS flag, const struct mechanism **ret_mechanism)
-{
+CK_RV mechanism_find(CK_MECHANISM_TYPE type, CK_FLAGS flag,
+                     const struct mechanism **ret_mechanism) {
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         if (table[i].type != type)
             continue;
@@ -102,8 +101,7 @@ CK_RV mechanism_find(CK_MECHANISM_TYPE type, CK_FLAGS flag, const struct mechani
 }
 
 CK_RV mechanism_permitted(const struct mechanism *mechanism, const struct object *key,
-                          CK_ATTRIBUTE_TYPE permission)
-{
+                          CK_ATTRIBUTE_TYPE permission) {
     if (!object_is_key(key) || key->key_type != mechanism->key_type ||
         attribute_rule(permission, key->class, key->key_type) == NULL)
         return CKR_KEY_TYPE_INCONSISTENT;
@@ -118,16 +116,14 @@ CK_RV mechanism_permitted(const struct mechanism *mechanism, const struct object
     return CKR_MECHANISM_INVALID;
 }
 
-CK_RV mechanism_no_parameter(const CK_MECHANISM *given)
-{
+CK_RV mechanism_no_parameter(const CK_MECHANISM *given) {
     return given->pParameter == NULL || given->ulParameterLen == 0 ? CKR_OK
                                                                    : CKR_MECHANISM_PARAM_INVALID;
 }
 
 /* ---- functions of the standard -------------------------------------------------------------- */
 
-CK_RV C_GetMechanismList(CK_SLOT_ID slotID, CK_MECHANISM_TYPE *pMechanismList, CK_ULONG *pulCount)
-{
+CK_RV C_GetMechanismList(CK_SLOT_ID slotID, CK_MECHANISM_TYPE *pMechanismList, CK_ULONG *pulCount) {
     struct slot *slot;
     size_t count = sizeof table / sizeof *table;
     REQUIRE_READY();
@@ -145,8 +141,7 @@ CK_RV C_GetMechanismList(CK_SLOT_ID slotID, CK_MECHANISM_TYPE *pMechanismList, C
     return CKR_OK;
 }
 
-CK_RV C_GetMechanismInfo(CK_SLOT_ID slotID, CK_MECHANISM_TYPE type, CK_MECHANISM_INFO *pInfo)
-{
+CK_RV C_GetMechanismInfo(CK_SLOT_ID slotID, CK_MECHANISM_TYPE type, CK_MECHANISM_INFO *pInfo) {
     struct slot *slot;
     const struct mechanism *mechanism;
     REQUIRE_READY();

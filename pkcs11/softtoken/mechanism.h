@@ -36,8 +36,8 @@ struct mechanism {
 
 const struct mechanism *mechanisms(size_t *ret_count);
 /* The mechanism, if it can do `flag` (CKF_SIGN, ...): CKR_MECHANISM_INVALID otherwise. */
-CK_RV mechanism_find(CK_MECHANISM_TYPE type, CK_FLAGS flag,
-                     const struct mechanism **ret_mechanism) MUST_USE;
+CK_RV mechanism_find(CK_MECHANISM_TYPE type, CK_FLAGS flag, const struct mechanism **ret_mechanism)
+    MUST_USE;
 /* May this key be used so: its type, the attribute `permission` (CKA_SIGN, ...), its allowed
  * mechanisms. CKR_KEY_TYPE_INCONSISTENT, CKR_KEY_FUNCTION_NOT_PERMITTED, CKR_MECHANISM_INVALID. */
 CK_RV mechanism_permitted(const struct mechanism *mechanism, const struct object *key,

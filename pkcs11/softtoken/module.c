@@ -30,8 +30,7 @@ static const char *const ciphers[CIPHER_COUNT][3] = {
     [CIPHER_WRAP_PAD] = {"AES-128-WRAP-PAD", "AES-192-WRAP-PAD", "AES-256-WRAP-PAD"},
 };
 
-CK_RV module_crypto_open(void)
-{
+CK_RV module_crypto_open(void) {
     /* No configuration file and no exit handler: the module may be unloaded by a host that lives
      * on, or its static copy of the library used from the host's own exit handlers. */
     if (OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT, NULL) != 1)
@@ -57,8 +56,7 @@ CK_RV module_crypto_open(void)
     return CKR_OK;
 }
 
-void module_crypto_close(void)
-{
+void module_crypto_close(void) {
     for (int i = 0; i < DIGEST_COUNT; i++) {
         EVP_MD_free(module.digests[i]);
         module.digests[i] = NULL;
@@ -73,29 +71,25 @@ void module_crypto_close(void)
     module.libctx = NULL;
 }
 
-const EVP_MD *module_digest(enum digest_id id)
-{
+const EVP_MD *module_digest(enum digest_id id) {
     return module.digests[id];
 }
 
-enum digest_id digest_by_mechanism(CK_MECHANISM_TYPE type)
-{
+enum digest_id digest_by_mechanism(CK_MECHANISM_TYPE type) {
     for (int i = DIGEST_NONE + 1; i < DIGEST_COUNT; i++)
         if (digests[i].mechanism == type)
             return (enum digest_id)i;
     return DIGEST_NONE;
 }
 
-enum digest_id digest_by_mgf(CK_RSA_PKCS_MGF_TYPE mgf)
-{
+enum digest_id digest_by_mgf(CK_RSA_PKCS_MGF_TYPE mgf) {
     for (int i = DIGEST_NONE + 1; i < DIGEST_COUNT; i++)
         if (digests[i].mgf == mgf)
             return (enum digest_id)i;
     return DIGEST_NONE;
 }
 
-const EVP_CIPHER *module_cipher(enum cipher_id id, size_t key_len)
-{
+const EVP_CIPHER *module_cipher(enum cipher_id id, size_t key_len) {
     if (key_len != 16 && key_len != 24 && key_len != 32)
         return NULL;
     return module.ciphers[id][key_len / 8 - 2];

@@ -6,8 +6,7 @@
 #include "key.h"
 #include "slot.h"
 
-static CK_RV object_alloc(struct slot *slot, struct object **ret_object)
-{
+static CK_RV object_alloc(struct slot *slot, struct object **ret_object) {
     struct object *object = calloc(1, sizeof *object);
     if (object == NULL)
         return CKR_HOST_MEMORY;
@@ -21,8 +20,7 @@ static CK_RV object_alloc(struct slot *slot, struct object **ret_object)
     return CKR_OK;
 }
 
-void object_settle(struct object *object)
-{
+void object_settle(struct object *object) {
     object->class = attributes_ulong(&object->attrs, CKA_CLASS, CK_UNAVAILABLE_INFORMATION);
     object->key_type = attributes_ulong(&object->attrs, CKA_KEY_TYPE, CK_UNAVAILABLE_INFORMATION);
     object->on_token = attributes_bool(&object->attrs, CKA_TOKEN);
@@ -30,8 +28,7 @@ void object_settle(struct object *object)
 }
 
 CK_RV object_restore(struct slot *slot, struct attributes *attrs, const uint8_t id[OBJECT_ID_LEN],
-                     struct object **ret_object)
-{
+                     struct object **ret_object) {
     struct object *object;
     TRY(object_alloc(slot, &object));
     object->attrs = *attrs;
@@ -42,8 +39,7 @@ CK_RV object_restore(struct slot *slot, struct attributes *attrs, const uint8_t 
     return CKR_OK;
 }
 
-CK_RV object_new(struct slot *slot, struct attributes *attrs, struct object **ret_object)
-{
+CK_RV object_new(struct slot *slot, struct attributes *attrs, struct object **ret_object) {
     uint8_t id[OBJECT_ID_LEN];
     char unique[2 * OBJECT_ID_LEN + 1];
     TRY(random_octets(id, sizeof id));
@@ -52,8 +48,7 @@ CK_RV object_new(struct slot *slot, struct attributes *attrs, struct object **re
     return object_restore(slot, attrs, id, ret_object);
 }
 
-CK_RV object_clone(struct object *object, struct object **ret_object)
-{
+CK_RV object_clone(struct object *object, struct object **ret_object) {
     AUTO(object) struct object *clone = NULL;
     TRY(object_alloc(object->slot, &clone));
     TRY(attributes_copy(&clone->attrs, &object->attrs));
@@ -82,16 +77,13 @@ CK_RV object_clone(struct object *object, struct object **ret_object)
     return CKR_OK;
 }
 
-struct object *object_ref(struct object *object)
-{
+struct object *object_ref(struct object *object) {
     atomic_fetch_add_explicit(&object->refs, 1, memory_order_relaxed);
     return object;
 }
 
-void object_unref(struct object *object)
-{
-    if (object == NULL ||
-        atomic_fetch_sub_explicit(&object->refs, 1, memory_order_acq_rel) != 1)
+void object_unref(struct object *object) {
+    if (object == NULL || atomic_fetch_sub_explicit(&object->refs, 1, memory_order_acq_rel) != 1)
         return;
     EVP_PKEY_free(atomic_load(&object->pkey));
     bytes_drop(&object->secret);
@@ -101,25 +93,21 @@ void object_unref(struct object *object)
     free(object);
 }
 
-void object_drop(struct object **object)
-{
+void object_drop(struct object **object) {
     object_unref(*object);
     *object = NULL;
 }
 
-bool object_is_key(const struct object *object)
-{
+bool object_is_key(const struct object *object) {
     return object->class == CKO_PUBLIC_KEY || object_has_material(object);
 }
 
-bool object_has_material(const struct object *object)
-{
+bool object_has_material(const struct object *object) {
     return object->class == CKO_PRIVATE_KEY || object->class == CKO_SECRET_KEY;
 }
 
 /* With material_lock. */
-static CK_RV make_pkey(struct object *object)
-{
+static CK_RV make_pkey(struct object *object) {
     EVP_PKEY *pkey = NULL;
     if (object->class == CKO_PUBLIC_KEY) {
         const struct attribute *info = attributes_find(&object->attrs, CKA_PUBLIC_KEY_INFO);
@@ -137,8 +125,7 @@ static CK_RV make_pkey(struct object *object)
     return CKR_OK;
 }
 
-CK_RV object_pkey(struct object *object, EVP_PKEY **ret_pkey)
-{
+CK_RV object_pkey(struct object *object, EVP_PKEY **ret_pkey) {
     EVP_PKEY *pkey = atomic_load_explicit(&object->pkey, memory_order_acquire);
     if (pkey == NULL) {
         if (object->class != CKO_PUBLIC_KEY && object->class != CKO_PRIVATE_KEY)
@@ -155,8 +142,7 @@ CK_RV object_pkey(struct object *object, EVP_PKEY **ret_pkey)
     return CKR_OK;
 }
 
-CK_RV object_secret(struct object *object, const struct bytes **ret_secret)
-{
+CK_RV object_secret(struct object *object, const struct bytes **ret_secret) {
     if (object->class != CKO_SECRET_KEY)
         return CKR_KEY_TYPE_INCONSISTENT;
     if (!atomic_load_explicit(&object->secret_known, memory_order_acquire)) {
@@ -173,8 +159,7 @@ CK_RV object_secret(struct object *object, const struct bytes **ret_secret)
     return CKR_OK;
 }
 
-CK_RV object_material(struct object *object, struct bytes *ret_material)
-{
+CK_RV object_material(struct object *object, struct bytes *ret_material) {
     if (object->class == CKO_SECRET_KEY) {
         const struct bytes *secret;
         TRY(object_secret(object, &secret));

@@ -18,14 +18,13 @@ static const char magic[8] = {'G', 'H', 'O', 'B', 'J', '0', '0', '1'};
 #define FLAG_PRIVATE 1u
 #define FLAG_MATERIAL 2u
 
-void object_file_name(const uint8_t id[OBJECT_ID_LEN], bool private, char ret_name[STORE_NAME_MAX])
-{
+void object_file_name(const uint8_t id[OBJECT_ID_LEN], bool private,
+                      char ret_name[STORE_NAME_MAX]) {
     hex_encode(ret_name, id, OBJECT_ID_LEN);
     memcpy(ret_name + 2 * OBJECT_ID_LEN, private ? ".prv" : ".pub", 5);
 }
 
-bool object_file_parse(const char *name, uint8_t ret_id[OBJECT_ID_LEN], bool *ret_private)
-{
+bool object_file_parse(const char *name, uint8_t ret_id[OBJECT_ID_LEN], bool *ret_private) {
     char digits[2 * OBJECT_ID_LEN + 1];
     if (strlen(name) != 2 * OBJECT_ID_LEN + 4)
         return false;
@@ -40,8 +39,7 @@ bool object_file_parse(const char *name, uint8_t ret_id[OBJECT_ID_LEN], bool *re
 
 /* attrs_tag is NULL for the attributes themselves. */
 static CK_RV part_aad(const struct object_keys *keys, const uint8_t id[OBJECT_ID_LEN],
-                      uint32_t flags, const uint8_t *attrs_tag, struct bytes *ret_aad)
-{
+                      uint32_t flags, const uint8_t *attrs_tag, struct bytes *ret_aad) {
     bytes_clear(ret_aad);
     TRY(bytes_append(ret_aad, magic, sizeof magic));
     TRY(bytes_put_u32(ret_aad, flags));
@@ -52,21 +50,17 @@ static CK_RV part_aad(const struct object_keys *keys, const uint8_t id[OBJECT_ID
     return CKR_OK;
 }
 
-static uint32_t flags_of(const struct object *object)
-{
-    return (object->private ? FLAG_PRIVATE : 0) |
-           (object_has_material(object) ? FLAG_MATERIAL : 0);
+static uint32_t flags_of(const struct object *object) {
+    return (object->private ? FLAG_PRIVATE : 0) | (object_has_material(object) ? FLAG_MATERIAL : 0);
 }
 
-static CK_RV put_part(const struct bytes *sealed, struct bytes *file)
-{
+static CK_RV put_part(const struct bytes *sealed, struct bytes *file) {
     TRY(bytes_put_u32(file, (uint32_t)sealed->len));
     return bytes_append(file, sealed->at, sealed->len);
 }
 
 CK_RV object_seal(struct object *object, const struct object_keys *keys,
-                  const struct bytes *material, struct bytes *ret_file)
-{
+                  const struct bytes *material, struct bytes *ret_file) {
     AUTO(bytes) struct bytes aad = {0}, plain = {0}, part = {0};
     uint32_t flags = flags_of(object);
     if (flags != 0 && keys->token_key == NULL)
@@ -87,8 +81,7 @@ CK_RV object_seal(struct object *object, const struct object_keys *keys,
 }
 
 /* A whole file whose content is not that of an object of its kind was not written by us. */
-static CK_RV check_content(const struct object *object, bool private, uint32_t flags)
-{
+static CK_RV check_content(const struct object *object, bool private, uint32_t flags) {
     char unique[2 * OBJECT_ID_LEN + 1];
     const struct attribute *attr = attributes_find(&object->attrs, CKA_UNIQUE_ID);
     hex_encode(unique, object->id, OBJECT_ID_LEN);
@@ -103,8 +96,7 @@ static CK_RV check_content(const struct object *object, bool private, uint32_t f
 
 CK_RV object_unseal(struct slot *slot, const struct object_keys *keys,
                     const uint8_t id[OBJECT_ID_LEN], bool private, const struct bytes *file,
-                    struct object **ret_object)
-{
+                    struct object **ret_object) {
     AUTO(bytes) struct bytes aad = {0}, plain = {0};
     AUTO(attributes) struct attributes attrs = {0};
     AUTO(object) struct object *object = NULL;
@@ -136,8 +128,7 @@ CK_RV object_unseal(struct slot *slot, const struct object_keys *keys,
 }
 
 CK_RV object_unseal_material(struct object *object, const struct object_keys *keys,
-                             struct bytes *ret_material)
-{
+                             struct bytes *ret_material) {
     AUTO(bytes) struct bytes aad = {0};
     if (keys->token_key == NULL)
         return CKR_USER_NOT_LOGGED_IN;

@@ -4,8 +4,7 @@
 #include "seal.h"
 #include "session.h"
 
-CK_RV C_SeedRandom(CK_SESSION_HANDLE hSession, CK_BYTE *pSeed, CK_ULONG ulSeedLen)
-{
+CK_RV C_SeedRandom(CK_SESSION_HANDLE hSession, CK_BYTE *pSeed, CK_ULONG ulSeedLen) {
     AUTO(session) struct session *session = NULL;
     REQUIRE_READY();
     TRY(session_get(hSession, &session));
@@ -18,8 +17,7 @@ CK_RV C_SeedRandom(CK_SESSION_HANDLE hSession, CK_BYTE *pSeed, CK_ULONG ulSeedLe
     return CKR_OK;
 }
 
-CK_RV C_GenerateRandom(CK_SESSION_HANDLE hSession, CK_BYTE *pRandomData, CK_ULONG ulRandomLen)
-{
+CK_RV C_GenerateRandom(CK_SESSION_HANDLE hSession, CK_BYTE *pRandomData, CK_ULONG ulRandomLen) {
     AUTO(session) struct session *session = NULL;
     REQUIRE_READY();
     TRY(session_get(hSession, &session));

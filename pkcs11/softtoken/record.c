@@ -9,16 +9,14 @@
 static const char magic[8] = {'G', 'H', 'T', 'O', 'K', '0', '0', '1'};
 #define CHECK_LEN 32
 
-static CK_RV checksum(const uint8_t *at, size_t len, uint8_t ret_check[CHECK_LEN])
-{
+static CK_RV checksum(const uint8_t *at, size_t len, uint8_t ret_check[CHECK_LEN]) {
     unsigned check_len = 0;
     if (EVP_Digest(at, len, ret_check, &check_len, module_digest(DIGEST_SHA256), NULL) != 1)
         return CKR_GENERAL_ERROR;
     return CKR_OK;
 }
 
-static CK_RV pin_encode(const struct pin_slot *pin, struct bytes *out)
-{
+static CK_RV pin_encode(const struct pin_slot *pin, struct bytes *out) {
     TRY(bytes_put_u32(out, pin->set ? 1 : 0));
     TRY(bytes_put_u32(out, pin->cost.memory_kib));
     TRY(bytes_put_u32(out, pin->cost.passes));
@@ -27,8 +25,7 @@ static CK_RV pin_encode(const struct pin_slot *pin, struct bytes *out)
     return bytes_append(out, pin->wrapped, sizeof pin->wrapped);
 }
 
-CK_RV record_encode(const struct token_record *record, struct bytes *out)
-{
+CK_RV record_encode(const struct token_record *record, struct bytes *out) {
     uint8_t check[CHECK_LEN];
     TRY(bytes_append(out, magic, sizeof magic));
     TRY(bytes_append(out, record->serial, TOKEN_SERIAL_LEN));
@@ -41,15 +38,13 @@ CK_RV record_encode(const struct token_record *record, struct bytes *out)
     return bytes_append(out, check, sizeof check);
 }
 
-static void take(struct reader *in, void *to, size_t len)
-{
+static void take(struct reader *in, void *to, size_t len) {
     const uint8_t *at = read_octets(in, len);
     if (at != NULL)
         memcpy(to, at, len);
 }
 
-static void pin_decode(struct reader *in, struct pin_slot *ret_pin)
-{
+static void pin_decode(struct reader *in, struct pin_slot *ret_pin) {
     uint32_t set = read_u32(in);
     ret_pin->set = set == 1;
     ret_pin->cost.memory_kib = read_u32(in);
@@ -61,8 +56,7 @@ static void pin_decode(struct reader *in, struct pin_slot *ret_pin)
         in->bad = true;
 }
 
-CK_RV record_decode(const struct bytes *in, struct token_record *ret_record)
-{
+CK_RV record_decode(const struct bytes *in, struct token_record *ret_record) {
     struct reader reader = {.at = in->at, .left = in->len};
     uint8_t check[CHECK_LEN];
     char found[sizeof magic];
@@ -86,8 +80,7 @@ CK_RV record_decode(const struct bytes *in, struct token_record *ret_record)
 }
 
 /* The wrapped key belongs to one token, one initialisation of it and one role. */
-static CK_RV key_aad(const struct token_record *record, enum role role, struct bytes *ret_aad)
-{
+static CK_RV key_aad(const struct token_record *record, enum role role, struct bytes *ret_aad) {
     TRY(bytes_append(ret_aad, magic, sizeof magic));
     TRY(bytes_append(ret_aad, record->serial, TOKEN_SERIAL_LEN));
     TRY(bytes_append(ret_aad, record->instance, sizeof record->instance));
@@ -95,8 +88,7 @@ static CK_RV key_aad(const struct token_record *record, enum role role, struct b
 }
 
 CK_RV record_set_pin(struct token_record *record, enum role role, const uint8_t *pin,
-                     size_t pin_len, const uint8_t key[SEAL_KEY_LEN])
-{
+                     size_t pin_len, const uint8_t key[SEAL_KEY_LEN]) {
     struct pin_slot fresh = {.set = true, .cost = pin_cost_now};
     AUTO(bytes) struct bytes aad = {0}, plain = {0}, wrapped = {0};
     uint8_t under[SEAL_KEY_LEN];
@@ -113,8 +105,7 @@ CK_RV record_set_pin(struct token_record *record, enum role role, const uint8_t 
 }
 
 CK_RV record_open(const struct token_record *record, enum role role, const uint8_t *pin,
-                  size_t pin_len, uint8_t ret_key[SEAL_KEY_LEN])
-{
+                  size_t pin_len, uint8_t ret_key[SEAL_KEY_LEN]) {
     const struct pin_slot *slot = &record->pins[role];
     AUTO(bytes) struct bytes aad = {0}, plain = {0};
     uint8_t under[SEAL_KEY_LEN];

@@ -127,8 +127,7 @@ static const struct attribute_rule table[] = {
     {CKA_VALUE_LEN, SECRET, 0, RULE_CREATE_NOT | RULE_GENERATE_MUST, KIND_ULONG, DEFAULT_NONE},
 };
 
-static unsigned class_bit(CK_OBJECT_CLASS class)
-{
+static unsigned class_bit(CK_OBJECT_CLASS class) {
     switch (class) {
     case CKO_DATA:
         return DATA;
@@ -145,8 +144,7 @@ static unsigned class_bit(CK_OBJECT_CLASS class)
     }
 }
 
-static unsigned key_bit(CK_KEY_TYPE key_type)
-{
+static unsigned key_bit(CK_KEY_TYPE key_type) {
     switch (key_type) {
     case CKK_RSA:
         return K_RSA;
@@ -167,30 +165,26 @@ static unsigned key_bit(CK_KEY_TYPE key_type)
     }
 }
 
-const struct attribute_rule *attribute_rules(size_t *ret_count)
-{
+const struct attribute_rule *attribute_rules(size_t *ret_count) {
     *ret_count = sizeof table / sizeof *table;
     return table;
 }
 
 bool attribute_rule_applies(const struct attribute_rule *rule, CK_OBJECT_CLASS class,
-                            CK_KEY_TYPE key_type)
-{
+                            CK_KEY_TYPE key_type) {
     return (rule->classes & class_bit(class)) != 0 &&
            (rule->key_types == 0 || (rule->key_types & key_bit(key_type)) != 0);
 }
 
 const struct attribute_rule *attribute_rule(CK_ATTRIBUTE_TYPE type, CK_OBJECT_CLASS class,
-                                            CK_KEY_TYPE key_type)
-{
+                                            CK_KEY_TYPE key_type) {
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         if (table[i].type == type && attribute_rule_applies(&table[i], class, key_type))
             return &table[i];
     return NULL;
 }
 
-static bool is_date(const CK_ATTRIBUTE *attr)
-{
+static bool is_date(const CK_ATTRIBUTE *attr) {
     if (attr->ulValueLen == 0) /* an empty date is "no date" */
         return true;
     if (attr->ulValueLen != sizeof(CK_DATE))
@@ -202,8 +196,7 @@ static bool is_date(const CK_ATTRIBUTE *attr)
     return true;
 }
 
-CK_RV attribute_check(const struct attribute_rule *rule, const CK_ATTRIBUTE *attr)
-{
+CK_RV attribute_check(const struct attribute_rule *rule, const CK_ATTRIBUTE *attr) {
     bool fits =
         attr->ulValueLen <= ATTRIBUTE_MAX && (attr->pValue != NULL || attr->ulValueLen == 0);
     switch (fits ? rule->kind : -1) {

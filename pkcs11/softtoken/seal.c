@@ -14,14 +14,12 @@
  * other work for its other cores. */
 const struct pin_cost pin_cost_now = {.memory_kib = 64 * 1024, .passes = 3, .lanes = 1};
 
-CK_RV random_octets(uint8_t *to, size_t len)
-{
+CK_RV random_octets(uint8_t *to, size_t len) {
     return RAND_priv_bytes_ex(module.libctx, to, len, 0) == 1 ? CKR_OK : CKR_DEVICE_ERROR;
 }
 
 static bool gcm(EVP_CIPHER_CTX *ctx, const struct bytes *aad, const uint8_t *in, size_t in_len,
-                uint8_t *out)
-{
+                uint8_t *out) {
     int len;
     if (aad->len > INT_MAX || in_len > INT_MAX)
         return false;
@@ -30,21 +28,19 @@ static bool gcm(EVP_CIPHER_CTX *ctx, const struct bytes *aad, const uint8_t *in,
 }
 
 CK_RV seal(const uint8_t key[SEAL_KEY_LEN], const struct bytes *aad, const struct bytes *plain,
-           struct bytes *out)
-{
+           struct bytes *out) {
     TRY(bytes_reserve(out, SEAL_NONCE_LEN + plain->len + SEAL_TAG_LEN));
     uint8_t *nonce = out->at + out->len;
     uint8_t *text = nonce + SEAL_NONCE_LEN;
     TRY(random_octets(nonce, SEAL_NONCE_LEN));
     EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
     int len;
-    bool done = ctx != NULL &&
-                EVP_EncryptInit_ex2(ctx, module_cipher(CIPHER_GCM, SEAL_KEY_LEN), key, nonce,
-                                    NULL) == 1 &&
-                gcm(ctx, aad, plain->at, plain->len, text) &&
-                EVP_EncryptFinal_ex(ctx, text + plain->len, &len) == 1 &&
-                EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, SEAL_TAG_LEN,
-                                    text + plain->len) == 1;
+    bool done =
+        ctx != NULL &&
+        EVP_EncryptInit_ex2(ctx, module_cipher(CIPHER_GCM, SEAL_KEY_LEN), key, nonce, NULL) == 1 &&
+        gcm(ctx, aad, plain->at, plain->len, text) &&
+        EVP_EncryptFinal_ex(ctx, text + plain->len, &len) == 1 &&
+        EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, SEAL_TAG_LEN, text + plain->len) == 1;
     EVP_CIPHER_CTX_free(ctx);
     if (!done)
         return CKR_GENERAL_ERROR;
@@ -53,8 +49,7 @@ CK_RV seal(const uint8_t key[SEAL_KEY_LEN], const struct bytes *aad, const struc
 }
 
 CK_RV unseal(const uint8_t key[SEAL_KEY_LEN], const struct bytes *aad, const uint8_t *sealed,
-             size_t sealed_len, struct bytes *ret_plain)
-{
+             size_t sealed_len, struct bytes *ret_plain) {
     if (sealed_len < SEAL_NONCE_LEN + SEAL_TAG_LEN)
         return CKR_DEVICE_ERROR;
     size_t len = sealed_len - SEAL_NONCE_LEN - SEAL_TAG_LEN;
@@ -67,12 +62,12 @@ CK_RV unseal(const uint8_t key[SEAL_KEY_LEN], const struct bytes *aad, const uin
     EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
     uint8_t none[SEAL_TAG_LEN];
     int rest;
-    bool done = ctx != NULL &&
-                EVP_DecryptInit_ex2(ctx, module_cipher(CIPHER_GCM, SEAL_KEY_LEN), key, sealed,
-                                    NULL) == 1 &&
-                gcm(ctx, aad, text, len, ret_plain->at) &&
-                EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, sizeof tag, tag) == 1 &&
-                EVP_DecryptFinal_ex(ctx, none, &rest) == 1;
+    bool done =
+        ctx != NULL &&
+        EVP_DecryptInit_ex2(ctx, module_cipher(CIPHER_GCM, SEAL_KEY_LEN), key, sealed, NULL) == 1 &&
+        gcm(ctx, aad, text, len, ret_plain->at) &&
+        EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, sizeof tag, tag) == 1 &&
+        EVP_DecryptFinal_ex(ctx, none, &rest) == 1;
     EVP_CIPHER_CTX_free(ctx);
     ret_plain->len = len;
     if (!done) {
@@ -82,15 +77,13 @@ CK_RV unseal(const uint8_t key[SEAL_KEY_LEN], const struct bytes *aad, const uin
     return CKR_OK;
 }
 
-bool pin_cost_sane(const struct pin_cost *cost)
-{
+bool pin_cost_sane(const struct pin_cost *cost) {
     return cost->memory_kib >= 8 && cost->memory_kib <= 4 * 1024 * 1024 && cost->passes >= 1 &&
            cost->passes <= 64 && cost->lanes >= 1 && cost->lanes <= 16;
 }
 
 CK_RV pin_key(const struct pin_cost *cost, const uint8_t salt[SEAL_SALT_LEN], const uint8_t *pin,
-              size_t pin_len, uint8_t ret_key[SEAL_KEY_LEN])
-{
+              size_t pin_len, uint8_t ret_key[SEAL_KEY_LEN]) {
     uint32_t memory = cost->memory_kib, passes = cost->passes, lanes = cost->lanes;
     OSSL_PARAM params[] = {
         OSSL_PARAM_construct_uint32(OSSL_KDF_PARAM_ARGON2_MEMCOST, &memory),

@@ -16,14 +16,12 @@ static size_t free_count;
 static size_t made_count;
 
 /* handle = generation << 16 | (index + 1) */
-static struct session *session_at(uint32_t index)
-{
+static struct session *session_at(uint32_t index) {
     struct session *chunk = atomic_load_explicit(&chunks[index / CHUNK], memory_order_acquire);
     return chunk == NULL ? NULL : &chunk[index % CHUNK];
 }
 
-CK_RV session_get(CK_SESSION_HANDLE handle, struct session **ret_session)
-{
+CK_RV session_get(CK_SESSION_HANDLE handle, struct session **ret_session) {
     uint32_t number = (uint32_t)(handle & 0xffff);
     struct session *session = number == 0 ? NULL : session_at(number - 1);
     if (session == NULL)
@@ -37,16 +35,29 @@ CK_RV session_get(CK_SESSION_HANDLE handle, struct session **ret_session)
     return CKR_OK;
 }
 
-void session_put(struct session **session)
-{
+static void forget_dead(struct session *session) {
+    signature_op_forget_dead(&session->sign);
+    signature_op_forget_dead(&session->verify);
+}
+
+/* The flag is raised before the lock is tried, and looked at again after the lock was given back:
+ * so either the one who raises it or the one who holds the session sees to it. */
+static void unlock(struct session *session) {
+    do {
+        if (atomic_exchange(&session->forget, false))
+            forget_dead(session);
+        pthread_mutex_unlock(&session->lock);
+    } while (atomic_load(&session->forget) && pthread_mutex_trylock(&session->lock) == 0);
+}
+
+void session_put(struct session **session) {
     if (*session != NULL)
-        pthread_mutex_unlock(&(*session)->lock);
+        unlock(*session);
     *session = NULL;
 }
 
 /* With pool_lock. */
-static CK_RV make_chunk(void)
-{
+static CK_RV make_chunk(void) {
     if (made_count + CHUNK > SESSIONS_MAX)
         return CKR_SESSION_COUNT;
     struct session *chunk = calloc(CHUNK, sizeof *chunk);
@@ -61,8 +72,7 @@ static CK_RV make_chunk(void)
     return CKR_OK;
 }
 
-static CK_RV take_free(uint32_t *ret_index)
-{
+static CK_RV take_free(uint32_t *ret_index) {
     pthread_mutex_lock(&pool_lock);
     CK_RV rv = free_count > 0 ? CKR_OK : make_chunk();
     if (rv == CKR_OK)
@@ -71,8 +81,7 @@ static CK_RV take_free(uint32_t *ret_index)
     return rv;
 }
 
-static CK_RV session_open(struct slot *slot, CK_FLAGS flags, CK_SESSION_HANDLE *ret_handle)
-{
+static CK_RV session_open(struct slot *slot, CK_FLAGS flags, CK_SESSION_HANDLE *ret_handle) {
     uint32_t index;
     bool rw = (flags & CKF_RW_SESSION) != 0;
     TRY(slot_session_opened(slot, rw));
@@ -93,8 +102,7 @@ static CK_RV session_open(struct slot *slot, CK_FLAGS flags, CK_SESSION_HANDLE *
     return CKR_OK;
 }
 
-static void drop_operations(struct session *session)
-{
+static void drop_operations(struct session *session) {
     handle_list_drop(&session->find.found);
     session->find = (struct find_op){0};
     EVP_MD_CTX_free(session->digest.ctx);
@@ -106,8 +114,7 @@ static void drop_operations(struct session *session)
 }
 
 /* With the session's lock, which it gives back. */
-static void session_close(struct session *session)
-{
+static void session_close(struct session *session) {
     struct slot *slot = session->slot;
     CK_SESSION_HANDLE handle = session->handle;
     bool rw = session_is_rw(session), has_objects = session->has_objects;
@@ -122,19 +129,17 @@ static void session_close(struct session *session)
     free_list[free_count++] = (uint32_t)(handle & 0xffff) - 1;
     pthread_mutex_unlock(&pool_lock);
     if (has_objects) /* other sessions may still have a key of this one ready */
-        sessions_forget_dead(slot);
+        sessions_forget_dead();
 }
 
-static size_t sessions_made(void)
-{
+static size_t sessions_made(void) {
     pthread_mutex_lock(&pool_lock);
     size_t count = made_count;
     pthread_mutex_unlock(&pool_lock);
     return count;
 }
 
-void sessions_close_all(const struct slot *slot)
-{
+void sessions_close_all(const struct slot *slot) {
     size_t count = sessions_made();
     for (size_t i = 0; i < count; i++) {
         struct session *session = session_at((uint32_t)i);
@@ -146,35 +151,28 @@ void sessions_close_all(const struct slot *slot)
     }
 }
 
-void sessions_forget_dead(const struct slot *slot)
-{
+void sessions_forget_dead(void) {
     size_t count = sessions_made();
     for (size_t i = 0; i < count; i++) {
         struct session *session = session_at((uint32_t)i);
-        pthread_mutex_lock(&session->lock);
-        if (session->handle != 0 && session->slot == slot) {
-            signature_op_forget_dead(&session->sign);
-            signature_op_forget_dead(&session->verify);
-        }
-        pthread_mutex_unlock(&session->lock);
+        atomic_store(&session->forget, true);
+        if (pthread_mutex_trylock(&session->lock) == 0)
+            unlock(session);
     }
 }
 
-void sessions_abandon(void)
-{
+void sessions_abandon(void) {
     for (size_t i = 0; i < CHUNKS; i++)
         atomic_store(&chunks[i], NULL);
     free_count = made_count = 0;
     (void)pthread_mutex_init(&pool_lock, NULL);
 }
 
-bool session_is_rw(const struct session *session)
-{
+bool session_is_rw(const struct session *session) {
     return (session->flags & CKF_RW_SESSION) != 0;
 }
 
-CK_RV session_object(struct session *session, CK_OBJECT_HANDLE handle, struct object **ret_object)
-{
+CK_RV session_object(struct session *session, CK_OBJECT_HANDLE handle, struct object **ret_object) {
     struct object *object = table_get(&session->slot->table, handle);
     if (object == NULL)
         return CKR_OBJECT_HANDLE_INVALID;
@@ -182,8 +180,7 @@ CK_RV session_object(struct session *session, CK_OBJECT_HANDLE handle, struct ob
     return CKR_OK;
 }
 
-CK_RV session_may_write(const struct session *session, const struct object *object)
-{
+CK_RV session_may_write(const struct session *session, const struct object *object) {
     if (object->private && atomic_load(&session->slot->login) != LOGIN_USER)
         return CKR_USER_NOT_LOGGED_IN;
     if (object->on_token && !session_is_rw(session))
@@ -191,8 +188,7 @@ CK_RV session_may_write(const struct session *session, const struct object *obje
     return CKR_OK;
 }
 
-CK_RV session_add(struct session *session, struct object *object, CK_OBJECT_HANDLE *ret_handle)
-{
+CK_RV session_add(struct session *session, struct object *object, CK_OBJECT_HANDLE *ret_handle) {
     TRY(session_may_write(session, object));
     if (!object->on_token) {
         object->owner = session->handle;
@@ -206,8 +202,7 @@ CK_RV session_add(struct session *session, struct object *object, CK_OBJECT_HAND
 /* ---- functions of the standard -------------------------------------------------------------- */
 
 CK_RV C_OpenSession(CK_SLOT_ID slotID, CK_FLAGS flags, void *pApplication, CK_NOTIFY Notify,
-                    CK_SESSION_HANDLE *phSession)
-{
+                    CK_SESSION_HANDLE *phSession) {
     struct slot *slot;
     (void)pApplication; /* there is nothing to notify of: no function here surrenders */
     (void)Notify;
@@ -220,8 +215,7 @@ CK_RV C_OpenSession(CK_SLOT_ID slotID, CK_FLAGS flags, void *pApplication, CK_NO
     return session_open(slot, flags & (CKF_SERIAL_SESSION | CKF_RW_SESSION), phSession);
 }
 
-CK_RV C_CloseSession(CK_SESSION_HANDLE hSession)
-{
+CK_RV C_CloseSession(CK_SESSION_HANDLE hSession) {
     struct session *session;
     REQUIRE_READY();
     TRY(session_get(hSession, &session));
@@ -229,8 +223,7 @@ CK_RV C_CloseSession(CK_SESSION_HANDLE hSession)
     return CKR_OK;
 }
 
-CK_RV C_CloseAllSessions(CK_SLOT_ID slotID)
-{
+CK_RV C_CloseAllSessions(CK_SLOT_ID slotID) {
     struct slot *slot;
     REQUIRE_READY();
     TRY(slot_find(slotID, &slot));
@@ -238,8 +231,7 @@ CK_RV C_CloseAllSessions(CK_SLOT_ID slotID)
     return CKR_OK;
 }
 
-static CK_STATE session_state(const struct session *session)
-{
+static CK_STATE session_state(const struct session *session) {
     bool rw = session_is_rw(session);
     switch (atomic_load(&session->slot->login)) {
     case LOGIN_SO:
@@ -251,8 +243,7 @@ static CK_STATE session_state(const struct session *session)
     }
 }
 
-CK_RV C_GetSessionInfo(CK_SESSION_HANDLE hSession, CK_SESSION_INFO *pInfo)
-{
+CK_RV C_GetSessionInfo(CK_SESSION_HANDLE hSession, CK_SESSION_INFO *pInfo) {
     AUTO(session) struct session *session = NULL;
     REQUIRE_READY();
     if (pInfo == NULL)
@@ -270,8 +261,7 @@ CK_RV C_GetSessionInfo(CK_SESSION_HANDLE hSession, CK_SESSION_INFO *pInfo)
     return CKR_OK;
 }
 
-static CK_RV login(struct session *session, CK_USER_TYPE user, const uint8_t *pin, CK_ULONG len)
-{
+static CK_RV login(struct session *session, CK_USER_TYPE user, const uint8_t *pin, CK_ULONG len) {
     if (pin == NULL)
         return len == 0 ? CKR_PIN_INCORRECT : CKR_ARGUMENTS_BAD; /* there is no PIN pad */
     switch (user) {
@@ -291,8 +281,7 @@ static CK_RV login(struct session *session, CK_USER_TYPE user, const uint8_t *pi
 }
 
 CK_RV C_Login(CK_SESSION_HANDLE hSession, CK_USER_TYPE userType, CK_UTF8CHAR *pPin,
-              CK_ULONG ulPinLen)
-{
+              CK_ULONG ulPinLen) {
     AUTO(session) struct session *session = NULL;
     REQUIRE_READY();
     TRY(session_get(hSession, &session));
@@ -300,15 +289,13 @@ CK_RV C_Login(CK_SESSION_HANDLE hSession, CK_USER_TYPE userType, CK_UTF8CHAR *pP
 }
 
 CK_RV C_LoginUser(CK_SESSION_HANDLE hSession, CK_USER_TYPE userType, CK_UTF8CHAR *pPin,
-                  CK_ULONG ulPinLen, CK_UTF8CHAR *pUsername, CK_ULONG ulUsernameLen)
-{
+                  CK_ULONG ulPinLen, CK_UTF8CHAR *pUsername, CK_ULONG ulUsernameLen) {
     if (pUsername != NULL && ulUsernameLen > 0)
         return CKR_ARGUMENTS_BAD; /* the token knows one user, without a name */
     return C_Login(hSession, userType, pPin, ulPinLen);
 }
 
-CK_RV C_Logout(CK_SESSION_HANDLE hSession)
-{
+CK_RV C_Logout(CK_SESSION_HANDLE hSession) {
     struct session *session;
     REQUIRE_READY();
     TRY(session_get(hSession, &session));
@@ -316,12 +303,11 @@ CK_RV C_Logout(CK_SESSION_HANDLE hSession)
     CK_RV rv = slot_logout(slot);
     session_put(&session);
     if (rv == CKR_OK)
-        sessions_forget_dead(slot);
+        sessions_forget_dead();
     return rv;
 }
 
-CK_RV C_InitPIN(CK_SESSION_HANDLE hSession, CK_UTF8CHAR *pPin, CK_ULONG ulPinLen)
-{
+CK_RV C_InitPIN(CK_SESSION_HANDLE hSession, CK_UTF8CHAR *pPin, CK_ULONG ulPinLen) {
     AUTO(session) struct session *session = NULL;
     REQUIRE_READY();
     TRY(session_get(hSession, &session));
@@ -331,8 +317,7 @@ CK_RV C_InitPIN(CK_SESSION_HANDLE hSession, CK_UTF8CHAR *pPin, CK_ULONG ulPinLen
 }
 
 CK_RV C_SetPIN(CK_SESSION_HANDLE hSession, CK_UTF8CHAR *pOldPin, CK_ULONG ulOldLen,
-               CK_UTF8CHAR *pNewPin, CK_ULONG ulNewLen)
-{
+               CK_UTF8CHAR *pNewPin, CK_ULONG ulNewLen) {
     AUTO(session) struct session *session = NULL;
     REQUIRE_READY();
     TRY(session_get(hSession, &session));
@@ -345,8 +330,7 @@ CK_RV C_SetPIN(CK_SESSION_HANDLE hSession, CK_UTF8CHAR *pOldPin, CK_ULONG ulOldL
 }
 
 /* pkcs11-v3.2#5.6.9: ends the named operations; what is not going on is no error. */
-CK_RV C_SessionCancel(CK_SESSION_HANDLE hSession, CK_FLAGS flags)
-{
+CK_RV C_SessionCancel(CK_SESSION_HANDLE hSession, CK_FLAGS flags) {
     AUTO(session) struct session *session = NULL;
     REQUIRE_READY();
     TRY(session_get(hSession, &session));

@@ -1,8 +1,7 @@
 /* C_Sign... */
 #include "session.h"
 
-CK_RV C_SignInit(CK_SESSION_HANDLE hSession, CK_MECHANISM *pMechanism, CK_OBJECT_HANDLE hKey)
-{
+CK_RV C_SignInit(CK_SESSION_HANDLE hSession, CK_MECHANISM *pMechanism, CK_OBJECT_HANDLE hKey) {
     AUTO(session) struct session *session = NULL;
     AUTO(object) struct object *key = NULL;
     REQUIRE_READY();
@@ -22,31 +21,27 @@ CK_RV C_SignInit(CK_SESSION_HANDLE hSession, CK_MECHANISM *pMechanism, CK_OBJECT
 
 /* Room for the signature? CKR_OK with *ret_ask set when only the length was asked for. */
 static CK_RV check_room(const struct signature_op *op, const CK_BYTE *signature, CK_ULONG *len,
-                        bool *ret_ask)
-{
+                        bool *ret_ask) {
     CK_ULONG room = *len;
     *len = op->signature_len;
     *ret_ask = signature == NULL;
     return signature == NULL || room >= op->signature_len ? CKR_OK : CKR_BUFFER_TOO_SMALL;
 }
 
-static CK_RV finish(struct signature_op *op, const CK_BYTE *data, CK_ULONG len,
-                    CK_BYTE *signature, CK_ULONG *signature_len)
-{
+static CK_RV finish(struct signature_op *op, const CK_BYTE *data, CK_ULONG len, CK_BYTE *signature,
+                    CK_ULONG *signature_len) {
     bool ask;
     TRY(check_room(op, signature, signature_len, &ask)); /* the operation goes on after these */
     if (ask)
         return CKR_OK;
-    CK_RV rv = op->wants_login && !op->authenticated
-                   ? CKR_USER_NOT_LOGGED_IN
-                   : signature_sign(op, data, len, signature);
+    CK_RV rv = op->wants_login && !op->authenticated ? CKR_USER_NOT_LOGGED_IN
+                                                     : signature_sign(op, data, len, signature);
     signature_end(op);
     return rv;
 }
 
 CK_RV C_Sign(CK_SESSION_HANDLE hSession, CK_BYTE *pData, CK_ULONG ulDataLen, CK_BYTE *pSignature,
-             CK_ULONG *pulSignatureLen)
-{
+             CK_ULONG *pulSignatureLen) {
     AUTO(session) struct session *session = NULL;
     REQUIRE_READY();
     TRY(session_get(hSession, &session));
@@ -60,23 +55,21 @@ CK_RV C_Sign(CK_SESSION_HANDLE hSession, CK_BYTE *pData, CK_ULONG ulDataLen, CK_
     return finish(op, pData, ulDataLen, pSignature, pulSignatureLen);
 }
 
-CK_RV C_SignUpdate(CK_SESSION_HANDLE hSession, CK_BYTE *pPart, CK_ULONG ulPartLen)
-{
+CK_RV C_SignUpdate(CK_SESSION_HANDLE hSession, CK_BYTE *pPart, CK_ULONG ulPartLen) {
     AUTO(session) struct session *session = NULL;
     REQUIRE_READY();
     TRY(session_get(hSession, &session));
     struct signature_op *op = &session->sign;
     if (!op->active)
         return CKR_OPERATION_NOT_INITIALIZED;
-    CK_RV rv = pPart == NULL && ulPartLen > 0 ? CKR_ARGUMENTS_BAD
-                                              : signature_update(op, pPart, ulPartLen);
+    CK_RV rv =
+        pPart == NULL && ulPartLen > 0 ? CKR_ARGUMENTS_BAD : signature_update(op, pPart, ulPartLen);
     if (rv != CKR_OK)
         signature_end(op);
     return rv;
 }
 
-CK_RV C_SignFinal(CK_SESSION_HANDLE hSession, CK_BYTE *pSignature, CK_ULONG *pulSignatureLen)
-{
+CK_RV C_SignFinal(CK_SESSION_HANDLE hSession, CK_BYTE *pSignature, CK_ULONG *pulSignatureLen) {
     AUTO(session) struct session *session = NULL;
     REQUIRE_READY();
     TRY(session_get(hSession, &session));

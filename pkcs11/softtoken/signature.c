@@ -17,8 +17,7 @@
 /* ---- parameters ----------------------------------------------------------------------------- */
 
 static CK_RV read_pss(const struct mechanism *mechanism, const CK_MECHANISM *given,
-                      struct signature_params *ret_params)
-{
+                      struct signature_params *ret_params) {
     if (given->pParameter == NULL || given->ulParameterLen != sizeof(CK_RSA_PKCS_PSS_PARAMS))
         return CKR_MECHANISM_PARAM_INVALID;
     const CK_RSA_PKCS_PSS_PARAMS *pss = given->pParameter;
@@ -32,8 +31,8 @@ static CK_RV read_pss(const struct mechanism *mechanism, const CK_MECHANISM *giv
     return CKR_OK;
 }
 
-static CK_RV read_context(const uint8_t *context, CK_ULONG len, struct signature_params *ret_params)
-{
+static CK_RV read_context(const uint8_t *context, CK_ULONG len,
+                          struct signature_params *ret_params) {
     if (len > sizeof ret_params->context || (context == NULL && len > 0))
         return CKR_MECHANISM_PARAM_INVALID;
     ret_params->context_len = (uint8_t)len;
@@ -42,8 +41,7 @@ static CK_RV read_context(const uint8_t *context, CK_ULONG len, struct signature
     return CKR_OK;
 }
 
-static CK_RV read_eddsa(const CK_MECHANISM *given, struct signature_params *ret_params)
-{
+static CK_RV read_eddsa(const CK_MECHANISM *given, struct signature_params *ret_params) {
     if (given->pParameter == NULL || given->ulParameterLen == 0)
         return CKR_OK;
     if (given->ulParameterLen != sizeof(CK_EDDSA_PARAMS))
@@ -54,8 +52,7 @@ static CK_RV read_eddsa(const CK_MECHANISM *given, struct signature_params *ret_
     return read_context(eddsa->pContextData, eddsa->ulContextDataLen, ret_params);
 }
 
-static CK_RV read_additional(const CK_MECHANISM *given, struct signature_params *ret_params)
-{
+static CK_RV read_additional(const CK_MECHANISM *given, struct signature_params *ret_params) {
     if (given->pParameter == NULL || given->ulParameterLen == 0)
         return CKR_OK;
     if (given->ulParameterLen != sizeof(CK_SIGN_ADDITIONAL_CONTEXT))
@@ -68,8 +65,7 @@ static CK_RV read_additional(const CK_MECHANISM *given, struct signature_params 
 }
 
 static CK_RV read_params(const struct mechanism *mechanism, const CK_MECHANISM *given,
-                         struct signature_params *ret_params)
-{
+                         struct signature_params *ret_params) {
     memset(ret_params, 0, sizeof *ret_params); /* padding too: they are compared as octets */
     switch (mechanism->family) {
     case FAMILY_RSA_PSS:
@@ -87,8 +83,7 @@ static CK_RV read_params(const struct mechanism *mechanism, const CK_MECHANISM *
 /* ---- making OpenSSL ready ------------------------------------------------------------------- */
 
 /* Which of OpenSSL's instances of EdDSA, and rfc8032#5.1: plain Ed25519 has no context. */
-static const char *message_algorithm(const struct signature_op *op, EVP_PKEY *pkey)
-{
+static const char *message_algorithm(const struct signature_op *op, EVP_PKEY *pkey) {
     if (op->mechanism->family != FAMILY_EDDSA)
         return EVP_PKEY_get0_type_name(pkey);
     if (EVP_PKEY_is_a(pkey, "ED448"))
@@ -98,13 +93,12 @@ static const char *message_algorithm(const struct signature_op *op, EVP_PKEY *pk
     return op->params.with_context && op->params.context_len > 0 ? "ED25519ctx" : "ED25519";
 }
 
-static CK_RV prepare_message(struct signature_op *op, EVP_PKEY *pkey)
-{
+static CK_RV prepare_message(struct signature_op *op, EVP_PKEY *pkey) {
     int deterministic = op->params.deterministic ? 1 : 0;
     OSSL_PARAM params[3], *next = params;
     if (op->params.context_len > 0)
-        *next++ = OSSL_PARAM_construct_octet_string(
-            OSSL_SIGNATURE_PARAM_CONTEXT_STRING, op->params.context, op->params.context_len);
+        *next++ = OSSL_PARAM_construct_octet_string(OSSL_SIGNATURE_PARAM_CONTEXT_STRING,
+                                                    op->params.context, op->params.context_len);
     if (op->signing && op->mechanism->family != FAMILY_EDDSA)
         *next++ = OSSL_PARAM_construct_int(OSSL_SIGNATURE_PARAM_DETERMINISTIC, &deterministic);
     *next = OSSL_PARAM_construct_end();
@@ -118,8 +112,7 @@ static CK_RV prepare_message(struct signature_op *op, EVP_PKEY *pkey)
     return done == 1 ? CKR_OK : CKR_FUNCTION_FAILED;
 }
 
-static bool prepare_rsa(struct signature_op *op)
-{
+static bool prepare_rsa(struct signature_op *op) {
     EVP_PKEY_CTX *pctx = op->pctx;
     const EVP_MD *hash;
     switch (op->mechanism->family) {
@@ -138,8 +131,7 @@ static bool prepare_rsa(struct signature_op *op)
     }
 }
 
-static CK_RV signature_size(const struct signature_op *op, EVP_PKEY *pkey, size_t *ret_len)
-{
+static CK_RV signature_size(const struct signature_op *op, EVP_PKEY *pkey, size_t *ret_len) {
     const struct curve *curve;
     int size = EVP_PKEY_get_size(pkey);
     if (size <= 0)
@@ -152,8 +144,7 @@ static CK_RV signature_size(const struct signature_op *op, EVP_PKEY *pkey, size_
     return CKR_OK;
 }
 
-static CK_RV prepare(struct signature_op *op)
-{
+static CK_RV prepare(struct signature_op *op) {
     EVP_PKEY *pkey;
     TRY(object_pkey(op->key, &pkey));
     TRY(signature_size(op, pkey, &op->signature_len));
@@ -176,8 +167,7 @@ static CK_RV prepare(struct signature_op *op)
 
 /* ---- the operation -------------------------------------------------------------------------- */
 
-void signature_op_drop(struct signature_op *op)
-{
+void signature_op_drop(struct signature_op *op) {
     EVP_PKEY_CTX_free(op->pctx);
     EVP_MD_CTX_free(op->digest);
     bytes_drop(&op->message);
@@ -186,19 +176,16 @@ void signature_op_drop(struct signature_op *op)
     *op = (struct signature_op){0};
 }
 
-void signature_op_forget_dead(struct signature_op *op)
-{
+void signature_op_forget_dead(struct signature_op *op) {
     if (op->key != NULL && !op->active && atomic_load(&op->key->dead))
         signature_op_drop(op);
 }
 
-bool signature_op_wants_login(const struct signature_op *op)
-{
+bool signature_op_wants_login(const struct signature_op *op) {
     return op->active && op->wants_login;
 }
 
-void signature_end(struct signature_op *op)
-{
+void signature_end(struct signature_op *op) {
     op->active = false;
     bytes_clear(&op->signature);
     if (op->message.cap > 65536) /* do not sit on the largest message ever signed */
@@ -209,8 +196,7 @@ void signature_end(struct signature_op *op)
         signature_op_drop(op);
 }
 
-static CK_RV start_digest(struct signature_op *op)
-{
+static CK_RV start_digest(struct signature_op *op) {
     const EVP_MD *hash = module_digest(op->mechanism->digest);
     if (hash == NULL)
         return CKR_OK;
@@ -222,8 +208,7 @@ static CK_RV start_digest(struct signature_op *op)
 }
 
 CK_RV signature_begin(struct signature_op *op, const CK_MECHANISM *given, struct object *key,
-                      bool signing)
-{
+                      bool signing) {
     const struct mechanism *mechanism;
     struct signature_params params;
     if (op->active)
@@ -252,12 +237,11 @@ CK_RV signature_begin(struct signature_op *op, const CK_MECHANISM *given, struct
     return CKR_OK;
 }
 
-CK_RV signature_update(struct signature_op *op, const uint8_t *part, size_t len)
-{
+CK_RV signature_update(struct signature_op *op, const uint8_t *part, size_t len) {
     op->multipart = true;
     if (op->mechanism->digest != DIGEST_NONE)
         return len == 0 || EVP_DigestUpdate(op->digest, part, len) == 1 ? CKR_OK
-                                                                       : CKR_FUNCTION_FAILED;
+                                                                        : CKR_FUNCTION_FAILED;
     if (len > MESSAGE_MAX - op->message.len)
         return CKR_DATA_LEN_RANGE;
     return bytes_append(&op->message, part, len);
@@ -272,8 +256,7 @@ struct input {
 };
 
 /* Lengths that the standard bounds, before OpenSSL says no in its own way. */
-static CK_RV check_length(struct signature_op *op, struct input *input)
-{
+static CK_RV check_length(struct signature_op *op, struct input *input) {
     switch (op->mechanism->family) {
     case FAMILY_RSA_PKCS:
         return op->mechanism->digest != DIGEST_NONE || input->len + 11 <= op->signature_len
@@ -300,8 +283,7 @@ static CK_RV check_length(struct signature_op *op, struct input *input)
 }
 
 static CK_RV take_input(struct signature_op *op, const uint8_t *data, size_t len,
-                        struct input *ret_input)
-{
+                        struct input *ret_input) {
     static const uint8_t nothing[1];
     if (op->mechanism->digest != DIGEST_NONE) {
         unsigned hash_len = 0;
@@ -323,8 +305,7 @@ static CK_RV take_input(struct signature_op *op, const uint8_t *data, size_t len
     return check_length(op, ret_input);
 }
 
-static CK_RV ecdsa_to_raw(const uint8_t *der, size_t der_len, uint8_t *ret_raw, size_t raw_len)
-{
+static CK_RV ecdsa_to_raw(const uint8_t *der, size_t der_len, uint8_t *ret_raw, size_t raw_len) {
     int half = (int)(raw_len / 2);
     const uint8_t *next = der;
     ECDSA_SIG *pair = d2i_ECDSA_SIG(NULL, &next, (long)der_len);
@@ -335,8 +316,7 @@ static CK_RV ecdsa_to_raw(const uint8_t *der, size_t der_len, uint8_t *ret_raw, 
 }
 
 static CK_RV ecdsa_from_raw(const uint8_t *raw, size_t raw_len, uint8_t ret_der[ECDSA_DER_MAX],
-                            size_t *ret_len)
-{
+                            size_t *ret_len) {
     int half = (int)(raw_len / 2), len = 0;
     ECDSA_SIG *pair = ECDSA_SIG_new();
     BIGNUM *r = BN_bin2bn(raw, half, NULL), *s = BN_bin2bn(raw + half, half, NULL);
@@ -353,8 +333,7 @@ static CK_RV ecdsa_from_raw(const uint8_t *raw, size_t raw_len, uint8_t ret_der[
 }
 
 CK_RV signature_sign(struct signature_op *op, const uint8_t *data, size_t len,
-                     uint8_t *ret_signature)
-{
+                     uint8_t *ret_signature) {
     struct input input;
     TRY(take_input(op, data, len, &input));
     if (op->mechanism->family == FAMILY_ECDSA) {
@@ -371,8 +350,7 @@ CK_RV signature_sign(struct signature_op *op, const uint8_t *data, size_t len,
 }
 
 CK_RV signature_verify(struct signature_op *op, const uint8_t *data, size_t len,
-                       const uint8_t *signature, size_t signature_len)
-{
+                       const uint8_t *signature, size_t signature_len) {
     struct input input;
     uint8_t der[ECDSA_DER_MAX];
     if (signature_len != op->signature_len)

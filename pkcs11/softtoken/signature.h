@@ -30,10 +30,10 @@ struct signature_op {
     struct signature_params params;
     struct object *key;
     EVP_PKEY_CTX *pctx;
-    EVP_MD_CTX *digest;       /* mechanisms that hash */
-    struct bytes message;     /* mechanisms that want the message as a whole, part by part */
+    EVP_MD_CTX *digest;   /* mechanisms that hash */
+    struct bytes message; /* mechanisms that want the message as a whole, part by part */
     size_t signature_len;
-    bool signature_first;     /* C_VerifySignatureInit: the signature came before the data */
+    bool signature_first; /* C_VerifySignatureInit: the signature came before the data */
     struct bytes signature;
 };
 

@@ -16,13 +16,11 @@ struct keys {
     uint8_t token_key[SEAL_KEY_LEN];
 };
 
-static void keys_drop(struct keys *keys)
-{
+static void keys_drop(struct keys *keys) {
     OPENSSL_cleanse(keys->token_key, sizeof keys->token_key);
 }
 
-static void keys_of(struct slot *slot, struct keys *ret_keys)
-{
+static void keys_of(struct slot *slot, struct keys *ret_keys) {
     ret_keys->view = (struct object_keys){
         .instance = ret_keys->instance,
         .public_key = ret_keys->public_key,
@@ -37,8 +35,7 @@ static void keys_of(struct slot *slot, struct keys *ret_keys)
     pthread_mutex_unlock(&slot->key_lock);
 }
 
-CK_RV slot_unseal_material(struct object *object, struct bytes *ret_material)
-{
+CK_RV slot_unseal_material(struct object *object, struct bytes *ret_material) {
     AUTO(keys) struct keys keys = {0};
     if (!object->on_token)
         return CKR_GENERAL_ERROR; /* session objects have their material from the start */
@@ -49,8 +46,7 @@ CK_RV slot_unseal_material(struct object *object, struct bytes *ret_material)
 /* ---- reading -------------------------------------------------------------------------------- */
 
 static CK_RV read_object(struct slot *slot, const char *name, const uint8_t id[OBJECT_ID_LEN],
-                         bool private, CK_OBJECT_HANDLE handle)
-{
+                         bool private, CK_OBJECT_HANDLE handle) {
     AUTO(bytes) struct bytes file = {0};
     AUTO(object) struct object *object = NULL;
     AUTO(keys) struct keys keys = {0};
@@ -64,8 +60,7 @@ static CK_RV read_object(struct slot *slot, const char *name, const uint8_t id[O
     return table_put(&slot->table, object);
 }
 
-static CK_RV visit_file(void *context, const char *name, const struct file_stamp *stamp)
-{
+static CK_RV visit_file(void *context, const char *name, const struct file_stamp *stamp) {
     struct slot *slot = context;
     uint8_t id[OBJECT_ID_LEN];
     bool private;
@@ -85,14 +80,12 @@ static CK_RV visit_file(void *context, const char *name, const struct file_stamp
     return CKR_OK;
 }
 
-static bool is_gone(const struct object *object, const void *context)
-{
+static bool is_gone(const struct object *object, const void *context) {
     const struct slot *slot = context;
     return object->on_token && object->seen != slot->scan;
 }
 
-CK_RV token_read_objects(struct slot *slot)
-{
+CK_RV token_read_objects(struct slot *slot) {
     struct store_state state;
     TRY(token_present(slot));
     TRY(store_read_state(&slot->store, &state));
@@ -114,8 +107,7 @@ CK_RV token_read_objects(struct slot *slot)
     return CKR_OK;
 }
 
-CK_RV slot_refresh(struct slot *slot)
-{
+CK_RV slot_refresh(struct slot *slot) {
     pthread_mutex_lock(&slot->lock);
     CK_RV rv = token_read_objects(slot);
     pthread_mutex_unlock(&slot->lock);
@@ -124,22 +116,19 @@ CK_RV slot_refresh(struct slot *slot)
 
 /* ---- hiding --------------------------------------------------------------------------------- */
 
-static bool is_private(const struct object *object, const void *context)
-{
+static bool is_private(const struct object *object, const void *context) {
     (void)context;
     return object->private;
 }
 
-static bool is_opened(const struct object *object, const void *context)
-{
+static bool is_opened(const struct object *object, const void *context) {
     (void)context;
     return object->on_token && object_has_material(object) &&
            (atomic_load(&object->pkey) != NULL || atomic_load(&object->secret_known));
 }
 
 /* A public token object keeps its handle, but the key that was unsealed for it goes. */
-static CK_RV close_again(struct slot *slot, CK_OBJECT_HANDLE handle)
-{
+static CK_RV close_again(struct slot *slot, CK_OBJECT_HANDLE handle) {
     AUTO(object) struct object *old = table_get(&slot->table, handle);
     AUTO(object) struct object *fresh = NULL;
     AUTO(attributes) struct attributes attrs = {0};
@@ -155,8 +144,7 @@ static CK_RV close_again(struct slot *slot, CK_OBJECT_HANDLE handle)
     return table_put(&slot->table, fresh);
 }
 
-void token_hide_private(struct slot *slot)
-{
+void token_hide_private(struct slot *slot) {
     AUTO(handle_list) struct handle_list opened = {0};
     token_forget_key(slot);
     table_remove_if(&slot->table, is_private, NULL);
@@ -168,8 +156,7 @@ void token_hide_private(struct slot *slot)
     slot->generation = 0;
 }
 
-void slot_session_closed(struct slot *slot, bool rw)
-{
+void slot_session_closed(struct slot *slot, bool rw) {
     pthread_mutex_lock(&slot->lock);
     slot->sessions--;
     if (rw)
@@ -179,8 +166,7 @@ void slot_session_closed(struct slot *slot, bool rw)
     pthread_mutex_unlock(&slot->lock);
 }
 
-CK_RV slot_session_opened(struct slot *slot, bool rw)
-{
+CK_RV slot_session_opened(struct slot *slot, bool rw) {
     pthread_mutex_lock(&slot->lock);
     CK_RV rv = token_present(slot);
     if (rv == CKR_OK && !rw && atomic_load(&slot->login) == LOGIN_SO)
@@ -193,20 +179,17 @@ CK_RV slot_session_opened(struct slot *slot, bool rw)
     return rv;
 }
 
-static bool is_owned(const struct object *object, const void *context)
-{
+static bool is_owned(const struct object *object, const void *context) {
     return object->owner == *(const CK_SESSION_HANDLE *)context;
 }
 
-void slot_drop_session_objects(struct slot *slot, CK_SESSION_HANDLE owner)
-{
+void slot_drop_session_objects(struct slot *slot, CK_SESSION_HANDLE owner) {
     table_remove_if(&slot->table, is_owned, &owner);
 }
 
 /* ---- changing ------------------------------------------------------------------------------- */
 
-static CK_RV write_object(struct slot *slot, struct object *object, const struct bytes *material)
-{
+static CK_RV write_object(struct slot *slot, struct object *object, const struct bytes *material) {
     AUTO(bytes) struct bytes file = {0};
     AUTO(keys) struct keys keys = {0};
     char name[STORE_NAME_MAX];
@@ -226,8 +209,7 @@ static CK_RV write_object(struct slot *slot, struct object *object, const struct
     return rv;
 }
 
-CK_RV slot_add(struct slot *slot, struct object *object)
-{
+CK_RV slot_add(struct slot *slot, struct object *object) {
     AUTO(bytes) struct bytes material = {0};
     if (object->on_token && object_has_material(object))
         TRY(object_material(object, &material));
@@ -244,8 +226,7 @@ CK_RV slot_add(struct slot *slot, struct object *object)
     return rv;
 }
 
-CK_RV slot_replace(struct slot *slot, struct object *object)
-{
+CK_RV slot_replace(struct slot *slot, struct object *object) {
     AUTO(bytes) struct bytes material = {0};
     if (object->on_token && object_has_material(object))
         TRY(object_material(object, &material));
@@ -260,8 +241,7 @@ CK_RV slot_replace(struct slot *slot, struct object *object)
     return rv;
 }
 
-static CK_RV remove_file(struct slot *slot, const struct object *object)
-{
+static CK_RV remove_file(struct slot *slot, const struct object *object) {
     char name[STORE_NAME_MAX];
     TRY(token_present(slot));
     object_file_name(object->id, object->private, name);
@@ -273,8 +253,7 @@ static CK_RV remove_file(struct slot *slot, const struct object *object)
     return rv;
 }
 
-CK_RV slot_remove(struct slot *slot, struct object *object)
-{
+CK_RV slot_remove(struct slot *slot, struct object *object) {
     pthread_mutex_lock(&slot->lock);
     CK_RV rv = object->on_token ? remove_file(slot, object) : CKR_OK;
     if (rv == CKR_OK && !table_remove(&slot->table, object->handle))

@@ -14,12 +14,12 @@ enum login { LOGIN_NONE, LOGIN_USER, LOGIN_SO };
 struct slot {
     CK_SLOT_ID id;
     pthread_mutex_t lock;
-    atomic_bool initialized; /* has a token */
+    atomic_bool initialized;           /* has a token */
     char serial[TOKEN_SERIAL_LEN + 1]; /* of its token; under slots_lock, never changes again */
     struct store store;
     struct token_record record; /* changed with slot.lock and key_lock, read with either */
-    atomic_int login; /* enum login; of all sessions of this process */
-    pthread_mutex_t key_lock; /* innermost: record, token_key, key_known */
+    atomic_int login;           /* enum login; of all sessions of this process */
+    pthread_mutex_t key_lock;   /* innermost: record, token_key, key_known */
     uint8_t token_key[SEAL_KEY_LEN];
     bool key_known;
     uint64_t generation; /* the files were read at this generation; 0 is never */

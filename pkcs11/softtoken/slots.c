@@ -15,16 +15,14 @@ static pthread_rwlock_t slots_lock = PTHREAD_RWLOCK_INITIALIZER;
 static struct slot *slots[SLOTS_MAX];
 static atomic_size_t slot_count;
 
-static bool id_in_use(CK_SLOT_ID id)
-{
+static bool id_in_use(CK_SLOT_ID id) {
     for (size_t i = 0; i < slot_count; i++)
         if (slots[i]->id == id)
             return true;
     return false;
 }
 
-static CK_RV slot_new(CK_SLOT_ID id, struct slot **ret_slot)
-{
+static CK_RV slot_new(CK_SLOT_ID id, struct slot **ret_slot) {
     struct slot *slot = calloc(1, sizeof *slot);
     if (slot == NULL)
         return CKR_HOST_MEMORY;
@@ -40,8 +38,7 @@ static CK_RV slot_new(CK_SLOT_ID id, struct slot **ret_slot)
     return CKR_OK;
 }
 
-static void slot_free(struct slot *slot)
-{
+static void slot_free(struct slot *slot) {
     table_destroy(&slot->table);
     store_close(&slot->store);
     (void)pthread_mutex_destroy(&slot->lock);
@@ -51,8 +48,7 @@ static void slot_free(struct slot *slot)
 }
 
 /* With slots_lock, as all that follow up to rescan(). */
-static bool serial_known(const char *serial)
-{
+static bool serial_known(const char *serial) {
     for (size_t i = 0; i < slot_count; i++)
         if (strcmp(slots[i]->serial, serial) == 0)
             return true;
@@ -60,8 +56,7 @@ static bool serial_known(const char *serial)
 }
 
 /* A token has the same slot number in every process: it comes from its serial number. */
-static CK_SLOT_ID id_of_serial(const char *serial)
-{
+static CK_SLOT_ID id_of_serial(const char *serial) {
     char first[9];
     memcpy(first, serial, 8);
     first[8] = '\0';
@@ -71,8 +66,7 @@ static CK_SLOT_ID id_of_serial(const char *serial)
     return id;
 }
 
-static CK_RV add_token(const char *serial)
-{
+static CK_RV add_token(const char *serial) {
     struct slot *slot;
     if (slot_count == SLOTS_MAX)
         return CKR_OK; /* beyond the limit tokens are not shown */
@@ -88,15 +82,13 @@ static CK_RV add_token(const char *serial)
     return CKR_OK;
 }
 
-void slot_claim_serial(struct slot *slot, const char *serial)
-{
+void slot_claim_serial(struct slot *slot, const char *serial) {
     pthread_rwlock_wrlock(&slots_lock);
     memcpy(slot->serial, serial, sizeof slot->serial);
     pthread_rwlock_unlock(&slots_lock);
 }
 
-static CK_RV add_free_slot(void)
-{
+static CK_RV add_free_slot(void) {
     for (size_t i = 0; i < slot_count; i++)
         if (!slots[i]->initialized)
             return CKR_OK;
@@ -112,15 +104,12 @@ static CK_RV add_free_slot(void)
     return CKR_OK;
 }
 
-static int is_serial(const struct dirent *entry)
-{
+static int is_serial(const struct dirent *entry) {
     uint8_t raw[TOKEN_SERIAL_LEN / 2];
-    return strlen(entry->d_name) == TOKEN_SERIAL_LEN &&
-           hex_decode(raw, sizeof raw, entry->d_name);
+    return strlen(entry->d_name) == TOKEN_SERIAL_LEN && hex_decode(raw, sizeof raw, entry->d_name);
 }
 
-static CK_RV rescan(void)
-{
+static CK_RV rescan(void) {
     struct dirent **entries = NULL;
     int count = scandir(module.dir, &entries, is_serial, alphasort);
     CK_RV rv = CKR_OK; /* no directory yet: no tokens */
@@ -133,21 +122,18 @@ static CK_RV rescan(void)
     return rv == CKR_OK ? add_free_slot() : rv;
 }
 
-CK_RV slots_rescan(void)
-{
+CK_RV slots_rescan(void) {
     pthread_rwlock_wrlock(&slots_lock);
     CK_RV rv = rescan();
     pthread_rwlock_unlock(&slots_lock);
     return rv;
 }
 
-CK_RV slots_open(void)
-{
+CK_RV slots_open(void) {
     return slots_rescan();
 }
 
-void slots_close(void)
-{
+void slots_close(void) {
     pthread_rwlock_wrlock(&slots_lock);
     for (size_t i = 0; i < slot_count; i++) {
         slot_free(slots[i]);
@@ -157,8 +143,7 @@ void slots_close(void)
     pthread_rwlock_unlock(&slots_lock);
 }
 
-void slots_abandon(void)
-{
+void slots_abandon(void) {
     size_t count = atomic_load(&slot_count);
     for (size_t i = 0; i < count; i++) {
         /* The files share their locks with the parent's: an open copy here would keep a lock of the
@@ -171,8 +156,7 @@ void slots_abandon(void)
     (void)pthread_rwlock_init(&slots_lock, NULL);
 }
 
-CK_RV slots_list(bool with_token, CK_SLOT_ID *ret_ids, CK_ULONG *count)
-{
+CK_RV slots_list(bool with_token, CK_SLOT_ID *ret_ids, CK_ULONG *count) {
     CK_ULONG found = 0, room = *count;
     CK_RV rv = CKR_OK;
     pthread_rwlock_rdlock(&slots_lock);
@@ -193,8 +177,7 @@ CK_RV slots_list(bool with_token, CK_SLOT_ID *ret_ids, CK_ULONG *count)
     return rv;
 }
 
-CK_RV slot_find(CK_SLOT_ID id, struct slot **ret_slot)
-{
+CK_RV slot_find(CK_SLOT_ID id, struct slot **ret_slot) {
     CK_RV rv = CKR_SLOT_ID_INVALID;
     pthread_rwlock_rdlock(&slots_lock);
     for (size_t i = 0; i < slot_count && rv != CKR_OK; i++) {

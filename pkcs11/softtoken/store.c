@@ -14,8 +14,7 @@ static const char state_magic[8] = {'G', 'H', 'S', 'T', 'A', '0', '0', '1'};
 #define STATE_LEN 24
 #define TEMPORARY ".tmp-"
 
-static CK_RV from_errno(int error)
-{
+static CK_RV from_errno(int error) {
     switch (error) {
     case ENOSPC:
     case EDQUOT:
@@ -32,8 +31,7 @@ static CK_RV from_errno(int error)
     }
 }
 
-static struct file_stamp stamp_of(const struct stat *info)
-{
+static struct file_stamp stamp_of(const struct stat *info) {
     return (struct file_stamp){
         .device = info->st_dev,
         .inode = info->st_ino,
@@ -42,20 +40,17 @@ static struct file_stamp stamp_of(const struct stat *info)
     };
 }
 
-bool file_stamp_equal(const struct file_stamp *one, const struct file_stamp *other)
-{
-    return one->device == other->device && one->inode == other->inode &&
-           one->size == other->size && one->changed.tv_sec == other->changed.tv_sec &&
+bool file_stamp_equal(const struct file_stamp *one, const struct file_stamp *other) {
+    return one->device == other->device && one->inode == other->inode && one->size == other->size &&
+           one->changed.tv_sec == other->changed.tv_sec &&
            one->changed.tv_nsec == other->changed.tv_nsec;
 }
 
-static bool is_temporary(const char *name)
-{
+static bool is_temporary(const char *name) {
     return strncmp(name, TEMPORARY, strlen(TEMPORARY)) == 0;
 }
 
-static CK_RV remove_temporary(void *context, const char *name, const struct file_stamp *stamp)
-{
+static CK_RV remove_temporary(void *context, const char *name, const struct file_stamp *stamp) {
     struct store *store = context;
     (void)stamp;
     if (is_temporary(name))
@@ -63,8 +58,7 @@ static CK_RV remove_temporary(void *context, const char *name, const struct file
     return CKR_OK;
 }
 
-CK_RV store_open(const char *path, struct store *ret_store)
-{
+CK_RV store_open(const char *path, struct store *ret_store) {
     struct store store = {.dir_fd = -1, .state_fd = -1};
     store.dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (store.dir_fd < 0)
@@ -88,8 +82,7 @@ CK_RV store_open(const char *path, struct store *ret_store)
     return CKR_OK;
 }
 
-void store_close(struct store *store)
-{
+void store_close(struct store *store) {
     if (store->state_fd >= 0)
         (void)close(store->state_fd);
     if (store->dir_fd >= 0)
@@ -97,21 +90,18 @@ void store_close(struct store *store)
     *store = (struct store){.dir_fd = -1, .state_fd = -1};
 }
 
-CK_RV store_lock(struct store *store, bool exclusive)
-{
+CK_RV store_lock(struct store *store, bool exclusive) {
     while (flock(store->state_fd, exclusive ? LOCK_EX : LOCK_SH) != 0)
         if (errno != EINTR)
             return CKR_DEVICE_ERROR;
     return CKR_OK;
 }
 
-void store_unlock(struct store *store)
-{
+void store_unlock(struct store *store) {
     (void)flock(store->state_fd, LOCK_UN);
 }
 
-CK_RV store_read_state(struct store *store, struct store_state *ret_state)
-{
+CK_RV store_read_state(struct store *store, struct store_state *ret_state) {
     uint8_t raw[STATE_LEN];
     ssize_t got = pread(store->state_fd, raw, sizeof raw, 0);
     if (got < 0)
@@ -129,8 +119,7 @@ CK_RV store_read_state(struct store *store, struct store_state *ret_state)
     return CKR_OK;
 }
 
-CK_RV store_write_state(struct store *store, const struct store_state *state, bool durable)
-{
+CK_RV store_write_state(struct store *store, const struct store_state *state, bool durable) {
     AUTO(bytes) struct bytes raw = {0};
     TRY(bytes_append(&raw, state_magic, sizeof state_magic));
     TRY(bytes_put_u64(&raw, state->generation));
@@ -146,8 +135,7 @@ CK_RV store_write_state(struct store *store, const struct store_state *state, bo
     return CKR_OK;
 }
 
-static CK_RV read_all(int fd, struct bytes *content, size_t size)
-{
+static CK_RV read_all(int fd, struct bytes *content, size_t size) {
     bytes_clear(content);
     TRY(bytes_reserve(content, size));
     while (content->len < size) {
@@ -162,8 +150,7 @@ static CK_RV read_all(int fd, struct bytes *content, size_t size)
 }
 
 CK_RV store_read(struct store *store, const char *name, struct bytes *ret_content,
-                 struct file_stamp *ret_stamp)
-{
+                 struct file_stamp *ret_stamp) {
     /* O_NONBLOCK: a FIFO put there by somebody must not hang the token. */
     int fd = openat(store->dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0)
@@ -178,8 +165,7 @@ CK_RV store_read(struct store *store, const char *name, struct bytes *ret_conten
     return rv;
 }
 
-static CK_RV write_all(int fd, const struct bytes *content)
-{
+static CK_RV write_all(int fd, const struct bytes *content) {
     size_t done = 0;
     while (done < content->len) {
         ssize_t put = write(fd, content->at + done, content->len - done);
@@ -193,14 +179,13 @@ static CK_RV write_all(int fd, const struct bytes *content)
 }
 
 CK_RV store_write(struct store *store, const char *name, const struct bytes *content,
-                  struct file_stamp *ret_stamp)
-{
+                  struct file_stamp *ret_stamp) {
     char temporary[STORE_NAME_MAX + sizeof TEMPORARY];
     struct stat info = {0};
     (void)snprintf(temporary, sizeof temporary, TEMPORARY "%s", name);
     (void)unlinkat(store->dir_fd, temporary, 0); /* ours alone: we hold the exclusive lock */
-    int fd = openat(store->dir_fd, temporary,
-                    O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    int fd = openat(store->dir_fd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
+                    0600);
     if (fd < 0)
         return from_errno(errno);
     CK_RV rv = write_all(fd, content);
@@ -221,15 +206,13 @@ CK_RV store_write(struct store *store, const char *name, const struct bytes *con
     return CKR_OK;
 }
 
-CK_RV store_remove(struct store *store, const char *name)
-{
+CK_RV store_remove(struct store *store, const char *name) {
     if (unlinkat(store->dir_fd, name, 0) != 0 && errno != ENOENT)
         return from_errno(errno);
     return fsync(store->dir_fd) == 0 ? CKR_OK : from_errno(errno);
 }
 
-CK_RV store_list(struct store *store, store_visit visit, void *context)
-{
+CK_RV store_list(struct store *store, store_visit visit, void *context) {
     int fd = openat(store->dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *dir = fd < 0 ? NULL : fdopendir(fd);
     if (dir == NULL) {
@@ -251,8 +234,7 @@ CK_RV store_list(struct store *store, store_visit visit, void *context)
     return rv;
 }
 
-CK_RV store_make_directory(const char *path)
-{
+CK_RV store_make_directory(const char *path) {
     char *copy = strdup(path);
     if (copy == NULL)
         return CKR_HOST_MEMORY;

@@ -52,8 +52,8 @@ void store_unlock(struct store *store);
 
 CK_RV store_read_state(struct store *store, struct store_state *ret_state) MUST_USE;
 /* With the exclusive lock. `durable`: on the disk before it returns. */
-CK_RV store_write_state(struct store *store, const struct store_state *state,
-                        bool durable) MUST_USE;
+CK_RV store_write_state(struct store *store, const struct store_state *state, bool durable)
+    MUST_USE;
 
 /* CKR_DEVICE_ERROR when it is not there, not a regular file or larger than STORE_FILE_MAX. */
 CK_RV store_read(struct store *store, const char *name, struct bytes *ret_content,

@@ -12,14 +12,12 @@ static const CK_ATTRIBUTE_TYPE indexed[INDEXED_ATTRIBUTES] = {
 
 static _Atomic CK_OBJECT_HANDLE next_handle = 1;
 
-void handle_list_drop(struct handle_list *list)
-{
+void handle_list_drop(struct handle_list *list) {
     free(list->at);
     *list = (struct handle_list){0};
 }
 
-static CK_RV handle_list_add(struct handle_list *list, CK_OBJECT_HANDLE handle)
-{
+static CK_RV handle_list_add(struct handle_list *list, CK_OBJECT_HANDLE handle) {
     if (list->count == list->cap) {
         size_t cap = list->cap == 0 ? 16 : list->cap * 2;
         CK_OBJECT_HANDLE *grown = realloc(list->at, cap * sizeof *grown);
@@ -32,21 +30,18 @@ static CK_RV handle_list_add(struct handle_list *list, CK_OBJECT_HANDLE handle)
     return CKR_OK;
 }
 
-static int compare_handles(const void *one, const void *other)
-{
+static int compare_handles(const void *one, const void *other) {
     CK_OBJECT_HANDLE a = *(const CK_OBJECT_HANDLE *)one, b = *(const CK_OBJECT_HANDLE *)other;
     return a < b ? -1 : a > b;
 }
 
-static void handle_list_sort(struct handle_list *list)
-{
+static void handle_list_sort(struct handle_list *list) {
     if (list->count > 1)
         qsort(list->at, list->count, sizeof *list->at, compare_handles);
 }
 
 /* FNV-1a with a last mixing step, because the buckets are chosen by the low bits. */
-static uint64_t hash_value(CK_ATTRIBUTE_TYPE type, const uint8_t *at, size_t len)
-{
+static uint64_t hash_value(CK_ATTRIBUTE_TYPE type, const uint8_t *at, size_t len) {
     uint64_t hash = 0xcbf29ce484222325u ^ type;
     for (size_t i = 0; i < len; i++)
         hash = (hash ^ at[i]) * 0x100000001b3u;
@@ -54,18 +49,15 @@ static uint64_t hash_value(CK_ATTRIBUTE_TYPE type, const uint8_t *at, size_t len
     return hash * 0x9e3779b97f4a7c15u >> 16;
 }
 
-static struct object **object_bucket(const struct table *table, CK_OBJECT_HANDLE handle)
-{
+static struct object **object_bucket(const struct table *table, CK_OBJECT_HANDLE handle) {
     return &table->objects[handle & (table->buckets - 1)];
 }
 
-static struct index_link **index_bucket(const struct table *table, uint64_t hash)
-{
+static struct index_link **index_bucket(const struct table *table, uint64_t hash) {
     return &table->index[hash & (table->buckets - 1)];
 }
 
-static void index_add(struct table *table, struct object *object)
-{
+static void index_add(struct table *table, struct object *object) {
     for (int i = 0; i < INDEXED_ATTRIBUTES; i++) {
         struct index_link *link = &object->links[i];
         const struct attribute *attr = attributes_find(&object->attrs, indexed[i]);
@@ -80,8 +72,7 @@ static void index_add(struct table *table, struct object *object)
     }
 }
 
-static void index_remove(struct table *table, struct object *object)
-{
+static void index_remove(struct table *table, struct object *object) {
     for (int i = 0; i < INDEXED_ATTRIBUTES; i++) {
         struct index_link *link = &object->links[i];
         if (link->object == NULL)
@@ -94,8 +85,7 @@ static void index_remove(struct table *table, struct object *object)
     }
 }
 
-static void link_object(struct table *table, struct object *object)
-{
+static void link_object(struct table *table, struct object *object) {
     struct object **bucket = object_bucket(table, object->handle);
     object->next = *bucket;
     *bucket = object;
@@ -103,8 +93,7 @@ static void link_object(struct table *table, struct object *object)
     table->count++;
 }
 
-static struct object *unlink_object(struct table *table, CK_OBJECT_HANDLE handle)
-{
+static struct object *unlink_object(struct table *table, CK_OBJECT_HANDLE handle) {
     struct object **at = object_bucket(table, handle);
     while (*at != NULL && (*at)->handle != handle)
         at = &(*at)->next;
@@ -118,8 +107,7 @@ static struct object *unlink_object(struct table *table, CK_OBJECT_HANDLE handle
     return object;
 }
 
-CK_RV table_init(struct table *table)
-{
+CK_RV table_init(struct table *table) {
     *table = (struct table){.buckets = BUCKETS_FIRST};
     table->objects = calloc(BUCKETS_FIRST, sizeof *table->objects);
     table->index = calloc(BUCKETS_FIRST, sizeof *table->index);
@@ -132,16 +120,14 @@ CK_RV table_init(struct table *table)
     return CKR_OK;
 }
 
-void table_destroy(struct table *table)
-{
+void table_destroy(struct table *table) {
     table_remove_if(table, NULL, NULL);
     free(table->objects);
     free(table->index);
     (void)pthread_rwlock_destroy(&table->lock);
 }
 
-static CK_RV grow(struct table *table)
-{
+static CK_RV grow(struct table *table) {
     struct table bigger = {.buckets = table->buckets * 4};
     bigger.objects = calloc(bigger.buckets, sizeof *bigger.objects);
     bigger.index = calloc(bigger.buckets, sizeof *bigger.index);
@@ -164,8 +150,7 @@ static CK_RV grow(struct table *table)
     return CKR_OK;
 }
 
-CK_RV table_put(struct table *table, struct object *object)
-{
+CK_RV table_put(struct table *table, struct object *object) {
     pthread_rwlock_wrlock(&table->lock);
     CK_RV rv = table->count < table->buckets ? CKR_OK : grow(table);
     struct object *replaced = NULL;
@@ -181,8 +166,7 @@ CK_RV table_put(struct table *table, struct object *object)
     return rv;
 }
 
-struct object *table_get(struct table *table, CK_OBJECT_HANDLE handle)
-{
+struct object *table_get(struct table *table, CK_OBJECT_HANDLE handle) {
     pthread_rwlock_rdlock(&table->lock);
     struct object *object = *object_bucket(table, handle);
     while (object != NULL && object->handle != handle)
@@ -193,8 +177,7 @@ struct object *table_get(struct table *table, CK_OBJECT_HANDLE handle)
     return object;
 }
 
-struct object *table_get_id(struct table *table, const uint8_t id[OBJECT_ID_LEN])
-{
+struct object *table_get_id(struct table *table, const uint8_t id[OBJECT_ID_LEN]) {
     char unique[2 * OBJECT_ID_LEN + 1];
     hex_encode(unique, id, OBJECT_ID_LEN);
     uint64_t hash = hash_value(CKA_UNIQUE_ID, (const uint8_t *)unique, 2 * OBJECT_ID_LEN);
@@ -210,8 +193,7 @@ struct object *table_get_id(struct table *table, const uint8_t id[OBJECT_ID_LEN]
     return found;
 }
 
-bool table_remove(struct table *table, CK_OBJECT_HANDLE handle)
-{
+bool table_remove(struct table *table, CK_OBJECT_HANDLE handle) {
     pthread_rwlock_wrlock(&table->lock);
     struct object *object = unlink_object(table, handle);
     pthread_rwlock_unlock(&table->lock);
@@ -219,8 +201,7 @@ bool table_remove(struct table *table, CK_OBJECT_HANDLE handle)
     return object != NULL;
 }
 
-void table_remove_if(struct table *table, table_pick which, const void *context)
-{
+void table_remove_if(struct table *table, table_pick which, const void *context) {
     struct object *removed = NULL;
     pthread_rwlock_wrlock(&table->lock);
     for (size_t i = 0; i < table->buckets; i++) {
@@ -242,8 +223,7 @@ void table_remove_if(struct table *table, table_pick which, const void *context)
 }
 
 CK_RV table_list(struct table *table, table_pick which, const void *context,
-                 struct handle_list *ret_list)
-{
+                 struct handle_list *ret_list) {
     CK_RV rv = CKR_OK;
     pthread_rwlock_rdlock(&table->lock);
     for (size_t i = 0; i < table->buckets && rv == CKR_OK; i++)
@@ -261,8 +241,7 @@ struct match {
     CK_ULONG count;
 };
 
-static bool matches(const struct object *object, const void *context)
-{
+static bool matches(const struct object *object, const void *context) {
     const struct match *match = context;
     for (CK_ULONG i = 0; i < match->count; i++)
         if (!attributes_equal(&object->attrs, &match->wanted[i]))
@@ -270,8 +249,7 @@ static bool matches(const struct object *object, const void *context)
     return true;
 }
 
-static const CK_ATTRIBUTE *indexed_attribute(const CK_ATTRIBUTE *wanted, CK_ULONG count)
-{
+static const CK_ATTRIBUTE *indexed_attribute(const CK_ATTRIBUTE *wanted, CK_ULONG count) {
     for (int i = 0; i < INDEXED_ATTRIBUTES; i++)
         for (CK_ULONG k = 0; k < count; k++)
             if (wanted[k].type == indexed[i] && wanted[k].ulValueLen > 0)
@@ -280,8 +258,7 @@ static const CK_ATTRIBUTE *indexed_attribute(const CK_ATTRIBUTE *wanted, CK_ULON
 }
 
 CK_RV table_match(struct table *table, const CK_ATTRIBUTE *wanted, CK_ULONG count,
-                  struct handle_list *ret_list)
-{
+                  struct handle_list *ret_list) {
     struct match match = {wanted, count};
     const CK_ATTRIBUTE *key = indexed_attribute(wanted, count);
     if (key == NULL)

@@ -7,9 +7,9 @@
 
 struct table {
     pthread_rwlock_t lock;
-    struct object **objects;    /* `buckets` chains by handle */
-    struct index_link **index;  /* `buckets` chains by attribute type and value */
-    size_t buckets;             /* a power of two */
+    struct object **objects;   /* `buckets` chains by handle */
+    struct index_link **index; /* `buckets` chains by attribute type and value */
+    size_t buckets;            /* a power of two */
     size_t count;
 };
 

@@ -10,29 +10,25 @@
 
 #include "module.h"
 
-static char *token_path(const char *serial)
-{
+static char *token_path(const char *serial) {
     char *path = NULL;
     return asprintf(&path, "%s/%s", module.dir, serial) < 0 ? NULL : path;
 }
 
-static CK_RV read_record(struct store *store, struct token_record *ret_record)
-{
+static CK_RV read_record(struct store *store, struct token_record *ret_record) {
     AUTO(bytes) struct bytes content = {0};
     if (store_read(store, STORE_TOKEN_FILE, &content, NULL) != CKR_OK)
         return CKR_TOKEN_NOT_RECOGNIZED;
     return record_decode(&content, ret_record);
 }
 
-static void set_record(struct slot *slot, const struct token_record *record)
-{
+static void set_record(struct slot *slot, const struct token_record *record) {
     pthread_mutex_lock(&slot->key_lock);
     slot->record = *record;
     pthread_mutex_unlock(&slot->key_lock);
 }
 
-static CK_RV write_record(struct slot *slot, const struct token_record *record)
-{
+static CK_RV write_record(struct slot *slot, const struct token_record *record) {
     AUTO(bytes) struct bytes content = {0};
     TRY(record_encode(record, &content));
     TRY(store_write(&slot->store, STORE_TOKEN_FILE, &content, NULL));
@@ -40,8 +36,7 @@ static CK_RV write_record(struct slot *slot, const struct token_record *record)
     return CKR_OK;
 }
 
-CK_RV token_attach(struct slot *slot, const char *serial)
-{
+CK_RV token_attach(struct slot *slot, const char *serial) {
     char *path = token_path(serial);
     if (path == NULL)
         return CKR_HOST_MEMORY;
@@ -58,8 +53,7 @@ CK_RV token_attach(struct slot *slot, const char *serial)
     return rv;
 }
 
-CK_RV token_present(const struct slot *slot)
-{
+CK_RV token_present(const struct slot *slot) {
     struct stat info;
     if (!slot->initialized)
         return CKR_TOKEN_NOT_RECOGNIZED;
@@ -68,8 +62,7 @@ CK_RV token_present(const struct slot *slot)
     return CKR_OK;
 }
 
-CK_RV token_reload(struct slot *slot)
-{
+CK_RV token_reload(struct slot *slot) {
     struct token_record record;
     TRY(read_record(&slot->store, &record));
     bool same = memcmp(record.instance, slot->record.instance, sizeof record.instance) == 0;
@@ -83,24 +76,21 @@ CK_RV token_reload(struct slot *slot)
     return CKR_OK;
 }
 
-void token_set_key(struct slot *slot, const uint8_t key[SEAL_KEY_LEN])
-{
+void token_set_key(struct slot *slot, const uint8_t key[SEAL_KEY_LEN]) {
     pthread_mutex_lock(&slot->key_lock);
     memcpy(slot->token_key, key, SEAL_KEY_LEN);
     slot->key_known = true;
     pthread_mutex_unlock(&slot->key_lock);
 }
 
-void token_forget_key(struct slot *slot)
-{
+void token_forget_key(struct slot *slot) {
     pthread_mutex_lock(&slot->key_lock);
     OPENSSL_cleanse(slot->token_key, SEAL_KEY_LEN);
     slot->key_known = false;
     pthread_mutex_unlock(&slot->key_lock);
 }
 
-CK_RV token_changes(struct slot *slot)
-{
+CK_RV token_changes(struct slot *slot) {
     struct store_state state;
     TRY(store_read_state(&slot->store, &state));
     bool up_to_date = state.generation == slot->generation && slot->scan > 0;
@@ -113,15 +103,13 @@ CK_RV token_changes(struct slot *slot)
 
 /* ---- PINs, with the store locked exclusively ------------------------------------------------ */
 
-static CK_RV pin_length(CK_ULONG len)
-{
+static CK_RV pin_length(CK_ULONG len) {
     return len >= PIN_MIN && len <= PIN_MAX ? CKR_OK : CKR_PIN_LEN_RANGE;
 }
 
 /* The try is on the disk before the PIN is looked at, so pulling the plug does not buy another. */
 static CK_RV try_pin(struct slot *slot, enum role role, const uint8_t *pin, CK_ULONG pin_len,
-                     uint8_t ret_key[SEAL_KEY_LEN])
-{
+                     uint8_t ret_key[SEAL_KEY_LEN]) {
     struct store_state state;
     TRY(token_reload(slot));
     TRY(store_read_state(&slot->store, &state));
@@ -144,8 +132,7 @@ static CK_RV try_pin(struct slot *slot, enum role role, const uint8_t *pin, CK_U
 }
 
 static CK_RV change_pin(struct slot *slot, enum role role, const uint8_t *pin, CK_ULONG pin_len,
-                        const uint8_t key[SEAL_KEY_LEN])
-{
+                        const uint8_t key[SEAL_KEY_LEN]) {
     struct token_record record = slot->record;
     struct store_state state;
     TRY(record_set_pin(&record, role, pin, pin_len, key));
@@ -157,8 +144,7 @@ static CK_RV change_pin(struct slot *slot, enum role role, const uint8_t *pin, C
 
 /* ---- C_InitToken ---------------------------------------------------------------------------- */
 
-static CK_RV remove_file(void *context, const char *name, const struct file_stamp *stamp)
-{
+static CK_RV remove_file(void *context, const char *name, const struct file_stamp *stamp) {
     struct slot *slot = context;
     (void)stamp;
     if (strcmp(name, STORE_STATE_FILE) == 0 || strcmp(name, STORE_TOKEN_FILE) == 0)
@@ -169,8 +155,7 @@ static CK_RV remove_file(void *context, const char *name, const struct file_stam
 /* With the store locked. The old objects go first: a crash in between leaves a token that is partly
  * erased, under its old PINs. */
 static CK_RV write_new_token(struct slot *slot, const char *serial, const uint8_t *pin,
-                             CK_ULONG pin_len, const uint8_t label[TOKEN_LABEL_LEN])
-{
+                             CK_ULONG pin_len, const uint8_t label[TOKEN_LABEL_LEN]) {
     struct token_record record = {0};
     struct store_state state;
     uint8_t key[SEAL_KEY_LEN];
@@ -195,8 +180,7 @@ static CK_RV write_new_token(struct slot *slot, const char *serial, const uint8_
 }
 
 static CK_RV init_again(struct slot *slot, const uint8_t *pin, CK_ULONG pin_len,
-                        const uint8_t label[TOKEN_LABEL_LEN])
-{
+                        const uint8_t label[TOKEN_LABEL_LEN]) {
     char serial[TOKEN_SERIAL_LEN + 1];
     uint8_t key[SEAL_KEY_LEN];
     TRY(token_present(slot));
@@ -211,8 +195,7 @@ static CK_RV init_again(struct slot *slot, const uint8_t *pin, CK_ULONG pin_len,
 }
 
 static CK_RV init_first(struct slot *slot, const uint8_t *pin, CK_ULONG pin_len,
-                        const uint8_t label[TOKEN_LABEL_LEN])
-{
+                        const uint8_t label[TOKEN_LABEL_LEN]) {
     uint8_t raw[TOKEN_SERIAL_LEN / 2];
     char serial[TOKEN_SERIAL_LEN + 1];
     TRY(random_octets(raw, sizeof raw));
@@ -236,8 +219,7 @@ static CK_RV init_first(struct slot *slot, const uint8_t *pin, CK_ULONG pin_len,
 }
 
 CK_RV slot_init_token(struct slot *slot, const uint8_t *pin, CK_ULONG pin_len,
-                      const uint8_t label[TOKEN_LABEL_LEN])
-{
+                      const uint8_t label[TOKEN_LABEL_LEN]) {
     CK_RV rv = pin_length(pin_len);
     TRY(rv);
     pthread_mutex_lock(&slot->lock);
@@ -253,8 +235,7 @@ CK_RV slot_init_token(struct slot *slot, const uint8_t *pin, CK_ULONG pin_len,
 
 /* ---- status --------------------------------------------------------------------------------- */
 
-static CK_FLAGS try_flags(const struct store_state *state, enum role role)
-{
+static CK_FLAGS try_flags(const struct store_state *state, enum role role) {
     static const CK_FLAGS flags[ROLE_COUNT][3] = {
         [ROLE_SO] = {CKF_SO_PIN_COUNT_LOW, CKF_SO_PIN_FINAL_TRY, CKF_SO_PIN_LOCKED},
         [ROLE_USER] = {CKF_USER_PIN_COUNT_LOW, CKF_USER_PIN_FINAL_TRY, CKF_USER_PIN_LOCKED},
@@ -262,12 +243,10 @@ static CK_FLAGS try_flags(const struct store_state *state, enum role role)
     uint32_t failed = state->failed_tries[role];
     if (failed >= PIN_TRIES_MAX)
         return flags[role][2];
-    return (failed > 0 ? flags[role][0] : 0) |
-           (failed == PIN_TRIES_MAX - 1 ? flags[role][1] : 0);
+    return (failed > 0 ? flags[role][0] : 0) | (failed == PIN_TRIES_MAX - 1 ? flags[role][1] : 0);
 }
 
-static CK_RV status(struct slot *slot, struct token_status *ret_status)
-{
+static CK_RV status(struct slot *slot, struct token_status *ret_status) {
     struct store_state state;
     *ret_status = (struct token_status){.flags = CKF_RNG | CKF_LOGIN_REQUIRED};
     if (!slot->initialized) {
@@ -291,8 +270,7 @@ static CK_RV status(struct slot *slot, struct token_status *ret_status)
     return CKR_OK;
 }
 
-CK_RV slot_status(struct slot *slot, struct token_status *ret_status)
-{
+CK_RV slot_status(struct slot *slot, struct token_status *ret_status) {
     pthread_mutex_lock(&slot->lock);
     CK_RV rv = status(slot, ret_status);
     pthread_mutex_unlock(&slot->lock);
@@ -301,8 +279,7 @@ CK_RV slot_status(struct slot *slot, struct token_status *ret_status)
 
 /* ---- log-in, with slot.lock ----------------------------------------------------------------- */
 
-static CK_RV login(struct slot *slot, enum role role, const uint8_t *pin, CK_ULONG pin_len)
-{
+static CK_RV login(struct slot *slot, enum role role, const uint8_t *pin, CK_ULONG pin_len) {
     uint8_t key[SEAL_KEY_LEN];
     enum login wanted = role == ROLE_SO ? LOGIN_SO : LOGIN_USER;
     enum login now = (enum login)atomic_load(&slot->login);
@@ -327,16 +304,14 @@ static CK_RV login(struct slot *slot, enum role role, const uint8_t *pin, CK_ULO
     return rv;
 }
 
-CK_RV slot_login(struct slot *slot, enum role role, const uint8_t *pin, CK_ULONG pin_len)
-{
+CK_RV slot_login(struct slot *slot, enum role role, const uint8_t *pin, CK_ULONG pin_len) {
     pthread_mutex_lock(&slot->lock);
     CK_RV rv = login(slot, role, pin, pin_len);
     pthread_mutex_unlock(&slot->lock);
     return rv;
 }
 
-CK_RV slot_check_pin(struct slot *slot, const uint8_t *pin, CK_ULONG pin_len)
-{
+CK_RV slot_check_pin(struct slot *slot, const uint8_t *pin, CK_ULONG pin_len) {
     uint8_t key[SEAL_KEY_LEN];
     pthread_mutex_lock(&slot->lock);
     CK_RV rv = CKR_USER_NOT_LOGGED_IN;
@@ -353,8 +328,7 @@ CK_RV slot_check_pin(struct slot *slot, const uint8_t *pin, CK_ULONG pin_len)
     return rv;
 }
 
-CK_RV slot_logout(struct slot *slot)
-{
+CK_RV slot_logout(struct slot *slot) {
     pthread_mutex_lock(&slot->lock);
     bool was = atomic_exchange(&slot->login, LOGIN_NONE) != LOGIN_NONE;
     if (was)
@@ -363,8 +337,7 @@ CK_RV slot_logout(struct slot *slot)
     return was ? CKR_OK : CKR_USER_NOT_LOGGED_IN;
 }
 
-static CK_RV init_pin(struct slot *slot, const uint8_t *pin, CK_ULONG pin_len)
-{
+static CK_RV init_pin(struct slot *slot, const uint8_t *pin, CK_ULONG pin_len) {
     uint8_t key[SEAL_KEY_LEN];
     TRY(token_present(slot));
     TRY(store_lock(&slot->store, true));
@@ -380,8 +353,7 @@ static CK_RV init_pin(struct slot *slot, const uint8_t *pin, CK_ULONG pin_len)
     return rv;
 }
 
-CK_RV slot_init_pin(struct slot *slot, const uint8_t *pin, CK_ULONG pin_len)
-{
+CK_RV slot_init_pin(struct slot *slot, const uint8_t *pin, CK_ULONG pin_len) {
     TRY(pin_length(pin_len));
     pthread_mutex_lock(&slot->lock);
     CK_RV rv = atomic_load(&slot->login) == LOGIN_SO ? init_pin(slot, pin, pin_len)
@@ -391,8 +363,7 @@ CK_RV slot_init_pin(struct slot *slot, const uint8_t *pin, CK_ULONG pin_len)
 }
 
 static CK_RV set_pin(struct slot *slot, enum role role, const uint8_t *old_pin, CK_ULONG old_len,
-                     const uint8_t *new_pin, CK_ULONG new_len)
-{
+                     const uint8_t *new_pin, CK_ULONG new_len) {
     uint8_t key[SEAL_KEY_LEN];
     TRY(token_present(slot));
     TRY(store_lock(&slot->store, true));
@@ -406,8 +377,7 @@ static CK_RV set_pin(struct slot *slot, enum role role, const uint8_t *old_pin, 
 }
 
 CK_RV slot_set_pin(struct slot *slot, enum role role, const uint8_t *old_pin, CK_ULONG old_len,
-                   const uint8_t *new_pin, CK_ULONG new_len)
-{
+                   const uint8_t *new_pin, CK_ULONG new_len) {
     TRY(pin_length(new_len));
     pthread_mutex_lock(&slot->lock);
     CK_RV rv = set_pin(slot, role, old_pin, old_len, new_pin, new_len);

@@ -5,11 +5,10 @@
  */
 #include "module.h"
 
-#define UNSUPPORTED(name, args)            \
-    CK_RV name args                        \
-    {                                      \
-        REQUIRE_READY();                   \
-        return CKR_FUNCTION_NOT_SUPPORTED; \
+#define UNSUPPORTED(name, args)                                                                    \
+    CK_RV name args {                                                                              \
+        REQUIRE_READY();                                                                           \
+        return CKR_FUNCTION_NOT_SUPPORTED;                                                         \
     }
 
 #pragma GCC diagnostic push

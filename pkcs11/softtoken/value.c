@@ -7,8 +7,7 @@
 
 /* ---- reading -------------------------------------------------------------------------------- */
 
-static CK_RV give(CK_ATTRIBUTE *wanted, const uint8_t *at, CK_ULONG len)
-{
+static CK_RV give(CK_ATTRIBUTE *wanted, const uint8_t *at, CK_ULONG len) {
     CK_ULONG room = wanted->ulValueLen;
     if (wanted->pValue == NULL) {
         wanted->ulValueLen = len;
@@ -24,8 +23,7 @@ static CK_RV give(CK_ATTRIBUTE *wanted, const uint8_t *at, CK_ULONG len)
     return CKR_OK;
 }
 
-static CK_RV reveal(struct object *object, CK_ATTRIBUTE_TYPE type, struct bytes *ret_value)
-{
+static CK_RV reveal(struct object *object, CK_ATTRIBUTE_TYPE type, struct bytes *ret_value) {
     EVP_PKEY *pkey;
     if (attributes_bool(&object->attrs, CKA_SENSITIVE) ||
         !attributes_bool(&object->attrs, CKA_EXTRACTABLE))
@@ -36,8 +34,7 @@ static CK_RV reveal(struct object *object, CK_ATTRIBUTE_TYPE type, struct bytes 
     return key_reveal(pkey, type, ret_value);
 }
 
-static CK_RV get_one(struct object *object, CK_ATTRIBUTE *wanted)
-{
+static CK_RV get_one(struct object *object, CK_ATTRIBUTE *wanted) {
     AUTO(bytes) struct bytes value = {0};
     const struct attribute *attr = attributes_find(&object->attrs, wanted->type);
     if (attr != NULL)
@@ -54,8 +51,7 @@ static CK_RV get_one(struct object *object, CK_ATTRIBUTE *wanted)
 }
 
 CK_RV C_GetAttributeValue(CK_SESSION_HANDLE hSession, CK_OBJECT_HANDLE hObject,
-                          CK_ATTRIBUTE *pTemplate, CK_ULONG ulCount)
-{
+                          CK_ATTRIBUTE *pTemplate, CK_ULONG ulCount) {
     AUTO(session) struct session *session = NULL;
     AUTO(object) struct object *object = NULL;
     REQUIRE_READY();
@@ -72,8 +68,7 @@ CK_RV C_GetAttributeValue(CK_SESSION_HANDLE hSession, CK_OBJECT_HANDLE hObject,
     return rv;
 }
 
-CK_RV C_GetObjectSize(CK_SESSION_HANDLE hSession, CK_OBJECT_HANDLE hObject, CK_ULONG *pulSize)
-{
+CK_RV C_GetObjectSize(CK_SESSION_HANDLE hSession, CK_OBJECT_HANDLE hObject, CK_ULONG *pulSize) {
     AUTO(session) struct session *session = NULL;
     AUTO(object) struct object *object = NULL;
     REQUIRE_READY();
@@ -91,8 +86,7 @@ CK_RV C_GetObjectSize(CK_SESSION_HANDLE hSession, CK_OBJECT_HANDLE hObject, CK_U
 /* ---- writing -------------------------------------------------------------------------------- */
 
 CK_RV attribute_may_become(const struct attribute_rule *rule, const struct attributes *attrs,
-                           const CK_ATTRIBUTE *given, bool by_so)
-{
+                           const CK_ATTRIBUTE *given, bool by_so) {
     if (rule->kind != KIND_BOOL)
         return CKR_OK;
     bool now = attributes_bool(attrs, rule->type);
@@ -106,8 +100,7 @@ CK_RV attribute_may_become(const struct attribute_rule *rule, const struct attri
     return CKR_OK;
 }
 
-static CK_RV change(struct object *object, const CK_ATTRIBUTE *given, bool by_so)
-{
+static CK_RV change(struct object *object, const CK_ATTRIBUTE *given, bool by_so) {
     const struct attribute_rule *rule =
         attribute_rule(given->type, object->class, object->key_type);
     if (rule == NULL)
@@ -120,8 +113,7 @@ static CK_RV change(struct object *object, const CK_ATTRIBUTE *given, bool by_so
 }
 
 CK_RV C_SetAttributeValue(CK_SESSION_HANDLE hSession, CK_OBJECT_HANDLE hObject,
-                          CK_ATTRIBUTE *pTemplate, CK_ULONG ulCount)
-{
+                          CK_ATTRIBUTE *pTemplate, CK_ULONG ulCount) {
     AUTO(session) struct session *session = NULL;
     AUTO(object) struct object *object = NULL, *changed = NULL;
     REQUIRE_READY();

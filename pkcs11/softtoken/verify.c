@@ -2,8 +2,7 @@
 #include "session.h"
 
 static CK_RV begin(CK_SESSION_HANDLE handle, const CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key_of,
-                   struct session **ret_session)
-{
+                   struct session **ret_session) {
     AUTO(session) struct session *session = NULL;
     AUTO(object) struct object *key = NULL;
     TRY(session_get(handle, &session));
@@ -23,16 +22,15 @@ static CK_RV begin(CK_SESSION_HANDLE handle, const CK_MECHANISM *mechanism, CK_O
     return CKR_OK;
 }
 
-CK_RV C_VerifyInit(CK_SESSION_HANDLE hSession, CK_MECHANISM *pMechanism, CK_OBJECT_HANDLE hKey)
-{
+CK_RV C_VerifyInit(CK_SESSION_HANDLE hSession, CK_MECHANISM *pMechanism, CK_OBJECT_HANDLE hKey) {
     AUTO(session) struct session *session = NULL;
     REQUIRE_READY();
     return begin(hSession, pMechanism, hKey, &session);
 }
 
 /* The session when it is verifying in this manner. */
-static CK_RV verifying(CK_SESSION_HANDLE handle, bool signature_first, struct session **ret_session)
-{
+static CK_RV verifying(CK_SESSION_HANDLE handle, bool signature_first,
+                       struct session **ret_session) {
     AUTO(session) struct session *session = NULL;
     TRY(session_get(handle, &session));
     if (!session->verify.active || session->verify.signature_first != signature_first)
@@ -43,8 +41,7 @@ static CK_RV verifying(CK_SESSION_HANDLE handle, bool signature_first, struct se
 }
 
 CK_RV C_Verify(CK_SESSION_HANDLE hSession, CK_BYTE *pData, CK_ULONG ulDataLen, CK_BYTE *pSignature,
-               CK_ULONG ulSignatureLen)
-{
+               CK_ULONG ulSignatureLen) {
     AUTO(session) struct session *session = NULL;
     REQUIRE_READY();
     TRY(verifying(hSession, false, &session));
@@ -58,24 +55,21 @@ CK_RV C_Verify(CK_SESSION_HANDLE hSession, CK_BYTE *pData, CK_ULONG ulDataLen, C
     return rv;
 }
 
-static CK_RV update(struct signature_op *op, const CK_BYTE *part, CK_ULONG len)
-{
+static CK_RV update(struct signature_op *op, const CK_BYTE *part, CK_ULONG len) {
     CK_RV rv = part == NULL && len > 0 ? CKR_ARGUMENTS_BAD : signature_update(op, part, len);
     if (rv != CKR_OK)
         signature_end(op);
     return rv;
 }
 
-CK_RV C_VerifyUpdate(CK_SESSION_HANDLE hSession, CK_BYTE *pPart, CK_ULONG ulPartLen)
-{
+CK_RV C_VerifyUpdate(CK_SESSION_HANDLE hSession, CK_BYTE *pPart, CK_ULONG ulPartLen) {
     AUTO(session) struct session *session = NULL;
     REQUIRE_READY();
     TRY(verifying(hSession, false, &session));
     return update(&session->verify, pPart, ulPartLen);
 }
 
-CK_RV C_VerifyFinal(CK_SESSION_HANDLE hSession, CK_BYTE *pSignature, CK_ULONG ulSignatureLen)
-{
+CK_RV C_VerifyFinal(CK_SESSION_HANDLE hSession, CK_BYTE *pSignature, CK_ULONG ulSignatureLen) {
     AUTO(session) struct session *session = NULL;
     REQUIRE_READY();
     TRY(verifying(hSession, false, &session));
@@ -88,8 +82,7 @@ CK_RV C_VerifyFinal(CK_SESSION_HANDLE hSession, CK_BYTE *pSignature, CK_ULONG ul
 }
 
 CK_RV C_VerifySignatureInit(CK_SESSION_HANDLE hSession, CK_MECHANISM *pMechanism,
-                            CK_OBJECT_HANDLE hKey, CK_BYTE *pSignature, CK_ULONG ulSignatureLen)
-{
+                            CK_OBJECT_HANDLE hKey, CK_BYTE *pSignature, CK_ULONG ulSignatureLen) {
     AUTO(session) struct session *session = NULL;
     REQUIRE_READY();
     if (pMechanism != NULL && pSignature == NULL)
@@ -107,8 +100,7 @@ CK_RV C_VerifySignatureInit(CK_SESSION_HANDLE hSession, CK_MECHANISM *pMechanism
     return rv;
 }
 
-CK_RV C_VerifySignature(CK_SESSION_HANDLE hSession, CK_BYTE *pData, CK_ULONG ulDataLen)
-{
+CK_RV C_VerifySignature(CK_SESSION_HANDLE hSession, CK_BYTE *pData, CK_ULONG ulDataLen) {
     AUTO(session) struct session *session = NULL;
     REQUIRE_READY();
     TRY(verifying(hSession, true, &session));
@@ -122,16 +114,14 @@ CK_RV C_VerifySignature(CK_SESSION_HANDLE hSession, CK_BYTE *pData, CK_ULONG ulD
     return rv;
 }
 
-CK_RV C_VerifySignatureUpdate(CK_SESSION_HANDLE hSession, CK_BYTE *pPart, CK_ULONG ulPartLen)
-{
+CK_RV C_VerifySignatureUpdate(CK_SESSION_HANDLE hSession, CK_BYTE *pPart, CK_ULONG ulPartLen) {
     AUTO(session) struct session *session = NULL;
     REQUIRE_READY();
     TRY(verifying(hSession, true, &session));
     return update(&session->verify, pPart, ulPartLen);
 }
 
-CK_RV C_VerifySignatureFinal(CK_SESSION_HANDLE hSession)
-{
+CK_RV C_VerifySignatureFinal(CK_SESSION_HANDLE hSession) {
     AUTO(session) struct session *session = NULL;
     REQUIRE_READY();
     TRY(verifying(hSession, true, &session));

@@ -11,8 +11,7 @@
 
 /* The initial value may be the caller's; without a parameter it is the one of the RFC. */
 static CK_RV wrap_iv(const struct mechanism *mechanism, const CK_MECHANISM *given,
-                     const uint8_t **ret_iv)
-{
+                     const uint8_t **ret_iv) {
     CK_ULONG len = mechanism->family == FAMILY_AES_WRAP ? 8 : 4;
     *ret_iv = NULL;
     if (given->pParameter == NULL || given->ulParameterLen == 0)
@@ -24,8 +23,7 @@ static CK_RV wrap_iv(const struct mechanism *mechanism, const CK_MECHANISM *give
 }
 
 static CK_RV key_wrap(const struct mechanism *mechanism, const struct bytes *key, const uint8_t *iv,
-                      bool wrapping, const uint8_t *in, size_t in_len, struct bytes *ret_out)
-{
+                      bool wrapping, const uint8_t *in, size_t in_len, struct bytes *ret_out) {
     enum cipher_id id = mechanism->family == FAMILY_AES_WRAP ? CIPHER_WRAP : CIPHER_WRAP_PAD;
     EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
     int len = 0, rest = 0;
@@ -45,8 +43,7 @@ static CK_RV key_wrap(const struct mechanism *mechanism, const struct bytes *key
     return rv;
 }
 
-static CK_RV check_wrappable(const struct object *wrapping, const struct object *key)
-{
+static CK_RV check_wrappable(const struct object *wrapping, const struct object *key) {
     if (!object_has_material(key))
         return CKR_KEY_NOT_WRAPPABLE;
     if (!attributes_bool(&key->attrs, CKA_EXTRACTABLE))
@@ -60,8 +57,7 @@ static CK_RV check_wrappable(const struct object *wrapping, const struct object 
 /* The wrapping key's own errors have names of their own. */
 static CK_RV wrapping_key(struct session *session, CK_OBJECT_HANDLE handle,
                           const struct mechanism *mechanism, bool wrapping,
-                          struct object **ret_key)
-{
+                          struct object **ret_key) {
     AUTO(object) struct object *key = NULL;
     if (session_object(session, handle, &key) != CKR_OK)
         return wrapping ? CKR_WRAPPING_KEY_HANDLE_INVALID : CKR_UNWRAPPING_KEY_HANDLE_INVALID;
@@ -76,8 +72,7 @@ static CK_RV wrapping_key(struct session *session, CK_OBJECT_HANDLE handle,
 
 static CK_RV wrap_material(struct session *session, const struct mechanism *mechanism,
                            const CK_MECHANISM *given, CK_OBJECT_HANDLE wrapping_handle,
-                           CK_OBJECT_HANDLE key_handle, struct bytes *ret_wrapped)
-{
+                           CK_OBJECT_HANDLE key_handle, struct bytes *ret_wrapped) {
     AUTO(object) struct object *wrapping = NULL, *key = NULL;
     AUTO(bytes) struct bytes material = {0};
     const struct bytes *secret;
@@ -95,8 +90,7 @@ static CK_RV wrap_material(struct session *session, const struct mechanism *mech
 }
 
 CK_RV C_WrapKey(CK_SESSION_HANDLE hSession, CK_MECHANISM *pMechanism, CK_OBJECT_HANDLE hWrappingKey,
-                CK_OBJECT_HANDLE hKey, CK_BYTE *pWrappedKey, CK_ULONG *pulWrappedKeyLen)
-{
+                CK_OBJECT_HANDLE hKey, CK_BYTE *pWrappedKey, CK_ULONG *pulWrappedKeyLen) {
     AUTO(session) struct session *session = NULL;
     AUTO(bytes) struct bytes wrapped = {0};
     const struct mechanism *mechanism;
@@ -121,8 +115,7 @@ CK_RV C_WrapKey(CK_SESSION_HANDLE hSession, CK_MECHANISM *pMechanism, CK_OBJECT_
 
 static CK_RV unwrapped_object(struct session *session, const struct draft *draft,
                               struct attributes *attrs, const struct bytes *material,
-                              struct object **ret_object)
-{
+                              struct object **ret_object) {
     EVP_PKEY *pkey;
     if (draft->class == CKO_SECRET_KEY)
         return draft_secret(draft, session->slot, attrs, material, ret_object);
@@ -132,8 +125,7 @@ static CK_RV unwrapped_object(struct session *session, const struct draft *draft
     return rv;
 }
 
-static CK_RV what_to_unwrap(const CK_ATTRIBUTE *given, CK_ULONG count, struct draft *draft)
-{
+static CK_RV what_to_unwrap(const CK_ATTRIBUTE *given, CK_ULONG count, struct draft *draft) {
     TRY(template_check(given, count));
     if (!template_ulong(given, count, CKA_CLASS, &draft->class) ||
         !template_ulong(given, count, CKA_KEY_TYPE, &draft->key_type))
@@ -145,8 +137,7 @@ static CK_RV what_to_unwrap(const CK_ATTRIBUTE *given, CK_ULONG count, struct dr
 
 CK_RV C_UnwrapKey(CK_SESSION_HANDLE hSession, CK_MECHANISM *pMechanism,
                   CK_OBJECT_HANDLE hUnwrappingKey, CK_BYTE *pWrappedKey, CK_ULONG ulWrappedKeyLen,
-                  CK_ATTRIBUTE *pTemplate, CK_ULONG ulAttributeCount, CK_OBJECT_HANDLE *phKey)
-{
+                  CK_ATTRIBUTE *pTemplate, CK_ULONG ulAttributeCount, CK_OBJECT_HANDLE *phKey) {
     AUTO(session) struct session *session = NULL;
     AUTO(object) struct object *unwrapping = NULL, *object = NULL;
     AUTO(bytes) struct bytes material = {0};

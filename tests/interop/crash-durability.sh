@@ -17,13 +17,14 @@ transfer() {
     printf 'url = "%s/api/v1/%s"\ndata-binary = "%s"\noutput = "%s"\n' "$GATEHOUSE_URL" "$2" "$3" "$1"
     printf 'cacert = "%s"\nmax-time = 60\nsilent\nheader = "Authorization: Bearer %s"\n' \
         "$GATEHOUSE_TLS_CERT" "$GATEHOUSE_TOKEN"
-    printf 'header = "Content-Type: application/json"\nwrite-out = "%%{http_code} %%{filename_effective}\\n"\nnext\n'
+    printf 'header = "Content-Type: application/json"\nwrite-out = "%%{exitcode} %%{http_code} %%{filename_effective}\\n"\nnext\n'
 }
 
-# run_batch STATUS < CONFIGURATION: the files whose answer came whole with that status. What is not among them
-# was not acknowledged.
+# run_batch NAME STATUS < CONFIGURATION: the files whose answer came whole (curl's exit code 0) with that status.
+# What is not among them was not acknowledged.
 run_batch() {
-    sed '$d' | curl -K - 2>/dev/null | sed -n "s/^$1 //p"
+    sed '$d' >"$1.curl"
+    curl -K "$1.curl" 2>/dev/null | sed -n "s/^0 $2 //p" || true
 }
 
 # One client: asks for certificates at full speed and revokes every third of them. It writes down what it was
@@ -37,14 +38,18 @@ client() {
         mkdir -p "client.$n/$turn"
         mapfile -t files < <(for ((i = 0; i < batch; i++)); do
             transfer "client.$n/$turn/$i" "templates/$template/requests" @order.json
-        done | run_batch 201)
-        [ ${#files[@]} -gt 0 ] || continue
+        done | run_batch "client.$n/issue" 201)
+        if [ ${#files[@]} -eq 0 ]; then
+            sleep 0.1
+            continue
+        fi
         jq -er '"\(.certificate.id) \(.certificate.serial) \(.id)"' "${files[@]}" >"client.$n/acked"
         cat "client.$n/acked" >>issued.acked
         mapfile -t files < <(awk 'NR % 3 == 0 { print $1 }' "client.$n/acked")
+        [ ${#files[@]} -gt 0 ] || continue
         for i in "${files[@]}"; do
             transfer "client.$n/$turn/$i" "certificates/$i/revoke" '{\"reason\":\"superseded\"}'
-        done | run_batch 200 | sed 's|.*/||' >>revoked.acked
+        done | run_batch "client.$n/revoke" 200 | sed 's|.*/||' >>revoked.acked
         rm -r "client.$n/$turn"
     done
 }
@@ -56,7 +61,8 @@ more_than() { [ "$(acked)" -gt "$1" ]; }
 under_load() {
     local from
     from=$(acked)
-    within 90 more_than $((from + least)) || die "no certificates are issued after $1"
+    within 90 more_than $((from + least)) ||
+        die "no certificates are issued after $1 ($(acked) acknowledged): $(cat client.*.log)"
     sleep "0.$((RANDOM % 400 + 100))"
 }
 
@@ -202,6 +208,9 @@ for round in $(seq "$rounds"); do
     done
 done
 under_load "the last restart"
+for pid in "${other_pids[@]}"; do
+    alive "$pid" || die "a client gave up: $(cat client.*.log)"
+done
 touch stop
 for pid in "${other_pids[@]}"; do
     within 70 gone "$pid" || die "a client does not end"

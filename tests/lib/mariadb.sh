@@ -37,7 +37,7 @@ sql() { mariadb --no-defaults --socket="$socket" --user=root --batch --skip-colu
 install_data() {
     rm -rf "$dir/data.new"
     mariadb-install-db --no-defaults --user="$(id -un)" --datadir="$dir/data.new" \
-        --auth-root-authentication-method=normal --skip-test-db --skip-name-resolve \
+        --auth-root-authentication-method=normal --skip-test-db --skip-name-resolve --force \
         >"$dir/install.log" 2>&1 ||
         { tail -n 20 "$dir/install.log" >&2; die "mariadb-install-db failed"; }
     # Renamed when it is whole, so that an interrupted start is repeated.

@@ -52,7 +52,7 @@ static const struct json *need(const struct json *object, const char *name) {
 }
 
 static void add_members(struct json_writer *w, const struct json *object) {
-    JSON_EACH(member, object) {
+    JSON_EACH (member, object) {
         json_name(w, member->name);
         json_add_value(w, member);
     }
@@ -70,7 +70,7 @@ static void add_operation(struct json_writer *w, const struct json *operation, c
     json_open_array(w);
     json_add_string(w, tag);
     json_close_array(w);
-    JSON_EACH(member, operation) {
+    JSON_EACH (member, operation) {
         json_name(w, member->name);
         if (strcmp(member->name, "responses") != 0) {
             json_add_value(w, member);
@@ -92,10 +92,10 @@ static void add_paths(struct json_writer *w, const struct sources *s) {
     json_open_object(w);
     for (size_t i = 0; i < s->count; i++) {
         const char *tag = need(need(s->tags[i], "tag"), "name")->text;
-        JSON_EACH(path, need(s->tags[i], "paths")) {
+        JSON_EACH (path, need(s->tags[i], "paths")) {
             json_name(w, path->name);
             json_open_object(w);
-            JSON_EACH(member, path) {
+            JSON_EACH (member, path) {
                 json_name(w, member->name);
                 if (is_operation(member))
                     add_operation(w, member, tag);
@@ -111,7 +111,7 @@ static void add_paths(struct json_writer *w, const struct sources *s) {
 static void add_components(struct json_writer *w, const struct sources *s) {
     json_name(w, "components");
     json_open_object(w);
-    JSON_EACH(section, need(s->api, "components")) {
+    JSON_EACH (section, need(s->api, "components")) {
         json_name(w, section->name);
         json_open_object(w);
         add_members(w, section);
@@ -135,7 +135,7 @@ static struct view make_document(const struct sources *s) {
     const struct json *again;
     struct error err = {0};
     json_open_object(&w);
-    JSON_EACH(member, s->api) {
+    JSON_EACH (member, s->api) {
         if (strcmp(member->name, "components") == 0)
             continue;
         json_name(&w, member->name);
@@ -188,7 +188,7 @@ static const char *text_or(const struct json *object, const char *name, const ch
 }
 
 static void add_rows(struct sources *s, struct buffer *out, const struct json *path) {
-    JSON_EACH(operation, path) {
+    JSON_EACH (operation, path) {
         if (!is_operation(operation))
             continue;
         const char *open = json_get(operation, "security") == NULL ? "logged in" : "open to all";
@@ -207,7 +207,7 @@ static void add_rows(struct sources *s, struct buffer *out, const struct json *p
 static void add_problem_rows(struct sources *s, struct buffer *out) {
     buffer_add_text(out, "<h2 id=\"problems\">Problem types</h2>\n<table>\n"
                          "<tr><th>type</th><th>status</th><th>meaning</th></tr>\n");
-    JSON_EACH(problem, s->problems) {
+    JSON_EACH (problem, s->problems) {
         buffer_printf(out, "<tr id=\"%s\">", problem->name);
         add_cell(out, arena_printf(s->arena, "/problems/%s", problem->name));
         add_cell(out, need(problem, "status")->text);
@@ -235,7 +235,7 @@ static struct view make_page(struct sources *s) {
         add_html(&out, need(tag, "description")->text);
         buffer_add_text(&out, "</h2>\n<table>\n<tr><th>method</th><th>path</th>"
                               "<th>permission</th><th>what it does</th></tr>\n");
-        JSON_EACH(path, need(s->tags[i], "paths"))
+        JSON_EACH (path, need(s->tags[i], "paths"))
             add_rows(s, &out, path);
         buffer_add_text(&out, "</table>\n");
     }

@@ -30,6 +30,7 @@ class Gateway:
 
     def __init__(self):
         self.tls = ssl.create_default_context(cafile=os.environ["GATEHOUSE_TLS_CERT"])
+        self.connection = None
         self.document = None
         self.succeeded = set()
         self.requests = 0
@@ -37,19 +38,39 @@ class Gateway:
         self.document = Document(json.loads(nobody.raw("GET", "/openapi.json").body))
 
     def send(self, method, path, headers, body):
-        connection = http.client.HTTPSConnection(URL.hostname, URL.port, timeout=60, context=self.tls)
+        """Over a connection that is kept; one that the server has closed meanwhile is opened again."""
+        fresh = self.connection is None
+        if fresh:
+            self.connection = http.client.HTTPSConnection(URL.hostname, URL.port, timeout=60, context=self.tls)
         try:
-            connection.putrequest(method, BASE + path)
-            for name, value in headers.items():
-                connection.putheader(name, value)
-            if body is not None or method in ("POST", "PUT", "PATCH"):
-                connection.putheader("Content-Length", str(len(body or b"")))
-            connection.endheaders(body)
-            response = connection.getresponse()
-            self.requests += 1
-            return Answer(response.status, dict(response.getheaders()), response.read())
-        finally:
-            connection.close()
+            return self.exchange(method, path, headers, body)
+        except http.client.RemoteDisconnected:
+            self.drop()
+            if fresh:
+                raise
+        except Exception:
+            self.drop()
+            raise
+        return self.send(method, path, headers, body)
+
+    def exchange(self, method, path, headers, body):
+        self.connection.putrequest(method, BASE + path)
+        for name, value in headers.items():
+            self.connection.putheader(name, value)
+        if body is not None or method in ("POST", "PUT", "PATCH"):
+            self.connection.putheader("Content-Length", str(len(body or b"")))
+        self.connection.endheaders(body)
+        response = self.connection.getresponse()
+        self.requests += 1
+        answer = Answer(response.status, dict(response.getheaders()), response.read())
+        if response.will_close:
+            self.drop()
+        return answer
+
+    def drop(self):
+        if self.connection is not None:
+            self.connection.close()
+        self.connection = None
 
 
 class Client:

@@ -145,7 +145,7 @@ def check_raw(token):
         b"GET /api/v1/cas HTTP/1.1\r\n" + line + b"X: " + b"a" * 200_000 + b"\r\n\r\n",
         b"GET /api/v1/" + b"a" * 100_000 + b" HTTP/1.1\r\n" + line + b"\r\n",
         b"POST /api/v1/cas HTTP/1.1\r\n" + line + b"Content-Type: application/json\r\nContent-Length: -1\r\n\r\n{}",
-        b"POST /api/v1/cas HTTP/1.1\r\n" + line + b"Content-Type: application/json\r\nContent-Length: 99999999999\r\n\r\n",
+        b"POST /api/v1/cas HTTP/1.1\r\n" + line + b"Content-Length: 99999999999\r\n\r\n",
         b"POST /api/v1/cas HTTP/1.1\r\n" + line + b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         b"GET /api/v1/cas\x00 HTTP/1.1\r\n" + line + b"\r\n",
         b"TRACE /api/v1/cas HTTP/1.1\r\n" + line + b"\r\n",

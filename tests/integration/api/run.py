@@ -64,6 +64,10 @@ def check_plain_http():
 
 def main():
     started = time.monotonic()
+
+    def seconds():
+        return time.monotonic() - started
+
     gateway = Gateway()
     token = os.environ["GATEHOUSE_TOKEN"]
     admin = Client(gateway, token=token)
@@ -71,15 +75,15 @@ def main():
     print(f"document: {len(gateway.document.operations)} operations, consistent")
     made = scenario.run(gateway, admin)
     check_coverage(gateway)
-    print("scenario: every operation has worked, every answer is as documented")
+    print(f"scenario: every operation has worked, every answer is as documented ({seconds():.0f} s)")
     strangers.run(gateway, admin, made, other_organisation())
-    print("strangers: nobody, no roles, another organisation, each role at its border")
+    print(f"strangers: nobody, no roles, another organisation, each role at its border ({seconds():.0f} s)")
     hostile.run(gateway, admin, made, token)
-    print("hostile: 4xx problems alone, nothing changed")
+    print(f"hostile: 4xx problems alone, nothing changed ({seconds():.0f} s)")
     check_plain_http()
     check_guide()
     print("guide: the commands of docs/rest.md do what it says")
-    print(f"ok: {gateway.requests} requests in {time.monotonic() - started:.1f} s")
+    print(f"ok: {gateway.requests} requests in {seconds():.0f} s")
 
 
 if __name__ == "__main__":

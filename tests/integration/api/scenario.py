@@ -295,7 +295,8 @@ def check_users(gateway, admin, made):
     shown = admin.get(f"/users/{user['id']}")
     assert {r["object"] for r in shown["roles"]} == {made["issuing"], "default"}
     assert "oneTimePassword" not in shown.value
-    changed = admin.patch(f"/users/{user['id']}", {"displayName": "O.", "roles": [{"role": "auditor", "scope": "instance"}]})
+    changed = admin.patch(f"/users/{user['id']}", {"displayName": "O.",
+                                                   "roles": [{"role": "auditor", "scope": "instance"}]})
     assert changed["displayName"] == "O." and changed["email"] == "olga@example.com" and len(changed["roles"]) == 1
     assert admin.patch(f"/users/{user['id']}", {"state": "suspended"})["state"] == "suspended"
     Client(gateway).post("/session", {"username": "olga", "password": user["oneTimePassword"]}, 401)
@@ -356,6 +357,8 @@ def check_instance(gateway, admin, made):
     assert admin.get("/events?since=2100-01-01T00:00:00Z")["items"] == []
     assert admin.get("/events?until=2000-01-01T00:00:00Z")["items"] == []
     admin.get("/events?since=yesterday", 400)
+    refused = {(e["actor"]["name"], e["details"]["type"]) for e in events if e["code"] == "request.refused"}
+    assert {("anonymous", "bad-credentials"), ("admin", "csrf"), ("admin", "four-eyes")} <= refused, refused
     text = str([e["details"] for e in events])
     for secret in (os.environ["GATEHOUSE_PASSWORD"], os.environ["GATEHOUSE_TOKEN"], LONG_PASSWORD):
         assert secret not in text, "an event carries a secret"

@@ -38,7 +38,7 @@ static const struct json *find_operation(struct arena *arena, const struct json 
     char method[16] = "";
     for (size_t i = 0; route->method[i] != '\0' && i + 1 < sizeof method; i++)
         method[i] = (char)tolower((unsigned char)route->method[i]);
-    JSON_EACH(path, paths)
+    JSON_EACH (path, paths)
         if (strcmp(pattern_of(arena, path->name), route->pattern + strlen(BASE)) == 0)
             return json_get(path, method);
     return NULL;
@@ -89,8 +89,8 @@ static void test_descriptions_are_routed(void **state) {
     (void)state;
     SCOPED_ARENA struct arena *arena = arena_new();
     size_t count = 0;
-    JSON_EACH(path, json_get(document(arena), "paths"))
-        JSON_EACH(member, path) {
+    JSON_EACH (path, json_get(document(arena), "paths"))
+        JSON_EACH (member, path) {
             if (strcmp(member->name, "parameters") == 0)
                 continue;
             count++;

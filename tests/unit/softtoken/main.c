@@ -1,9 +1,9 @@
-/* token_test MODULE KIND: the token tests over one PKCS #11 module. KIND is softtoken or softhsm. */
+/* token_test MODULE KIND: the token tests over one PKCS #11 module. KIND is softtoken or softhsm.
+ */
 #include "p11.h"
 #include "suites.h"
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     if (argc != 3 || rig_open(argv[1], argv[2]) != 0) {
         (void)fprintf(stderr, "usage: %s MODULE softtoken|softhsm\n", argv[0]);
         return 2;
@@ -16,7 +16,7 @@ int main(int argc, char **argv)
     failed += crypt_tests();
     failed += wrap_tests();
     if (rig.kind.ours)
-        failed += file_tests();
+        failed += file_tests() + crash_tests();
     rig_close();
     return failed == 0 ? 0 : 1;
 }

@@ -17,8 +17,7 @@ static const struct token_kind kinds[] = {
 };
 
 void assert_rv_at(CK_RV got, CK_RV expected, const char *call, const char *name, const char *file,
-                  int line)
-{
+                  int line) {
     if (got == expected)
         return;
     print_error("%s\n  gave 0x%lx, not %s (0x%lx)\n", call, got, name, expected);
@@ -27,8 +26,7 @@ void assert_rv_at(CK_RV got, CK_RV expected, const char *call, const char *name,
 
 /* ---- set up --------------------------------------------------------------------------------- */
 
-static void softhsm_config(void)
-{
+static void softhsm_config(void) {
     char path[128], tokens[128];
     (void)snprintf(path, sizeof path, "%s/softhsm2.conf", rig.dir);
     (void)snprintf(tokens, sizeof tokens, "mkdir -p %s/tokens", rig.dir);
@@ -40,8 +38,7 @@ static void softhsm_config(void)
     (void)setenv("SOFTHSM2_CONF", path, 1);
 }
 
-int rig_open(const char *module_path, const char *kind)
-{
+int rig_open(const char *module_path, const char *kind) {
     for (size_t i = 0; i < COUNT(kinds); i++)
         if (strcmp(kinds[i].name, kind) == 0)
             rig.kind = kinds[i];
@@ -66,8 +63,7 @@ int rig_open(const char *module_path, const char *kind)
     return get != NULL && get(&rig.p11) == CKR_OK ? 0 : -1;
 }
 
-CK_INTERFACE *p11_interface(void)
-{
+CK_INTERFACE *p11_interface(void) {
     CK_INTERFACE *interface = NULL;
     void *library = dlopen(rig.module_path, RTLD_NOW | RTLD_LOCAL);
     CK_C_GetInterface get = (CK_C_GetInterface)dlsym(library, "C_GetInterface");
@@ -77,23 +73,20 @@ CK_INTERFACE *p11_interface(void)
     return interface;
 }
 
-static int remove_entry(const char *path, const struct stat *info, int flag, struct FTW *ftw)
-{
+static int remove_entry(const char *path, const struct stat *info, int flag, struct FTW *ftw) {
     (void)info;
     (void)flag;
     (void)ftw;
     return remove(path);
 }
 
-void rig_close(void)
-{
+void rig_close(void) {
     (void)rig.p11->C_Finalize(NULL);
     (void)nftw(rig.dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 }
 
 /* In the last slot, which is the free one in both modules. */
-void rig_make_token(void)
-{
+void rig_make_token(void) {
     CK_SLOT_ID slots[16];
     CK_ULONG count = COUNT(slots);
     assert_ok(rig.p11->C_Initialize(&(CK_C_INITIALIZE_ARGS){.flags = CKF_OS_LOCKING_OK}));
@@ -109,42 +102,36 @@ void rig_make_token(void)
     assert_ok(rig.p11->C_CloseSession(session));
 }
 
-int test_session(void **state)
-{
+int test_session(void **state) {
     (void)state;
     rig.session = open_session(CKF_RW_SESSION);
     login(rig.session, CKU_USER, USER_PIN);
     return 0;
 }
 
-int test_session_end(void **state)
-{
+int test_session_end(void **state) {
     (void)state;
     assert_ok(rig.p11->C_CloseAllSessions(rig.slot));
     return 0;
 }
 
-bool has_mechanism(CK_MECHANISM_TYPE type)
-{
+bool has_mechanism(CK_MECHANISM_TYPE type) {
     CK_MECHANISM_INFO info;
     return rig.p11->C_GetMechanismInfo(rig.slot, type, &info) == CKR_OK;
 }
 
-CK_SESSION_HANDLE open_session(CK_FLAGS flags)
-{
+CK_SESSION_HANDLE open_session(CK_FLAGS flags) {
     CK_SESSION_HANDLE session = 0;
     assert_ok(rig.p11->C_OpenSession(rig.slot, flags | CKF_SERIAL_SESSION, NULL, NULL, &session));
     assert_true(session != CK_INVALID_HANDLE);
     return session;
 }
 
-void login(CK_SESSION_HANDLE session, CK_USER_TYPE user, const char *pin)
-{
+void login(CK_SESSION_HANDLE session, CK_USER_TYPE user, const char *pin) {
     assert_ok(rig.p11->C_Login(session, user, (CK_UTF8CHAR *)pin, strlen(pin)));
 }
 
-CK_FLAGS token_flags(void)
-{
+CK_FLAGS token_flags(void) {
     CK_TOKEN_INFO info;
     assert_ok(rig.p11->C_GetTokenInfo(rig.slot, &info));
     return info.flags;
@@ -152,30 +139,26 @@ CK_FLAGS token_flags(void)
 
 /* ---- attributes ----------------------------------------------------------------------------- */
 
-size_t get_bytes(CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type, uint8_t *to, size_t room)
-{
+size_t get_bytes(CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type, uint8_t *to, size_t room) {
     CK_ATTRIBUTE attr = {type, to, room};
     assert_ok(rig.p11->C_GetAttributeValue(rig.session, object, &attr, 1));
     return attr.ulValueLen;
 }
 
-bool get_bool(CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type)
-{
+bool get_bool(CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type) {
     CK_BBOOL flag = 7;
     assert_int_equal(get_bytes(object, type, &flag, sizeof flag), sizeof flag);
     assert_true(flag <= CK_TRUE);
     return flag == CK_TRUE;
 }
 
-CK_ULONG get_ulong(CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type)
-{
+CK_ULONG get_ulong(CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type) {
     CK_ULONG number = 0;
     assert_int_equal(get_bytes(object, type, (uint8_t *)&number, sizeof number), sizeof number);
     return number;
 }
 
-CK_RV get_rv(CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type)
-{
+CK_RV get_rv(CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type) {
     uint8_t value[8192];
     CK_ATTRIBUTE attr = {type, value, sizeof value};
     CK_RV rv = rig.p11->C_GetAttributeValue(rig.session, object, &attr, 1);
@@ -184,8 +167,7 @@ CK_RV get_rv(CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type)
     return rv;
 }
 
-size_t count_objects(CK_SESSION_HANDLE session, CK_ATTRIBUTE *wanted, CK_ULONG count)
-{
+size_t count_objects(CK_SESSION_HANDLE session, CK_ATTRIBUTE *wanted, CK_ULONG count) {
     CK_OBJECT_HANDLE found[64];
     CK_ULONG got;
     size_t total = 0;
@@ -198,8 +180,7 @@ size_t count_objects(CK_SESSION_HANDLE session, CK_ATTRIBUTE *wanted, CK_ULONG c
     return total;
 }
 
-CK_OBJECT_HANDLE find_one(CK_SESSION_HANDLE session, CK_ATTRIBUTE *wanted, CK_ULONG count)
-{
+CK_OBJECT_HANDLE find_one(CK_SESSION_HANDLE session, CK_ATTRIBUTE *wanted, CK_ULONG count) {
     CK_OBJECT_HANDLE found[2] = {0};
     CK_ULONG got = 0;
     assert_ok(rig.p11->C_FindObjectsInit(session, wanted, count));
@@ -219,7 +200,8 @@ CK_OBJECT_HANDLE find_one(CK_SESSION_HANDLE session, CK_ATTRIBUTE *wanted, CK_UL
 #define ED25519 OID(0x13, 0x0c, 'e', 'd', 'w', 'a', 'r', 'd', 's', '2', '5', '5', '1', '9')
 #define ED25519_OID OID(0x06, 0x03, 0x2b, 0x65, 0x70)
 #define ED448_OID OID(0x06, 0x03, 0x2b, 0x65, 0x71)
-#define SLH(name, set, slow) {name, CKM_SLH_DSA_KEY_PAIR_GEN, CKK_SLH_DSA, NO_OID, set, slow}
+#define SLH(name, set, slow)                                                                       \
+    { name, CKM_SLH_DSA_KEY_PAIR_GEN, CKK_SLH_DSA, NO_OID, set, slow }
 
 const struct key_kind key_kinds[] = {
     {"RSA-2048", CKM_RSA_PKCS_KEY_PAIR_GEN, CKK_RSA, NO_OID, 2048, false},
@@ -249,8 +231,7 @@ const struct key_kind key_kinds[] = {
 };
 const size_t key_kind_count = COUNT(key_kinds);
 
-const struct key_kind *key_kind(const char *name)
-{
+const struct key_kind *key_kind(const char *name) {
     for (size_t i = 0; i < key_kind_count; i++)
         if (strcmp(key_kinds[i].name, name) == 0)
             return &key_kinds[i];
@@ -259,42 +240,41 @@ const struct key_kind *key_kind(const char *name)
 }
 
 CK_RV try_pair(const struct key_kind *kind, bool on_token, const CK_ATTRIBUTE *more, CK_ULONG count,
-               struct pair *ret_pair)
-{
+               struct pair *ret_pair) {
     CK_MECHANISM mechanism = {kind->generate, NULL, 0};
     CK_ULONG number = kind->number;
     CK_BBOOL token = on_token ? CK_TRUE : CK_FALSE;
     CK_ATTRIBUTE_TYPE number_type =
         kind->key_type == CKK_RSA ? CKA_MODULUS_BITS : CKA_PARAMETER_SET;
     CK_ATTRIBUTE public[8] = {
-        A_BOOL(CKA_TOKEN, token), A_BOOL(CKA_VERIFY, yes), A_TEXT(CKA_LABEL, "pair"),
+        A_BOOL(CKA_TOKEN, token),
+        A_BOOL(CKA_VERIFY, yes),
+        A_TEXT(CKA_LABEL, "pair"),
     };
     CK_ULONG public_count = 3;
     if (kind->params != NULL)
-        public[public_count++] =
-            (CK_ATTRIBUTE)A_BYTES(CKA_EC_PARAMS, kind->params, kind->params_len);
-    else
-        public[public_count++] = (CK_ATTRIBUTE){number_type, &number, sizeof number};
+    public[public_count++] = (CK_ATTRIBUTE)A_BYTES(CKA_EC_PARAMS, kind->params, kind->params_len);
+    else public[public_count++] = (CK_ATTRIBUTE){number_type, &number, sizeof number};
     CK_ATTRIBUTE private[24] = {
-        A_BOOL(CKA_TOKEN, token), A_BOOL(CKA_SIGN, yes), A_TEXT(CKA_LABEL, "pair"),
+        A_BOOL(CKA_TOKEN, token),
+        A_BOOL(CKA_SIGN, yes),
+        A_TEXT(CKA_LABEL, "pair"),
         A_BOOL(CKA_PRIVATE, yes),
     };
     CK_ULONG private_count = 4;
     for (CK_ULONG i = 0; i < count; i++)
-        private[private_count++] = more[i];
+    private[private_count++] = more[i];
     return rig.p11->C_GenerateKeyPair(rig.session, &mechanism, public, public_count, private,
                                       private_count, &ret_pair->public, &ret_pair->private);
 }
 
-struct pair make_pair(const char *kind_name)
-{
+struct pair make_pair(const char *kind_name) {
     struct pair pair = {0};
     assert_ok(try_pair(key_kind(kind_name), false, NULL, 0, &pair));
     return pair;
 }
 
-CK_OBJECT_HANDLE make_aes(CK_ULONG len, bool on_token, const CK_ATTRIBUTE *more, CK_ULONG count)
-{
+CK_OBJECT_HANDLE make_aes(CK_ULONG len, bool on_token, const CK_ATTRIBUTE *more, CK_ULONG count) {
     CK_MECHANISM mechanism = {CKM_AES_KEY_GEN, NULL, 0};
     CK_OBJECT_HANDLE key = 0;
     CK_BBOOL token = on_token ? CK_TRUE : CK_FALSE;
@@ -311,8 +291,7 @@ CK_OBJECT_HANDLE make_aes(CK_ULONG len, bool on_token, const CK_ATTRIBUTE *more,
 
 /* ---- OpenSSL's side ------------------------------------------------------------------------- */
 
-static EVP_PKEY *pkey_of(const char *type, OSSL_PARAM_BLD *builder)
-{
+static EVP_PKEY *pkey_of(const char *type, OSSL_PARAM_BLD *builder) {
     OSSL_PARAM *params = OSSL_PARAM_BLD_to_param(builder);
     EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, type, NULL);
     EVP_PKEY *pkey = NULL;
@@ -324,8 +303,7 @@ static EVP_PKEY *pkey_of(const char *type, OSSL_PARAM_BLD *builder)
     return pkey;
 }
 
-static EVP_PKEY *rsa_pkey(CK_OBJECT_HANDLE public)
-{
+static EVP_PKEY *rsa_pkey(CK_OBJECT_HANDLE public) {
     uint8_t n[1024], e[64];
     BIGNUM *modulus = BN_bin2bn(n, (int)get_bytes(public, CKA_MODULUS, n, sizeof n), NULL);
     BIGNUM *exponent = BN_bin2bn(e, (int)get_bytes(public, CKA_PUBLIC_EXPONENT, e, sizeof e), NULL);
@@ -338,14 +316,12 @@ static EVP_PKEY *rsa_pkey(CK_OBJECT_HANDLE public)
     return pkey;
 }
 
-static const char *curve_name(const uint8_t *point, size_t len)
-{
+static const char *curve_name(const uint8_t *point, size_t len) {
     (void)point;
     return len == 65 ? "P-256" : len == 97 ? "P-384" : "P-521";
 }
 
-static EVP_PKEY *curve_pkey(CK_OBJECT_HANDLE public, CK_KEY_TYPE key_type)
-{
+static EVP_PKEY *curve_pkey(CK_OBJECT_HANDLE public, CK_KEY_TYPE key_type) {
     uint8_t der[256];
     size_t len = get_bytes(public, CKA_EC_POINT, der, sizeof der);
     size_t header = der[1] == 0x81 ? 3 : 2; /* OCTET STRING */
@@ -361,8 +337,7 @@ static EVP_PKEY *curve_pkey(CK_OBJECT_HANDLE public, CK_KEY_TYPE key_type)
     return pkey_of("EC", builder);
 }
 
-EVP_PKEY *public_pkey(CK_OBJECT_HANDLE public)
-{
+EVP_PKEY *public_pkey(CK_OBJECT_HANDLE public) {
     CK_KEY_TYPE key_type = get_ulong(public, CKA_KEY_TYPE);
     uint8_t raw[4096];
     if (key_type == CKK_RSA)
@@ -378,8 +353,7 @@ EVP_PKEY *public_pkey(CK_OBJECT_HANDLE public)
     return NULL;
 }
 
-size_t ecdsa_der(const uint8_t *raw, size_t len, uint8_t *der)
-{
+size_t ecdsa_der(const uint8_t *raw, size_t len, uint8_t *der) {
     ECDSA_SIG *pair = ECDSA_SIG_new();
     uint8_t *next = der;
     ECDSA_SIG_set0(pair, BN_bin2bn(raw, (int)len / 2, NULL),

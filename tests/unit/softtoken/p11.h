@@ -1,8 +1,8 @@
 /* What the token tests share: the module under test, a fresh token, and short ways to say things.
  *
- * The tests are written against Cryptoki alone and run over every module that is given; what a module
- * does not offer is asked of the module (has_mechanism) and skipped. Differences that are the module's
- * own choice are in `struct token_kind`.
+ * The tests are written against Cryptoki alone and run over every module that is given; what a
+ * module does not offer is asked of the module (has_mechanism) and skipped. Differences that are
+ * the module's own choice are in `struct token_kind`.
  */
 #ifndef TEST_SOFTTOKEN_P11_H
 #define TEST_SOFTTOKEN_P11_H
@@ -76,10 +76,14 @@ CK_FLAGS token_flags(void);
 /* ---- templates ------------------------------------------------------------------------------ */
 
 extern CK_BBOOL yes, no;
-#define A_BOOL(type, flag) {type, &(flag), sizeof(CK_BBOOL)}
-#define A_ULONG(type, number) {type, &(CK_ULONG){number}, sizeof(CK_ULONG)}
-#define A_TEXT(type, text) {type, (void *)(text), sizeof(text) - 1}
-#define A_BYTES(type, at, len) {type, (void *)(at), len}
+#define A_BOOL(type, flag)                                                                         \
+    { type, &(flag), sizeof(CK_BBOOL) }
+#define A_ULONG(type, number)                                                                      \
+    { type, &(CK_ULONG){number}, sizeof(CK_ULONG) }
+#define A_TEXT(type, text)                                                                         \
+    { type, (void *)(text), sizeof(text) - 1 }
+#define A_BYTES(type, at, len)                                                                     \
+    { type, (void *)(at), len }
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
 bool get_bool(CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type);

@@ -10,7 +10,7 @@ static CK_GCM_PARAMS gcm = {iv, 12, 96, (CK_BYTE *)"header", 6, 128};
 struct row {
     const char *name;
     CK_MECHANISM mechanism;
-    size_t in_len;  /* of text */
+    size_t in_len; /* of text */
     size_t out_len;
 };
 
@@ -23,8 +23,7 @@ static const struct row rows[] = {
 };
 
 static void decrypt_row(const struct row *row, CK_OBJECT_HANDLE key, const uint8_t *cipher,
-                        size_t cipher_len)
-{
+                        size_t cipher_len) {
     uint8_t plain[128];
     CK_ULONG len = 0, part;
     CK_MECHANISM mechanism = row->mechanism;
@@ -51,8 +50,7 @@ static void decrypt_row(const struct row *row, CK_OBJECT_HANDLE key, const uint8
     assert_memory_equal(plain, text, row->in_len);
 }
 
-static void aes_row(const struct row *row, CK_OBJECT_HANDLE key)
-{
+static void aes_row(const struct row *row, CK_OBJECT_HANDLE key) {
     uint8_t cipher[128], again[128];
     CK_ULONG len = 0, part;
     CK_MECHANISM mechanism = row->mechanism;
@@ -84,8 +82,7 @@ static void aes_row(const struct row *row, CK_OBJECT_HANDLE key)
     decrypt_row(row, key, cipher, row->out_len);
 }
 
-static void aes(void **state)
-{
+static void aes(void **state) {
     (void)state;
     CK_ATTRIBUTE use[] = {A_BOOL(CKA_ENCRYPT, yes), A_BOOL(CKA_DECRYPT, yes)};
     for (CK_ULONG len = 16; len <= 32; len += 8) {
@@ -97,8 +94,7 @@ static void aes(void **state)
 }
 
 /* The token's ciphertext is what OpenSSL makes with the same key. */
-static void aes_openssl(void **state)
-{
+static void aes_openssl(void **state) {
     (void)state;
     uint8_t value[32], cipher[64], theirs[64], tag[16];
     CK_ULONG len = sizeof cipher;
@@ -121,8 +117,7 @@ static void aes_openssl(void **state)
     assert_memory_equal(cipher + TEXT_LEN, tag, 16);
 }
 
-static void aes_refused(void **state)
-{
+static void aes_refused(void **state) {
     (void)state;
     if (!rig.kind.ours)
         skip();
@@ -136,9 +131,12 @@ static void aes_refused(void **state)
     no_iv.ulIvLen = 0;
     no_aad.pAAD = NULL;
     CK_MECHANISM bad[] = {
-        {CKM_AES_GCM, NULL, 0},         {CKM_AES_GCM, &short_tag, sizeof gcm},
-        {CKM_AES_GCM, &no_iv, sizeof gcm}, {CKM_AES_GCM, &no_aad, sizeof gcm},
-        {CKM_AES_CBC, iv, 15},          {CKM_AES_CBC_PAD, NULL, 16},
+        {CKM_AES_GCM, NULL, 0},
+        {CKM_AES_GCM, &short_tag, sizeof gcm},
+        {CKM_AES_GCM, &no_iv, sizeof gcm},
+        {CKM_AES_GCM, &no_aad, sizeof gcm},
+        {CKM_AES_CBC, iv, 15},
+        {CKM_AES_CBC_PAD, NULL, 16},
     };
     for (size_t i = 0; i < COUNT(bad); i++)
         assert_rv(CKR_MECHANISM_PARAM_INVALID, p11->C_EncryptInit(rig.session, &bad[i], key));
@@ -160,8 +158,7 @@ static void aes_refused(void **state)
     assert_rv(CKR_KEY_FUNCTION_NOT_PERMITTED, p11->C_DecryptInit(rig.session, &good, key));
 }
 
-static void rsa(void **state)
-{
+static void rsa(void **state) {
     (void)state;
     CK_FUNCTION_LIST *p11 = rig.p11;
     struct pair pair;
@@ -191,7 +188,8 @@ static void rsa(void **state)
             continue;
         assert_ok(p11->C_DecryptInit(rig.session, &mechanisms[i], pair.private));
         plain_len = TEXT_LEN - 1; /* too small for what it turns out to be; then it is not */
-        assert_rv(CKR_BUFFER_TOO_SMALL, p11->C_Decrypt(rig.session, cipher, len, plain, &plain_len));
+        assert_rv(CKR_BUFFER_TOO_SMALL,
+                  p11->C_Decrypt(rig.session, cipher, len, plain, &plain_len));
         assert_int_equal(plain_len, TEXT_LEN);
         assert_ok(p11->C_Decrypt(rig.session, cipher, len, plain, &plain_len));
         assert_ok(p11->C_DecryptInit(rig.session, &mechanisms[i], pair.private));
@@ -211,14 +209,13 @@ static void rsa(void **state)
               p11->C_Decrypt(rig.session, cipher, 256, plain, &plain_len));
 }
 
-static void digests(void **state)
-{
+static void digests(void **state) {
     (void)state;
     const struct {
         CK_MECHANISM_TYPE type;
         const char *name;
-    } all[] = {{CKM_SHA_1, "SHA1"},       {CKM_SHA224, "SHA224"},     {CKM_SHA256, "SHA256"},
-               {CKM_SHA384, "SHA384"},    {CKM_SHA512, "SHA512"},     {CKM_SHA3_256, "SHA3-256"},
+    } all[] = {{CKM_SHA_1, "SHA1"},       {CKM_SHA224, "SHA224"}, {CKM_SHA256, "SHA256"},
+               {CKM_SHA384, "SHA384"},    {CKM_SHA512, "SHA512"}, {CKM_SHA3_256, "SHA3-256"},
                {CKM_SHA3_512, "SHA3-512"}};
     CK_FUNCTION_LIST *p11 = rig.p11;
     for (size_t i = 0; i < COUNT(all); i++) {
@@ -250,8 +247,7 @@ static void digests(void **state)
     assert_rv(CKR_MECHANISM_INVALID, p11->C_DigestInit(rig.session, &none));
 }
 
-static void digest_of_key(void **state)
-{
+static void digest_of_key(void **state) {
     (void)state;
     if (!rig.kind.ours)
         skip();
@@ -262,8 +258,7 @@ static void digest_of_key(void **state)
     assert_rv(CKR_KEY_HANDLE_INVALID, rig.p11->C_DigestKey(rig.session, 0));
 }
 
-static void random_numbers(void **state)
-{
+static void random_numbers(void **state) {
     (void)state;
     static uint8_t one[100000], other[100000];
     assert_ok(rig.p11->C_GenerateRandom(rig.session, one, sizeof one));
@@ -276,8 +271,7 @@ static void random_numbers(void **state)
 
 #define T(name) cmocka_unit_test_setup_teardown(name, test_session, test_session_end)
 
-int crypt_tests(void)
-{
+int crypt_tests(void) {
     const struct CMUnitTest tests[] = {
         T(aes),     T(aes_openssl),   T(aes_refused),    T(rsa),
         T(digests), T(digest_of_key), T(random_numbers),

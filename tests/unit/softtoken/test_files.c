@@ -11,8 +11,7 @@
 
 static char token_dir[320];
 
-static int find_token_dir(void **state)
-{
+static int find_token_dir(void **state) {
     (void)state;
     CK_TOKEN_INFO info;
     assert_ok(rig.p11->C_GetTokenInfo(rig.slot, &info));
@@ -20,8 +19,7 @@ static int find_token_dir(void **state)
     return 0;
 }
 
-static void restart(void)
-{
+static void restart(void) {
     CK_SLOT_ID slots[4];
     CK_ULONG count = COUNT(slots);
     assert_ok(rig.p11->C_Finalize(NULL));
@@ -32,8 +30,7 @@ static void restart(void)
     (void)test_session(NULL);
 }
 
-static size_t files_with(const char *suffix, char *ret_last, size_t size)
-{
+static size_t files_with(const char *suffix, char *ret_last, size_t size) {
     DIR *dir = opendir(token_dir);
     const struct dirent *entry;
     size_t count = 0;
@@ -49,21 +46,18 @@ static size_t files_with(const char *suffix, char *ret_last, size_t size)
     return count;
 }
 
-static size_t count_all(void)
-{
+static size_t count_all(void) {
     return count_objects(rig.session, NULL, 0);
 }
 
-static unsigned damaged(void)
-{
+static unsigned damaged(void) {
     CK_SESSION_INFO info;
     assert_ok(rig.p11->C_GetSessionInfo(rig.session, &info));
     return (unsigned)info.ulDeviceError;
 }
 
 /* Every kind of key is stored, found again after a restart, and still the same key. */
-static void kept(void **state)
-{
+static void kept(void **state) {
     (void)state;
     const char *kinds[] = {"RSA-2048", "P-384", "Ed25519", "ML-DSA-65", "SLH-DSA-SHA2-128f"};
     const CK_MECHANISM_TYPE mechanisms[] = {CKM_SHA256_RSA_PKCS, CKM_ECDSA_SHA256, CKM_EDDSA,
@@ -99,8 +93,7 @@ static void kept(void **state)
     assert_int_equal(files_with(".pub", name, sizeof name), 0);
 }
 
-static void permissions(void **state)
-{
+static void permissions(void **state) {
     (void)state;
     struct stat info;
     char name[400];
@@ -113,8 +106,7 @@ static void permissions(void **state)
     assert_ok(rig.p11->C_DestroyObject(rig.session, key));
 }
 
-static size_t read_file(const char *name, uint8_t *to, size_t room)
-{
+static size_t read_file(const char *name, uint8_t *to, size_t room) {
     FILE *file = fopen(name, "rb");
     assert_non_null(file);
     size_t len = fread(to, 1, room, file);
@@ -122,8 +114,7 @@ static size_t read_file(const char *name, uint8_t *to, size_t room)
     return len;
 }
 
-static void write_file(const char *name, const uint8_t *at, size_t len)
-{
+static void write_file(const char *name, const uint8_t *at, size_t len) {
     FILE *file = fopen(name, "wb");
     assert_non_null(file);
     assert_int_equal(fwrite(at, 1, len, file), len);
@@ -132,8 +123,7 @@ static void write_file(const char *name, const uint8_t *at, size_t len)
 
 /* One file cut at every length and with every octet changed in turn: that object is gone, the other
  * stays, nothing falls over. */
-static void damage(void **state)
-{
+static void damage(void **state) {
     (void)state;
     static uint8_t whole[4096], broken[4096];
     char name[400];
@@ -178,8 +168,7 @@ static void damage(void **state)
 }
 
 /* A file in the place of another, of the other kind, or that is none at all. */
-static void misplaced(void **state)
-{
+static void misplaced(void **state) {
     (void)state;
     static uint8_t content[4096];
     char prv[400], pub[400], path[480];
@@ -202,10 +191,9 @@ static void misplaced(void **state)
     assert_int_equal(access(path, F_OK), -1); /* what a killed writer left is cleared away */
     assert_int_equal(count_all(), 2);
     assert_int_equal(damaged(), 2);
-    const char *names[] = {"00112233445566778899aabbccddeeff.prv",
-                           "00112233445566778899aabbccddeeff.pub",
-                           "ffffffffffffffffffffffffffffffff.prv",
-                           "eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee.prv", "README"};
+    const char *names[] = {
+        "00112233445566778899aabbccddeeff.prv", "00112233445566778899aabbccddeeff.pub",
+        "ffffffffffffffffffffffffffffffff.prv", "eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee.prv", "README"};
     for (size_t i = 0; i < COUNT(names); i++) {
         (void)snprintf(path, sizeof path, "%s/%s", token_dir, names[i]);
         assert_int_equal(unlink(path), 0);
@@ -214,8 +202,7 @@ static void misplaced(void **state)
     assert_int_equal(unlink(pub), 0);
 }
 
-static int run_child(int (*work)(void))
-{
+static int run_child(int (*work)(void)) {
     int status = 0;
     pid_t child = fork();
     if (child == 0)
@@ -224,8 +211,7 @@ static int run_child(int (*work)(void))
     return status;
 }
 
-static int child_session(void)
-{
+static int child_session(void) {
     CK_SLOT_ID slots[4];
     CK_ULONG count = COUNT(slots);
     if (rig.p11->C_Initialize(NULL) != CKR_OK ||
@@ -239,16 +225,14 @@ static int child_session(void)
 
 static CK_ATTRIBUTE shared_label = A_TEXT(CKA_LABEL, "shared");
 
-static int child_makes(void)
-{
+static int child_makes(void) {
     if (child_session() != 0)
         return 1;
     (void)make_aes(32, true, &shared_label, 1);
     return rig.p11->C_Finalize(NULL) != CKR_OK;
 }
 
-static int child_renames(void)
-{
+static int child_renames(void) {
     CK_ATTRIBUTE label = A_TEXT(CKA_LABEL, "renamed by another");
     if (child_session() != 0)
         return 1;
@@ -256,8 +240,7 @@ static int child_renames(void)
     return rig.p11->C_SetAttributeValue(rig.session, key, &label, 1) != CKR_OK;
 }
 
-static int child_destroys(void)
-{
+static int child_destroys(void) {
     CK_ATTRIBUTE label = A_TEXT(CKA_LABEL, "renamed by another");
     if (child_session() != 0)
         return 1;
@@ -266,8 +249,7 @@ static int child_destroys(void)
 }
 
 /* What another process does to the token is seen here at the next search. */
-static void several_processes(void **state)
-{
+static void several_processes(void **state) {
     (void)state;
     CK_ATTRIBUTE renamed = A_TEXT(CKA_LABEL, "renamed by another");
     assert_int_equal(count_objects(rig.session, &shared_label, 1), 0);
@@ -281,8 +263,7 @@ static void several_processes(void **state)
     assert_int_equal(get_rv(key, CKA_LABEL), CKR_OBJECT_HANDLE_INVALID);
 }
 
-static int child_initialises(void)
-{
+static int child_initialises(void) {
     CK_SLOT_ID slots[4];
     CK_ULONG count = COUNT(slots);
     return rig.p11->C_Initialize(NULL) != CKR_OK ||
@@ -292,8 +273,7 @@ static int child_initialises(void)
 }
 
 /* The token is initialised under our feet: logged out, nothing of the old one left. */
-static void initialised_elsewhere(void **state)
-{
+static void initialised_elsewhere(void **state) {
     (void)state;
     CK_SESSION_INFO info;
     CK_OBJECT_HANDLE key = make_aes(32, true, NULL, 0);
@@ -315,8 +295,7 @@ static void initialised_elsewhere(void **state)
 
 static struct pair shared_pair;
 
-static void *sign_often(void *context)
-{
+static void *sign_often(void *context) {
     CK_SESSION_HANDLE session = open_session(CKF_RW_SESSION);
     CK_MECHANISM ecdsa = {CKM_ECDSA, NULL, 0};
     size_t *good = context;
@@ -333,8 +312,7 @@ static void *sign_often(void *context)
     return NULL;
 }
 
-static void *make_and_destroy(void *context)
-{
+static void *make_and_destroy(void *context) {
     CK_SESSION_HANDLE session = open_session(CKF_RW_SESSION);
     CK_MECHANISM mechanism = {CKM_AES_KEY_GEN, NULL, 0};
     size_t *good = context;
@@ -353,8 +331,7 @@ static void *make_and_destroy(void *context)
     return NULL;
 }
 
-static void threads(void **state)
-{
+static void threads(void **state) {
     (void)state;
     pthread_t signers[6], makers[2];
     size_t signed_well[6] = {0}, made_well[2] = {0};
@@ -377,11 +354,15 @@ static void threads(void **state)
 
 #define T(name) cmocka_unit_test_setup_teardown(name, test_session, test_session_end)
 
-int file_tests(void)
-{
+int file_tests(void) {
     const struct CMUnitTest tests[] = {
-        T(kept),      T(permissions),       T(threads), T(damage),
-        T(misplaced), T(several_processes), T(initialised_elsewhere),
+        T(kept),
+        T(permissions),
+        T(threads),
+        T(damage),
+        T(misplaced),
+        T(several_processes),
+        T(initialised_elsewhere),
     };
     return cmocka_run_group_tests_name("files", tests, find_token_dir, NULL);
 }

@@ -6,8 +6,7 @@
 #include "p11.h"
 #include "suites.h"
 
-static void not_initialized(void **state)
-{
+static void not_initialized(void **state) {
     (void)state;
     CK_INFO info;
     CK_ULONG count = 0;
@@ -21,20 +20,17 @@ static void not_initialized(void **state)
     assert_rv(CKR_CRYPTOKI_NOT_INITIALIZED, rig.p11->C_Finalize(NULL));
 }
 
-static CK_RV some_mutex(void *mutex)
-{
+static CK_RV some_mutex(void *mutex) {
     (void)mutex;
     return CKR_OK;
 }
 
-static CK_RV make_mutex(void **mutex)
-{
+static CK_RV make_mutex(void **mutex) {
     *mutex = NULL;
     return CKR_OK;
 }
 
-static void initialize_arguments(void **state)
-{
+static void initialize_arguments(void **state) {
     (void)state;
     CK_C_INITIALIZE_ARGS half = {.LockMutex = some_mutex, .flags = CKF_OS_LOCKING_OK};
     assert_rv(CKR_ARGUMENTS_BAD, rig.p11->C_Initialize(&half));
@@ -54,8 +50,7 @@ static void initialize_arguments(void **state)
 }
 
 /* The directory can be given with C_Initialize instead of the environment. */
-static void reserved_directory(void **state)
-{
+static void reserved_directory(void **state) {
     (void)state;
     char reserved[128];
     CK_ULONG count = 0;
@@ -68,8 +63,7 @@ static void reserved_directory(void **state)
     assert_ok(rig.p11->C_Finalize(NULL));
 }
 
-static void function_lists(void **state)
-{
+static void function_lists(void **state) {
     (void)state;
     assert_rv(CKR_ARGUMENTS_BAD, rig.p11->C_GetFunctionList(NULL));
     assert_int_equal(rig.p11->version.major, 2);
@@ -80,8 +74,7 @@ static void function_lists(void **state)
         assert_non_null(entries[i]);
 }
 
-static void interfaces(void **state)
-{
+static void interfaces(void **state) {
     (void)state;
     CK_INTERFACE list[8], *one = NULL;
     CK_ULONG count = 0;
@@ -116,20 +109,18 @@ static void interfaces(void **state)
     (void)dlclose(library);
 }
 
-static void make_token(void **state)
-{
+static void make_token(void **state) {
     (void)state;
     CK_TOKEN_INFO info;
     rig_make_token();
     assert_ok(rig.p11->C_GetTokenInfo(rig.slot, &info));
     assert_memory_equal(info.label, LABEL_32, 32);
-    CK_FLAGS wanted = CKF_RNG | CKF_LOGIN_REQUIRED | CKF_USER_PIN_INITIALIZED |
-                      CKF_TOKEN_INITIALIZED;
+    CK_FLAGS wanted =
+        CKF_RNG | CKF_LOGIN_REQUIRED | CKF_USER_PIN_INITIALIZED | CKF_TOKEN_INITIALIZED;
     assert_int_equal(info.flags & wanted, wanted);
 }
 
-static void slots(void **state)
-{
+static void slots(void **state) {
     (void)state;
     CK_SLOT_ID list[16];
     CK_ULONG count = 0;
@@ -152,8 +143,7 @@ static void slots(void **state)
     assert_rv(CKR_NO_EVENT, rig.p11->C_WaitForSlotEvent(CKF_DONT_BLOCK, list, NULL));
 }
 
-static void mechanism_lists(void **state)
-{
+static void mechanism_lists(void **state) {
     (void)state;
     CK_MECHANISM_TYPE list[512];
     CK_MECHANISM_INFO info;
@@ -170,8 +160,7 @@ static void mechanism_lists(void **state)
     assert_rv(CKR_ARGUMENTS_BAD, rig.p11->C_GetMechanismList(rig.slot, list, NULL));
 }
 
-static void init_token_refused(void **state)
-{
+static void init_token_refused(void **state) {
     (void)state;
     CK_SLOT_ID list[16];
     CK_ULONG count = COUNT(list);
@@ -191,8 +180,7 @@ static void init_token_refused(void **state)
 }
 
 /* Sessions on the free slot, whose token waits to be made. */
-static void no_session_without_token(void **state)
-{
+static void no_session_without_token(void **state) {
     (void)state;
     CK_SLOT_ID list[16];
     CK_ULONG count = COUNT(list);
@@ -203,8 +191,7 @@ static void no_session_without_token(void **state)
 }
 
 /* A child has to initialise for itself; then the token works for it, and goes on for the parent. */
-static void after_fork(void **state)
-{
+static void after_fork(void **state) {
     (void)state;
     if (!rig.kind.ours)
         skip();
@@ -214,18 +201,17 @@ static void after_fork(void **state)
         CK_SESSION_INFO info;
         CK_SESSION_HANDLE own;
         uint8_t random[8];
-        bool fine =
-            rig.p11->C_GetSessionInfo(session, &info) == CKR_CRYPTOKI_NOT_INITIALIZED &&
-            rig.p11->C_Initialize(NULL) == CKR_OK &&
-            rig.p11->C_GetSessionInfo(session, &info) == CKR_SESSION_HANDLE_INVALID;
+        bool fine = rig.p11->C_GetSessionInfo(session, &info) == CKR_CRYPTOKI_NOT_INITIALIZED &&
+                    rig.p11->C_Initialize(NULL) == CKR_OK &&
+                    rig.p11->C_GetSessionInfo(session, &info) == CKR_SESSION_HANDLE_INVALID;
         CK_SLOT_ID slots[2];
         CK_ULONG count = 2;
-        fine = fine && rig.p11->C_GetSlotList(CK_TRUE, slots, &count) == CKR_OK &&
-               rig.p11->C_OpenSession(slots[0], CKF_SERIAL_SESSION, NULL, NULL, &own) == CKR_OK &&
-               rig.p11->C_Login(own, CKU_USER, (CK_UTF8CHAR *)USER_PIN, strlen(USER_PIN)) ==
-                   CKR_OK &&
-               rig.p11->C_GenerateRandom(own, random, sizeof random) == CKR_OK &&
-               rig.p11->C_Finalize(NULL) == CKR_OK;
+        fine =
+            fine && rig.p11->C_GetSlotList(CK_TRUE, slots, &count) == CKR_OK &&
+            rig.p11->C_OpenSession(slots[0], CKF_SERIAL_SESSION, NULL, NULL, &own) == CKR_OK &&
+            rig.p11->C_Login(own, CKU_USER, (CK_UTF8CHAR *)USER_PIN, strlen(USER_PIN)) == CKR_OK &&
+            rig.p11->C_GenerateRandom(own, random, sizeof random) == CKR_OK &&
+            rig.p11->C_Finalize(NULL) == CKR_OK;
         _exit(fine ? 0 : 1);
     }
     int status = 0;
@@ -236,14 +222,18 @@ static void after_fork(void **state)
     assert_ok(rig.p11->C_CloseSession(session));
 }
 
-int general_tests(void)
-{
+int general_tests(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(not_initialized),    cmocka_unit_test(initialize_arguments),
-        cmocka_unit_test(reserved_directory), cmocka_unit_test(function_lists),
-        cmocka_unit_test(interfaces),         cmocka_unit_test(make_token),
-        cmocka_unit_test(slots),              cmocka_unit_test(mechanism_lists),
-        cmocka_unit_test(init_token_refused), cmocka_unit_test(no_session_without_token),
+        cmocka_unit_test(not_initialized),
+        cmocka_unit_test(initialize_arguments),
+        cmocka_unit_test(reserved_directory),
+        cmocka_unit_test(function_lists),
+        cmocka_unit_test(interfaces),
+        cmocka_unit_test(make_token),
+        cmocka_unit_test(slots),
+        cmocka_unit_test(mechanism_lists),
+        cmocka_unit_test(init_token_refused),
+        cmocka_unit_test(no_session_without_token),
         cmocka_unit_test(after_fork),
     };
     return cmocka_run_group_tests_name("general", tests, NULL, NULL);

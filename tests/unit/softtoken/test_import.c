@@ -16,8 +16,7 @@ struct template {
     uint8_t values[24][6000];
 };
 
-static void add(struct template *template, CK_ATTRIBUTE_TYPE type, const void *at, size_t len)
-{
+static void add(struct template *template, CK_ATTRIBUTE_TYPE type, const void *at, size_t len) {
     uint8_t *value = template->values[template->count];
     assert_true(len <= sizeof template->values[0]);
     memcpy(value, at, len);
@@ -25,8 +24,7 @@ static void add(struct template *template, CK_ATTRIBUTE_TYPE type, const void *a
 }
 
 static void add_number(struct template *template, CK_ATTRIBUTE_TYPE type, EVP_PKEY *pkey,
-                       const char *name)
-{
+                       const char *name) {
     BIGNUM *number = NULL;
     uint8_t raw[1024];
     assert_int_equal(EVP_PKEY_get_bn_param(pkey, name, &number), 1);
@@ -35,8 +33,7 @@ static void add_number(struct template *template, CK_ATTRIBUTE_TYPE type, EVP_PK
 }
 
 static void add_octets(struct template *template, CK_ATTRIBUTE_TYPE type, EVP_PKEY *pkey,
-                       const char *name)
-{
+                       const char *name) {
     uint8_t raw[6000];
     size_t len = 0;
     assert_int_equal(EVP_PKEY_get_octet_string_param(pkey, name, raw, sizeof raw, &len), 1);
@@ -44,8 +41,7 @@ static void add_octets(struct template *template, CK_ATTRIBUTE_TYPE type, EVP_PK
 }
 
 static void begin(struct template *template, CK_KEY_TYPE key_type, CK_BBOOL sensitive,
-                  CK_BBOOL extractable)
-{
+                  CK_BBOOL extractable) {
     template->count = 0;
     add(template, CKA_CLASS, &class_private, sizeof class_private);
     add(template, CKA_KEY_TYPE, &key_type, sizeof key_type);
@@ -56,8 +52,7 @@ static void begin(struct template *template, CK_KEY_TYPE key_type, CK_BBOOL sens
 }
 
 static void check_signature(CK_OBJECT_HANDLE key, CK_MECHANISM_TYPE type, EVP_PKEY *pkey,
-                            const char *digest)
-{
+                            const char *digest) {
     static uint8_t signature[60000];
     uint8_t der[160];
     CK_MECHANISM mechanism = {type, NULL, 0};
@@ -75,8 +70,7 @@ static void check_signature(CK_OBJECT_HANDLE key, CK_MECHANISM_TYPE type, EVP_PK
 }
 
 /* What went in comes out again, of a key that may be read. */
-static void check_readable(const struct template *template, CK_OBJECT_HANDLE key)
-{
+static void check_readable(const struct template *template, CK_OBJECT_HANDLE key) {
     static uint8_t value[6000];
     for (CK_ULONG i = 6; i < template->count; i++) {
         size_t len = get_bytes(key, template->attrs[i].type, value, sizeof value);
@@ -87,13 +81,11 @@ static void check_readable(const struct template *template, CK_OBJECT_HANDLE key
 
 static struct template template;
 
-static CK_RV create(CK_OBJECT_HANDLE *ret_key)
-{
+static CK_RV create(CK_OBJECT_HANDLE *ret_key) {
     return rig.p11->C_CreateObject(rig.session, template.attrs, template.count, ret_key);
 }
 
-static void rsa(void **state)
-{
+static void rsa(void **state) {
     (void)state;
     EVP_PKEY *pkey = EVP_RSA_gen(2048);
     CK_OBJECT_HANDLE key;
@@ -131,8 +123,7 @@ static void rsa(void **state)
     EVP_PKEY_free(other);
 }
 
-static void curves(void **state)
-{
+static void curves(void **state) {
     (void)state;
     const struct {
         const char *curve;
@@ -158,8 +149,7 @@ static void curves(void **state)
     }
 }
 
-static void raw_keys(void **state)
-{
+static void raw_keys(void **state) {
     (void)state;
     if (!rig.kind.ours)
         skip();
@@ -202,8 +192,7 @@ static void raw_keys(void **state)
 
 #define T(name) cmocka_unit_test_setup_teardown(name, test_session, test_session_end)
 
-int import_tests(void)
-{
+int import_tests(void) {
     const struct CMUnitTest tests[] = {T(rsa), T(curves), T(raw_keys)};
     return cmocka_run_group_tests_name("import", tests, NULL, NULL);
 }

@@ -7,8 +7,7 @@ static CK_OBJECT_CLASS class_data = CKO_DATA, class_cert = CKO_CERTIFICATE,
                        class_public = CKO_PUBLIC_KEY;
 
 static CK_OBJECT_HANDLE make_data(CK_SESSION_HANDLE session, const char *label, CK_BBOOL *on_token,
-                                  CK_BBOOL *private)
-{
+                                  CK_BBOOL *private) {
     CK_OBJECT_HANDLE object = 0;
     CK_ATTRIBUTE template[] = {
         {CKA_CLASS, &class_data, sizeof class_data},
@@ -21,14 +20,12 @@ static CK_OBJECT_HANDLE make_data(CK_SESSION_HANDLE session, const char *label, 
     return object;
 }
 
-static size_t count_label(CK_SESSION_HANDLE session, const char *label)
-{
+static size_t count_label(CK_SESSION_HANDLE session, const char *label) {
     CK_ATTRIBUTE wanted = {CKA_LABEL, (void *)label, strlen(label)};
     return count_objects(session, &wanted, 1);
 }
 
-static void data_objects(void **state)
-{
+static void data_objects(void **state) {
     (void)state;
     uint8_t value[32];
     CK_ULONG size = 0;
@@ -49,8 +46,7 @@ static void data_objects(void **state)
     assert_int_equal(get_rv(object, CKA_LABEL), CKR_OBJECT_HANDLE_INVALID);
 }
 
-static void reading(void **state)
-{
+static void reading(void **state) {
     (void)state;
     CK_OBJECT_HANDLE object = make_data(rig.session, "reading", &no, &no);
     uint8_t small[4];
@@ -72,8 +68,7 @@ static void reading(void **state)
 }
 
 /* Templates that must not make an object. */
-static void bad_templates(void **state)
-{
+static void bad_templates(void **state) {
     (void)state;
     CK_OBJECT_HANDLE object = 0;
     CK_OBJECT_CLASS odd = 0x7777;
@@ -90,37 +85,80 @@ static void bad_templates(void **state)
         {"no class", CKR_TEMPLATE_INCOMPLETE, {A_BOOL(CKA_TOKEN, no)}, 1, false},
         {"unknown class", CKR_ATTRIBUTE_VALUE_INVALID, {{CKA_CLASS, &odd, sizeof odd}}, 1, true},
         {"short class", CKR_TEMPLATE_INCOMPLETE, {{CKA_CLASS, &class_data, 4}}, 1, true},
-        {"unknown attribute", CKR_ATTRIBUTE_TYPE_INVALID,
-         {{CKA_CLASS, &class_data, sizeof class_data}, A_BOOL(0x7654321, yes)}, 2, false},
-        {"attribute of another class", CKR_ATTRIBUTE_TYPE_INVALID,
-         {{CKA_CLASS, &class_data, sizeof class_data}, A_BOOL(CKA_SIGN, yes)}, 2, false},
-        {"not a boolean", CKR_ATTRIBUTE_VALUE_INVALID,
-         {{CKA_CLASS, &class_data, sizeof class_data}, A_BOOL(CKA_TOKEN, seven)}, 2, true},
-        {"long boolean", CKR_ATTRIBUTE_VALUE_INVALID,
-         {{CKA_CLASS, &class_data, sizeof class_data}, {CKA_TOKEN, &odd, sizeof odd}}, 2, false},
-        {"length without value", CKR_ATTRIBUTE_VALUE_INVALID,
-         {{CKA_CLASS, &class_data, sizeof class_data}, {CKA_LABEL, NULL, 5}}, 2, true},
-        {"twice", CKR_TEMPLATE_INCONSISTENT,
-         {{CKA_CLASS, &class_data, sizeof class_data}, A_BOOL(CKA_TOKEN, no),
-          A_BOOL(CKA_TOKEN, no)}, 3, true},
-        {"key without type", CKR_TEMPLATE_INCOMPLETE,
+        {"unknown attribute",
+         CKR_ATTRIBUTE_TYPE_INVALID,
+         {{CKA_CLASS, &class_data, sizeof class_data}, A_BOOL(0x7654321, yes)},
+         2,
+         false},
+        {"attribute of another class",
+         CKR_ATTRIBUTE_TYPE_INVALID,
+         {{CKA_CLASS, &class_data, sizeof class_data}, A_BOOL(CKA_SIGN, yes)},
+         2,
+         false},
+        {"not a boolean",
+         CKR_ATTRIBUTE_VALUE_INVALID,
+         {{CKA_CLASS, &class_data, sizeof class_data}, A_BOOL(CKA_TOKEN, seven)},
+         2,
+         true},
+        {"long boolean",
+         CKR_ATTRIBUTE_VALUE_INVALID,
+         {{CKA_CLASS, &class_data, sizeof class_data}, {CKA_TOKEN, &odd, sizeof odd}},
+         2,
+         false},
+        {"length without value",
+         CKR_ATTRIBUTE_VALUE_INVALID,
+         {{CKA_CLASS, &class_data, sizeof class_data}, {CKA_LABEL, NULL, 5}},
+         2,
+         true},
+        {"twice",
+         CKR_TEMPLATE_INCONSISTENT,
+         {{CKA_CLASS, &class_data, sizeof class_data},
+          A_BOOL(CKA_TOKEN, no),
+          A_BOOL(CKA_TOKEN, no)},
+         3,
+         true},
+        {"key without type",
+         CKR_TEMPLATE_INCOMPLETE,
          {{CKA_CLASS, &class_secret, sizeof class_secret}, A_TEXT(CKA_VALUE, "0123456789abcdef")},
-         2, false},
-        {"type of another class", CKR_ATTRIBUTE_VALUE_INVALID,
-         {{CKA_CLASS, &class_secret, sizeof class_secret}, {CKA_KEY_TYPE, &rsa, sizeof rsa},
-          A_TEXT(CKA_VALUE, "0123456789abcdef")}, 3, true},
-        {"AES of 15 octets", CKR_ATTRIBUTE_VALUE_INVALID,
-         {{CKA_CLASS, &class_secret, sizeof class_secret}, {CKA_KEY_TYPE, &aes, sizeof aes},
-          A_TEXT(CKA_VALUE, "0123456789abcde")}, 3, true},
-        {"what only the token says", CKR_ATTRIBUTE_READ_ONLY,
-         {{CKA_CLASS, &class_secret, sizeof class_secret}, {CKA_KEY_TYPE, &aes, sizeof aes},
-          A_TEXT(CKA_VALUE, "0123456789abcdef"), A_BOOL(CKA_LOCAL, yes)}, 4, false},
-        {"trusted, by the user", CKR_ATTRIBUTE_READ_ONLY,
-         {{CKA_CLASS, &class_secret, sizeof class_secret}, {CKA_KEY_TYPE, &aes, sizeof aes},
-          A_TEXT(CKA_VALUE, "0123456789abcdef"), A_BOOL(CKA_TRUSTED, yes)}, 4, true},
-        {"certificate without value", CKR_TEMPLATE_INCOMPLETE,
-         {{CKA_CLASS, &class_cert, sizeof class_cert}, A_ULONG(CKA_CERTIFICATE_TYPE, CKC_X_509),
-          A_TEXT(CKA_SUBJECT, "0")}, 3, false},
+         2,
+         false},
+        {"type of another class",
+         CKR_ATTRIBUTE_VALUE_INVALID,
+         {{CKA_CLASS, &class_secret, sizeof class_secret},
+          {CKA_KEY_TYPE, &rsa, sizeof rsa},
+          A_TEXT(CKA_VALUE, "0123456789abcdef")},
+         3,
+         true},
+        {"AES of 15 octets",
+         CKR_ATTRIBUTE_VALUE_INVALID,
+         {{CKA_CLASS, &class_secret, sizeof class_secret},
+          {CKA_KEY_TYPE, &aes, sizeof aes},
+          A_TEXT(CKA_VALUE, "0123456789abcde")},
+         3,
+         true},
+        {"what only the token says",
+         CKR_ATTRIBUTE_READ_ONLY,
+         {{CKA_CLASS, &class_secret, sizeof class_secret},
+          {CKA_KEY_TYPE, &aes, sizeof aes},
+          A_TEXT(CKA_VALUE, "0123456789abcdef"),
+          A_BOOL(CKA_LOCAL, yes)},
+         4,
+         false},
+        {"trusted, by the user",
+         CKR_ATTRIBUTE_READ_ONLY,
+         {{CKA_CLASS, &class_secret, sizeof class_secret},
+          {CKA_KEY_TYPE, &aes, sizeof aes},
+          A_TEXT(CKA_VALUE, "0123456789abcdef"),
+          A_BOOL(CKA_TRUSTED, yes)},
+         4,
+         true},
+        {"certificate without value",
+         CKR_TEMPLATE_INCOMPLETE,
+         {{CKA_CLASS, &class_cert, sizeof class_cert},
+          A_ULONG(CKA_CERTIFICATE_TYPE, CKC_X_509),
+          A_TEXT(CKA_SUBJECT, "0")},
+         3,
+         false},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         if (rows[i].strict && !rig.kind.ours)
@@ -137,8 +175,7 @@ static void bad_templates(void **state)
 }
 
 /* Keys whose parts do not fit together or are too weak. */
-static void bad_keys(void **state)
-{
+static void bad_keys(void **state) {
     (void)state;
     if (!rig.kind.ours)
         skip();
@@ -147,39 +184,46 @@ static void bad_keys(void **state)
     const struct key_kind *p256 = key_kind("P-256");
     CK_OBJECT_HANDLE object;
     memset(ones, 0xff, sizeof ones);
-    CK_ATTRIBUTE off_curve[] = {
-        {CKA_CLASS, &class_public, sizeof class_public}, {CKA_KEY_TYPE, &ec, sizeof ec},
-        A_BYTES(CKA_EC_PARAMS, p256->params, p256->params_len),
-        A_BYTES(CKA_EC_POINT, point, sizeof point)};
+    CK_ATTRIBUTE off_curve[] = {{CKA_CLASS, &class_public, sizeof class_public},
+                                {CKA_KEY_TYPE, &ec, sizeof ec},
+                                A_BYTES(CKA_EC_PARAMS, p256->params, p256->params_len),
+                                A_BYTES(CKA_EC_POINT, point, sizeof point)};
     assert_rv(CKR_ATTRIBUTE_VALUE_INVALID,
               rig.p11->C_CreateObject(rig.session, off_curve, 4, &object));
-    CK_ATTRIBUTE unknown_curve[] = {
-        {CKA_CLASS, &class_public, sizeof class_public}, {CKA_KEY_TYPE, &ec, sizeof ec},
-        A_BYTES(CKA_EC_PARAMS, "\x06\x01\x01", 3), A_BYTES(CKA_EC_POINT, point, sizeof point)};
+    CK_ATTRIBUTE unknown_curve[] = {{CKA_CLASS, &class_public, sizeof class_public},
+                                    {CKA_KEY_TYPE, &ec, sizeof ec},
+                                    A_BYTES(CKA_EC_PARAMS, "\x06\x01\x01", 3),
+                                    A_BYTES(CKA_EC_POINT, point, sizeof point)};
     assert_rv(CKR_CURVE_NOT_SUPPORTED,
               rig.p11->C_CreateObject(rig.session, unknown_curve, 4, &object));
-    CK_ATTRIBUTE zero[] = {
-        {CKA_CLASS, &class_private, sizeof class_private}, {CKA_KEY_TYPE, &ec, sizeof ec},
-        A_BYTES(CKA_EC_PARAMS, p256->params, p256->params_len), A_BYTES(CKA_VALUE, zeros, 32)};
+    CK_ATTRIBUTE zero[] = {{CKA_CLASS, &class_private, sizeof class_private},
+                           {CKA_KEY_TYPE, &ec, sizeof ec},
+                           A_BYTES(CKA_EC_PARAMS, p256->params, p256->params_len),
+                           A_BYTES(CKA_VALUE, zeros, 32)};
     assert_rv(CKR_ATTRIBUTE_VALUE_INVALID, rig.p11->C_CreateObject(rig.session, zero, 4, &object));
     zero[3] = (CK_ATTRIBUTE)A_BYTES(CKA_VALUE, ones, 32); /* above the order */
     assert_rv(CKR_ATTRIBUTE_VALUE_INVALID, rig.p11->C_CreateObject(rig.session, zero, 4, &object));
-    CK_ATTRIBUTE weak[] = {
-        {CKA_CLASS, &class_public, sizeof class_public}, {CKA_KEY_TYPE, &rsa, sizeof rsa},
-        A_BYTES(CKA_MODULUS, ones, 128), A_BYTES(CKA_PUBLIC_EXPONENT, "\x01\x00\x01", 3)};
+    CK_ATTRIBUTE weak[] = {{CKA_CLASS, &class_public, sizeof class_public},
+                           {CKA_KEY_TYPE, &rsa, sizeof rsa},
+                           A_BYTES(CKA_MODULUS, ones, 128),
+                           A_BYTES(CKA_PUBLIC_EXPONENT, "\x01\x00\x01", 3)};
     assert_rv(CKR_KEY_SIZE_RANGE, rig.p11->C_CreateObject(rig.session, weak, 4, &object));
-    CK_ATTRIBUTE even[] = {
-        {CKA_CLASS, &class_public, sizeof class_public}, {CKA_KEY_TYPE, &rsa, sizeof rsa},
-        A_BYTES(CKA_MODULUS, ones, 256), A_BYTES(CKA_PUBLIC_EXPONENT, "\x01\x00\x00", 3)};
+    CK_ATTRIBUTE even[] = {{CKA_CLASS, &class_public, sizeof class_public},
+                           {CKA_KEY_TYPE, &rsa, sizeof rsa},
+                           A_BYTES(CKA_MODULUS, ones, 256),
+                           A_BYTES(CKA_PUBLIC_EXPONENT, "\x01\x00\x00", 3)};
     assert_rv(CKR_ATTRIBUTE_VALUE_INVALID, rig.p11->C_CreateObject(rig.session, even, 4, &object));
-    CK_ATTRIBUTE no_key[] = {
-        {CKA_CLASS, &class_private, sizeof class_private}, {CKA_KEY_TYPE, &rsa, sizeof rsa},
-        A_BYTES(CKA_MODULUS, ones, 256), A_BYTES(CKA_PUBLIC_EXPONENT, "\x01\x00\x01", 3),
-        A_BYTES(CKA_PRIVATE_EXPONENT, ones, 256)};
-    assert_rv(CKR_ATTRIBUTE_VALUE_INVALID, rig.p11->C_CreateObject(rig.session, no_key, 5, &object));
-    CK_ATTRIBUTE set[] = {
-        {CKA_CLASS, &class_public, sizeof class_public}, {CKA_KEY_TYPE, &ml_dsa, sizeof ml_dsa},
-        A_ULONG(CKA_PARAMETER_SET, 9), A_BYTES(CKA_VALUE, ones, 512)};
+    CK_ATTRIBUTE no_key[] = {{CKA_CLASS, &class_private, sizeof class_private},
+                             {CKA_KEY_TYPE, &rsa, sizeof rsa},
+                             A_BYTES(CKA_MODULUS, ones, 256),
+                             A_BYTES(CKA_PUBLIC_EXPONENT, "\x01\x00\x01", 3),
+                             A_BYTES(CKA_PRIVATE_EXPONENT, ones, 256)};
+    assert_rv(CKR_ATTRIBUTE_VALUE_INVALID,
+              rig.p11->C_CreateObject(rig.session, no_key, 5, &object));
+    CK_ATTRIBUTE set[] = {{CKA_CLASS, &class_public, sizeof class_public},
+                          {CKA_KEY_TYPE, &ml_dsa, sizeof ml_dsa},
+                          A_ULONG(CKA_PARAMETER_SET, 9),
+                          A_BYTES(CKA_VALUE, ones, 512)};
     assert_rv(CKR_PARAMETER_SET_NOT_SUPPORTED,
               rig.p11->C_CreateObject(rig.session, set, 4, &object));
     set[2] = (CK_ATTRIBUTE)A_ULONG(CKA_PARAMETER_SET, CKP_ML_DSA_44);
@@ -187,8 +231,7 @@ static void bad_keys(void **state)
 }
 
 /* What the standard says about sensitive, extractable, local (pkcs11-v3.2#4.9, 4.10). */
-static void key_history(void **state)
-{
+static void key_history(void **state) {
     (void)state;
     CK_KEY_TYPE generic = CKK_GENERIC_SECRET;
     CK_ATTRIBUTE open[] = {A_BOOL(CKA_SENSITIVE, no), A_BOOL(CKA_EXTRACTABLE, yes)};
@@ -211,10 +254,11 @@ static void key_history(void **state)
     assert_ok(rig.p11->C_SetAttributeValue(rig.session, key, &less, 1));
     assert_true(rig.p11->C_SetAttributeValue(rig.session, key, &more, 1) != CKR_OK);
     assert_false(get_bool(key, CKA_NEVER_EXTRACTABLE));
-    CK_ATTRIBUTE given[] = {
-        {CKA_CLASS, &class_secret, sizeof class_secret}, {CKA_KEY_TYPE, &generic, sizeof generic},
-        A_TEXT(CKA_VALUE, "a secret from elsewhere"), A_BOOL(CKA_SENSITIVE, yes),
-        A_BOOL(CKA_EXTRACTABLE, no)};
+    CK_ATTRIBUTE given[] = {{CKA_CLASS, &class_secret, sizeof class_secret},
+                            {CKA_KEY_TYPE, &generic, sizeof generic},
+                            A_TEXT(CKA_VALUE, "a secret from elsewhere"),
+                            A_BOOL(CKA_SENSITIVE, yes),
+                            A_BOOL(CKA_EXTRACTABLE, no)};
     assert_ok(rig.p11->C_CreateObject(rig.session, given, COUNT(given), &key));
     assert_false(get_bool(key, CKA_LOCAL));
     assert_false(get_bool(key, CKA_ALWAYS_SENSITIVE));
@@ -223,8 +267,7 @@ static void key_history(void **state)
     assert_int_equal(get_rv(key, CKA_VALUE), CKR_ATTRIBUTE_SENSITIVE);
 }
 
-static void changing(void **state)
-{
+static void changing(void **state) {
     (void)state;
     CK_OBJECT_HANDLE object = make_data(rig.session, "changing", &no, &no);
     CK_ATTRIBUTE token = A_BOOL(CKA_TOKEN, yes), label = A_TEXT(CKA_LABEL, "changed");
@@ -239,13 +282,15 @@ static void changing(void **state)
     assert_rv(CKR_ARGUMENTS_BAD, rig.p11->C_SetAttributeValue(rig.session, object, NULL, 1));
     CK_OBJECT_HANDLE fixed;
     CK_ATTRIBUTE template[] = {{CKA_CLASS, &class_data, sizeof class_data},
-                               A_BOOL(CKA_MODIFIABLE, no), A_BOOL(CKA_PRIVATE, no)};
+                               A_BOOL(CKA_MODIFIABLE, no),
+                               A_BOOL(CKA_PRIVATE, no)};
     assert_ok(rig.p11->C_CreateObject(rig.session, template, 3, &fixed));
     assert_rv(CKR_ACTION_PROHIBITED, rig.p11->C_SetAttributeValue(rig.session, fixed, &label, 1));
     if (!rig.kind.ours)
         return;
     CK_ATTRIBUTE keep[] = {{CKA_CLASS, &class_data, sizeof class_data},
-                           A_BOOL(CKA_DESTROYABLE, no), A_BOOL(CKA_COPYABLE, no)};
+                           A_BOOL(CKA_DESTROYABLE, no),
+                           A_BOOL(CKA_COPYABLE, no)};
     assert_ok(rig.p11->C_CreateObject(rig.session, keep, 3, &fixed));
     assert_rv(CKR_ACTION_PROHIBITED, rig.p11->C_DestroyObject(rig.session, fixed));
     assert_rv(CKR_ACTION_PROHIBITED, rig.p11->C_CopyObject(rig.session, fixed, NULL, 0, &object));
@@ -254,8 +299,7 @@ static void changing(void **state)
               rig.p11->C_SetAttributeValue(rig.session, fixed, &copyable, 1));
 }
 
-static void copying(void **state)
-{
+static void copying(void **state) {
     (void)state;
     CK_ATTRIBUTE open[] = {A_BOOL(CKA_SENSITIVE, no), A_BOOL(CKA_EXTRACTABLE, yes),
                            A_TEXT(CKA_LABEL, "original")};
@@ -274,13 +318,11 @@ static void copying(void **state)
     assert_true(rig.p11->C_CopyObject(rig.session, worse, &show, 1, &key) != CKR_OK);
     CK_ATTRIBUTE public = A_BOOL(CKA_PRIVATE, no);
     assert_true(rig.p11->C_CopyObject(rig.session, worse, &public, 1, &key) != CKR_OK);
-    assert_rv(CKR_OBJECT_HANDLE_INVALID,
-              rig.p11->C_CopyObject(rig.session, 0, change, 1, &key));
+    assert_rv(CKR_OBJECT_HANDLE_INVALID, rig.p11->C_CopyObject(rig.session, 0, change, 1, &key));
     assert_ok(rig.p11->C_DestroyObject(rig.session, copy));
 }
 
-static void finding(void **state)
-{
+static void finding(void **state) {
     (void)state;
     CK_OBJECT_HANDLE found[4];
     CK_ULONG got = 0;
@@ -293,8 +335,7 @@ static void finding(void **state)
     both[1] = (CK_ATTRIBUTE){CKA_CLASS, &class_secret, sizeof class_secret};
     assert_int_equal(count_objects(rig.session, both, 2), 0);
     assert_true(count_objects(rig.session, NULL, 0) >= 10);
-    assert_rv(CKR_OPERATION_NOT_INITIALIZED,
-              rig.p11->C_FindObjects(rig.session, found, 4, &got));
+    assert_rv(CKR_OPERATION_NOT_INITIALIZED, rig.p11->C_FindObjects(rig.session, found, 4, &got));
     assert_rv(CKR_OPERATION_NOT_INITIALIZED, rig.p11->C_FindObjectsFinal(rig.session));
     assert_rv(CKR_ARGUMENTS_BAD, rig.p11->C_FindObjectsInit(rig.session, NULL, 1));
     assert_ok(rig.p11->C_FindObjectsInit(rig.session, both, 1));
@@ -311,8 +352,7 @@ static void finding(void **state)
 }
 
 /* Who is not logged in neither sees nor makes private objects; the SO does not see them either. */
-static void privacy(void **state)
-{
+static void privacy(void **state) {
     (void)state;
     CK_OBJECT_HANDLE private = make_data(rig.session, "hidden", &yes, &yes);
     CK_OBJECT_HANDLE public = make_data(rig.session, "shown", &yes, &no);
@@ -337,8 +377,7 @@ static void privacy(void **state)
     assert_ok(rig.p11->C_DestroyObject(rig.session, public));
 }
 
-static void read_only_sessions(void **state)
-{
+static void read_only_sessions(void **state) {
     (void)state;
     CK_SESSION_HANDLE ro = open_session(0);
     CK_OBJECT_HANDLE kept = make_data(rig.session, "kept", &yes, &no), made = 0;
@@ -355,16 +394,18 @@ static void read_only_sessions(void **state)
     assert_ok(rig.p11->C_DestroyObject(rig.session, kept));
 }
 
-static void certificates(void **state)
-{
+static void certificates(void **state) {
     (void)state;
     static uint8_t der[2000];
     CK_OBJECT_HANDLE cert = 0;
     memset(der, 0x30, sizeof der);
-    CK_ATTRIBUTE template[] = {
-        {CKA_CLASS, &class_cert, sizeof class_cert}, A_ULONG(CKA_CERTIFICATE_TYPE, CKC_X_509),
-        A_BOOL(CKA_TOKEN, yes), A_TEXT(CKA_SUBJECT, "subject"), A_TEXT(CKA_ID, "id-of-cert"),
-        A_BYTES(CKA_VALUE, der, sizeof der), A_BOOL(CKA_PRIVATE, no)};
+    CK_ATTRIBUTE template[] = {{CKA_CLASS, &class_cert, sizeof class_cert},
+                               A_ULONG(CKA_CERTIFICATE_TYPE, CKC_X_509),
+                               A_BOOL(CKA_TOKEN, yes),
+                               A_TEXT(CKA_SUBJECT, "subject"),
+                               A_TEXT(CKA_ID, "id-of-cert"),
+                               A_BYTES(CKA_VALUE, der, sizeof der),
+                               A_BOOL(CKA_PRIVATE, no)};
     assert_ok(rig.p11->C_CreateObject(rig.session, template, COUNT(template), &cert));
     CK_ATTRIBUTE wanted[] = {A_TEXT(CKA_ID, "id-of-cert"),
                              {CKA_CLASS, &class_cert, sizeof class_cert}};
@@ -377,11 +418,10 @@ static void certificates(void **state)
 
 #define T(name) cmocka_unit_test_setup_teardown(name, test_session, test_session_end)
 
-int object_tests(void)
-{
+int object_tests(void) {
     const struct CMUnitTest tests[] = {
-        T(data_objects), T(reading),  T(bad_templates), T(bad_keys), T(key_history),
-        T(changing),     T(copying),  T(finding),       T(privacy),  T(read_only_sessions),
+        T(data_objects), T(reading), T(bad_templates), T(bad_keys), T(key_history),
+        T(changing),     T(copying), T(finding),       T(privacy),  T(read_only_sessions),
         T(certificates),
     };
     return cmocka_run_group_tests_name("objects", tests, NULL, NULL);

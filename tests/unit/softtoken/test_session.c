@@ -2,21 +2,18 @@
 #include "p11.h"
 #include "suites.h"
 
-static CK_STATE state_of(CK_SESSION_HANDLE session)
-{
+static CK_STATE state_of(CK_SESSION_HANDLE session) {
     CK_SESSION_INFO info;
     assert_ok(rig.p11->C_GetSessionInfo(session, &info));
     assert_int_equal(info.slotID, rig.slot);
     return info.state;
 }
 
-static CK_RV try_login(CK_SESSION_HANDLE session, CK_USER_TYPE user, const char *pin)
-{
+static CK_RV try_login(CK_SESSION_HANDLE session, CK_USER_TYPE user, const char *pin) {
     return rig.p11->C_Login(session, user, (CK_UTF8CHAR *)pin, strlen(pin));
 }
 
-static void handles(void **state)
-{
+static void handles(void **state) {
     (void)state;
     CK_SESSION_INFO info;
     CK_SESSION_HANDLE session = 0;
@@ -36,8 +33,7 @@ static void handles(void **state)
     assert_ok(rig.p11->C_CloseSession(other));
 }
 
-static void states(void **state)
-{
+static void states(void **state) {
     (void)state;
     CK_SESSION_HANDLE ro = open_session(0), rw = open_session(CKF_RW_SESSION);
     assert_int_equal(state_of(ro), CKS_RO_PUBLIC_SESSION);
@@ -63,8 +59,7 @@ static void states(void **state)
     assert_ok(rig.p11->C_CloseSession(rw));
 }
 
-static void thousand_sessions(void **state)
-{
+static void thousand_sessions(void **state) {
     (void)state;
     static CK_SESSION_HANDLE sessions[1000];
     CK_SESSION_INFO info;
@@ -80,8 +75,7 @@ static void thousand_sessions(void **state)
     assert_rv(CKR_SESSION_HANDLE_INVALID, rig.p11->C_GetSessionInfo(sessions[501], &info));
 }
 
-static void pins(void **state)
-{
+static void pins(void **state) {
     (void)state;
     CK_SESSION_HANDLE ro = open_session(0), rw = open_session(CKF_RW_SESSION);
     CK_UTF8CHAR *old = (CK_UTF8CHAR *)USER_PIN, *new = (CK_UTF8CHAR *)"another-pin";
@@ -103,8 +97,7 @@ static void pins(void **state)
 }
 
 /* Softtoken counts failed tries, over restarts too, and the SO can give the user new ones. */
-static void pin_tries(void **state)
-{
+static void pin_tries(void **state) {
     (void)state;
     if (!rig.kind.ours)
         skip();
@@ -140,8 +133,7 @@ static void pin_tries(void **state)
 }
 
 /* Every call with a handle that is none: nothing but CKR_SESSION_HANDLE_INVALID. */
-static void wrong_session(void **state)
-{
+static void wrong_session(void **state) {
     (void)state;
     CK_FUNCTION_LIST *p11 = rig.p11;
     CK_SESSION_HANDLE none = 0x00abcdef;
@@ -185,12 +177,10 @@ static void wrong_session(void **state)
     assert_rv(CKR_SESSION_HANDLE_INVALID, p11->C_GenerateRandom(none, octets, 4));
 }
 
-int session_tests(void)
-{
+int session_tests(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(handles),           cmocka_unit_test(states),
-        cmocka_unit_test(thousand_sessions), cmocka_unit_test(pins),
-        cmocka_unit_test(pin_tries),         cmocka_unit_test(wrong_session),
+        cmocka_unit_test(handles), cmocka_unit_test(states),    cmocka_unit_test(thousand_sessions),
+        cmocka_unit_test(pins),    cmocka_unit_test(pin_tries), cmocka_unit_test(wrong_session),
     };
     return cmocka_run_group_tests_name("sessions", tests, NULL, NULL);
 }

@@ -28,9 +28,12 @@ struct row {
     const char *instance;
 };
 
-#define PSS_256 {CKM_SHA256_RSA_PKCS_PSS, &pss_256, sizeof pss_256}
-#define PSS_512 {CKM_SHA512_RSA_PKCS_PSS, &pss_512, sizeof pss_512}
-#define PSS_RAW {CKM_RSA_PKCS_PSS, &pss_256, sizeof pss_256}
+#define PSS_256                                                                                    \
+    { CKM_SHA256_RSA_PKCS_PSS, &pss_256, sizeof pss_256 }
+#define PSS_512                                                                                    \
+    { CKM_SHA512_RSA_PKCS_PSS, &pss_512, sizeof pss_512 }
+#define PSS_RAW                                                                                    \
+    { CKM_RSA_PKCS_PSS, &pss_256, sizeof pss_256 }
 
 static const struct row rows[] = {
     {"RSA SHA-256", "RSA-2048", {CKM_SHA256_RSA_PKCS, NULL, 0}, "SHA256", false, NULL, NULL},
@@ -49,32 +52,67 @@ static const struct row rows[] = {
     {"ECDSA SHA-384", "P-384", {CKM_ECDSA_SHA384, NULL, 0}, "SHA384", false, NULL, NULL},
     {"ECDSA SHA3-256", "P-521", {CKM_ECDSA_SHA3_256, NULL, 0}, "SHA3-256", false, NULL, NULL},
     {"Ed25519", "Ed25519", {CKM_EDDSA, NULL, 0}, NULL, false, NULL, NULL},
-    {"Ed25519, no flags", "Ed25519", {CKM_EDDSA, &ed_plain, sizeof ed_plain}, NULL, false, NULL,
+    {"Ed25519, no flags",
+     "Ed25519",
+     {CKM_EDDSA, &ed_plain, sizeof ed_plain},
+     NULL,
+     false,
+     NULL,
      NULL},
-    {"Ed25519ctx", "Ed25519", {CKM_EDDSA, &ed_context, sizeof ed_context}, NULL, false, "ctx",
+    {"Ed25519ctx",
+     "Ed25519",
+     {CKM_EDDSA, &ed_context, sizeof ed_context},
+     NULL,
+     false,
+     "ctx",
      "Ed25519ctx"},
-    {"Ed25519ph", "Ed25519", {CKM_EDDSA, &ed_prehash, sizeof ed_prehash}, NULL, false, NULL,
+    {"Ed25519ph",
+     "Ed25519",
+     {CKM_EDDSA, &ed_prehash, sizeof ed_prehash},
+     NULL,
+     false,
+     NULL,
      "Ed25519ph"},
     {"Ed448", "Ed448", {CKM_EDDSA, NULL, 0}, NULL, false, NULL, NULL},
-    {"Ed448 context", "Ed448", {CKM_EDDSA, &ed_context, sizeof ed_context}, NULL, false, "ctx",
+    {"Ed448 context",
+     "Ed448",
+     {CKM_EDDSA, &ed_context, sizeof ed_context},
+     NULL,
+     false,
+     "ctx",
      NULL},
     {"ML-DSA-44", "ML-DSA-44", {CKM_ML_DSA, NULL, 0}, NULL, false, NULL, NULL},
     {"ML-DSA-65", "ML-DSA-65", {CKM_ML_DSA, NULL, 0}, NULL, false, NULL, NULL},
     {"ML-DSA-87", "ML-DSA-87", {CKM_ML_DSA, NULL, 0}, NULL, false, NULL, NULL},
-    {"ML-DSA-65 context", "ML-DSA-65", {CKM_ML_DSA, &pq_context, sizeof pq_context}, NULL, false,
-     "context", NULL},
-    {"ML-DSA-65 fixed", "ML-DSA-65", {CKM_ML_DSA, &pq_fixed, sizeof pq_fixed}, NULL, false, NULL,
+    {"ML-DSA-65 context",
+     "ML-DSA-65",
+     {CKM_ML_DSA, &pq_context, sizeof pq_context},
+     NULL,
+     false,
+     "context",
+     NULL},
+    {"ML-DSA-65 fixed",
+     "ML-DSA-65",
+     {CKM_ML_DSA, &pq_fixed, sizeof pq_fixed},
+     NULL,
+     false,
+     NULL,
      NULL},
     {"SLH-DSA", "SLH-DSA-SHA2-128f", {CKM_SLH_DSA, NULL, 0}, NULL, false, NULL, NULL},
-    {"SLH-DSA context", "SLH-DSA-SHAKE-128f", {CKM_SLH_DSA, &pq_context, sizeof pq_context}, NULL,
-     false, "context", NULL},
+    {"SLH-DSA context",
+     "SLH-DSA-SHAKE-128f",
+     {CKM_SLH_DSA, &pq_context, sizeof pq_context},
+     NULL,
+     false,
+     "context",
+     NULL},
 };
 
 /* What goes into the mechanism: the message, its digest, its DigestInfo. */
-static size_t input_of(const struct row *row, uint8_t *to)
-{
-    static const uint8_t sha256_info[] = {0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01,
-                                          0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00, 0x04, 0x20};
+static size_t input_of(const struct row *row, uint8_t *to) {
+    static const uint8_t sha256_info[] = {0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60,
+                                          0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02,
+                                          0x01, 0x05, 0x00, 0x04, 0x20};
     size_t len = 0, header = 0;
     if (!row->raw) {
         memcpy(to, message, MESSAGE_LEN);
@@ -90,16 +128,15 @@ static size_t input_of(const struct row *row, uint8_t *to)
 }
 
 static bool openssl_agrees(const struct row *row, CK_OBJECT_HANDLE public, const uint8_t *signature,
-                           size_t len)
-{
+                           size_t len) {
     EVP_PKEY *pkey = public_pkey(public);
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
     EVP_PKEY_CTX *pctx = NULL;
     OSSL_PARAM params[3], *next = params;
     uint8_t der[160];
     if (row->context != NULL)
-        *next++ = OSSL_PARAM_construct_octet_string(
-            OSSL_SIGNATURE_PARAM_CONTEXT_STRING, (void *)row->context, strlen(row->context));
+        *next++ = OSSL_PARAM_construct_octet_string(OSSL_SIGNATURE_PARAM_CONTEXT_STRING,
+                                                    (void *)row->context, strlen(row->context));
     if (row->instance != NULL)
         *next++ = OSSL_PARAM_construct_utf8_string(OSSL_SIGNATURE_PARAM_INSTANCE,
                                                    (char *)row->instance, 0);
@@ -121,8 +158,7 @@ static bool openssl_agrees(const struct row *row, CK_OBJECT_HANDLE public, const
 }
 
 static CK_RV token_verify(const struct row *row, CK_OBJECT_HANDLE public, const uint8_t *input,
-                          size_t input_len, const uint8_t *signature, size_t len)
-{
+                          size_t input_len, const uint8_t *signature, size_t len) {
     CK_MECHANISM mechanism = row->mechanism;
     assert_ok(rig.p11->C_VerifyInit(rig.session, &mechanism, public));
     return rig.p11->C_Verify(rig.session, (CK_BYTE *)input, input_len, (CK_BYTE *)signature, len);
@@ -130,8 +166,7 @@ static CK_RV token_verify(const struct row *row, CK_OBJECT_HANDLE public, const 
 
 /* The same in parts, and the answers to a buffer that is missing or too small. */
 static void sign_in_parts(const struct row *row, const struct pair *pair, const uint8_t *input,
-                          size_t input_len)
-{
+                          size_t input_len) {
     static uint8_t signature[60000];
     CK_MECHANISM mechanism = row->mechanism;
     CK_ULONG len = 0, wanted;
@@ -158,16 +193,14 @@ static void sign_in_parts(const struct row *row, const struct pair *pair, const 
     assert_ok(rig.p11->C_VerifyFinal(rig.session, signature, len));
 }
 
-static void sign_row(const struct row *row, const struct pair *pair)
-{
+static void sign_row(const struct row *row, const struct pair *pair) {
     static uint8_t signature[60000];
     uint8_t input[128];
     size_t input_len = input_of(row, input);
     CK_MECHANISM mechanism = row->mechanism;
     CK_ULONG len = 0, wanted;
     assert_ok(rig.p11->C_SignInit(rig.session, &mechanism, pair->private));
-    assert_rv(CKR_OPERATION_ACTIVE,
-              rig.p11->C_SignInit(rig.session, &mechanism, pair->private));
+    assert_rv(CKR_OPERATION_ACTIVE, rig.p11->C_SignInit(rig.session, &mechanism, pair->private));
     assert_ok(rig.p11->C_Sign(rig.session, input, input_len, NULL, &len));
     wanted = len;
     assert_true(wanted > 0 && wanted <= sizeof signature);
@@ -197,8 +230,7 @@ static void sign_row(const struct row *row, const struct pair *pair)
             sign_in_parts(row, pair, input, input_len);
 }
 
-static void signatures(void **state)
-{
+static void signatures(void **state) {
     (void)state;
     const char *key = NULL;
     struct pair pair = {0};
@@ -217,8 +249,7 @@ static void signatures(void **state)
     }
 }
 
-static void kinds_of_keys(void **state)
-{
+static void kinds_of_keys(void **state) {
     (void)state;
     for (size_t i = 0; i < key_kind_count; i++) {
         const struct key_kind *kind = &key_kinds[i];
@@ -235,10 +266,10 @@ static void kinds_of_keys(void **state)
         assert_int_equal(get_ulong(pair.private, CKA_KEY_GEN_MECHANISM), kind->generate);
         EVP_PKEY *pkey = public_pkey(pair.public);
         assert_non_null(pkey);
-        if (rig.kind.ours) { /* the safe defaults; the SubjectPublicKeyInfo is that of the same key, on both halves */
+        if (rig.kind.ours) { /* the safe defaults; the SubjectPublicKeyInfo is that of the same key,
+                                on both halves */
             static uint8_t info[4096];
-            CK_ATTRIBUTE_TYPE secret =
-                kind->key_type == CKK_RSA ? CKA_PRIVATE_EXPONENT : CKA_VALUE;
+            CK_ATTRIBUTE_TYPE secret = kind->key_type == CKK_RSA ? CKA_PRIVATE_EXPONENT : CKA_VALUE;
             assert_int_equal(get_rv(pair.private, secret), CKR_ATTRIBUTE_SENSITIVE);
             assert_true(get_bool(pair.private, CKA_SENSITIVE));
             assert_false(get_bool(pair.private, CKA_EXTRACTABLE));
@@ -256,8 +287,7 @@ static void kinds_of_keys(void **state)
     }
 }
 
-static void deterministic(void **state)
-{
+static void deterministic(void **state) {
     (void)state;
     need_mechanism(CKM_ML_DSA);
     static uint8_t one[4000], other[4000];
@@ -278,8 +308,7 @@ static void deterministic(void **state)
     }
 }
 
-static void refused_inits(void **state)
-{
+static void refused_inits(void **state) {
     (void)state;
     struct pair rsa = make_pair("RSA-2048"), ec = make_pair("P-256"), mute = {0};
     CK_MECHANISM sign_rsa = {CKM_SHA256_RSA_PKCS, NULL, 0}, unknown = {0x7fffffff, NULL, 0};
@@ -332,8 +361,7 @@ static void refused_inits(void **state)
     assert_rv(CKR_OPERATION_NOT_INITIALIZED, p11->C_SignFinal(rig.session, octets, &len));
 }
 
-static void refused_templates(void **state)
-{
+static void refused_templates(void **state) {
     (void)state;
     if (!rig.kind.ours)
         skip();
@@ -365,8 +393,7 @@ static void refused_templates(void **state)
 }
 
 /* CKA_ALWAYS_AUTHENTICATE: the PIN again for every signature. */
-static void always_authenticate(void **state)
-{
+static void always_authenticate(void **state) {
     (void)state;
     if (!rig.kind.ours)
         skip();
@@ -390,8 +417,7 @@ static void always_authenticate(void **state)
 }
 
 /* A key that was destroyed signs no more, not even where it had just been used. */
-static void destroyed_key(void **state)
-{
+static void destroyed_key(void **state) {
     (void)state;
     uint8_t hash[32] = {1}, signature[64];
     CK_ULONG len = sizeof signature;
@@ -405,8 +431,7 @@ static void destroyed_key(void **state)
     assert_ok(rig.p11->C_CloseSession(other));
 }
 
-static void signature_first(void **state)
-{
+static void signature_first(void **state) {
     (void)state;
     if (!rig.kind.ours)
         skip();
@@ -433,11 +458,10 @@ static void signature_first(void **state)
 
 #define T(name) cmocka_unit_test_setup_teardown(name, test_session, test_session_end)
 
-int sign_tests(void)
-{
+int sign_tests(void) {
     const struct CMUnitTest tests[] = {
-        T(kinds_of_keys),       T(signatures),    T(deterministic),   T(refused_inits),
-        T(refused_templates),   T(destroyed_key), T(always_authenticate), T(signature_first),
+        T(kinds_of_keys),     T(signatures),    T(deterministic),       T(refused_inits),
+        T(refused_templates), T(destroyed_key), T(always_authenticate), T(signature_first),
     };
     return cmocka_run_group_tests_name("signatures", tests, NULL, NULL);
 }

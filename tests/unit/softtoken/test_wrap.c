@@ -7,31 +7,37 @@
 static CK_OBJECT_CLASS class_private = CKO_PRIVATE_KEY, class_secret = CKO_SECRET_KEY;
 
 /* The key-encryption key as the signer makes it. */
-static CK_OBJECT_HANDLE make_kek(bool on_token)
-{
+static CK_OBJECT_HANDLE make_kek(bool on_token) {
     CK_ATTRIBUTE kek[] = {
-        A_TEXT(CKA_LABEL, "gatehouse-kek"), A_BOOL(CKA_PRIVATE, yes),   A_BOOL(CKA_SENSITIVE, yes),
-        A_BOOL(CKA_EXTRACTABLE, no),        A_BOOL(CKA_WRAP, yes),      A_BOOL(CKA_UNWRAP, yes),
-        A_BOOL(CKA_ENCRYPT, no),            A_BOOL(CKA_DECRYPT, no),
+        A_TEXT(CKA_LABEL, "gatehouse-kek"),
+        A_BOOL(CKA_PRIVATE, yes),
+        A_BOOL(CKA_SENSITIVE, yes),
+        A_BOOL(CKA_EXTRACTABLE, no),
+        A_BOOL(CKA_WRAP, yes),
+        A_BOOL(CKA_UNWRAP, yes),
+        A_BOOL(CKA_ENCRYPT, no),
+        A_BOOL(CKA_DECRYPT, no),
     };
     return make_aes(32, on_token, kek, COUNT(kek));
 }
 
 static CK_RV unwrap(CK_OBJECT_HANDLE kek, CK_MECHANISM_TYPE type, CK_KEY_TYPE key_type,
-                    const uint8_t *wrapped, CK_ULONG len, CK_OBJECT_HANDLE *ret_key)
-{
+                    const uint8_t *wrapped, CK_ULONG len, CK_OBJECT_HANDLE *ret_key) {
     CK_MECHANISM mechanism = {type, NULL, 0};
     CK_ATTRIBUTE template[] = {
-        {CKA_CLASS, &class_private, sizeof class_private}, {CKA_KEY_TYPE, &key_type, sizeof key_type},
-        A_BOOL(CKA_TOKEN, no),      A_BOOL(CKA_PRIVATE, yes),     A_BOOL(CKA_SENSITIVE, yes),
-        A_BOOL(CKA_EXTRACTABLE, no), A_BOOL(CKA_SIGN, yes),
+        {CKA_CLASS, &class_private, sizeof class_private},
+        {CKA_KEY_TYPE, &key_type, sizeof key_type},
+        A_BOOL(CKA_TOKEN, no),
+        A_BOOL(CKA_PRIVATE, yes),
+        A_BOOL(CKA_SENSITIVE, yes),
+        A_BOOL(CKA_EXTRACTABLE, no),
+        A_BOOL(CKA_SIGN, yes),
     };
     return rig.p11->C_UnwrapKey(rig.session, &mechanism, kek, (CK_BYTE *)wrapped, len, template,
                                 COUNT(template), ret_key);
 }
 
-static CK_MECHANISM signing_mechanism(CK_KEY_TYPE key_type)
-{
+static CK_MECHANISM signing_mechanism(CK_KEY_TYPE key_type) {
     switch (key_type) {
     case CKK_RSA:
         return (CK_MECHANISM){CKM_SHA256_RSA_PKCS, NULL, 0};
@@ -46,8 +52,8 @@ static CK_MECHANISM signing_mechanism(CK_KEY_TYPE key_type)
     }
 }
 
-static void sign_and_verify(CK_KEY_TYPE key_type, CK_OBJECT_HANDLE private, CK_OBJECT_HANDLE public)
-{
+static void sign_and_verify(CK_KEY_TYPE key_type, CK_OBJECT_HANDLE private,
+                            CK_OBJECT_HANDLE public) {
     static uint8_t signature[60000];
     uint8_t hash[32] = "thirty-two octets to be signed.";
     CK_ULONG len = sizeof signature;
@@ -58,8 +64,7 @@ static void sign_and_verify(CK_KEY_TYPE key_type, CK_OBJECT_HANDLE private, CK_O
     assert_ok(rig.p11->C_Verify(rig.session, hash, sizeof hash, signature, len));
 }
 
-static void managed_key(const struct key_kind *kind, CK_OBJECT_HANDLE kek)
-{
+static void managed_key(const struct key_kind *kind, CK_OBJECT_HANDLE kek) {
     static uint8_t wrapped[16384];
     CK_MECHANISM mechanism = {rig.kind.wrap, NULL, 0};
     CK_ATTRIBUTE more[] = {A_BOOL(CKA_SENSITIVE, yes), A_BOOL(CKA_EXTRACTABLE, yes)};
@@ -102,8 +107,7 @@ static void managed_key(const struct key_kind *kind, CK_OBJECT_HANDLE kek)
     assert_rv(CKR_WRAPPED_KEY_INVALID, unwrap(kek, rig.kind.wrap, other, wrapped, len, &again));
 }
 
-static void managed_keys(void **state)
-{
+static void managed_keys(void **state) {
     (void)state;
     CK_OBJECT_HANDLE kek = make_kek(true);
     assert_int_equal(get_rv(kek, CKA_VALUE), CKR_ATTRIBUTE_SENSITIVE);
@@ -117,8 +121,7 @@ static void managed_keys(void **state)
     assert_ok(rig.p11->C_DestroyObject(rig.session, kek));
 }
 
-static void secret_keys(void **state)
-{
+static void secret_keys(void **state) {
     (void)state;
     CK_OBJECT_HANDLE kek = make_kek(false), again = 0;
     CK_KEY_TYPE aes = CKK_AES;
@@ -129,10 +132,13 @@ static void secret_keys(void **state)
     CK_MECHANISM mechanism = {CKM_AES_KEY_WRAP, NULL, 0};
     assert_ok(rig.p11->C_WrapKey(rig.session, &mechanism, kek, key, wrapped, &len));
     assert_int_equal(len, 40);
-    CK_ATTRIBUTE template[] = {
-        {CKA_CLASS, &class_secret, sizeof class_secret}, {CKA_KEY_TYPE, &aes, sizeof aes},
-        A_BOOL(CKA_SENSITIVE, no), A_BOOL(CKA_EXTRACTABLE, yes), A_BOOL(CKA_TOKEN, no)};
-    assert_ok(rig.p11->C_UnwrapKey(rig.session, &mechanism, kek, wrapped, len, template, 5, &again));
+    CK_ATTRIBUTE template[] = {{CKA_CLASS, &class_secret, sizeof class_secret},
+                               {CKA_KEY_TYPE, &aes, sizeof aes},
+                               A_BOOL(CKA_SENSITIVE, no),
+                               A_BOOL(CKA_EXTRACTABLE, yes),
+                               A_BOOL(CKA_TOKEN, no)};
+    assert_ok(
+        rig.p11->C_UnwrapKey(rig.session, &mechanism, kek, wrapped, len, template, 5, &again));
     get_bytes(key, CKA_VALUE, one, sizeof one);
     get_bytes(again, CKA_VALUE, other, sizeof other);
     assert_memory_equal(one, other, 32);
@@ -144,8 +150,7 @@ static void secret_keys(void **state)
 }
 
 /* rfc5649#6, first example (a key-encryption key of 192 bits). */
-static void rfc5649_example(void **state)
-{
+static void rfc5649_example(void **state) {
     (void)state;
     need_mechanism(CKM_AES_KEY_WRAP_KWP);
     static const uint8_t kek_value[] = {0x58, 0x40, 0xdf, 0x6e, 0x29, 0xb0, 0x2a, 0xf1,
@@ -161,12 +166,14 @@ static void rfc5649_example(void **state)
     CK_OBJECT_HANDLE kek, key;
     uint8_t wrapped[64];
     CK_ULONG len = sizeof wrapped;
-    CK_ATTRIBUTE kek_template[] = {
-        {CKA_CLASS, &class_secret, sizeof class_secret}, {CKA_KEY_TYPE, &aes, sizeof aes},
-        A_BYTES(CKA_VALUE, kek_value, sizeof kek_value), A_BOOL(CKA_WRAP, yes)};
-    CK_ATTRIBUTE key_template[] = {
-        {CKA_CLASS, &class_secret, sizeof class_secret}, {CKA_KEY_TYPE, &generic, sizeof generic},
-        A_BYTES(CKA_VALUE, plain, sizeof plain), A_BOOL(CKA_EXTRACTABLE, yes)};
+    CK_ATTRIBUTE kek_template[] = {{CKA_CLASS, &class_secret, sizeof class_secret},
+                                   {CKA_KEY_TYPE, &aes, sizeof aes},
+                                   A_BYTES(CKA_VALUE, kek_value, sizeof kek_value),
+                                   A_BOOL(CKA_WRAP, yes)};
+    CK_ATTRIBUTE key_template[] = {{CKA_CLASS, &class_secret, sizeof class_secret},
+                                   {CKA_KEY_TYPE, &generic, sizeof generic},
+                                   A_BYTES(CKA_VALUE, plain, sizeof plain),
+                                   A_BOOL(CKA_EXTRACTABLE, yes)};
     assert_ok(rig.p11->C_CreateObject(rig.session, kek_template, 4, &kek));
     assert_ok(rig.p11->C_CreateObject(rig.session, key_template, 4, &key));
     CK_MECHANISM mechanism = {CKM_AES_KEY_WRAP_KWP, NULL, 0};
@@ -175,8 +182,7 @@ static void rfc5649_example(void **state)
     assert_memory_equal(wrapped, expected, len);
 }
 
-static void wrap_refused(void **state)
-{
+static void wrap_refused(void **state) {
     (void)state;
     CK_FUNCTION_LIST *p11 = rig.p11;
     CK_OBJECT_HANDLE kek = make_kek(false), plain = make_aes(32, false, NULL, 0);
@@ -193,7 +199,8 @@ static void wrap_refused(void **state)
               p11->C_WrapKey(rig.session, &mechanism, kek, kek, wrapped, &len));
     assert_rv(CKR_KEY_UNEXTRACTABLE,
               p11->C_WrapKey(rig.session, &mechanism, kek, pair.private, wrapped, &len));
-    assert_rv(CKR_KEY_HANDLE_INVALID, p11->C_WrapKey(rig.session, &mechanism, kek, 0, wrapped, &len));
+    assert_rv(CKR_KEY_HANDLE_INVALID,
+              p11->C_WrapKey(rig.session, &mechanism, kek, 0, wrapped, &len));
     assert_rv(CKR_WRAPPING_KEY_HANDLE_INVALID,
               p11->C_WrapKey(rig.session, &mechanism, 0, key, wrapped, &len));
     assert_rv(CKR_MECHANISM_INVALID, p11->C_WrapKey(rig.session, &odd, kek, key, wrapped, &len));
@@ -220,13 +227,12 @@ static void wrap_refused(void **state)
     assert_rv(CKR_UNWRAPPING_KEY_HANDLE_INVALID,
               unwrap(0, CKM_AES_KEY_WRAP_KWP, CKK_EC, wrapped, 64, &key));
     CK_ATTRIBUTE no_type[] = {{CKA_CLASS, &class_private, sizeof class_private}};
-    assert_rv(CKR_TEMPLATE_INCOMPLETE, p11->C_UnwrapKey(rig.session, &mechanism, kek, wrapped, 64,
-                                                        no_type, 1, &key));
+    assert_rv(CKR_TEMPLATE_INCOMPLETE,
+              p11->C_UnwrapKey(rig.session, &mechanism, kek, wrapped, 64, no_type, 1, &key));
 }
 
 /* A key that only a trusted key may wrap: trust is the SO's to give. */
-static void trusted_wrapping(void **state)
-{
+static void trusted_wrapping(void **state) {
     (void)state;
     if (!rig.kind.ours)
         skip();
@@ -237,7 +243,8 @@ static void trusted_wrapping(void **state)
     CK_ATTRIBUTE wrapping[] = {A_BOOL(CKA_PRIVATE, no), A_BOOL(CKA_WRAP, yes),
                                A_TEXT(CKA_LABEL, "trusted")};
     CK_ATTRIBUTE trust = A_BOOL(CKA_TRUSTED, yes);
-    CK_ATTRIBUTE shy_template[] = {A_BOOL(CKA_EXTRACTABLE, yes), A_BOOL(CKA_WRAP_WITH_TRUSTED, yes)};
+    CK_ATTRIBUTE shy_template[] = {A_BOOL(CKA_EXTRACTABLE, yes),
+                                   A_BOOL(CKA_WRAP_WITH_TRUSTED, yes)};
     CK_OBJECT_HANDLE kek = make_aes(32, true, wrapping, 3);
     assert_rv(CKR_ATTRIBUTE_READ_ONLY, p11->C_SetAttributeValue(rig.session, kek, &trust, 1));
     assert_ok(p11->C_Logout(rig.session));
@@ -255,8 +262,7 @@ static void trusted_wrapping(void **state)
 }
 
 /* What the token wraps is PKCS #8 that OpenSSL reads. */
-static void pkcs8_inside(void **state)
-{
+static void pkcs8_inside(void **state) {
     (void)state;
     CK_KEY_TYPE aes = CKK_AES;
     static const uint8_t kek_value[32] = "a key-encryption key in the open";
@@ -264,9 +270,10 @@ static void pkcs8_inside(void **state)
     uint8_t wrapped[512], plain[512];
     CK_ULONG len = sizeof wrapped;
     CK_MECHANISM mechanism = {rig.kind.wrap, NULL, 0};
-    CK_ATTRIBUTE kek_template[] = {
-        {CKA_CLASS, &class_secret, sizeof class_secret}, {CKA_KEY_TYPE, &aes, sizeof aes},
-        A_BYTES(CKA_VALUE, kek_value, sizeof kek_value), A_BOOL(CKA_WRAP, yes)};
+    CK_ATTRIBUTE kek_template[] = {{CKA_CLASS, &class_secret, sizeof class_secret},
+                                   {CKA_KEY_TYPE, &aes, sizeof aes},
+                                   A_BYTES(CKA_VALUE, kek_value, sizeof kek_value),
+                                   A_BOOL(CKA_WRAP, yes)};
     CK_ATTRIBUTE open = A_BOOL(CKA_EXTRACTABLE, yes);
     struct pair pair;
     int part = 0, rest = 0;
@@ -291,8 +298,7 @@ static void pkcs8_inside(void **state)
 
 #define T(name) cmocka_unit_test_setup_teardown(name, test_session, test_session_end)
 
-int wrap_tests(void)
-{
+int wrap_tests(void) {
     const struct CMUnitTest tests[] = {
         T(managed_keys), T(secret_keys),      T(rfc5649_example),
         T(wrap_refused), T(trusted_wrapping), T(pkcs8_inside),
