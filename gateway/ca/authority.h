@@ -70,10 +70,11 @@ const EVP_MD *authority_digest(const struct ca_record *ca, const struct ca_setti
 
 /* --- for public documents: no actor ---------------------------------------------------------------- */
 
-/* An active CA by slug, for AIA, CRL, OCSP; ERROR_NOT_FOUND. */
+/* A CA that has its certificate, by slug, for AIA, CRL, OCSP: a disabled one, too, for it goes on to answer
+ * for what it signed. ERROR_NOT_FOUND. */
 MUST_USE bool authority_public(struct core *core, struct arena *arena, const char *slug,
                                struct ca_record *ret, struct error *err);
-/* All active ones, for the start page (at most 500). */
+/* All that have a certificate, for the start page (at most 500). */
 MUST_USE bool authority_public_list(struct core *core, struct arena *arena,
                                     struct ca_record **ret_items, size_t *ret_count, struct error *err);
 /* Own certificate and its issuers up to the root, nearest first, as DER views. */

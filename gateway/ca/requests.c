@@ -178,8 +178,10 @@ static bool store_issued(struct tx *tx, const struct actor *actor,
                          const struct request_record *request,
                          const struct certificate_record *certificate, struct error *err) {
     return issue_store(tx, actor, certificate, err) &&
-           request_move(tx, request->id, request->state, REQUEST_ISSUED, actor->user_id,
-                        certificate->id, "", certificate->created_us, err);
+           request_move(tx, request->id,
+                   &(struct request_change){request->state, REQUEST_ISSUED, actor->user_id,
+                                            certificate->id, "", certificate->created_us},
+                   err);
 }
 
 static bool issue_at_once(const struct context *c, const struct actor *actor, bool wanted,
@@ -341,8 +343,10 @@ static bool approve_first(struct core *core, struct arena *arena, const struct a
     bool done = false;
     int64_t now = clock_now_us();
     TX(tx, core_db(core), &done, err)
-        tx.ok = request_move(tx.tx, request->id, REQUEST_PENDING, REQUEST_APPROVED, actor->user_id,
-                             (struct uuid){{0}}, "", now, err) &&
+        tx.ok = request_move(tx.tx, request->id,
+                &(struct request_change){REQUEST_PENDING, REQUEST_APPROVED, actor->user_id,
+                                         (struct uuid){{0}}, "", now},
+                err) &&
                 note_request(tx.tx, arena, actor, request, "request.approved", NULL, err);
     TRY(done);
     request->state = REQUEST_APPROVED;
@@ -429,8 +433,10 @@ static bool close_request(struct core *core, struct arena *arena, const struct a
     json_put_string(&w, "reason", reason);
     json_close_object(&w);
     TX(tx, core_db(core), &done, err)
-        tx.ok = request_move(tx.tx, request->id, request->state, to, request->approver_id,
-                             (struct uuid){{0}}, reason, now, err) &&
+        tx.ok = request_move(tx.tx, request->id,
+                &(struct request_change){request->state, to, request->approver_id,
+                                         (struct uuid){{0}}, reason, now},
+                err) &&
                 note_request(tx.tx, arena, actor, request,
                              to == REQUEST_DECLINED ? "request.declined" : "request.cancelled",
                              json_written(&w), err);

@@ -196,9 +196,8 @@ bool ca_update(struct tx *tx, struct uuid id, int64_t revision, const char *name
         return fail(err, ERROR_CONFLICT, "changed-meanwhile",
                     "The CA was changed by somebody else meanwhile; read it again and repeat.");
     return fail(err, ERROR_CONFLICT, "ca-state",
-                current == CA_WAITING
-                    ? "The CA waits for its certificate; import that first."
-                    : "A CA that has its certificate cannot wait for it again.");
+                current == CA_WAITING ? "The CA waits for its certificate; import that first."
+                                      : "A CA that has its certificate cannot wait for it again.");
 }
 
 /* Refuses with the first thing that keeps the CA alive. */

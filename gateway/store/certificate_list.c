@@ -55,13 +55,14 @@ struct search {
     const struct certificate_filter *filter;
     struct uuid before;
     unsigned limit;
-    struct view text;        /* folded; empty: none */
-    struct view hex;         /* the text as octets; empty when it is no hexadecimal number */
+    struct view text; /* folded; empty: none */
+    struct view hex;  /* the text as octets; empty when it is no hexadecimal number */
     struct keys *keys;
 };
 
 static bool is_status_filter(const struct search *search) {
-    return search->filter->state == CERTIFICATE_REVOKED || search->filter->state == CERTIFICATE_HELD;
+    return search->filter->state == CERTIFICATE_REVOKED ||
+           search->filter->state == CERTIFICATE_HELD;
 }
 
 static void add_ca(struct query *query, const struct uuid *ca, const char *condition) {
@@ -116,11 +117,9 @@ static bool finish(const struct search *search, struct query *query, const char 
 static bool walk_certificates(const struct search *search, const struct uuid *ca,
                               struct error *err) {
     struct query query = query_on(search->arena);
-    bool by_expiry = search->filter->expires_before_us != 0 &&
-                     search->filter->state == CERTIFICATE_VALID;
-    query_add(&query, by_expiry          ? sql_walk_expiry
-                      : uuid_is_nil(*ca) ? sql_walk_time
-                                         : sql_walk_ca);
+    bool by_expiry =
+        search->filter->expires_before_us != 0 && search->filter->state == CERTIFICATE_VALID;
+    query_add(&query, by_expiry ? sql_walk_expiry : uuid_is_nil(*ca) ? sql_walk_time : sql_walk_ca);
     query_bind(&query, p_uuid(&search->before));
     add_ca(&query, ca, " AND c.ca_id = ?");
     add_state(search, &query);
@@ -192,8 +191,7 @@ static bool walk(const struct search *search, const struct uuid *ca, struct erro
         TRY(walk_numbers(search, ca, err));
     if (is_status_filter(search))
         return walk_revocations(search, ca, err);
-    return search->text.len > 0 ? walk_search(search, ca, err)
-                                : walk_certificates(search, ca, err);
+    return search->text.len > 0 ? walk_search(search, ca, err) : walk_certificates(search, ca, err);
 }
 
 /* The filter's text: folded for names; as octets when it is a hexadecimal number of four digits or more,

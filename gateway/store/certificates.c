@@ -51,8 +51,8 @@ void certificate_row_read(struct rows *rows, struct certificate_record *ret) {
 /* What the text search looks through, one row in a narrow table. */
 static bool insert_search(struct tx *tx, const struct certificate_record *c, struct error *err) {
     SCOPED_ARENA struct arena *arena = arena_new();
-    char *words = text_fold(
-        arena, arena_printf(arena, "%s\n%s\n%s", c->common_name, c->subject, c->sans));
+    char *words =
+        text_fold(arena, arena_printf(arena, "%s\n%s\n%s", c->common_name, c->subject, c->sans));
     struct view cut = view_text(words);
     if (cut.len > MAX_WORDS)
         cut.len = MAX_WORDS;

@@ -35,7 +35,8 @@ static void thread_end(void *unused) {
 }
 
 static void library_start(void) {
-    if (mysql_library_init(0, NULL, NULL) != 0 || pthread_key_create(&thread_key, thread_end) != 0) {
+    if (mysql_library_init(0, NULL, NULL) != 0 ||
+        pthread_key_create(&thread_key, thread_end) != 0) {
         log_error("store", "the MariaDB client library does not start");
         abort();
     }

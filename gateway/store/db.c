@@ -19,7 +19,7 @@ struct db {
     pthread_cond_t returned;
     struct tx **idle; /* a stack: the one that was used last is used next */
     unsigned idle_count, open_count, size;
-    unsigned generation; /* connections of an older one are closed when they come back or are next */
+    unsigned generation; /* a connection of an older one is not used again */
 };
 
 bool db_open(const char *url, unsigned pool_size, struct db **ret_db, struct error *err) {

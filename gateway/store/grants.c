@@ -43,10 +43,10 @@ bool administrators_count(struct tx *tx, int64_t *ret_active, struct error *err)
     query_bind(&query, p_int(ROLE_ADMINISTRATOR));
     query_bind(&query, p_int(ROLE_SCOPE_INSTANCE));
     TRY(keys_collect(&keys, tx, &query, false, err));
-    return tx_number(tx, sql_count,
-                     PARAMS(p_int(ROLE_ADMINISTRATOR), p_int(ROLE_SCOPE_INSTANCE),
-                            p_int(USER_ACTIVE)),
-                     ret_active, err);
+    return tx_number(
+        tx, sql_count,
+        PARAMS(p_int(ROLE_ADMINISTRATOR), p_int(ROLE_SCOPE_INSTANCE), p_int(USER_ACTIVE)),
+        ret_active, err);
 }
 
 bool last_administrator(struct error *err) {

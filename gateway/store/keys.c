@@ -66,8 +66,9 @@ bool service_current(struct tx *tx, struct arena *arena, struct uuid ca_id, enum
     TRY(rows_first(tx, arena, sql_service_current, PARAMS(p_uuid_or_null(&ca_id), p_int(use)),
                    &rows, &found, err));
     if (!found)
-        return fail(err, ERROR_NOT_FOUND, "not-found", "There is no %s service certificate of %s %s.",
-                    names[use], uuid_is_nil(ca_id) ? "the instance" : "CA",
+        return fail(err, ERROR_NOT_FOUND, "not-found",
+                    "There is no %s service certificate of %s %s.", names[use],
+                    uuid_is_nil(ca_id) ? "the instance" : "CA",
                     uuid_is_nil(ca_id) ? "itself" : uuid_text(arena, ca_id));
     service.id = rows_uuid(&rows);
     service.ca_id = rows_uuid(&rows);

@@ -14,7 +14,7 @@
 
 #define LEASE_SECONDS 15
 #define RENEW_SECONDS 3
-#define WAIT_SECONDS 300 /* for another node that migrates */
+#define WAIT_SECONDS 300  /* for another node that migrates */
 #define DDL_SECONDS 86400 /* changing a large table takes its time */
 
 static const char sql_make_applied[] =
@@ -90,8 +90,8 @@ static bool lease_try(struct lease *lease, bool *ret_taken, struct error *err) {
                    PARAMS(p_uuid(&lease->holder), p_int(length_us), p_uuid(&lease->holder)),
                    &matched, NULL, err));
     if (matched == 0)
-        TRY(write_once(lease->db, sql_lease_add,
-                       PARAMS(p_uuid(&lease->holder), p_int(length_us)), NULL, &duplicate, err));
+        TRY(write_once(lease->db, sql_lease_add, PARAMS(p_uuid(&lease->holder), p_int(length_us)),
+                       NULL, &duplicate, err));
     *ret_taken = !duplicate;
     return true;
 }

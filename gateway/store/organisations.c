@@ -23,9 +23,9 @@ bool organisation_insert(struct tx *tx, const struct organisation *organisation,
                   PARAMS(p_uuid(&organisation->id), p_text(organisation->slug),
                          p_text(organisation->name), p_int(organisation->created_us)),
                   &duplicate, err));
-    return !duplicate || fail(err, ERROR_CONFLICT, "exists",
-                              "The organisation \"%s\" exists already; take another slug.",
-                              organisation->slug);
+    return !duplicate ||
+           fail(err, ERROR_CONFLICT, "exists",
+                "The organisation \"%s\" exists already; take another slug.", organisation->slug);
 }
 
 bool organisation_by_slug(struct tx *tx, struct arena *arena, const char *slug,

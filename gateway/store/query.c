@@ -100,15 +100,14 @@ bool page_start(struct arena *arena, const struct page *page, char list, size_t 
                 struct view *ret_key, struct error *err) {
     struct view bytes;
     if (page->limit < 1 || page->limit > PAGE_MAX)
-        return fail(err, ERROR_MALFORMED, "bad-limit",
-                    "The limit %u is not between 1 and %d.", page->limit, PAGE_MAX);
+        return fail(err, ERROR_MALFORMED, "bad-limit", "The limit %u is not between 1 and %d.",
+                    page->limit, PAGE_MAX);
     if (page->cursor == NULL || page->cursor[0] == '\0') {
         *ret_key = (struct view){NULL, 0};
         return true;
     }
-    if (strlen(page->cursor) > 400 ||
-        !base64url_decode(arena, view_text(page->cursor), &bytes) || bytes.len < 2 ||
-        bytes.at[0] != (uint8_t)list)
+    if (strlen(page->cursor) > 400 || !base64url_decode(arena, view_text(page->cursor), &bytes) ||
+        bytes.len < 2 || bytes.at[0] != (uint8_t)list)
         return bad_cursor(err);
     if (key_len == 0 ? bytes.len > 256 || !utf8_valid(bytes) : bytes.len != key_len + 1)
         return bad_cursor(err);
@@ -189,9 +188,9 @@ void keys_page(struct keys *keys, const struct page *page, char list, size_t key
     *ret_next = NULL;
     if (kept > page->limit) {
         keys->count = page->limit;
-        *ret_next = page_next(keys->arena, list,
-                              view_of(keys->at[page->limit - 1].bytes + key_skip,
-                                      sizeof(struct key) - key_skip));
+        *ret_next = page_next(
+            keys->arena, list,
+            view_of(keys->at[page->limit - 1].bytes + key_skip, sizeof(struct key) - key_skip));
     }
 }
 

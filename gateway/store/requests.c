@@ -42,12 +42,12 @@ static const char sql_ids_ca_state[] =
     "WHERE q.id < ? AND q.ca_id = ? AND q.state = ?";
 static const char sql_ids_own[] =
     "SELECT q.id FROM requests q FORCE INDEX (requests_by_requester) STRAIGHT_JOIN cas a "
-    "FORCE INDEX (PRIMARY) ON a.id = q.ca_id AND a.deleted_us = 0 WHERE q.id < ? AND q.requester_id = ?";
+    "FORCE INDEX (PRIMARY) ON a.id = q.ca_id AND a.deleted_us = 0 WHERE q.id < ? AND "
+    "q.requester_id = ?";
 
 static const char *const state_names[] = {
-    [REQUEST_PENDING] = "pending",   [REQUEST_APPROVED] = "approved",
-    [REQUEST_ISSUED] = "issued",     [REQUEST_DECLINED] = "declined",
-    [REQUEST_CANCELLED] = "cancelled",
+    [REQUEST_PENDING] = "pending",   [REQUEST_APPROVED] = "approved",   [REQUEST_ISSUED] = "issued",
+    [REQUEST_DECLINED] = "declined", [REQUEST_CANCELLED] = "cancelled",
 };
 #define STATE_COUNT (sizeof state_names / sizeof state_names[0])
 
@@ -90,15 +90,15 @@ static void read_row(struct rows *rows, struct request_record *ret) {
 bool request_insert(struct tx *tx, const struct request_record *request, struct error *err) {
     const struct request_record *q = request;
     enum inserted inserted;
-    TRY(tx_insert_select(
-        tx, sql_insert,
-        PARAMS(p_uuid(&q->id), p_int(q->template_version), p_int(q->state), p_text(q->door),
-               p_blob(q->csr), p_text(q->proposal), p_text(q->subject), p_text(q->sans),
-               p_text(q->key_type), p_uuid_or_null(&q->requester_id), p_text(q->requester),
-               p_uuid_or_null(&q->approver_id), p_text(q->reason),
-               p_uuid_or_null(&q->certificate_id), p_int(q->created_us), p_int(q->changed_us),
-               p_uuid(&q->template_id), p_uuid(&q->ca_id)),
-        &inserted, err));
+    TRY(tx_insert_select(tx, sql_insert,
+                         PARAMS(p_uuid(&q->id), p_int(q->template_version), p_int(q->state),
+                                p_text(q->door), p_blob(q->csr), p_text(q->proposal),
+                                p_text(q->subject), p_text(q->sans), p_text(q->key_type),
+                                p_uuid_or_null(&q->requester_id), p_text(q->requester),
+                                p_uuid_or_null(&q->approver_id), p_text(q->reason),
+                                p_uuid_or_null(&q->certificate_id), p_int(q->created_us),
+                                p_int(q->changed_us), p_uuid(&q->template_id), p_uuid(&q->ca_id)),
+                         &inserted, err));
     if (inserted == INSERTED_NOTHING)
         return fail(err, ERROR_NOT_FOUND, "not-found",
                     "The template of the request is not there any more.");
@@ -216,15 +216,15 @@ bool request_list(struct tx *tx, struct arena *arena, const struct scope *scope,
     return true;
 }
 
-bool request_move(struct tx *tx, struct uuid id, enum request_state from, enum request_state to,
-                  struct uuid approver_id, struct uuid certificate_id, const char *reason,
-                  int64_t now_us, struct error *err) {
+bool request_move(struct tx *tx, struct uuid id, const struct request_change *change,
+                  struct error *err) {
     struct rows rows;
     int64_t matched;
     bool found;
     TRY(tx_execute(tx, sql_move,
-                   PARAMS(p_int(to), p_uuid_or_null(&approver_id), p_uuid_or_null(&certificate_id),
-                          p_text(reason), p_int(now_us), p_uuid(&id), p_int(from)),
+                   PARAMS(p_int(change->to), p_uuid_or_null(&change->approver_id),
+                          p_uuid_or_null(&change->certificate_id), p_text(change->reason),
+                          p_int(change->now_us), p_uuid(&id), p_int(change->from)),
                    &matched, err));
     if (matched == 1)
         return true;
@@ -235,5 +235,5 @@ bool request_move(struct tx *tx, struct uuid id, enum request_state from, enum r
     TRY(rows_close(&rows, err));
     return fail(err, ERROR_CONFLICT, "request-state",
                 "The request is %s, not %s any more; nothing was changed.",
-                request_state_name(state), request_state_name(from));
+                request_state_name(state), request_state_name(change->from));
 }

@@ -43,11 +43,16 @@ MUST_USE bool request_list(struct tx *tx, struct arena *arena, const struct scop
                            struct uuid ca_id, enum request_state state, const struct page *page,
                            struct request_record **ret_items, size_t *ret_count, const char **ret_next,
                            struct error *err);
-/* Compare-and-set from `from` to `to`; ERROR_CONFLICT "request-state" names the state it is in.
- * certificate_id, approver_id may be nil, reason may be "". */
-MUST_USE bool request_move(struct tx *tx, struct uuid id, enum request_state from,
-                           enum request_state to, struct uuid approver_id, struct uuid certificate_id,
-                           const char *reason, int64_t now_us, struct error *err);
+struct request_change {
+    enum request_state from, to;
+    struct uuid approver_id;    /* who agreed first (four-eyes) or decided; may be nil */
+    struct uuid certificate_id; /* may be nil */
+    const char *reason;         /* may be "" */
+    int64_t now_us;
+};
+/* Compare-and-set from `from` to `to`; ERROR_CONFLICT "request-state" names the state it is in. */
+MUST_USE bool request_move(struct tx *tx, struct uuid id, const struct request_change *change,
+                           struct error *err);
 
 const char *request_state_name(enum request_state state); /* "pending" ... */
 enum request_state request_state_from_name(const char *name); /* 0 when unknown */

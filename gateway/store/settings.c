@@ -46,10 +46,10 @@ bool lease_take(struct tx *tx, const char *name, struct uuid holder, int64_t now
                 int64_t until_us, bool *ret_taken, struct error *err) {
     int64_t matched;
     bool duplicate = false;
-    TRY(tx_execute(tx, sql_lease_renew,
-                   PARAMS(p_uuid(&holder), p_int(until_us), p_text(name), p_int(now_us),
-                          p_uuid(&holder)),
-                   &matched, err));
+    TRY(tx_execute(
+        tx, sql_lease_renew,
+        PARAMS(p_uuid(&holder), p_int(until_us), p_text(name), p_int(now_us), p_uuid(&holder)),
+        &matched, err));
     if (matched == 0)
         TRY(tx_insert(tx, sql_lease_add, PARAMS(p_text(name), p_uuid(&holder), p_int(until_us)),
                       &duplicate, err));

@@ -178,7 +178,8 @@ static bool bind_param(const struct param *param, MYSQL_BIND *bind, struct error
         bind->buffer_type = MYSQL_TYPE_BLOB;
         break;
     }
-    bind->buffer = (void *)(uintptr_t)(param->bytes.at == NULL ? (const void *)"" : param->bytes.at);
+    bind->buffer =
+        (void *)(uintptr_t)(param->bytes.at == NULL ? (const void *)"" : param->bytes.at);
     bind->buffer_length = param->bytes.len;
     bind->length_value = param->bytes.len;
     return true;
@@ -267,7 +268,8 @@ bool rows_next(struct rows *rows) {
         rows->begun = false;
         return false;
     }
-    if (status != 0 && status != MYSQL_DATA_TRUNCATED) { /* "cut": bytes are taken column by column */
+    if (status != 0 &&
+        status != MYSQL_DATA_TRUNCATED) { /* "cut": bytes are taken column by column */
         rows->failed = FAILED_FETCH;
         return false;
     }

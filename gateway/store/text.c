@@ -16,8 +16,12 @@ static void open_locale(void) {
 /* One character of well-formed UTF-8 (RFC 3629); its length, or 0 when the bytes are none. */
 static size_t decode_one(const uint8_t *at, uint32_t *ret) {
     static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-    size_t len = at[0] < 0x80 ? 1 : at[0] < 0xc2 ? 0 : at[0] < 0xe0 ? 2 : at[0] < 0xf0 ? 3
-                 : at[0] < 0xf5 ? 4 : 0;
+    size_t len = at[0] < 0x80   ? 1
+                 : at[0] < 0xc2 ? 0
+                 : at[0] < 0xe0 ? 2
+                 : at[0] < 0xf0 ? 3
+                 : at[0] < 0xf5 ? 4
+                                : 0;
     if (len <= 1) {
         *ret = at[0];
         return len;

@@ -43,7 +43,8 @@ static bool begin(struct tx_loop *loop) {
         if (connection_run(loop->tx, "START TRANSACTION", loop->err))
             break;
         enum trouble trouble = loop->tx->trouble;
-        loop->tx->trouble = TROUBLE_LOST; /* whatever it was: a fresh connection is cheaper than doubt */
+        loop->tx->trouble =
+            TROUBLE_LOST; /* whatever it was: a fresh connection is cheaper than doubt */
         give_back(loop);
         if (trouble == TROUBLE_NONE || !may_repeat(loop, trouble))
             return false;
@@ -70,7 +71,8 @@ static bool commit(struct tx_loop *loop) {
         *loop->ret_done = true; /* it only read, and had read all it wanted */
     }
     if (*loop->ret_done) {
-        if (loop->err != NULL) /* of attempts before, or of a look-up that was allowed to find nothing */
+        if (loop->err !=
+            NULL) /* of attempts before, or of a look-up that was allowed to find nothing */
             loop->err->kind = ERROR_NONE;
         return true;
     }
@@ -87,8 +89,8 @@ bool tx_again(struct tx_loop *loop) {
         return begin(loop);
     }
     struct tx *tx = loop->tx;
-    bool over = loop->ok && tx->trouble == TROUBLE_NONE ? commit(loop)
-                                                        : tx->trouble == TROUBLE_NONE;
+    bool over =
+        loop->ok && tx->trouble == TROUBLE_NONE ? commit(loop) : tx->trouble == TROUBLE_NONE;
     enum trouble trouble = tx->trouble;
     if (!*loop->ret_done)
         roll_back(loop);

@@ -60,9 +60,10 @@ bool user_insert(struct tx *tx, const struct user *user, struct error *err) {
                          p_int(user->failed_logins), p_int(user->retry_after_us),
                          p_int(user->created_us), p_int(user->last_login_us)),
                   &duplicate, err));
-    return !duplicate || fail(err, ERROR_CONFLICT, "exists",
-                              "The user name \"%s\" is taken (capitals do not matter); take another.",
-                              user->username);
+    return !duplicate ||
+           fail(err, ERROR_CONFLICT, "exists",
+                "The user name \"%s\" is taken (capitals do not matter); take another.",
+                user->username);
 }
 
 /* Reads the only row, or says that there is none. */
@@ -162,7 +163,7 @@ bool user_set_profile(struct tx *tx, struct uuid id, const char *display_name, c
 
 bool user_record_login(struct tx *tx, struct uuid id, bool success, int64_t now_us,
                        int64_t retry_after_us, struct error *err) {
-    return success ? change(tx, sql_login_success, PARAMS(p_int(now_us), p_uuid(&id)), id, err)
-                   : change(tx, sql_login_failure, PARAMS(p_int(retry_after_us), p_uuid(&id)), id,
-                            err);
+    return success
+               ? change(tx, sql_login_success, PARAMS(p_int(now_us), p_uuid(&id)), id, err)
+               : change(tx, sql_login_failure, PARAMS(p_int(retry_after_us), p_uuid(&id)), id, err);
 }

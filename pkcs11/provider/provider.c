@@ -1,6 +1,7 @@
 #include "provider/provider.h"
 
 #include <openssl/core_names.h>
+#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/params.h>
 #include <openssl/provider.h>
@@ -100,13 +101,20 @@ static int provider_init(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in
 }
 
 static bool registered;
+static OSSL_PROVIDER *default_provider, *own_provider;
+
+static void unload(void) {
+    OSSL_PROVIDER_unload(own_provider);
+    OSSL_PROVIDER_unload(default_provider);
+}
 
 /* The default provider is loaded by name first: as soon as any provider is loaded explicitly, OpenSSL stops loading it by
  * itself. Of two that do an algorithm OpenSSL takes the one that came first, so ordinary keys stay with it. */
 static void register_once(void) {
-    registered = OSSL_PROVIDER_load(NULL, "default") != NULL &&
+    registered = (default_provider = OSSL_PROVIDER_load(NULL, "default")) != NULL &&
                  OSSL_PROVIDER_add_builtin(NULL, PROVIDER_NAME, provider_init) == 1 &&
-                 OSSL_PROVIDER_load(NULL, PROVIDER_NAME) != NULL;
+                 (own_provider = OSSL_PROVIDER_load(NULL, PROVIDER_NAME)) != NULL;
+    OPENSSL_atexit(unload);
 }
 
 bool provider_register(struct error *err) {

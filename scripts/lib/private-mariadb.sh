@@ -46,11 +46,18 @@ db_choose_socket() {
     db_socket=$base/mariadb.sock
 }
 
+# Its own: a server that starts clears what others left in a common one.
+db_make_tmp() {
+    mkdir -p -- "$db_home/tmp"
+    [ "$(id -u)" -ne 0 ] || chown "$db_user:" "$db_home/tmp"
+}
+
 db_install() {
     [ ! -d "$db_home/data/mysql" ] || return 0
+    db_make_tmp
     say "making the private MariaDB in $db_home"
     rm -rf -- "$db_home/data.new"
-    mariadb-install-db --no-defaults --user="$db_user" --datadir="$db_home/data.new" \
+    mariadb-install-db --no-defaults --user="$db_user" --datadir="$db_home/data.new" --tmpdir="$db_home/tmp" \
         --auth-root-authentication-method=socket --skip-test-db --skip-name-resolve \
         >"$db_home/install.log" 2>&1 || {
         tail -n 20 "$db_home/install.log" >&2
@@ -98,10 +105,11 @@ db_answers() {
 # when the server ends or ${stopping} is set.
 db_start() {
     db_end_leftover
+    db_make_tmp
     db_write_init
     # A session of its own: a Ctrl-C in the terminal is for this script, which keeps the order.
     setsid setpriv --pdeathsig TERM "${db_drop[@]}" -- mariadbd --no-defaults \
-        --datadir="$db_home/data" --socket="$db_socket" --pid-file="$db_home/mariadbd.pid" \
+        --datadir="$db_home/data" --tmpdir="$db_home/tmp" --socket="$db_socket" --pid-file="$db_home/mariadbd.pid" \
         --log-error="$db_home/mariadbd.log" --init-file="$db_home/init.sql" "${db_as[@]}" \
         --skip-networking --skip-name-resolve --skip-symbolic-links --local-infile=0 \
         --character-set-server=utf8mb4 --max-allowed-packet=16M --max-connections=600 \

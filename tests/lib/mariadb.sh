@@ -36,7 +36,7 @@ sql() { mariadb --no-defaults --socket="$socket" --user=root --batch --skip-colu
 
 install_data() {
     rm -rf "$dir/data.new"
-    mariadb-install-db --no-defaults --user="$(id -un)" --datadir="$dir/data.new" \
+    mariadb-install-db --no-defaults --user="$(id -un)" --datadir="$dir/data.new" --tmpdir="$dir/tmp" \
         --auth-root-authentication-method=normal --skip-test-db --skip-name-resolve --force \
         >"$dir/install.log" 2>&1 ||
         { tail -n 20 "$dir/install.log" >&2; die "mariadb-install-db failed"; }
@@ -67,13 +67,13 @@ wait_until_it_answers() {
 }
 
 start() {
-    mkdir -p "$dir"
+    mkdir -p "$dir/tmp" # its own: a server that starts clears what others left in a common one
     [ ${#socket} -le 100 ] || die "the path $socket is too long for a unix socket: take a shorter directory"
     if ! running >/dev/null; then
         [ -d "$dir/data" ] || install_data
         # shellcheck disable=SC2086 # the variable holds several options
         setsid mariadbd --no-defaults --user="$(id -un)" --datadir="$dir/data" --socket="$socket" \
-            --pid-file="$dir/server.pid" --log-error="$dir/error.log" --skip-networking \
+            --tmpdir="$dir/tmp" --pid-file="$dir/server.pid" --log-error="$dir/error.log" --skip-networking \
             --skip-name-resolve --character-set-server=utf8mb4 --innodb-buffer-pool-size=256M \
             --innodb-flush-log-at-trx-commit=1 --performance-schema=OFF --max-allowed-packet=16M \
             --wait-timeout=3600 ${GATEHOUSE_MARIADBD_ARGS:-} </dev/null >/dev/null 2>&1 &

@@ -64,7 +64,8 @@ int store_set_up(void **state) {
              "GRANT gatehouse_application TO 'app @%'@localhost;"
              "SET DEFAULT ROLE gatehouse_application FOR 'app @%'@localhost");
     application_url = arena_printf(
-        arena, "mysql://app%%20%%40%%25:pass%%3Aword%%2f%%3f%%26@localhost/gatehouse?socket=%s/db.sock",
+        arena,
+        "mysql://app%%20%%40%%25:pass%%3Aword%%2f%%3f%%26@localhost/gatehouse?socket=%s/db.sock",
         environment("GATEHOUSE_TEST_DB_DIR"));
     return db_open(application_url, 8, &store, &err) ? 0 : -1;
 }

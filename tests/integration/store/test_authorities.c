@@ -129,7 +129,8 @@ static void keys(void **state) {
 
 static void ca_life(void **state) {
     struct uuid id = make_ca("life", organisation);
-    struct scope mine = scope_of_organisation(&organisation), theirs = scope_of_organisation(&other);
+    struct scope mine = scope_of_organisation(&organisation),
+                 theirs = scope_of_organisation(&other);
     struct scope single = scope_of_ca(&id);
     struct ca_record ca, again;
     int64_t epoch;
@@ -177,9 +178,9 @@ static void ca_waits(void **state) {
     DONE(ca_update(tx, ca.id, 1, "renamed", "{}", CA_WAITING, &err));
     DONE(ca_set_certificate(tx, ca.id, VIEW_LITERAL("der"), VIEW_LITERAL("chain"), 5, 6, "CN=s",
                             &err));
-    REFUSED(ca_set_certificate(tx, ca.id, VIEW_LITERAL("der2"), VIEW_LITERAL(""), 5, 6, "CN=s",
-                               &err),
-            ERROR_CONFLICT, "ca-state");
+    REFUSED(
+        ca_set_certificate(tx, ca.id, VIEW_LITERAL("der2"), VIEW_LITERAL(""), 5, 6, "CN=s", &err),
+        ERROR_CONFLICT, "ca-state");
     REFUSED(ca_set_certificate(tx, uuid_new(), VIEW_LITERAL("d"), VIEW_LITERAL(""), 5, 6, "", &err),
             ERROR_NOT_FOUND, "not-found");
     DONE(ca_by_id(tx, arena, &scope_everything, ca.id, &ca, &err));
@@ -213,7 +214,9 @@ static void ca_ends(void **state) {
     REFUSED(ca_delete(tx, id, NOW, &err), ERROR_CONFLICT, "ca-in-use");
     assert_non_null(strstr(err.message, "request"));
     REFUSED(template_delete(tx, template, NOW, &err), ERROR_CONFLICT, "template-in-use");
-    DONE(request_move(tx, open, REQUEST_PENDING, REQUEST_CANCELLED, NIL, NIL, "", NOW, &err));
+    DONE(request_move(
+        tx, open, &(struct request_change){REQUEST_PENDING, REQUEST_CANCELLED, NIL, NIL, "", NOW},
+        &err));
     struct uuid live = make_certificate(id, "live", NOW + DAY);
     REFUSED(ca_delete(tx, id, NOW, &err), ERROR_CONFLICT, "ca-in-use");
     revoke_certificate(live, 6);
@@ -266,7 +269,8 @@ static void ca_lists(void **state) {
     DONE(ca_list(tx, arena, &single, &page, &cas, &count, &next, &err));
     assert_int_equal(count, 1);
     assert_true(same_id(cas[0].id, ids[3]));
-    both = (struct scope){.organisations = &lists, .organisation_count = 1, .cas = ids, .ca_count = 3};
+    both =
+        (struct scope){.organisations = &lists, .organisation_count = 1, .cas = ids, .ca_count = 3};
     DONE(ca_list(tx, arena, &both, &page, &cas, &count, &next, &err));
     assert_int_equal(count, 5);
     both = (struct scope){0};
@@ -348,9 +352,9 @@ static void templates(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(organisations), cmocka_unit_test(slugs),    cmocka_unit_test(settings),
-        cmocka_unit_test(leases),        cmocka_unit_test(keys),     cmocka_unit_test(ca_life),
-        cmocka_unit_test(ca_waits),      cmocka_unit_test(ca_ends),  cmocka_unit_test(ca_lists),
+        cmocka_unit_test(organisations), cmocka_unit_test(slugs),     cmocka_unit_test(settings),
+        cmocka_unit_test(leases),        cmocka_unit_test(keys),      cmocka_unit_test(ca_life),
+        cmocka_unit_test(ca_waits),      cmocka_unit_test(ca_ends),   cmocka_unit_test(ca_lists),
         cmocka_unit_test(services),      cmocka_unit_test(templates),
     };
     return cmocka_run_group_tests_name("store authorities", tests, set_up, store_tear_down);

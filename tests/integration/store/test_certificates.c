@@ -147,8 +147,9 @@ static void fill_lists(void) {
     for (int i = 0; i < 3; i++)
         list_cas[i] = make_ca(arena_printf(arena, "lists-%d", i), list_org);
     for (int i = 0; i < 30; i++) {
-        struct uuid id = make_certificate(list_cas[i % 3], arena_printf(arena, "Host-%02d.shop.EXAMPLE.org", i),
-                                          i % 5 == 0 ? NOW - DAY : NOW + (i + 1) * DAY);
+        struct uuid id =
+            make_certificate(list_cas[i % 3], arena_printf(arena, "Host-%02d.shop.EXAMPLE.org", i),
+                             i % 5 == 0 ? NOW - DAY : NOW + (i + 1) * DAY);
         if (i == 1 || i == 2)
             revoke_certificate(id, 6);
         if (i == 4) {
@@ -168,7 +169,7 @@ static void lists(void **state) {
         {{.state = CERTIFICATE_ANY}, 30},
         {{.state = CERTIFICATE_REVOKED}, 10},
         {{.state = CERTIFICATE_HELD}, 2},
-        {{.state = CERTIFICATE_EXPIRED}, 4},  /* 5, 10, 20, 25: 0 and 15 are revoked */
+        {{.state = CERTIFICATE_EXPIRED}, 4}, /* 5, 10, 20, 25: 0 and 15 are revoked */
         {{.state = CERTIFICATE_VALID}, 14},
         {{.state = CERTIFICATE_VALID, .expires_before_us = NOW + 10 * DAY}, 3}, /* 4, 7, 8 */
         {{.state = CERTIFICATE_ANY, .expires_before_us = NOW}, 6},
@@ -179,7 +180,7 @@ static void lists(void **state) {
         {{.text = "cn=host-1"}, 10},
         {{.text = "host-1", .state = CERTIFICATE_REVOKED}, 3}, /* 12, 15, 18 */
         {{.text = "host-0", .state = CERTIFICATE_HELD}, 2},
-        {{.text = "host-0", .state = CERTIFICATE_VALID}, 3},   /* 4, 7, 8 */
+        {{.text = "host-0", .state = CERTIFICATE_VALID}, 3}, /* 4, 7, 8 */
         {{.text = "%"}, 0},
         {{.text = "_"}, 0},
         {{.text = "' OR 1=1 -- "}, 0},
@@ -261,9 +262,9 @@ static void numbers(void **state) {
     char *huge = arena_alloc(arena, 301);
     memset(huge, 'a', 300);
     filter.text = huge;
-    REFUSED(certificate_list(tx, arena, &scope_everything, &filter, &page, &items, &count, &next,
-                             &err),
-            ERROR_MALFORMED, "too-long");
+    REFUSED(
+        certificate_list(tx, arena, &scope_everything, &filter, &page, &items, &count, &next, &err),
+        ERROR_MALFORMED, "too-long");
 }
 
 static void long_names(void **state) {
@@ -315,12 +316,18 @@ static void crls(void **state) {
 /* The account of the gateway cannot rewrite what was issued, revoked and recorded. */
 static void least_privilege(void **state) {
     static const char *const statements[] = {
-        "UPDATE certificates SET subject = ''", "DELETE FROM certificates",
-        "UPDATE certificate_search SET words = ''", "DELETE FROM certificate_search",
-        "UPDATE revocations SET reason = 8",    "DELETE FROM revocations",
-        "UPDATE events SET actor = ''",         "DELETE FROM events",
-        "DELETE FROM slugs",                    "DELETE FROM cas",
-        "DELETE FROM private_keys",             "UPDATE schema_migrations SET complete = 0",
+        "UPDATE certificates SET subject = ''",
+        "DELETE FROM certificates",
+        "UPDATE certificate_search SET words = ''",
+        "DELETE FROM certificate_search",
+        "UPDATE revocations SET reason = 8",
+        "DELETE FROM revocations",
+        "UPDATE events SET actor = ''",
+        "DELETE FROM events",
+        "DELETE FROM slugs",
+        "DELETE FROM cas",
+        "DELETE FROM private_keys",
+        "UPDATE schema_migrations SET complete = 0",
         "UPDATE template_versions SET document = ''",
     };
     (void)state;
@@ -332,10 +339,14 @@ static void least_privilege(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(round_trip), cmocka_unit_test(revocations),
-        cmocka_unit_test(revocation_lists), cmocka_unit_test(lists),
-        cmocka_unit_test(numbers),    cmocka_unit_test(long_names),
-        cmocka_unit_test(crls),       cmocka_unit_test(least_privilege),
+        cmocka_unit_test(round_trip),
+        cmocka_unit_test(revocations),
+        cmocka_unit_test(revocation_lists),
+        cmocka_unit_test(lists),
+        cmocka_unit_test(numbers),
+        cmocka_unit_test(long_names),
+        cmocka_unit_test(crls),
+        cmocka_unit_test(least_privilege),
     };
     return cmocka_run_group_tests_name("store certificates", tests, set_up, store_tear_down);
 }

@@ -20,12 +20,27 @@ static void urls(void **state) {
         {"mysql://u:@[fe80::1]/d?", "u", "", "fe80::1", "d", NULL, 0},
     };
     static const char *const bad[] = {
-        "", "mysql:", "postgres://u@h/d", "mysql://h/d", "mysql://u@h", "mysql://u@h/",
-        "mysql://@h/d", "mysql://u@/d", "mysql://u:geheim@h:99999/d", "mysql://u:geheim@h:0x/d",
-        "mysql://u:geheim@h:/d", "mysql://u:geheim@[::1/d", "mysql://u:geheim@[::1]x/d",
-        "mysql://u:geheim%2@h/d", "mysql://u:geheim%00@h/d", "mysql://u:geheim%zz@h/d",
-        "mysql://u:geheim@h/d?x=1", "mysql://u:geheim@h/d?socket", "mysql://u:geheim@h/d/e",
-        "mysql://u:geheim@h/d?sync-wait=2", "mysql://u:geheim@h/d?=",
+        "",
+        "mysql:",
+        "postgres://u@h/d",
+        "mysql://h/d",
+        "mysql://u@h",
+        "mysql://u@h/",
+        "mysql://@h/d",
+        "mysql://u@/d",
+        "mysql://u:geheim@h:99999/d",
+        "mysql://u:geheim@h:0x/d",
+        "mysql://u:geheim@h:/d",
+        "mysql://u:geheim@[::1/d",
+        "mysql://u:geheim@[::1]x/d",
+        "mysql://u:geheim%2@h/d",
+        "mysql://u:geheim%00@h/d",
+        "mysql://u:geheim%zz@h/d",
+        "mysql://u:geheim@h/d?x=1",
+        "mysql://u:geheim@h/d?socket",
+        "mysql://u:geheim@h/d/e",
+        "mysql://u:geheim@h/d?sync-wait=2",
+        "mysql://u:geheim@h/d?=",
     };
     (void)state;
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
@@ -253,10 +268,18 @@ static void too_large(void **state) {
 
 static void folding(void **state) {
     static const char *const rows[][2] = {
-        {"", ""},          {"AbZ09_", "abz09_"},    {"\xc3\x84\xc3\x96", "\xc3\xa4\xc3\xb6"},
-        {"\xf0\x9f\x94\x91", "\xf0\x9f\x94\x91"},   {"\xf0\x90\x90\x80", "\xf0\x90\x90\xa8"},
-        {"\xe2\x84\xaa", "k"},                      {"\xff" "A", "\xff" "a"},
-        {"\xc3", "\xc3"},  {"\xe2\x82", "\xe2\x82"},
+        {"", ""},
+        {"AbZ09_", "abz09_"},
+        {"\xc3\x84\xc3\x96", "\xc3\xa4\xc3\xb6"},
+        {"\xf0\x9f\x94\x91", "\xf0\x9f\x94\x91"},
+        {"\xf0\x90\x90\x80", "\xf0\x90\x90\xa8"},
+        {"\xe2\x84\xaa", "k"},
+        {"\xff"
+         "A",
+         "\xff"
+         "a"},
+        {"\xc3", "\xc3"},
+        {"\xe2\x82", "\xe2\x82"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
@@ -269,11 +292,16 @@ static void folding(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(urls),     cmocka_unit_test(unreachable),
-        cmocka_unit_test(session_settings), cmocka_unit_test(bodies),
-        cmocka_unit_test(mistakes), cmocka_unit_test(many_statements),
-        cmocka_unit_test(values),   cmocka_unit_test(pool_limits),
-        cmocka_unit_test(too_large), cmocka_unit_test(folding),
+        cmocka_unit_test(urls),
+        cmocka_unit_test(unreachable),
+        cmocka_unit_test(session_settings),
+        cmocka_unit_test(bodies),
+        cmocka_unit_test(mistakes),
+        cmocka_unit_test(many_statements),
+        cmocka_unit_test(values),
+        cmocka_unit_test(pool_limits),
+        cmocka_unit_test(too_large),
+        cmocka_unit_test(folding),
     };
     return cmocka_run_group_tests_name("store database", tests, store_set_up, store_tear_down);
 }

@@ -96,8 +96,11 @@ static size_t walk(const struct scope *scope, struct event_filter filter, unsign
 
 static void scopes(void **state) {
     struct uuid second = make_ca("second", other);
-    struct scope mine = scope_of_organisation(&organisation), theirs = scope_of_organisation(&other);
-    struct scope both = {.organisations = &organisation, .organisation_count = 1, .cas = &ca,
+    struct scope mine = scope_of_organisation(&organisation),
+                 theirs = scope_of_organisation(&other);
+    struct scope both = {.organisations = &organisation,
+                         .organisation_count = 1,
+                         .cas = &ca,
                          .ca_count = 1},
                  single = scope_of_ca(&second), none = {0};
     struct event_filter filter = {.code = "scope."};
@@ -132,11 +135,14 @@ static void filters(void **state) {
         DONE(event_add(tx, &event, &err));
     }
     assert_int_equal(walk(&mine, (struct event_filter){.code = "filter."}, 3), 10);
-    assert_int_equal(walk(&mine, (struct event_filter){.code = "filter.a_"}, 3), 5); /* no wildcard */
+    assert_int_equal(walk(&mine, (struct event_filter){.code = "filter.a_"}, 3),
+                     5); /* no wildcard */
     assert_int_equal(walk(&mine, (struct event_filter){.code = "filter.%"}, 3), 0);
     assert_int_equal(walk(&mine, (struct event_filter){.code = "filter.", .object = "odd"}, 2), 5);
-    assert_int_equal(walk(&mine, (struct event_filter){.since_us = 9003, .until_us = 9007,
-                                                       .code = "filter."}, 2), 4);
+    assert_int_equal(
+        walk(&mine, (struct event_filter){.since_us = 9003, .until_us = 9007, .code = "filter."},
+             2),
+        4);
     struct scope theirs = scope_of_organisation(&other);
     assert_int_equal(walk(&theirs, (struct event_filter){.object = "odd"}, 2), 0);
     list(&scope_everything, (struct event_filter){.object = "' OR '1'='1"}, &count);

@@ -67,15 +67,22 @@ static void splits(void **state) {
     }
 }
 
-#define MIGRATION(number, label, sql) {number, label, {(const uint8_t *)(sql), sizeof(sql) - 1}}
+#define MIGRATION(number, label, sql)                                                              \
+    {                                                                                              \
+        number, label, {                                                                           \
+            (const uint8_t *)(sql), sizeof(sql) - 1                                                \
+        }                                                                                          \
+    }
 
 static const struct migration one[] = {
-    MIGRATION(1, "0001-one", "CREATE TABLE IF NOT EXISTS a (x INT PRIMARY KEY);\n"
-                             "INSERT IGNORE INTO a VALUES (1); INSERT IGNORE INTO a VALUES (2);"),
+    MIGRATION(1, "0001-one",
+              "CREATE TABLE IF NOT EXISTS a (x INT PRIMARY KEY);\n"
+              "INSERT IGNORE INTO a VALUES (1); INSERT IGNORE INTO a VALUES (2);"),
 };
 static const struct migration two[] = {
-    MIGRATION(1, "0001-one", "CREATE TABLE IF NOT EXISTS a (x INT PRIMARY KEY);\n"
-                             "INSERT IGNORE INTO a VALUES (1); INSERT IGNORE INTO a VALUES (2);"),
+    MIGRATION(1, "0001-one",
+              "CREATE TABLE IF NOT EXISTS a (x INT PRIMARY KEY);\n"
+              "INSERT IGNORE INTO a VALUES (1); INSERT IGNORE INTO a VALUES (2);"),
     MIGRATION(2, "0002-two", "ALTER TABLE a ADD COLUMN IF NOT EXISTS y INT NOT NULL DEFAULT 7;"),
 };
 
@@ -118,15 +125,17 @@ static void changed(void **state) {
     assert_non_null(strstr(err.message, "0001-one"));
     assert_non_null(strstr(err.message, "checksum"));
     assert_int_equal(number("SELECT COUNT(*) FROM information_schema.tables WHERE "
-                            "table_schema = 'gatehouse' AND table_name = 'never'"), 0);
+                            "table_schema = 'gatehouse' AND table_name = 'never'"),
+                     0);
     assert_false(schema_check_with(owner, other, 2, &err));
 }
 
 /* The third statement fails until its table is there; then the migration goes on with it. */
 static void interrupted(void **state) {
     static const struct migration list[] = {
-        MIGRATION(1, "0001-x", "CREATE TABLE x (n INT PRIMARY KEY); INSERT INTO x VALUES (1);"
-                               "INSERT INTO missing VALUES (5); INSERT INTO x VALUES (2);"),
+        MIGRATION(1, "0001-x",
+                  "CREATE TABLE x (n INT PRIMARY KEY); INSERT INTO x VALUES (1);"
+                  "INSERT INTO missing VALUES (5); INSERT INTO x VALUES (2);"),
     };
     (void)state;
     assert_false(migrate_with(owner, list, 1, &err));
@@ -187,15 +196,19 @@ static void schema_rules(void **state) {
                             "t.table_schema = DATABASE() AND NOT EXISTS (SELECT 1 FROM "
                             "information_schema.table_constraints c WHERE c.table_schema = "
                             "t.table_schema AND c.table_name = t.table_name AND "
-                            "c.constraint_type = 'PRIMARY KEY')"), 0);
+                            "c.constraint_type = 'PRIMARY KEY')"),
+                     0);
     assert_int_equal(number("SELECT COUNT(*) FROM information_schema.columns WHERE "
-                            "table_schema = DATABASE() AND extra LIKE '%auto_increment%'"), 0);
+                            "table_schema = DATABASE() AND extra LIKE '%auto_increment%'"),
+                     0);
     assert_int_equal(number("SELECT COUNT(*) FROM information_schema.columns WHERE "
                             "table_schema = DATABASE() AND collation_name IS NOT NULL AND "
-                            "collation_name <> 'utf8mb4_nopad_bin'"), 0);
+                            "collation_name <> 'utf8mb4_nopad_bin'"),
+                     0);
     assert_int_equal(number("SELECT COUNT(*) FROM information_schema.columns WHERE "
                             "table_schema = DATABASE() AND data_type IN "
-                            "('timestamp', 'datetime', 'date', 'float', 'double')"), 0);
+                            "('timestamp', 'datetime', 'date', 'float', 'double')"),
+                     0);
 }
 
 int main(void) {

@@ -221,9 +221,12 @@ static void under_load(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(between),   cmocka_unit_test(within),
-        cmocka_unit_test(at_commit), cmocka_unit_test(away),
-        cmocka_unit_test(killed_connections), cmocka_unit_test(under_load),
+        cmocka_unit_test(between),
+        cmocka_unit_test(within),
+        cmocka_unit_test(at_commit),
+        cmocka_unit_test(away),
+        cmocka_unit_test(killed_connections),
+        cmocka_unit_test(under_load),
     };
     return cmocka_run_group_tests_name("store outage", tests, set_up, store_tear_down);
 }

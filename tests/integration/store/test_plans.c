@@ -11,7 +11,8 @@ static int64_t rows;
 
 /* The id of row `seq`, growing with it. */
 #define SEQ_ID(prefix)                                                                             \
-    "UNHEX(CONCAT(LPAD(HEX(1760000000000 + seq), 12, '0'), '" prefix "', LPAD(HEX(seq), 12, '0')))"
+    "UNHEX(CONCAT(LPAD(HEX(1760000000000 + seq), 12, '0'), '" prefix "', LPAD(HEX(seq), 12, "      \
+                                                                     "'0')))"
 #define PICK_CA "IF(seq % 100 = 7, @small, IF(seq % 100 = 1, @foreign, @big))"
 #define EXPIRY "@now + (CAST(seq AS SIGNED) - @n DIV 2) * (400 * 86400000000 DIV @n)"
 #define PICK_ORG "IF(seq % 100 = 1, @small_org, @big_org)"
@@ -23,28 +24,33 @@ static const char *id_literal(struct uuid id) {
 }
 
 /* Half of the certificates have expired; every 50th is revoked, every 1000th on hold. */
-static const char sql_certificates[] =
-    "INSERT INTO certificates SELECT " SEQ_ID("70008000") ", " PICK_CA ", " PICK_ORG ", " PICK_CA
-    ", @template, 1, NULL, 1, UNHEX(MD5(seq)), CONCAT('CN=host-', seq, '.example.com'), "
-    "CONCAT('host-', seq, '.example.com'), CONCAT('DNS:host-', seq, '.example.com'), 'EC-P256', "
-    "'alice', 0, " EXPIRY ", seq, UNHEX(SHA2(seq, 256)), UNHEX(SHA2(CONCAT('k', seq), 256)), REPEAT('d', 1200) "
-    "FROM seq_1_to_10000000 WHERE seq <= @n";
+static const char sql_certificates[] = "INSERT INTO certificates SELECT " SEQ_ID(
+    "70008000") ", " PICK_CA ", " PICK_ORG ", " PICK_CA ", @template, 1, NULL, 1, UNHEX(MD5(seq)), "
+                                                        "CONCAT('CN=host-', seq, '.example.com'), "
+                "CONCAT('host-', seq, '.example.com'), CONCAT('DNS:host-', seq, '.example.com'), "
+                "'EC-P256', "
+                "'alice', 0, " EXPIRY ", seq, UNHEX(SHA2(seq, 256)), UNHEX(SHA2(CONCAT('k', seq), "
+                                      "256)), REPEAT('d', 1200) "
+                "FROM seq_1_to_10000000 WHERE seq <= @n";
 static const char sql_search[] =
     "INSERT INTO certificate_search SELECT ca_id, id, LOWER(CONCAT(common_name, '\n', subject, "
     "'\n', sans)) FROM certificates";
-static const char sql_revocations[] =
-    "INSERT INTO revocations SELECT " SEQ_ID("70008000") ", 1, " PICK_CA ", UNHEX(MD5(seq)), " EXPIRY
-    ", IF(seq % 1000 = 50, 6, 4), seq, 0 FROM seq_50_to_10000000_step_50 WHERE seq <= @n";
-static const char sql_requests[] =
-    "INSERT INTO requests SELECT " SEQ_ID("70008001") ", " PICK_CA ", @template, 1, " PICK_ORG
-    ", IF(seq % 1000 = 0, 1, 3), 'rest', REPEAT('c', 1000), '{}', 'CN=x', '', 'EC-P256', "
-    "IF(seq % 10 = 0, @user, NULL), 'alice', NULL, '', NULL, seq, seq "
-    "FROM seq_1_to_10000000 WHERE seq <= @n";
-static const char sql_events[] =
-    "INSERT INTO events SELECT " SEQ_ID("70008002") ", " PICK_ORG ", " PICK_CA ", seq, "
-    "IF(seq % 1000 = 0, 'session.refused', 'certificate.issued'), 'success', @user, 'alice', "
-    "'::1', 'certificate', CONCAT('object-', seq), 'r', '{}' "
-    "FROM seq_1_to_10000000 WHERE seq <= @n";
+static const char sql_revocations[] = "INSERT INTO revocations SELECT " SEQ_ID(
+    "70008000") ", 1, " PICK_CA ", UNHEX(MD5(seq)), " EXPIRY
+                ", IF(seq % 1000 = 50, 6, 4), seq, 0 FROM seq_50_to_10000000_step_50 WHERE seq <= "
+                "@n";
+static const char sql_requests[] = "INSERT INTO requests SELECT " SEQ_ID(
+    "70008001") ", " PICK_CA ", @template, 1, " PICK_ORG
+                ", IF(seq % 1000 = 0, 1, 3), 'rest', REPEAT('c', 1000), '{}', 'CN=x', '', "
+                "'EC-P256', "
+                "IF(seq % 10 = 0, @user, NULL), 'alice', NULL, '', NULL, seq, seq "
+                "FROM seq_1_to_10000000 WHERE seq <= @n";
+static const char sql_events[] = "INSERT INTO events SELECT " SEQ_ID(
+    "70008002") ", " PICK_ORG ", " PICK_CA ", seq, "
+                "IF(seq % 1000 = 0, 'session.refused', 'certificate.issued'), 'success', @user, "
+                "'alice', "
+                "'::1', 'certificate', CONCAT('object-', seq), 'r', '{}' "
+                "FROM seq_1_to_10000000 WHERE seq <= @n";
 
 static void fill(void) {
     const char *variables = arena_printf(
@@ -90,7 +96,7 @@ static int64_t reads(struct tx *tx) {
     do {                                                                                           \
         bool done_ = false;                                                                        \
         int64_t touched_ = 0, us_ = 0;                                                             \
-        TX(loop_, store, &done_, &err) {                                                           \
+        TX(loop_, store, &done_, &err) {                                                          \
             struct tx *tx = loop_.tx;                                                              \
             int64_t base_ = reads(tx);                                                             \
             base_ = reads(tx) - base_;                                                             \
@@ -101,8 +107,8 @@ static int64_t reads(struct tx *tx) {
         }                                                                                          \
         if (!done_)                                                                                \
             fail_msg("%s: %s (%s)", label, err.message, err.detail);                               \
-        print_message("%-52s %3zu items %8lld rows %7.1f ms\n", label, count,                      \
-                      (long long)touched_, (double)us_ / 1000.0);                                  \
+        print_message("%-52s %3zu items %8lld rows %7.1f ms\n", label, count, (long long)touched_, \
+                      (double)us_ / 1000.0);                                                       \
         if (touched_ > (at_most))                                                                  \
             fail_msg("%s: touched %lld rows", label, (long long)touched_);                         \
     } while (0)
@@ -131,15 +137,22 @@ static void certificates(void **state) {
         {"revoked", &all, {.state = CERTIFICATE_REVOKED}, 900},
         {"revoked, organisation", &org, {.state = CERTIFICATE_REVOKED}, 1000},
         {"held", &all, {.state = CERTIFICATE_HELD}, rows / 50 + 1500},
-        {"valid, ends within a day", &all,
-         {.state = CERTIFICATE_VALID, .expires_before_us = NOW + DAY}, rows / 100 + 2000},
-        {"valid, ends within a day, one CA", &all,
+        {"valid, ends within a day",
+         &all,
+         {.state = CERTIFICATE_VALID, .expires_before_us = NOW + DAY},
+         rows / 100 + 2000},
+        {"valid, ends within a day, one CA",
+         &all,
          {.state = CERTIFICATE_VALID, .expires_before_us = NOW + DAY, .ca_id = small_ca},
          rows / 100 + 2000},
         {"text that is frequent", &all, {.text = "example"}, 900},
-        {"text that is frequent, valid", &org, {.text = "example", .state = CERTIFICATE_VALID},
+        {"text that is frequent, valid",
+         &org,
+         {.text = "example", .state = CERTIFICATE_VALID},
          2500},
-        {"text that is frequent, revoked", &org, {.text = "example", .state = CERTIFICATE_REVOKED},
+        {"text that is frequent, revoked",
+         &org,
+         {.text = "example", .state = CERTIFICATE_REVOKED},
          2500},
         {"text that is rare", &all, {.text = "host-77."}, rows + 2000},
         {"text that is nowhere", &org, {.text = "nowhere"}, rows + 2000},
@@ -190,9 +203,12 @@ static void requests(void **state) {
         struct uuid ca;
         enum request_state in_state;
     } lists[] = {
-        {"requests", &all, NIL, any},           {"requests, organisation", &org, NIL, any},
-        {"requests, small CA", &small, NIL, any}, {"requests, other", &foreign, NIL, any},
-        {"pending", &all, NIL, REQUEST_PENDING}, {"pending, organisation", &org, NIL, REQUEST_PENDING},
+        {"requests", &all, NIL, any},
+        {"requests, organisation", &org, NIL, any},
+        {"requests, small CA", &small, NIL, any},
+        {"requests, other", &foreign, NIL, any},
+        {"pending", &all, NIL, REQUEST_PENDING},
+        {"pending, organisation", &org, NIL, REQUEST_PENDING},
         {"pending of a CA", &org, small_ca, REQUEST_PENDING},
         {"my requests", &own, NIL, any},
     };
@@ -200,9 +216,9 @@ static void requests(void **state) {
         MEASURE(lists[i].label, 300,
                 request_list(tx, arena, lists[i].scope, lists[i].ca, lists[i].in_state, &page,
                              &items, &count, &next, &err));
-    MEASURE("my pending requests", rows / 10 + 1200,
-            request_list(tx, arena, &own, NIL, REQUEST_PENDING, &page, &items, &count, &next,
-                         &err));
+    MEASURE(
+        "my pending requests", rows / 10 + 1200,
+        request_list(tx, arena, &own, NIL, REQUEST_PENDING, &page, &items, &count, &next, &err));
 }
 
 static void events(void **state) {

@@ -19,7 +19,7 @@ struct contest {
     int wins, conflicts, failures;
     const char *conflict; /* the error type of who loses */
     const char *slugs[THREADS];
-    char text[200];       /* of an unexpected failure */
+    char text[200]; /* of an unexpected failure */
     pthread_mutex_t lock;
 };
 
@@ -81,8 +81,11 @@ static void race(struct contest *contest, int expected_wins) {
 }
 
 static bool move(struct tx *tx, struct contest *contest, int me, struct error *error) {
-    return request_move(tx, contest->object, REQUEST_PENDING,
-                        me % 2 ? REQUEST_ISSUED : REQUEST_DECLINED, NIL, NIL, "", NOW + me, error);
+    return request_move(tx, contest->object,
+                        &(struct request_change){REQUEST_PENDING,
+                                                 me % 2 ? REQUEST_ISSUED : REQUEST_DECLINED, NIL,
+                                                 NIL, "", NOW + me},
+                        error);
 }
 
 static void request_moves(void **state) {
@@ -255,10 +258,14 @@ static void deletions(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(request_moves), cmocka_unit_test(revocations),
-        cmocka_unit_test(slug_claims),   cmocka_unit_test(leases),
-        cmocka_unit_test(serials),       cmocka_unit_test(template_updates),
-        cmocka_unit_test(last_administrators), cmocka_unit_test(deadlocks),
+        cmocka_unit_test(request_moves),
+        cmocka_unit_test(revocations),
+        cmocka_unit_test(slug_claims),
+        cmocka_unit_test(leases),
+        cmocka_unit_test(serials),
+        cmocka_unit_test(template_updates),
+        cmocka_unit_test(last_administrators),
+        cmocka_unit_test(deadlocks),
         cmocka_unit_test(deletions),
     };
     return cmocka_run_group_tests_name("store races", tests, set_up, store_tear_down);

@@ -53,24 +53,38 @@ static void moves(void **state) {
     struct uuid id = make_request(ca, template, "CN=moves"), certificate = uuid_new();
     struct request_record found;
     (void)state;
-    REFUSED(request_move(tx, id, REQUEST_APPROVED, REQUEST_ISSUED, NIL, NIL, "", NOW, &err),
-            ERROR_CONFLICT, "request-state");
+    REFUSED(
+        request_move(tx, id,
+                     &(struct request_change){REQUEST_APPROVED, REQUEST_ISSUED, NIL, NIL, "", NOW},
+                     &err),
+        ERROR_CONFLICT, "request-state");
     assert_non_null(strstr(err.message, "pending"));
-    DONE(request_move(tx, id, REQUEST_PENDING, REQUEST_APPROVED, user, NIL, "", NOW + 1, &err));
-    DONE(request_move(tx, id, REQUEST_APPROVED, REQUEST_ISSUED, NIL, certificate, "", NOW + 2,
-                      &err));
+    DONE(request_move(
+        tx, id, &(struct request_change){REQUEST_PENDING, REQUEST_APPROVED, user, NIL, "", NOW + 1},
+        &err));
+    DONE(request_move(
+        tx, id,
+        &(struct request_change){REQUEST_APPROVED, REQUEST_ISSUED, NIL, certificate, "", NOW + 2},
+        &err));
     DONE(request_by_id(tx, arena, &scope_everything, id, &found, &err));
     assert_true(found.state == REQUEST_ISSUED && same_id(found.certificate_id, certificate));
     assert_true(same_id(found.approver_id, user) && found.changed_us == NOW + 2);
-    REFUSED(request_move(tx, id, REQUEST_PENDING, REQUEST_DECLINED, NIL, NIL, "no", NOW, &err),
+    REFUSED(request_move(
+                tx, id,
+                &(struct request_change){REQUEST_PENDING, REQUEST_DECLINED, NIL, NIL, "no", NOW},
+                &err),
             ERROR_CONFLICT, "request-state");
     assert_non_null(strstr(err.message, "issued"));
-    REFUSED(request_move(tx, uuid_new(), REQUEST_PENDING, REQUEST_DECLINED, NIL, NIL, "", NOW,
-                         &err),
-            ERROR_NOT_FOUND, "not-found");
+    REFUSED(
+        request_move(tx, uuid_new(),
+                     &(struct request_change){REQUEST_PENDING, REQUEST_DECLINED, NIL, NIL, "", NOW},
+                     &err),
+        ERROR_NOT_FOUND, "not-found");
     id = make_request(ca, template, "CN=declined");
-    DONE(request_move(tx, id, REQUEST_PENDING, REQUEST_DECLINED, NIL, NIL, "no \xf0\x9f\x9a\xab",
-                      NOW, &err));
+    DONE(request_move(tx, id,
+                      &(struct request_change){REQUEST_PENDING, REQUEST_DECLINED, NIL, NIL,
+                                               "no \xf0\x9f\x9a\xab", NOW},
+                      &err));
     DONE(request_by_id(tx, arena, &scope_everything, id, &found, &err));
     assert_string_equal(found.reason, "no \xf0\x9f\x9a\xab");
 }
@@ -122,11 +136,14 @@ static void lists(void **state) {
             request.requester_id = user;
         DONE(request_insert(tx, &request, &err));
         if (i < 10)
-            DONE(request_move(tx, request.id, REQUEST_PENDING, REQUEST_CANCELLED, NIL, NIL, "", NOW,
-                              &err));
+            DONE(request_move(
+                tx, request.id,
+                &(struct request_change){REQUEST_PENDING, REQUEST_CANCELLED, NIL, NIL, "", NOW},
+                &err));
     }
     single = scope_of_ca(&cas[0]);
-    mixed = (struct scope){.organisations = &org, .organisation_count = 1, .cas = cas, .ca_count = 2};
+    mixed =
+        (struct scope){.organisations = &org, .organisation_count = 1, .cas = cas, .ca_count = 2};
     own = mine;
     own.own_only = true;
     own.actor = user;
@@ -155,8 +172,10 @@ static void lists(void **state) {
         DONE(request_list(tx, arena, &mine, cas[0], REQUEST_PENDING, &page, &items, &count, &next,
                           &err));
         if (count == 1)
-            DONE(request_move(tx, items[0].id, REQUEST_PENDING, REQUEST_DECLINED, NIL, NIL, "", NOW,
-                              &err));
+            DONE(request_move(
+                tx, items[0].id,
+                &(struct request_change){REQUEST_PENDING, REQUEST_DECLINED, NIL, NIL, "", NOW},
+                &err));
     }
     DONE(ca_delete(tx, cas[0], NOW, &err));
     assert_int_equal(walk(&mine, NIL, (enum request_state)0, 7), 20);
@@ -192,11 +211,14 @@ static void pages(void **state) {
     size_t count;
     const char *next;
     static const char *const bad[] = {
-        "x",    "!!!!",  "cQ",                        /* a letter alone */
-        "cQAAAAAAAAAAAAAAAAAAAAA=",                   /* padded */
-        "cQAAAAAAAAAAAAAAAAAAAAAA0",                  /* a trailing octet */
-        "YQAAAAAAAAAAAAAAAAAAAAAA",                   /* another list's letter */
-        "' OR 1=1 --", "\xff\xfe",
+        "x",
+        "!!!!",
+        "cQ",                        /* a letter alone */
+        "cQAAAAAAAAAAAAAAAAAAAAA=",  /* padded */
+        "cQAAAAAAAAAAAAAAAAAAAAAA0", /* a trailing octet */
+        "YQAAAAAAAAAAAAAAAAAAAAAA",  /* another list's letter */
+        "' OR 1=1 --",
+        "\xff\xfe",
     };
     (void)state;
     make_request(ca, template, "CN=1");

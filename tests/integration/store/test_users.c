@@ -52,15 +52,18 @@ static void names(void **state) {
         bool same;
     } rows[] = {
         {"alice", "ALICE", true},
-        {"J\xc3\x9cRGEN", "j\xc3\xbcrgen", true},                        /* Ü ü */
-        {"\xce\xa3\xce\xb1", "\xcf\x83\xce\x91", true},                  /* Greek */
+        {"J\xc3\x9cRGEN", "j\xc3\xbcrgen", true},       /* Ü ü */
+        {"\xce\xa3\xce\xb1", "\xcf\x83\xce\x91", true}, /* Greek */
         {"\xd0\x98\xd0\xb2\xd0\xb0\xd0\xbd", "\xd0\xb8\xd0\x92\xd0\x90\xd0\x9d", true},
-        {"bob", "bob ", false},                                          /* a trailing space counts */
+        {"bob", "bob ", false}, /* a trailing space counts */
         {"jurgen", "j\xc3\xbcrgen2", false},
-        {"muller", "m\xc3\xbcller", false},                              /* accents count */
-        {"smile\xf0\x9f\x98\x80", "smile\xf0\x9f\x98\x81", false},       /* four octets */
+        {"muller", "m\xc3\xbcller", false},                        /* accents count */
+        {"smile\xf0\x9f\x98\x80", "smile\xf0\x9f\x98\x81", false}, /* four octets */
         {"percent%", "percent_", false},
-        {"strasse", "stra\xc3\x9f" "e", false},
+        {"strasse",
+         "stra\xc3\x9f"
+         "e",
+         false},
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -255,8 +258,8 @@ static void tokens(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(round_trip), cmocka_unit_test(names),    cmocka_unit_test(refused),
-        cmocka_unit_test(changes),    cmocka_unit_test(lists),    cmocka_unit_test(grants),
+        cmocka_unit_test(round_trip), cmocka_unit_test(names),  cmocka_unit_test(refused),
+        cmocka_unit_test(changes),    cmocka_unit_test(lists),  cmocka_unit_test(grants),
         cmocka_unit_test(sessions),   cmocka_unit_test(tokens),
     };
     return cmocka_run_group_tests_name("store users", tests, set_up, store_tear_down);

@@ -27,11 +27,6 @@ static void write_softhsm_config(struct harness *h) {
     setenv("SOFTHSM2_CONF", path, 1);
 }
 
-static const char *keep(const char *folder, const char *name) {
-    char *path = malloc(strlen(folder) + strlen(name) + 2);
-    sprintf(path, "%s/%s", folder, name);
-    return path; /* lives as long as the program */
-}
 
 int harness_run(struct harness *h, const char *const *more) {
     const char *list[32] = {h->program};
@@ -61,12 +56,14 @@ void harness_begin(struct harness *h, int argc, char **argv) {
     strcpy(h->folder, "/tmp/gatehouse-test-XXXXXX");
     if (mkdtemp(h->folder) == NULL)
         abort();
+    snprintf(h->tokens, sizeof h->tokens, "%s/softtoken", h->folder);
+    snprintf(h->pin_file, sizeof h->pin_file, "%s/pin", h->folder);
     if (h->softtoken)
-        setenv("GATEHOUSE_SOFTTOKEN_DIR", keep(h->folder, "softtoken"), 1);
+        setenv("GATEHOUSE_SOFTTOKEN_DIR", h->tokens, 1);
     else
         write_softhsm_config(h);
     const char *arguments[] = {"--managed-module", argv[3], "--managed-pin-file",
-                               keep(h->folder, "pin"), "--log-level", "warn", NULL};
+                               h->pin_file, "--log-level", "warn", NULL};
     memcpy(h->arguments, arguments, sizeof arguments);
     if (harness_run(h, (const char *const[]){"--init", NULL}) != 0)
         exit(3);

@@ -130,7 +130,8 @@ static void run_workers(EVP_PKEY *const keys[static 2], int kills) {
         assert_int_equal(pthread_create(&workers[i].thread, NULL, work, &workers[i]), 0);
     }
     for (int i = 0; i < kills; i++) {
-        usleep(400000);
+        assert_signs(keys[0]); /* the one before has come back */
+        usleep(300000);
         harness_kill(&harness);
     }
     usleep(300000);
@@ -404,7 +405,10 @@ static int dial(const char *path) {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     memcpy(address.sun_path, path, strlen(path) + 1);
-    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
+    for (int i = 0; connect(fd, (struct sockaddr *)&address, sizeof address) != 0; i++) {
+        assert_true(i < 100);
+        usleep(10000); /* the file is there a moment before somebody listens */
+    }
     return fd;
 }
 

@@ -116,11 +116,11 @@ static void check_nothing_private(const char *type, struct test_key *test) {
 }
 
 static void check_stream(const char *type, struct test_key *test) {
-    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
     unsigned char signature[1024];
     size_t len = sizeof signature;
     if (test->md == NULL)
         return;
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
     CHECK(EVP_DigestSignInit(ctx, NULL, test->md, NULL, test->key));
     CHECK(EVP_DigestSignUpdate(ctx, "one ", 4));
     CHECK(EVP_DigestSignUpdate(ctx, "two", 3));
@@ -266,7 +266,8 @@ static ASN1_INTEGER *ts_serial(TS_RESP_CTX *ctx, void *data) {
 static X509 *ts_certificate(const char *type, struct test_key *test) {
     X509 *certificate = X509_dup(test->certificate);
     X509_EXTENSION *usage = X509V3_EXT_conf_nid(NULL, NULL, NID_ext_key_usage, "critical,timeStamping");
-    X509_delete_ext(certificate, X509_get_ext_by_NID(certificate, NID_basic_constraints, -1));
+    X509_EXTENSION_free(
+        X509_delete_ext(certificate, X509_get_ext_by_NID(certificate, NID_basic_constraints, -1)));
     CHECK(X509_add_ext(certificate, usage, -1));
     CHECK(X509_sign(certificate, test->key, test->md));
     X509_EXTENSION_free(usage);

@@ -68,105 +68,105 @@ static void reading(void **state) {
 }
 
 /* Templates that must not make an object. */
+static CK_OBJECT_CLASS odd = 0x7777;
+static CK_KEY_TYPE rsa = CKK_RSA, aes = CKK_AES;
+static CK_BBOOL seven = 7;
+
+static const struct {
+    const char *name;
+    CK_RV wanted;
+    CK_ATTRIBUTE template[6];
+    CK_ULONG count;
+    bool strict; /* a choice of ours, or one that the other module gets wrong */
+} bad_rows[] = {
+    {"empty", CKR_TEMPLATE_INCOMPLETE, {{0}}, 0, false},
+    {"no class", CKR_TEMPLATE_INCOMPLETE, {A_BOOL(CKA_TOKEN, no)}, 1, false},
+    {"unknown class", CKR_ATTRIBUTE_VALUE_INVALID, {{CKA_CLASS, &odd, sizeof odd}}, 1, true},
+    {"short class", CKR_TEMPLATE_INCOMPLETE, {{CKA_CLASS, &class_data, 4}}, 1, true},
+    {"unknown attribute",
+     CKR_ATTRIBUTE_TYPE_INVALID,
+     {{CKA_CLASS, &class_data, sizeof class_data}, A_BOOL(0x7654321, yes)},
+     2,
+     false},
+    {"attribute of another class",
+     CKR_ATTRIBUTE_TYPE_INVALID,
+     {{CKA_CLASS, &class_data, sizeof class_data}, A_BOOL(CKA_SIGN, yes)},
+     2,
+     false},
+    {"not a boolean",
+     CKR_ATTRIBUTE_VALUE_INVALID,
+     {{CKA_CLASS, &class_data, sizeof class_data}, A_BOOL(CKA_TOKEN, seven)},
+     2,
+     true},
+    {"long boolean",
+     CKR_ATTRIBUTE_VALUE_INVALID,
+     {{CKA_CLASS, &class_data, sizeof class_data}, {CKA_TOKEN, &odd, sizeof odd}},
+     2,
+     false},
+    {"length without value",
+     CKR_ATTRIBUTE_VALUE_INVALID,
+     {{CKA_CLASS, &class_data, sizeof class_data}, {CKA_LABEL, NULL, 5}},
+     2,
+     true},
+    {"twice",
+     CKR_TEMPLATE_INCONSISTENT,
+     {{CKA_CLASS, &class_data, sizeof class_data}, A_BOOL(CKA_TOKEN, no), A_BOOL(CKA_TOKEN, no)},
+     3,
+     true},
+    {"key without type",
+     CKR_TEMPLATE_INCOMPLETE,
+     {{CKA_CLASS, &class_secret, sizeof class_secret}, A_TEXT(CKA_VALUE, "0123456789abcdef")},
+     2,
+     false},
+    {"type of another class",
+     CKR_ATTRIBUTE_VALUE_INVALID,
+     {{CKA_CLASS, &class_secret, sizeof class_secret},
+      {CKA_KEY_TYPE, &rsa, sizeof rsa},
+      A_TEXT(CKA_VALUE, "0123456789abcdef")},
+     3,
+     true},
+    {"AES of 15 octets",
+     CKR_ATTRIBUTE_VALUE_INVALID,
+     {{CKA_CLASS, &class_secret, sizeof class_secret},
+      {CKA_KEY_TYPE, &aes, sizeof aes},
+      A_TEXT(CKA_VALUE, "0123456789abcde")},
+     3,
+     true},
+    {"what only the token says",
+     CKR_ATTRIBUTE_READ_ONLY,
+     {{CKA_CLASS, &class_secret, sizeof class_secret},
+      {CKA_KEY_TYPE, &aes, sizeof aes},
+      A_TEXT(CKA_VALUE, "0123456789abcdef"),
+      A_BOOL(CKA_LOCAL, yes)},
+     4,
+     false},
+    {"trusted, by the user",
+     CKR_ATTRIBUTE_READ_ONLY,
+     {{CKA_CLASS, &class_secret, sizeof class_secret},
+      {CKA_KEY_TYPE, &aes, sizeof aes},
+      A_TEXT(CKA_VALUE, "0123456789abcdef"),
+      A_BOOL(CKA_TRUSTED, yes)},
+     4,
+     true},
+    {"certificate without value",
+     CKR_TEMPLATE_INCOMPLETE,
+     {{CKA_CLASS, &class_cert, sizeof class_cert},
+      A_ULONG(CKA_CERTIFICATE_TYPE, CKC_X_509),
+      A_TEXT(CKA_SUBJECT, "0")},
+     3,
+     false},
+};
+
 static void bad_templates(void **state) {
     (void)state;
     CK_OBJECT_HANDLE object = 0;
-    CK_OBJECT_CLASS odd = 0x7777;
-    CK_KEY_TYPE rsa = CKK_RSA, aes = CKK_AES;
-    CK_BBOOL seven = 7;
-    const struct {
-        const char *name;
-        CK_RV wanted;
-        CK_ATTRIBUTE template[6];
-        CK_ULONG count;
-        bool strict; /* a choice of ours, or one that the other module gets wrong */
-    } rows[] = {
-        {"empty", CKR_TEMPLATE_INCOMPLETE, {{0}}, 0, false},
-        {"no class", CKR_TEMPLATE_INCOMPLETE, {A_BOOL(CKA_TOKEN, no)}, 1, false},
-        {"unknown class", CKR_ATTRIBUTE_VALUE_INVALID, {{CKA_CLASS, &odd, sizeof odd}}, 1, true},
-        {"short class", CKR_TEMPLATE_INCOMPLETE, {{CKA_CLASS, &class_data, 4}}, 1, true},
-        {"unknown attribute",
-         CKR_ATTRIBUTE_TYPE_INVALID,
-         {{CKA_CLASS, &class_data, sizeof class_data}, A_BOOL(0x7654321, yes)},
-         2,
-         false},
-        {"attribute of another class",
-         CKR_ATTRIBUTE_TYPE_INVALID,
-         {{CKA_CLASS, &class_data, sizeof class_data}, A_BOOL(CKA_SIGN, yes)},
-         2,
-         false},
-        {"not a boolean",
-         CKR_ATTRIBUTE_VALUE_INVALID,
-         {{CKA_CLASS, &class_data, sizeof class_data}, A_BOOL(CKA_TOKEN, seven)},
-         2,
-         true},
-        {"long boolean",
-         CKR_ATTRIBUTE_VALUE_INVALID,
-         {{CKA_CLASS, &class_data, sizeof class_data}, {CKA_TOKEN, &odd, sizeof odd}},
-         2,
-         false},
-        {"length without value",
-         CKR_ATTRIBUTE_VALUE_INVALID,
-         {{CKA_CLASS, &class_data, sizeof class_data}, {CKA_LABEL, NULL, 5}},
-         2,
-         true},
-        {"twice",
-         CKR_TEMPLATE_INCONSISTENT,
-         {{CKA_CLASS, &class_data, sizeof class_data},
-          A_BOOL(CKA_TOKEN, no),
-          A_BOOL(CKA_TOKEN, no)},
-         3,
-         true},
-        {"key without type",
-         CKR_TEMPLATE_INCOMPLETE,
-         {{CKA_CLASS, &class_secret, sizeof class_secret}, A_TEXT(CKA_VALUE, "0123456789abcdef")},
-         2,
-         false},
-        {"type of another class",
-         CKR_ATTRIBUTE_VALUE_INVALID,
-         {{CKA_CLASS, &class_secret, sizeof class_secret},
-          {CKA_KEY_TYPE, &rsa, sizeof rsa},
-          A_TEXT(CKA_VALUE, "0123456789abcdef")},
-         3,
-         true},
-        {"AES of 15 octets",
-         CKR_ATTRIBUTE_VALUE_INVALID,
-         {{CKA_CLASS, &class_secret, sizeof class_secret},
-          {CKA_KEY_TYPE, &aes, sizeof aes},
-          A_TEXT(CKA_VALUE, "0123456789abcde")},
-         3,
-         true},
-        {"what only the token says",
-         CKR_ATTRIBUTE_READ_ONLY,
-         {{CKA_CLASS, &class_secret, sizeof class_secret},
-          {CKA_KEY_TYPE, &aes, sizeof aes},
-          A_TEXT(CKA_VALUE, "0123456789abcdef"),
-          A_BOOL(CKA_LOCAL, yes)},
-         4,
-         false},
-        {"trusted, by the user",
-         CKR_ATTRIBUTE_READ_ONLY,
-         {{CKA_CLASS, &class_secret, sizeof class_secret},
-          {CKA_KEY_TYPE, &aes, sizeof aes},
-          A_TEXT(CKA_VALUE, "0123456789abcdef"),
-          A_BOOL(CKA_TRUSTED, yes)},
-         4,
-         true},
-        {"certificate without value",
-         CKR_TEMPLATE_INCOMPLETE,
-         {{CKA_CLASS, &class_cert, sizeof class_cert},
-          A_ULONG(CKA_CERTIFICATE_TYPE, CKC_X_509),
-          A_TEXT(CKA_SUBJECT, "0")},
-         3,
-         false},
-    };
-    for (size_t i = 0; i < COUNT(rows); i++) {
-        if (rows[i].strict && !rig.kind.ours)
+    for (size_t i = 0; i < COUNT(bad_rows); i++) {
+        if (bad_rows[i].strict && !rig.kind.ours)
             continue;
-        CK_RV rv = rig.p11->C_CreateObject(rig.session, (CK_ATTRIBUTE *)rows[i].template,
-                                           rows[i].count, &object);
-        if (rv != rows[i].wanted && (rig.kind.ours || rv == CKR_OK))
-            fail_msg("%s: 0x%lx, not 0x%lx", rows[i].name, rv, rows[i].wanted);
+        CK_RV rv = rig.p11->C_CreateObject(rig.session, (CK_ATTRIBUTE *)bad_rows[i].template,
+                                           bad_rows[i].count, &object);
+        if (rv != bad_rows[i].wanted && (rig.kind.ours || rv == CKR_OK))
+            fail_msg("%s: 0x%lx, not 0x%lx", bad_rows[i].name, rv, bad_rows[i].wanted);
         assert_int_equal(object, 0);
     }
     assert_rv(CKR_ARGUMENTS_BAD, rig.p11->C_CreateObject(rig.session, NULL, 3, &object));
@@ -179,7 +179,7 @@ static void bad_keys(void **state) {
     (void)state;
     if (!rig.kind.ours)
         skip();
-    CK_KEY_TYPE rsa = CKK_RSA, ec = CKK_EC, ml_dsa = CKK_ML_DSA;
+    CK_KEY_TYPE ec = CKK_EC, ml_dsa = CKK_ML_DSA;
     static uint8_t zeros[512], ones[512], point[67] = {0x04, 0x41, 0x04, 1, 2, 3};
     const struct key_kind *p256 = key_kind("P-256");
     CK_OBJECT_HANDLE object;
