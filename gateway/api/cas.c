@@ -178,22 +178,6 @@ HANDLER(cas_create) {
     return reply_ca(context, request, response, 201, &ca, err);
 }
 
-/* The edit must be based on what stands, when the caller says on what it is based. */
-static bool check_version(struct core *core, struct http_request *request,
-                          const struct json *document, struct error *err) {
-    int64_t version;
-    struct ca_record ca;
-    TRY(ask_version(request, document, &version, err));
-    if (version == 0)
-        return true;
-    TRY(authority_get(core, request->arena, actor_of(request), request->parameters[0], &ca, err));
-    if (ca.revision == version)
-        return true;
-    return fail(err, ERROR_CONFLICT, "changed-meanwhile",
-                "The CA \"%s\" has been changed meanwhile; read it again and repeat the edit.",
-                ca.slug);
-}
-
 HANDLER(cas_change) {
     static const char *const members[] = {"name", "settings", "enabled", "version", NULL};
     const struct json *document;
@@ -207,7 +191,7 @@ HANDLER(cas_change) {
     const struct json *member = json_get(document, "enabled");
     if (member != NULL && member->type == JSON_BOOL)
         change.enabled = &enabled;
-    TRY(check_version(context, request, document, err));
+    TRY(ask_version(request, document, &change.revision, err));
     TRY(authority_change(context, request->arena, actor_of(request), request->parameters[0],
                          &change, &ca, err));
     return reply_ca(context, request, response, 200, &ca, err);

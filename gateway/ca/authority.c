@@ -188,6 +188,9 @@ static bool change_in(struct tx *tx, struct arena *arena, const struct actor *ac
     actor_scope(arena, actor, MAY_READ_CAS, &scope);
     TRY(ca_by_slug(tx, arena, &scope, slug, ca, err));
     TRY(actor_may(actor, MAY_MANAGE_CAS, ca->organisation_id, ca->id, err));
+    if (change->revision != 0 && change->revision != ca->revision)
+        return fail(err, ERROR_CONFLICT, "changed-meanwhile",
+                    "The authority %s was changed since it was read; read it again.", ca->slug);
     TRY(new_settings(arena, ca, change->settings, &settings, err));
     TRY(new_state(ca, change->enabled, &state, err));
     name = change->name == NULL ? ca->name : change->name;

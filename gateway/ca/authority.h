@@ -45,6 +45,7 @@ MUST_USE bool authority_import_certificate(struct core *core, struct arena *aren
                                            const struct actor *actor, const char *slug,
                                            struct view bytes, struct ca_record *ret, struct error *err);
 struct ca_change {
+    int64_t revision;            /* the one the change is based on, else ERROR_CONFLICT; 0: any */
     const char *name;            /* NULL: unchanged */
     const struct json *settings; /* merged member by member; NULL: unchanged */
     const bool *enabled;         /* NULL: unchanged */

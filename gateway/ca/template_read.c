@@ -25,7 +25,7 @@ static bool read_list(struct arena *arena, const struct json *object, const char
             i++;
         if (known != NULL && known[i] == NULL)
             return fail(err, ERROR_POLICY, "template-invalid",
-                        "\"%s\" does not know \"%.60s\"; see docs/templates in the REST reference.",
+                        "\"%s\" does not know \"%.60s\"; docs/rest.md lists what it does.",
                         name, item->text);
         list.items[list.count++] = item->text;
     }

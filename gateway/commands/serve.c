@@ -82,7 +82,8 @@ static void build_router(struct service *s) {
                                      .room_count = sizeof s->rooms / sizeof s->rooms[0],
                                      .authenticate = api_authenticate,
                                      .authenticate_context = s->app.core,
-                                     .refused = api_refused};
+                                     .refused = api_refused,
+                                     .refused_context = s->app.core};
 }
 
 static bool start(struct service *s, struct error *err) {

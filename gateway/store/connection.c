@@ -172,6 +172,9 @@ static void set_options(MYSQL *mysql, const struct db_url *url) {
     mysql_options(mysql, MYSQL_SET_CHARSET_NAME, "utf8mb4");
     /* Said always: the default differs between versions of the library. */
     mysql_options(mysql, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &verify);
+    unsigned tcp = MYSQL_PROTOCOL_TCP; /* else the library takes "localhost" for a unix socket */
+    if (url->socket == NULL && url->port != 0)
+        mysql_options(mysql, MYSQL_OPT_PROTOCOL, &tcp);
     if (url->ssl_ca != NULL) {
         mysql_options(mysql, MYSQL_OPT_SSL_CA, url->ssl_ca);
         mysql_options(mysql, MYSQL_OPT_SSL_ENFORCE, &yes);

@@ -30,7 +30,7 @@
 struct db;
 struct tx; /* a connection in a transaction */
 
-/* url: mysql://user:password@host:port/database, or mysql://user@localhost/database?socket=/path; with
+/* url: mysql://user:password@host:port/database (with a port: TCP, also to localhost), or mysql://user@localhost/database?socket=/path; with
  * ?ssl-ca=FILE for TLS with verification. ?sync-wait=1 on Galera: reads wait for what the neighbours have
  * committed. Several options are joined by &; everything is percent-decoded. Opens lazily: an unreachable
  * server is no error here. ERROR_MALFORMED "database-url"; no message holds the password. */

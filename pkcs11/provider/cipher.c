@@ -1,4 +1,5 @@
-/* RSA decryption: PKCS#1 v1.5 and OAEP. Encryption is the default provider's, with the public key. */
+/* RSA decryption: PKCS#1 v1.5 and OAEP. Encryption is the default provider's, with the public key.
+ */
 #include "provider/provider.h"
 
 #include <openssl/core_names.h>
@@ -73,8 +74,8 @@ static bool set_label(struct cipher *c, const OSSL_PARAM *p) {
     return OSSL_PARAM_get_octet_string(p, &at, sizeof c->label, &c->label_len);
 }
 
-/* "implicit-rejection" is accepted either way: the token has it and tells nobody when it happened. The TLS paddings of
- * RSA key exchange are refused; TLS with forward secrecy does not need them. */
+/* "implicit-rejection" is accepted either way: the token has it and tells nobody when it happened.
+ * The TLS paddings of RSA key exchange are refused; TLS with forward secrecy does not need them. */
 static int cipher_set_params(void *context, const OSSL_PARAM params[]) {
     struct cipher *c = context;
     const OSSL_PARAM *p;
@@ -141,8 +142,7 @@ static const OSSL_PARAM *cipher_gettable(void *context, void *provider) {
         OSSL_PARAM_utf8_string(OSSL_ASYM_CIPHER_PARAM_PAD_MODE, NULL, 0),
         OSSL_PARAM_utf8_string(OSSL_ASYM_CIPHER_PARAM_OAEP_DIGEST, NULL, 0),
         OSSL_PARAM_utf8_string(OSSL_ASYM_CIPHER_PARAM_MGF1_DIGEST, NULL, 0),
-        OSSL_PARAM_octet_ptr(OSSL_ASYM_CIPHER_PARAM_OAEP_LABEL, NULL, 0),
-        OSSL_PARAM_END};
+        OSSL_PARAM_octet_ptr(OSSL_ASYM_CIPHER_PARAM_OAEP_LABEL, NULL, 0), OSSL_PARAM_END};
     (void)context, (void)provider;
     return params;
 }
@@ -199,7 +199,8 @@ static int encrypt(void *context, unsigned char *out, size_t *len, size_t size,
     struct cipher *c = context;
     if (c->remote == NULL)
         return 0;
-    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, remote_key_public(c->remote), DEFAULT_QUERY);
+    EVP_PKEY_CTX *ctx =
+        EVP_PKEY_CTX_new_from_pkey(NULL, remote_key_public(c->remote), DEFAULT_QUERY);
     bool done = ctx != NULL && EVP_PKEY_encrypt_init(ctx) == 1 &&
                 EVP_PKEY_CTX_set_rsa_padding(ctx, c->padding) == 1 && set_oaep(c, ctx);
     *len = size;

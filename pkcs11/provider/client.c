@@ -3,24 +3,20 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-#include <errno.h>
-#include <openssl/crypto.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
 #define ROOM "provider"
 #define CONNECTIONS_MAX 96 /* at a time; the signer takes 256 from all its clients */
 #define IDLE_MAX 32
-#define PATIENCE 120        /* seconds for an answer: touch and PIN pads take their time */
-#define PATIENCE_SLOW 600   /* large RSA keys are made slowly */
+#define PATIENCE_SLOW 600 /* large RSA keys are made slowly */
 #define BACKOFF_FIRST_US (50 * 1000)
 #define BACKOFF_MAX_US (5 * US_PER_SECOND)
-#define WAIT_MAX_US US_PER_SECOND /* how long a call waits for the next start; longer fails at once */
+#define WAIT_MAX_US                                                                                \
+    US_PER_SECOND /* how long a call waits for the next start; longer fails at once */
 #define HEALTHY_US (10 * US_PER_SECOND)
 
 struct signer {
@@ -42,11 +38,6 @@ struct signer {
 
 /* ---- connections ----------------------------------------------------------------------------- */
 
-static void connection_free(struct connection *connection) {
-    wire_channel_close(&connection->channel);
-    free(connection);
-}
-
 /* The caller holds signer->lock. */
 static void drop_idle(struct signer *signer) {
     while (signer->idle != NULL) {
@@ -58,89 +49,8 @@ static void drop_idle(struct signer *signer) {
     signer->idle_count = 0;
 }
 
-static bool unavailable(struct error *err, const char *what) {
-    return fail(err, ERROR_UNAVAILABLE, "signer-unavailable", "The signer is not available: %s.", what);
-}
-
-static bool dial(const char *path, int *ret_fd, struct error *err) {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    if (strlen(path) >= sizeof address.sun_path)
-        return unavailable(err, "the path of its socket is too long");
-    memcpy(address.sun_path, path, strlen(path));
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) != 0) {
-        int cause = errno;
-        if (fd >= 0)
-            close(fd);
-        unavailable(err, "nobody answers on its socket");
-        error_detail(err, "%s: %s", path, strerror(cause));
-        return false;
-    }
-    *ret_fd = fd;
-    return true;
-}
-
-/* Over the control socket: our end of a new pair, the other end goes to the signer. */
-static bool pass_socket(int control, int *ret_fd, struct error *err) {
-    int pair[2];
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
-        return fail_internal(err, "socketpair: %s", strerror(errno));
-    bool sent = wire_send_socket(control, pair[1], err);
-    close(pair[1]);
-    if (sent)
-        *ret_fd = pair[0];
-    else
-        close(pair[0]);
-    return sent;
-}
-
-static bool exchange(struct connection *connection, struct wire_request *request,
-                     struct wire_response *ret_response, struct error *err) {
-    struct wire_channel *channel = &connection->channel;
-    struct view message;
-    request->id = ++connection->last_id;
-    connection->secret = request->op == WIRE_IMPORT || request->op == WIRE_DECRYPT ||
-                         request->op == WIRE_LOGIN;
-    wire_channel_begin(channel);
-    TRY(wire_encode_request(request, &channel->out, err));
-    TRY(wire_channel_send(channel, err));
-    TRY(wire_channel_receive(channel, &message, err));
-    TRY(wire_decode_response(message, ret_response, err));
-    if (ret_response->id != request->id || ret_response->op != request->op)
-        return fail(err, ERROR_UNAVAILABLE, "peer-closed", "The signer answered out of step.");
-    return true;
-}
-
-static bool greet(struct connection *connection, struct error *err) {
-    struct wire_request hello = {.op = WIRE_HELLO, .hello.version = WIRE_VERSION};
-    struct wire_response response;
-    TRY(exchange(connection, &hello, &response, err));
-    if (!response.failed)
-        return true;
-    if (err != NULL)
-        *err = response.error;
-    return false;
-}
-
-/* Opens one to the process of this moment; the caller holds no lock. */
-static bool connection_open(struct signer *signer, uint64_t epoch, int control,
-                            struct connection **ret_connection, struct error *err) {
-    int fd = -1;
-    TRY(signer->socket_path != NULL ? dial(signer->socket_path, &fd, err)
-                                    : pass_socket(control, &fd, err));
-    struct connection *connection = must_alloc(sizeof *connection);
-    wire_channel_open(&connection->channel, fd);
-    wire_channel_patience(&connection->channel, PATIENCE);
-    connection->epoch = epoch;
-    if (!greet(connection, err)) {
-        connection_free(connection);
-        return false;
-    }
-    *ret_connection = connection;
-    return true;
-}
-
-/* ---- the signer's process; the caller holds signer->lock --------------------------------------- */
+/* ---- the signer's process; the caller holds signer->lock ---------------------------------------
+ */
 
 static void sleep_us(int64_t us) {
     struct timespec nap = {us / US_PER_SECOND, us % US_PER_SECOND * 1000};
@@ -150,7 +60,7 @@ static void sleep_us(int64_t us) {
 static bool wait_for_turn(struct signer *signer, struct error *err) {
     int64_t wait = signer->not_before_us - clock_monotonic_us();
     if (wait > WAIT_MAX_US)
-        return unavailable(err, "it ended several times in a row; its log names the reason");
+        return signer_unavailable(err, "it ended several times in a row; its log names the reason");
     if (wait > 0)
         sleep_us(wait);
     return true;
@@ -173,7 +83,7 @@ static bool start_process(struct signer *signer, struct error *err) {
     TRY(process_start(signer->program, (const char *const *)(uintptr_t)signer->arguments,
                       &signer->pid, &signer->control, err));
     signer->epoch++;
-    if (connection_open(signer, signer->epoch, signer->control, &connection, err)) {
+    if (connection_open(NULL, signer->control, signer->epoch, &connection, err)) {
         signer->backoff_us = 0; /* a start that works does not slow the next one down */
         connection->next = signer->idle;
         signer->idle = connection;
@@ -185,14 +95,14 @@ static bool start_process(struct signer *signer, struct error *err) {
     signer->pid = 0;
     signer->control = -1;
     if (err != NULL && strcmp(err->type, "peer-closed") == 0)
-        unavailable(err, "it ended while it started; its log names the reason");
+        signer_unavailable(err, "it ended while it started; its log names the reason");
     return false;
 }
 
 /* A call found the process of `epoch` dead. The first one to come here starts the next. */
 static bool recover(struct signer *signer, uint64_t epoch, struct error *err) {
     if (signer->closed)
-        return unavailable(err, "it was closed");
+        return signer_unavailable(err, "it was closed");
     if (epoch == signer->epoch) {
         drop_idle(signer);
         if (signer->socket_path != NULL) {
@@ -215,7 +125,7 @@ static bool take(struct signer *signer, struct connection **ret_idle, uint64_t *
     while (!signer->closed && signer->idle == NULL && signer->open_count >= CONNECTIONS_MAX)
         pthread_cond_wait(&signer->freed, &signer->lock);
     if (signer->closed)
-        return unavailable(err, "it was closed");
+        return signer_unavailable(err, "it was closed");
     if (signer->socket_path == NULL && signer->pid == 0)
         TRY(start_process(signer, err));
     *ret_idle = signer->idle;
@@ -238,8 +148,8 @@ static void forget(struct signer *signer) {
     pthread_mutex_unlock(&signer->lock);
 }
 
-static bool checkout(struct signer *signer, struct connection **ret_connection,
-                     uint64_t *ret_epoch, struct error *err) {
+static bool checkout(struct signer *signer, struct connection **ret_connection, uint64_t *ret_epoch,
+                     struct error *err) {
     struct connection *connection = NULL;
     int control = -1;
     pthread_mutex_lock(&signer->lock);
@@ -248,7 +158,7 @@ static bool checkout(struct signer *signer, struct connection **ret_connection,
     if (!done)
         return false;
     if (connection == NULL) {
-        done = connection_open(signer, *ret_epoch, control, &connection, err);
+        done = connection_open(signer->socket_path, control, *ret_epoch, &connection, err);
         if (control >= 0)
             close(control);
         if (!done) {
@@ -265,8 +175,8 @@ void client_done(struct signer *signer, struct connection *connection) {
     if (connection->secret)
         wire_channel_wipe(&connection->channel);
     pthread_mutex_lock(&signer->lock);
-    bool keep = !signer->closed && connection->epoch == signer->epoch &&
-                signer->idle_count < IDLE_MAX;
+    bool keep =
+        !signer->closed && connection->epoch == signer->epoch && signer->idle_count < IDLE_MAX;
     if (keep) {
         connection->next = signer->idle;
         signer->idle = connection;
@@ -295,9 +205,9 @@ static bool call_once(struct signer *signer, struct wire_request *request,
     if (done) {
         if (is_slow(request->op))
             wire_channel_patience(&connection->channel, PATIENCE_SLOW);
-        done = exchange(connection, request, ret_response, &cause);
+        done = connection_exchange(connection, request, ret_response, &cause);
         if (done && is_slow(request->op))
-            wire_channel_patience(&connection->channel, PATIENCE);
+            wire_channel_patience(&connection->channel, CONNECTION_PATIENCE);
         if (!done) {
             connection_free(connection);
             forget(signer);
@@ -332,7 +242,7 @@ static bool call_twice(struct signer *signer, struct wire_request *request,
         sleep_us(BACKOFF_FIRST_US); /* its service manager may be starting it */
     if (call_once(signer, request, ret_connection, ret_response, &epoch, &dead, err))
         return true;
-    return dead ? unavailable(err, "it ended twice under the same call") : false;
+    return dead ? signer_unavailable(err, "it ended twice under the same call") : false;
 }
 
 bool client_call(struct signer *signer, struct wire_request *request,

@@ -1,4 +1,5 @@
-/* The gateway's side of the wire: connections to the signer, and the signer's process when it was started here.
+/* The gateway's side of the wire: connections to the signer, and the signer's process when it was
+ * started here.
  *
  * Each call uses one connection alone; idle ones are kept. There is no thread of our own. */
 #ifndef GATEHOUSE_PROVIDER_CLIENT_H
@@ -23,20 +24,38 @@ MUST_USE bool signer_connect(const struct signer_config *config, struct signer *
 struct signer *signer_reference(struct signer *signer);
 void signer_release(struct signer *signer);
 
-/* Sends the request and waits for the answer (its id is filled in). When the connection turns out dead, the signer is
- * started or dialled again and the request is sent once more. On success the views of the response live until
- * client_done; on failure, also when the signer answered with an error, there is nothing to give back. */
+/* Sends the request and waits for the answer (its id is filled in). When the connection turns out
+ * dead, the signer is started or dialled again and the request is sent once more. On success the
+ * views of the response live until client_done; on failure, also when the signer answered with an
+ * error, there is nothing to give back. */
 MUST_USE bool client_call(struct signer *signer, struct wire_request *request,
                           struct connection **ret_connection, struct wire_response *ret_response,
                           struct error *err);
 void client_done(struct signer *signer, struct connection *connection);
+
+/* ---- connection.c ---------------------------------------------------------------------------- */
+
+#define CONNECTION_PATIENCE 120 /* seconds for an answer: touch and PIN pads take their time */
+
+/* Dials the socket when there is a path, else passes one end of a pair over the control socket;
+ * then greets. */
+MUST_USE bool connection_open(const char *socket_path, int control, uint64_t epoch,
+                              struct connection **ret_connection, struct error *err);
+void connection_free(struct connection *connection);
+/* One request and its answer. ERROR_UNAVAILABLE "peer-closed", "peer-timeout": the connection is of
+ * no more use. */
+MUST_USE bool connection_exchange(struct connection *connection, struct wire_request *request,
+                                  struct wire_response *ret_response, struct error *err);
+/* Fills ERROR_UNAVAILABLE "signer-unavailable" and returns false. */
+bool signer_unavailable(struct error *err, const char *what);
 
 /* ---- process.c ------------------------------------------------------------------------------- */
 
 /* Starts the program with its arguments and "--fd 3", which is the other end of *ret_control. */
 MUST_USE bool process_start(const char *program, const char *const *arguments, pid_t *ret_pid,
                             int *ret_control, struct error *err);
-/* Closes the control socket, which ends the process, and waits for it; kills it after 5 seconds, or at once. */
+/* Closes the control socket, which ends the process, and waits for it; kills it after 5 seconds, or
+ * at once. */
 void process_stop(pid_t pid, int control, bool at_once);
 
 #endif

@@ -1,5 +1,6 @@
-/* Key management: the public half of a remote key is an ordinary key of the default provider, which answers all
- * questions. There is nothing private to export, and nothing to import but the signer's own keys. */
+/* Key management: the public half of a remote key is an ordinary key of the default provider, which
+ * answers all questions. There is nothing private to export, and nothing to import but the signer's
+ * own keys. */
 #include "provider/provider.h"
 
 #include <openssl/core_names.h>
@@ -42,8 +43,8 @@ static int key_match(const void *left, const void *right, int selection) {
            EVP_PKEY_eq(remote_key_public(a->remote), remote_key_public(b->remote)) == 1;
 }
 
-/* Only our own pointer is accepted; OpenSSL offers every key of the default provider here, before it goes on to the
- * provider that can use it. */
+/* Only our own pointer is accepted; OpenSSL offers every key of the default provider here, before
+ * it goes on to the provider that can use it. */
 static int key_import(void *data, int selection, const OSSL_PARAM params[]) {
     struct provider_key *key = data;
     struct remote_key *remote;
@@ -76,10 +77,11 @@ static int key_export(void *data, int selection, OSSL_CALLBACK *callback, void *
 }
 
 static const OSSL_PARAM *key_export_types(int selection) {
-    static const OSSL_PARAM types[] = {
-        OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_N, NULL, 0), OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_E, NULL, 0),
-        OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, NULL, 0),
-        OSSL_PARAM_octet_string(OSSL_PKEY_PARAM_PUB_KEY, NULL, 0), OSSL_PARAM_END};
+    static const OSSL_PARAM types[] = {OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_N, NULL, 0),
+                                       OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_E, NULL, 0),
+                                       OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, NULL, 0),
+                                       OSSL_PARAM_octet_string(OSSL_PKEY_PARAM_PUB_KEY, NULL, 0),
+                                       OSSL_PARAM_END};
     return (selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) != 0 ? NULL : types;
 }
 
@@ -121,8 +123,9 @@ static const char *ec_operation_name(int operation) {
         {OSSL_FUNC_KEYMGMT_IMPORT_TYPES, (void (*)(void))key_import_types},                        \
         {OSSL_FUNC_KEYMGMT_EXPORT, (void (*)(void))key_export},                                    \
         {OSSL_FUNC_KEYMGMT_EXPORT_TYPES, (void (*)(void))key_export_types},                        \
-        {OSSL_FUNC_KEYMGMT_GET_PARAMS, (void (*)(void))key_get_params},                            \
-        {OSSL_FUNC_KEYMGMT_GETTABLE_PARAMS, (void (*)(void))key_gettable_params}
+        {OSSL_FUNC_KEYMGMT_GET_PARAMS, (void (*)(void))key_get_params}, {                          \
+        OSSL_FUNC_KEYMGMT_GETTABLE_PARAMS, (void (*)(void))key_gettable_params                     \
+    }
 
 const OSSL_DISPATCH keymgmt_functions[] = {COMMON_FUNCTIONS, OSSL_DISPATCH_END};
 const OSSL_DISPATCH keymgmt_ec_functions[] = {

@@ -1,5 +1,5 @@
-/* Parameters of signature contexts: the ones that X.509, CMS, OCSP, TS and TLS code of OpenSSL sets and asks. While
- * verifying they go to the default provider's context. */
+/* Parameters of signature contexts: the ones that X.509, CMS, OCSP, TS and TLS code of OpenSSL sets
+ * and asks. While verifying they go to the default provider's context. */
 #include "provider/signature.h"
 
 #include <openssl/core_names.h>
@@ -42,8 +42,8 @@ int signature_salt_length(const struct signature *s) {
 
 static bool fetch_digest(const char *name, EVP_MD **ret_md, enum wire_digest *ret_digest) {
     EVP_MD *md = EVP_MD_fetch(NULL, name, DEFAULT_QUERY);
-    enum wire_digest digest = md == NULL ? WIRE_DIGEST_NONE
-                                         : wire_digest_by_name(EVP_MD_get0_name(md));
+    enum wire_digest digest =
+        md == NULL ? WIRE_DIGEST_NONE : wire_digest_by_name(EVP_MD_get0_name(md));
     if (digest == WIRE_DIGEST_NONE) {
         EVP_MD_free(md);
         ERR_raise_data(ERR_LIB_PROV, PROV_R_INVALID_DIGEST, "%s", name);

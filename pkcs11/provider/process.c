@@ -30,9 +30,9 @@ static const char **argument_list(const char *program, const char *const *argume
     return list;
 }
 
-/* posix_spawn, not fork: the gateway has threads, and a forked child of it could wait for ever on a lock. There is no
- * PR_SET_PDEATHSIG on purpose: it fires when the *thread* that started the child ends. The end of the control
- * socket does what it was meant for, also after kill -9. */
+/* posix_spawn, not fork: the gateway has threads, and a forked child of it could wait for ever on a
+ * lock. There is no PR_SET_PDEATHSIG on purpose: it fires when the *thread* that started the child
+ * ends. The end of the control socket does what it was meant for, also after kill -9. */
 static int spawn(const char *program, const char **list, int control, pid_t *ret_pid) {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
@@ -45,8 +45,8 @@ static int spawn(const char *program, const char **list, int control, pid_t *ret
     posix_spawnattr_setsigmask(&attributes, &none);
     posix_spawnattr_setsigdefault(&attributes, &standard);
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-    int rc = posix_spawn(ret_pid, program, &actions, &attributes,
-                         (char *const *)(uintptr_t)list, environ);
+    int rc = posix_spawn(ret_pid, program, &actions, &attributes, (char *const *)(uintptr_t)list,
+                         environ);
     posix_spawn_file_actions_destroy(&actions);
     posix_spawnattr_destroy(&attributes);
     return rc;

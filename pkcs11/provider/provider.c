@@ -15,8 +15,10 @@
         X("SLH-DSA-SHAKE-128s"), X("SLH-DSA-SHAKE-128f"), X("SLH-DSA-SHAKE-192s"),                 \
         X("SLH-DSA-SHAKE-192f"), X("SLH-DSA-SHAKE-256s"), X("SLH-DSA-SHAKE-256f")
 
-#define KEY(name) {name, PROPERTIES, keymgmt_functions, name " key in the signer"}
-#define SLH_DSA(name) {name, PROPERTIES, signature_slh_dsa_functions, name " by the signer"}
+#define KEY(name)                                                                                  \
+    { name, PROPERTIES, keymgmt_functions, name " key in the signer" }
+#define SLH_DSA(name)                                                                              \
+    { name, PROPERTIES, signature_slh_dsa_functions, name " by the signer" }
 
 static const OSSL_ALGORITHM keymgmt_algorithms[] = {
     KEY("RSA"),
@@ -66,8 +68,7 @@ static const OSSL_PARAM *gettable_params(void *context) {
     static const OSSL_PARAM params[] = {
         OSSL_PARAM_DEFN(OSSL_PROV_PARAM_NAME, OSSL_PARAM_UTF8_PTR, NULL, 0),
         OSSL_PARAM_DEFN(OSSL_PROV_PARAM_VERSION, OSSL_PARAM_UTF8_PTR, NULL, 0),
-        OSSL_PARAM_DEFN(OSSL_PROV_PARAM_STATUS, OSSL_PARAM_INTEGER, NULL, 0),
-        OSSL_PARAM_END};
+        OSSL_PARAM_DEFN(OSSL_PROV_PARAM_STATUS, OSSL_PARAM_INTEGER, NULL, 0), OSSL_PARAM_END};
     (void)context;
     return params;
 }
@@ -108,8 +109,9 @@ static void unload(void) {
     OSSL_PROVIDER_unload(default_provider);
 }
 
-/* The default provider is loaded by name first: as soon as any provider is loaded explicitly, OpenSSL stops loading it by
- * itself. Of two that do an algorithm OpenSSL takes the one that came first, so ordinary keys stay with it. */
+/* The default provider is loaded by name first: as soon as any provider is loaded explicitly,
+ * OpenSSL stops loading it by itself. Of two that do an algorithm OpenSSL takes the one that came
+ * first, so ordinary keys stay with it. */
 static void register_once(void) {
     registered = (default_provider = OSSL_PROVIDER_load(NULL, "default")) != NULL &&
                  OSSL_PROVIDER_add_builtin(NULL, PROVIDER_NAME, provider_init) == 1 &&

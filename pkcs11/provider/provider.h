@@ -1,5 +1,5 @@
-/* The OpenSSL provider "gatehouse": private keys that live in the signer. It is built in, and beside the default
- * provider, which stays the one for every other key. */
+/* The OpenSSL provider "gatehouse": private keys that live in the signer. It is built in, and
+ * beside the default provider, which stays the one for every other key. */
 #ifndef GATEHOUSE_PROVIDER_PROVIDER_H
 #define GATEHOUSE_PROVIDER_PROVIDER_H
 

@@ -165,7 +165,8 @@ static bool operate_with(struct remote_key *key, uint64_t handle, struct wire_re
     if (done)
         *len = data.len;
     client_done(key->signer, connection);
-    return done ? true : fail_internal(err, "the result has %zu bytes, room is for %zu", data.len, size);
+    return done ? true
+                : fail_internal(err, "the result has %zu bytes, room is for %zu", data.len, size);
 }
 
 bool remote_key_operate(struct remote_key *key, struct wire_request *request, uint8_t *out,

@@ -1,5 +1,5 @@
-/* A key in the signer as the provider sees it: its public half, and how to name it to the signer. Immutable but for the
- * handle; shared by reference between EVP_PKEYs and running operations. */
+/* A key in the signer as the provider sees it: its public half, and how to name it to the signer.
+ * Immutable but for the handle; shared by reference between EVP_PKEYs and running operations. */
 #ifndef GATEHOUSE_PROVIDER_REMOTE_KEY_H
 #define GATEHOUSE_PROVIDER_REMOTE_KEY_H
 
@@ -22,8 +22,8 @@ struct view remote_key_spki(const struct remote_key *key); /* the same as DER */
 /* A signature by a token that is not ours is verified before it is used. */
 bool remote_key_is_foreign(const struct remote_key *key);
 
-/* Sends a WIRE_SIGN or WIRE_DECRYPT request; the handle is filled in, and asked for again when the signer does not know
- * it (any more). On failure the error is also left for signer_take_error. */
+/* Sends a WIRE_SIGN or WIRE_DECRYPT request; the handle is filled in, and asked for again when the
+ * signer does not know it (any more). On failure the error is also left for signer_take_error. */
 MUST_USE bool remote_key_operate(struct remote_key *key, struct wire_request *request, uint8_t *out,
                                  size_t *len, size_t size);
 

@@ -95,7 +95,8 @@ static int digest_sign_init(void *context, const char *digest, void *key,
     struct signature *s = context;
     bool named = digest != NULL && digest[0] != '\0';
     if (signs_message(s))
-        return !named && begin(s, key, params); /* these algorithms choose their digest themselves */
+        return !named &&
+               begin(s, key, params); /* these algorithms choose their digest themselves */
     if (named && !signature_set_digest(s, digest))
         return 0;
     if (!begin(s, key, params) || s->md == NULL || (s->hash = EVP_MD_CTX_new()) == NULL)
@@ -108,7 +109,8 @@ static int digest_sign_update(void *context, const unsigned char *data, size_t l
     return s->hash != NULL && EVP_DigestUpdate(s->hash, data, len);
 }
 
-static bool fill_request(const struct signature *s, struct view data, struct wire_request *request) {
+static bool fill_request(const struct signature *s, struct view data,
+                         struct wire_request *request) {
     *request = (struct wire_request){.op = WIRE_SIGN};
     request->sign.scheme = (uint8_t)s->family;
     request->sign.digest = (uint8_t)s->digest;
@@ -140,7 +142,8 @@ static int sign_data(const struct signature *s, struct view data, unsigned char 
     if (!check_data(s, data.len, &err))
         return provider_failed(&err);
     if (!fill_request(s, data, &request)) {
-        fail(&err, ERROR_POLICY, "key-unfit", "The salt does not fit into a signature by this key.");
+        fail(&err, ERROR_POLICY, "key-unfit",
+             "The salt does not fit into a signature by this key.");
         return provider_failed(&err);
     }
     if (!remote_key_operate(s->remote, &request, out, len, size))
@@ -199,8 +202,9 @@ static int digest_sign(void *context, unsigned char *signature, size_t *len, siz
         {OSSL_FUNC_SIGNATURE_DIGEST_VERIFY, (void (*)(void))digest_verify},                        \
         {OSSL_FUNC_SIGNATURE_GET_CTX_PARAMS, (void (*)(void))signature_get_params},                \
         {OSSL_FUNC_SIGNATURE_GETTABLE_CTX_PARAMS, (void (*)(void))signature_gettable},             \
-        {OSSL_FUNC_SIGNATURE_SET_CTX_PARAMS, (void (*)(void))signature_set_params},                \
-        {OSSL_FUNC_SIGNATURE_SETTABLE_CTX_PARAMS, (void (*)(void))signature_settable}
+        {OSSL_FUNC_SIGNATURE_SET_CTX_PARAMS, (void (*)(void))signature_set_params}, {              \
+        OSSL_FUNC_SIGNATURE_SETTABLE_CTX_PARAMS, (void (*)(void))signature_settable                \
+    }
 
 #define DIGEST_FUNCTIONS                                                                           \
     {OSSL_FUNC_SIGNATURE_SIGN_INIT, (void (*)(void))sign_init},                                    \
@@ -209,14 +213,16 @@ static int digest_sign(void *context, unsigned char *signature, size_t *len, siz
         {OSSL_FUNC_SIGNATURE_VERIFY, (void (*)(void))verify},                                      \
         {OSSL_FUNC_SIGNATURE_DIGEST_SIGN_UPDATE, (void (*)(void))digest_sign_update},              \
         {OSSL_FUNC_SIGNATURE_DIGEST_SIGN_FINAL, (void (*)(void))digest_sign_final},                \
-        {OSSL_FUNC_SIGNATURE_DIGEST_VERIFY_UPDATE, (void (*)(void))digest_verify_update},          \
-        {OSSL_FUNC_SIGNATURE_DIGEST_VERIFY_FINAL, (void (*)(void))digest_verify_final}
+        {OSSL_FUNC_SIGNATURE_DIGEST_VERIFY_UPDATE, (void (*)(void))digest_verify_update}, {        \
+        OSSL_FUNC_SIGNATURE_DIGEST_VERIFY_FINAL, (void (*)(void))digest_verify_final               \
+    }
 
 const OSSL_DISPATCH signature_rsa_functions[] = {COMMON_FUNCTIONS(new_rsa), DIGEST_FUNCTIONS,
                                                  OSSL_DISPATCH_END};
 const OSSL_DISPATCH signature_ecdsa_functions[] = {COMMON_FUNCTIONS(new_ecdsa), DIGEST_FUNCTIONS,
                                                    OSSL_DISPATCH_END};
 const OSSL_DISPATCH signature_eddsa_functions[] = {COMMON_FUNCTIONS(new_eddsa), OSSL_DISPATCH_END};
-const OSSL_DISPATCH signature_ml_dsa_functions[] = {COMMON_FUNCTIONS(new_ml_dsa), OSSL_DISPATCH_END};
+const OSSL_DISPATCH signature_ml_dsa_functions[] = {COMMON_FUNCTIONS(new_ml_dsa),
+                                                    OSSL_DISPATCH_END};
 const OSSL_DISPATCH signature_slh_dsa_functions[] = {COMMON_FUNCTIONS(new_slh_dsa),
                                                      OSSL_DISPATCH_END};

@@ -1,4 +1,5 @@
-/* One signing or verifying operation of the provider. Used by the signature files of this room alone. */
+/* One signing or verifying operation of the provider. Used by the signature files of this room
+ * alone. */
 #ifndef GATEHOUSE_PROVIDER_SIGNATURE_H
 #define GATEHOUSE_PROVIDER_SIGNATURE_H
 
@@ -22,7 +23,8 @@ struct signature {
     uint8_t context[CONTEXT_MAX]; /* ML-DSA, SLH-DSA */
     size_t context_len;
 
-    /* Verifying is done by the default provider: with `check` (a message) or `check_ctx` alone (a digest). */
+    /* Verifying is done by the default provider: with `check` (a message) or `check_ctx` alone (a
+     * digest). */
     EVP_MD_CTX *check;
     EVP_PKEY_CTX *check_ctx; /* belongs to `check` when there is one */
 };
@@ -31,7 +33,8 @@ static inline bool signs_message(const struct signature *s) {
     return s->family == WIRE_EDDSA || s->family == WIRE_ML_DSA || s->family == WIRE_SLH_DSA;
 }
 
-/* ---- parameters.c ------------------------------------------------------------------------------ */
+/* ---- parameters.c ------------------------------------------------------------------------------
+ */
 
 bool signature_set_digest(struct signature *s, const char *name);
 int signature_set_params(void *context, const OSSL_PARAM params[]);
@@ -43,8 +46,8 @@ int signature_salt_length(const struct signature *s);
 
 /* ---- verify.c -------------------------------------------------------------------------------- */
 
-/* A verification of the default provider with the same parameters as this signature, for what only it knows:
- * algorithm identifiers, and whether a token's signature is right. The caller frees. */
+/* A verification of the default provider with the same parameters as this signature, for what only
+ * it knows: algorithm identifiers, and whether a token's signature is right. The caller frees. */
 EVP_MD_CTX *signature_shadow(const struct signature *s, EVP_PKEY_CTX **ret_ctx);
 /* `data` is the digest or the message, as for signing. */
 bool signature_is_right(const struct signature *s, struct view data, struct view signature);

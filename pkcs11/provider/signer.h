@@ -1,11 +1,12 @@
-/* The gateway's way to every private key. The signer process does the work; what the gateway holds is an
- * EVP_PKEY of our OpenSSL provider, whose operations go through the wire (pkcs11/wire).
+/* The gateway's way to every private key. The signer process does the work; what the gateway holds
+ * is an EVP_PKEY of our OpenSSL provider, whose operations go through the wire (pkcs11/wire).
  *
  * Key types are named by one string, the same in templates, the database and the wire:
  *   RSA-2048 ... RSA-8192, P-256, P-384, P-521, Ed25519, Ed448, ML-DSA-44/65/87,
  *   SLH-DSA-SHA2-128s ... SLH-DSA-SHAKE-256f.
- * All functions may be called from any thread and may block on a token; a signer that is gone is started
- * or dialled again and the call is tried once more, then ERROR_UNAVAILABLE "signer-unavailable". */
+ * All functions may be called from any thread and may block on a token; a signer that is gone is
+ * started or dialled again and the call is tried once more, then ERROR_UNAVAILABLE
+ * "signer-unavailable". */
 #ifndef GATEHOUSE_PROVIDER_SIGNER_H
 #define GATEHOUSE_PROVIDER_SIGNER_H
 
@@ -33,42 +34,45 @@ int signer_process(const struct signer *signer);
 /* Bits: a key for both has KEY_SIGN | KEY_DECRYPT. RSA alone decrypts. */
 enum key_purpose { KEY_SIGN = 1, KEY_DECRYPT = 2 };
 
-/* Why the last OpenSSL call of this thread with a key of the signer failed (X509_sign and its like return no more than
- * 0): fills the error and returns true once; false when it was not the signer. */
+/* Why the last OpenSSL call of this thread with a key of the signer failed (X509_sign and its like
+ * return no more than 0): fills the error and returns true once; false when it was not the signer.
+ */
 bool signer_take_error(struct error *ret_error);
 
 /* Makes a key in the managed token: the wrapped blob and the SubjectPublicKeyInfo (DER). */
 MUST_USE bool signer_generate(struct signer *signer, struct arena *arena, const char *key_type,
-                              enum key_purpose purpose, struct view *ret_blob, struct view *ret_spki,
-                              struct error *err);
+                              enum key_purpose purpose, struct view *ret_blob,
+                              struct view *ret_spki, struct error *err);
 /* Wraps a key that came from outside (PKCS#8 DER, unencrypted). */
 MUST_USE bool signer_import(struct signer *signer, struct arena *arena, struct view pkcs8,
                             enum key_purpose purpose, struct view *ret_blob, struct view *ret_spki,
                             struct error *err);
-/* A managed key as EVP_PKEY; it is unwrapped in the signer at first use and checked against the public key.
- * The blob and the public key are copied. The EVP_PKEY holds a reference on the signer. */
+/* A managed key as EVP_PKEY; it is unwrapped in the signer at first use and checked against the
+ * public key. The blob and the public key are copied. The EVP_PKEY holds a reference on the signer.
+ */
 MUST_USE bool signer_managed_key(struct signer *signer, struct view blob, struct view spki,
                                  enum key_purpose purpose, EVP_PKEY **ret_key, struct error *err);
 /* A key in a token by its PKCS#11 URI (RFC 7512). ret_spki may be NULL. */
 MUST_USE bool signer_token_key(struct signer *signer, struct arena *arena, const char *uri,
                                EVP_PKEY **ret_key, struct view *ret_spki, struct error *err);
 
-/* The same key, wrapped by the token's newest key-encryption key, or by that with kek_id (CKA_ID). */
+/* The same key, wrapped by the token's newest key-encryption key, or by that with kek_id (CKA_ID).
+ */
 MUST_USE bool signer_rewrap(struct signer *signer, struct arena *arena, struct view blob,
                             struct view spki, struct view kek_id, struct view *ret_blob,
                             struct error *err);
 
 struct token_info {
-    const char *module;       /* its name in the signer's configuration */
+    const char *module; /* its name in the signer's configuration */
     const char *label, *serial, *manufacturer, *model;
-    const char *uri;          /* RFC 7512 */
-    bool managed;             /* the managed token */
+    const char *uri; /* RFC 7512 */
+    bool managed;    /* the managed token */
     bool logged_in;
-    const char *problem;      /* why it cannot be used, or NULL */
+    const char *problem; /* why it cannot be used, or NULL */
 };
 
-MUST_USE bool signer_tokens(struct signer *signer, struct arena *arena, struct token_info **ret_tokens,
-                            size_t *ret_count, struct error *err);
+MUST_USE bool signer_tokens(struct signer *signer, struct arena *arena,
+                            struct token_info **ret_tokens, size_t *ret_count, struct error *err);
 /* A round trip that touches the managed token, its log-in and its key-encryption key. */
 MUST_USE bool signer_ping(struct signer *signer, struct error *err);
 /* Logs in to the token of the URI; the signer keeps the PIN in locked memory until it ends. */

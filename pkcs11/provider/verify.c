@@ -29,10 +29,10 @@ static bool set_rsa(const struct signature *s, EVP_PKEY_CTX *ctx) {
 }
 
 static bool set_context(const struct signature *s, EVP_PKEY_CTX *ctx) {
-    OSSL_PARAM params[] = {
-        OSSL_PARAM_construct_octet_string(OSSL_SIGNATURE_PARAM_CONTEXT_STRING,
-                                          (void *)(uintptr_t)s->context, s->context_len),
-        OSSL_PARAM_construct_end()};
+    OSSL_PARAM params[] = {OSSL_PARAM_construct_octet_string(OSSL_SIGNATURE_PARAM_CONTEXT_STRING,
+                                                             (void *)(uintptr_t)s->context,
+                                                             s->context_len),
+                           OSSL_PARAM_construct_end()};
     return s->context_len == 0 || EVP_PKEY_CTX_set_params(ctx, params) == 1;
 }
 
@@ -52,7 +52,8 @@ EVP_MD_CTX *signature_shadow(const struct signature *s, EVP_PKEY_CTX **ret_ctx) 
 }
 
 static bool digest_is_right(const struct signature *s, struct view digest, struct view signature) {
-    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, remote_key_public(s->remote), DEFAULT_QUERY);
+    EVP_PKEY_CTX *ctx =
+        EVP_PKEY_CTX_new_from_pkey(NULL, remote_key_public(s->remote), DEFAULT_QUERY);
     bool right = ctx != NULL && EVP_PKEY_verify_init(ctx) == 1 &&
                  (s->md == NULL || EVP_PKEY_CTX_set_signature_md(ctx, s->md) == 1) &&
                  set_rsa(s, ctx) &&

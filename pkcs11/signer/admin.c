@@ -1,4 +1,5 @@
-/* The vault's administrative calls: token list, log-in, certificates. libp11 does the work where keys are not touched. */
+/* The vault's administrative calls: token list, log-in, certificates. libp11 does the work where
+ * keys are not touched. */
 #include "signer/handles.h"
 #include "signer/vault.h"
 

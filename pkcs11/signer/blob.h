@@ -1,12 +1,13 @@
-/* A managed key as it lies in the database: the private key wrapped by the managed token's key-encryption key (KEK).
+/* A managed key as it lies in the database: the private key wrapped by the managed token's
+ * key-encryption key (KEK).
  *
  *   byte 0      version, 1
- *   bytes 1-4   Cryptoki mechanism of the wrapping, big-endian (a property of the token that wrapped it)
- *   byte 5      length of the KEK's CKA_ID (1 to 64), then the id
- *   2 bytes     length of the wrapped key, big-endian, then the wrapped key to the end
+ *   bytes 1-4   Cryptoki mechanism of the wrapping, big-endian (a property of the token that
+ * wrapped it) byte 5      length of the KEK's CKA_ID (1 to 64), then the id 2 bytes     length of
+ * the wrapped key, big-endian, then the wrapped key to the end
  *
- * Key wrap (RFC 5649) protects the key's bytes, and binds no identity: the signer checks the key against the public
- * key by a test operation whenever it loads one. */
+ * Key wrap (RFC 5649) protects the key's bytes, and binds no identity: the signer checks the key
+ * against the public key by a test operation whenever it loads one. */
 #ifndef GATEHOUSE_SIGNER_BLOB_H
 #define GATEHOUSE_SIGNER_BLOB_H
 

@@ -6,7 +6,8 @@
 #define LOST "its session was lost and could not be opened again"
 #define UNFIT "it refuses this key or operation: the log names the reason"
 
-#define ROW(rv, next, kind, type, text) {rv, #rv, next, kind, type, text}
+#define ROW(rv, next, kind, type, text)                                                            \
+    { rv, #rv, next, kind, type, text }
 
 static const struct ckr_meaning meanings[] = {
     ROW(CKR_SESSION_HANDLE_INVALID, NEXT_REOPEN, ERROR_UNAVAILABLE, "token-unreachable", LOST),
@@ -14,7 +15,8 @@ static const struct ckr_meaning meanings[] = {
     /* handles die with the session that made them */
     ROW(CKR_OBJECT_HANDLE_INVALID, NEXT_REOPEN, ERROR_UNAVAILABLE, "token-unreachable", LOST),
     ROW(CKR_KEY_HANDLE_INVALID, NEXT_REOPEN, ERROR_UNAVAILABLE, "token-unreachable", LOST),
-    ROW(CKR_UNWRAPPING_KEY_HANDLE_INVALID, NEXT_REOPEN, ERROR_UNAVAILABLE, "token-unreachable", LOST),
+    ROW(CKR_UNWRAPPING_KEY_HANDLE_INVALID, NEXT_REOPEN, ERROR_UNAVAILABLE, "token-unreachable",
+        LOST),
     ROW(CKR_WRAPPING_KEY_HANDLE_INVALID, NEXT_REOPEN, ERROR_UNAVAILABLE, "token-unreachable", LOST),
     ROW(CKR_DEVICE_REMOVED, NEXT_REOPEN, ERROR_UNAVAILABLE, "token-unreachable", GONE),
     ROW(CKR_TOKEN_NOT_PRESENT, NEXT_REOPEN, ERROR_UNAVAILABLE, "token-unreachable", GONE),
@@ -96,7 +98,11 @@ static const struct ckr_meaning meanings[] = {
         "its module is not started; restart the signer"),
 };
 
-static const struct ckr_meaning unknown = {0, "", NEXT_FAIL, ERROR_UNAVAILABLE, "token-failed",
+static const struct ckr_meaning unknown = {0,
+                                           "",
+                                           NEXT_FAIL,
+                                           ERROR_UNAVAILABLE,
+                                           "token-failed",
                                            "it refused the operation; the log names its code"};
 
 const struct ckr_meaning *ckr_meaning(CK_RV rv) {

@@ -7,11 +7,12 @@
 #include "cryptoki.h"
 
 enum ckr_next {
-    NEXT_FAIL,   /* the call cannot succeed: report it */
-    NEXT_REOPEN, /* a session or object is gone: open or load again, then once more */
-    NEXT_SUSPECT, /* some modules say it when a session is gone: once more if it is, else report it */
-    NEXT_LOGIN,  /* the log-in is gone: log in again, then once more */
-    NEXT_STOP,   /* a retry would do harm (a PIN try): report it */
+    NEXT_FAIL,    /* the call cannot succeed: report it */
+    NEXT_REOPEN,  /* a session or object is gone: open or load again, then once more */
+    NEXT_SUSPECT, /* some modules say it when a session is gone: once more if it is, else report it
+                   */
+    NEXT_LOGIN,   /* the log-in is gone: log in again, then once more */
+    NEXT_STOP,    /* a retry would do harm (a PIN try): report it */
 };
 
 struct ckr_meaning {

@@ -16,11 +16,13 @@ static bool find_one(struct token *token, struct session session, CK_ATTRIBUTE *
     if (found_count == 0)
         return fail(err, ERROR_NOT_FOUND, "key-not-found",
                     "Token \"%s\" holds no key that matches the PKCS#11 URI%s.", token->label,
-                    token_logged_in(token) ? "" : " (nobody is logged in: private keys are not seen)");
+                    token_logged_in(token) ? ""
+                                           : " (nobody is logged in: private keys are not seen)");
     if (found_count > 1)
-        return fail(err, ERROR_CONFLICT, "key-ambiguous",
-                    "Token \"%s\" holds several keys that match the PKCS#11 URI: add id= or object= to it.",
-                    token->label);
+        return fail(
+            err, ERROR_CONFLICT, "key-ambiguous",
+            "Token \"%s\" holds several keys that match the PKCS#11 URI: add id= or object= to it.",
+            token->label);
     *ret_object = found[0];
     return true;
 }
@@ -33,7 +35,8 @@ static bool find_private(struct key *key, struct session session, CK_OBJECT_HAND
     size_t count = 1;
     *ret_rv = CKR_OK;
     if (uri->type != URI_ANY && uri->type != URI_PRIVATE)
-        return fail(err, ERROR_MALFORMED, "bad-uri", "The PKCS#11 URI must have type=private, or none.");
+        return fail(err, ERROR_MALFORMED, "bad-uri",
+                    "The PKCS#11 URI must have type=private, or none.");
     if (uri->object == NULL && uri->id.at == NULL)
         return fail(err, ERROR_MALFORMED, "bad-uri",
                     "The PKCS#11 URI names a token but no key: add object= or id= to it.");
@@ -48,7 +51,8 @@ static bool public_from_certificate(struct token *token, struct session session,
                                     CK_OBJECT_HANDLE object, EVP_PKEY **ret_key) {
     SCOPED_ARENA struct arena *arena = arena_new();
     struct view der;
-    if (object_attribute(token->module->f, session.handle, object, CKA_VALUE, arena, &der) != CKR_OK)
+    if (object_attribute(token->module->f, session.handle, object, CKA_VALUE, arena, &der) !=
+        CKR_OK)
         return false;
     const uint8_t *at = der.at;
     AUTO(X509) *certificate = d2i_X509(NULL, &at, (long)der.len);
@@ -59,7 +63,8 @@ static bool public_from_certificate(struct token *token, struct session session,
     return key != NULL;
 }
 
-/* The public half beside a private key carries the same CKA_ID: a public key object, or a certificate. */
+/* The public half beside a private key carries the same CKA_ID: a public key object, or a
+ * certificate. */
 static bool public_by_id(struct token *token, struct session session, struct view id,
                          CK_OBJECT_CLASS class, EVP_PKEY **ret_key) {
     CK_ATTRIBUTE match[] = {ATTRIBUTE(CKA_CLASS, class), ATTRIBUTE_BYTES(CKA_ID, id.at, id.len)};
@@ -84,11 +89,14 @@ static bool read_public(struct token *token, struct session session, CK_OBJECT_H
         (public_by_id(token, session, id, CKO_PUBLIC_KEY, ret_key) ||
          public_by_id(token, session, id, CKO_CERTIFICATE, ret_key)))
         return true;
-    if (public_key_read(f, session.handle, object, ret_key, &rv, NULL)) /* RSA keys tell it themselves */
+    if (public_key_read(f, session.handle, object, ret_key, &rv,
+                        NULL)) /* RSA keys tell it themselves */
         return true;
-    return fail(err, ERROR_NOT_FOUND, "key-without-public",
-                "Token \"%s\": the private key was found, but neither its public key nor its certificate "
-                "with the same id.", token->label);
+    return fail(
+        err, ERROR_NOT_FOUND, "key-without-public",
+        "Token \"%s\": the private key was found, but neither its public key nor its certificate "
+        "with the same id.",
+        token->label);
 }
 
 static bool find_in(struct key *key, struct session session, CK_RV *ret_rv, struct error *err) {
@@ -101,8 +109,8 @@ static bool find_in(struct key *key, struct session session, CK_RV *ret_rv, stru
 static bool find_object_in(struct key *key, struct session session, CK_RV *ret_rv,
                            struct error *err) {
     TRY(find_private(key, session, &key->object, ret_rv, err));
-    key->always_authenticate = object_flag(key->token->module->f, session.handle, key->object,
-                                           CKA_ALWAYS_AUTHENTICATE);
+    key->always_authenticate =
+        object_flag(key->token->module->f, session.handle, key->object, CKA_ALWAYS_AUTHENTICATE);
     key->generation = session.generation;
     return true;
 }

@@ -4,8 +4,8 @@
 
 #include "signer/key.h"
 
-/* Fills key->public_key and key->type for key->uri in key->token. ERROR_NOT_FOUND "key-not-found", ERROR_CONFLICT
- * "key-ambiguous". */
+/* Fills key->public_key and key->type for key->uri in key->token. ERROR_NOT_FOUND "key-not-found",
+ * ERROR_CONFLICT "key-ambiguous". */
 MUST_USE bool find_public_key(struct key *key, struct error *err);
 /* Fills key->object; the caller holds key->lock. */
 MUST_USE bool find_private_key(struct key *key, struct error *err);

@@ -39,8 +39,8 @@ static struct template public_template(const struct key_type *type, const CK_ULO
     return t;
 }
 
-/* Extractable, so that it can be wrapped; SoftHSM2 wraps no key that was made otherwise. It is destroyed before
- * the call ends. */
+/* Extractable, so that it can be wrapped; SoftHSM2 wraps no key that was made otherwise. It is
+ * destroyed before the call ends. */
 static struct template private_template(const struct key_type *type, unsigned purpose) {
     struct template t = {.count = 0};
     add_flag(&t, CKA_TOKEN, false);
@@ -62,10 +62,9 @@ static CK_RV generate_pair(struct token *token, struct session session, const st
     CK_MECHANISM mechanism = {type->generate, NULL, 0};
     struct template public_rows = public_template(type, &bits, purpose);
     struct template private_rows = private_template(type, purpose);
-    return token->module->f->C_GenerateKeyPair(session.handle, &mechanism, public_rows.rows,
-                                               public_rows.count, private_rows.rows,
-                                               private_rows.count, &ret_pair->public_object,
-                                               &ret_pair->private_object);
+    return token->module->f->C_GenerateKeyPair(
+        session.handle, &mechanism, public_rows.rows, public_rows.count, private_rows.rows,
+        private_rows.count, &ret_pair->public_object, &ret_pair->private_object);
 }
 
 static bool export_pair(struct token *token, struct arena *arena, struct session session,
@@ -109,7 +108,8 @@ bool managed_generate(struct vault *vault, struct arena *arena, struct view key_
         struct session session;
         CK_RV rv = CKR_OK;
         TRY(token_take(token, &session, err));
-        done = generate_in(token, arena, session, type, bits, purpose, ret_blob, ret_spki, &rv, err);
+        done =
+            generate_in(token, arena, session, type, bits, purpose, ret_blob, ret_spki, &rv, err);
         token_give(token, session, rv);
         if (!done && (rv == CKR_OK || !token_recover(token, rv, session.generation)))
             return false;

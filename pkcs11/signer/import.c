@@ -122,7 +122,8 @@ static bool import_in(struct token *token, struct arena *arena, struct session s
     *ret_rv = token->module->f->C_CreateObject(session.handle, rows->row, rows->count, &object);
     if (*ret_rv != CKR_OK)
         return ckr_fail(err, token->label, "C_CreateObject", *ret_rv);
-    bool done = managed_wrap(token, arena, session, object, view_of(NULL, 0), ret_blob, ret_rv, err);
+    bool done =
+        managed_wrap(token, arena, session, object, view_of(NULL, 0), ret_blob, ret_rv, err);
     token->module->f->C_DestroyObject(session.handle, object);
     return done;
 }
@@ -152,8 +153,8 @@ bool managed_import(struct vault *vault, struct arena *arena, struct view pkcs8,
     TRY(decode(pkcs8, &key, err));
     TRY(key_type_of_public(key, &type, err));
     if (type->ckk == CKK_RSA && (EVP_PKEY_get_bits(key) < 2048 || EVP_PKEY_get_bits(key) > 8192))
-        return fail(err, ERROR_POLICY, "weak-key", "The RSA key has %d bits; 2048 to 8192 are allowed.",
-                    EVP_PKEY_get_bits(key));
+        return fail(err, ERROR_POLICY, "weak-key",
+                    "The RSA key has %d bits; 2048 to 8192 are allowed.", EVP_PKEY_get_bits(key));
     add_attributes(&rows, type, purpose);
     if (!add_private(&rows, arena, type, key))
         return bad_key(err, "has no usable private part");

@@ -62,7 +62,8 @@ static bool ensure_pin_file(const char *path, struct error *err) {
 static bool libp11_failed(const char *what, struct error *err) {
     struct error cause = {0};
     fail_internal(&cause, "%s", what);
-    fail(err, ERROR_UNAVAILABLE, "token-failed", "The managed token could not be set up (%s).", what);
+    fail(err, ERROR_UNAVAILABLE, "token-failed", "The managed token could not be set up (%s).",
+         what);
     error_detail(err, "%s", cause.detail);
     return false;
 }
@@ -89,7 +90,8 @@ static bool make_token(struct module *module, const struct init_config *config, 
     PKCS11_SLOT *slot = blank_slot(module);
     if (slot == NULL)
         return fail(err, ERROR_CONFLICT, "no-blank-token",
-                    "There is no token \"%s\" and no blank one to make it of.", config->token_label);
+                    "There is no token \"%s\" and no blank one to make it of.",
+                    config->token_label);
     TRY(ensure_pin_file(config->so_pin_file, err));
     TRY(ensure_pin_file(config->pin_file, err));
     TRY(pin_read(config->so_pin_file, &so_pin, err));
@@ -112,8 +114,8 @@ static bool set_user_pin(PKCS11_SLOT *slot, const struct init_config *config, st
         token_pin_free(pin);
         return false;
     }
-    bool done = PKCS11_login(slot, 1, so_pin) == 0 &&
-                PKCS11_init_pin(slot->token, pin) == 0 && PKCS11_logout(slot) == 0;
+    bool done = PKCS11_login(slot, 1, so_pin) == 0 && PKCS11_init_pin(slot->token, pin) == 0 &&
+                PKCS11_logout(slot) == 0;
     token_pin_free(pin);
     token_pin_free(so_pin);
     return done ? true : libp11_failed("set the user PIN", err);
@@ -141,18 +143,25 @@ static CK_RV generate_kek(struct token *token) {
     const CK_FUNCTION_LIST *f = token->module->f;
     struct uuid id = uuid_new(); /* grows with time: the greatest is the newest */
     CK_ATTRIBUTE attributes[] = {
-        ATTRIBUTE(CKA_TOKEN, yes),          ATTRIBUTE(CKA_PRIVATE, yes),
-        ATTRIBUTE(CKA_SENSITIVE, yes),      ATTRIBUTE(CKA_EXTRACTABLE, no),
-        ATTRIBUTE(CKA_WRAP, yes),           ATTRIBUTE(CKA_UNWRAP, yes),
-        ATTRIBUTE(CKA_ENCRYPT, no),         ATTRIBUTE(CKA_DECRYPT, no),
-        ATTRIBUTE(CKA_SIGN, no),            ATTRIBUTE(CKA_VERIFY, no),
-        ATTRIBUTE(CKA_VALUE_LEN, size),     ATTRIBUTE_BYTES(CKA_ID, id.bytes, sizeof id.bytes),
+        ATTRIBUTE(CKA_TOKEN, yes),
+        ATTRIBUTE(CKA_PRIVATE, yes),
+        ATTRIBUTE(CKA_SENSITIVE, yes),
+        ATTRIBUTE(CKA_EXTRACTABLE, no),
+        ATTRIBUTE(CKA_WRAP, yes),
+        ATTRIBUTE(CKA_UNWRAP, yes),
+        ATTRIBUTE(CKA_ENCRYPT, no),
+        ATTRIBUTE(CKA_DECRYPT, no),
+        ATTRIBUTE(CKA_SIGN, no),
+        ATTRIBUTE(CKA_VERIFY, no),
+        ATTRIBUTE(CKA_VALUE_LEN, size),
+        ATTRIBUTE_BYTES(CKA_ID, id.bytes, sizeof id.bytes),
         ATTRIBUTE_BYTES(CKA_LABEL, KEK_LABEL, sizeof KEK_LABEL - 1),
     };
     CK_MECHANISM mechanism = {CKM_AES_KEY_GEN, NULL, 0};
     CK_SESSION_HANDLE session;
     CK_OBJECT_HANDLE object;
-    CK_RV rv = f->C_OpenSession(token->slot, CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL, &session);
+    CK_RV rv =
+        f->C_OpenSession(token->slot, CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL, &session);
     if (rv != CKR_OK)
         return rv;
     rv = f->C_GenerateKey(session, &mechanism, attributes, sizeof attributes / sizeof attributes[0],

@@ -1,5 +1,6 @@
-/* The key-encryption keys of a token: AES-256 token objects with the label "gatehouse-kek". Each has an id that
- * grows with time, so that after a rotation the newest one wraps while the older ones still unwrap. */
+/* The key-encryption keys of a token: AES-256 token objects with the label "gatehouse-kek". Each
+ * has an id that grows with time, so that after a rotation the newest one wraps while the older
+ * ones still unwrap. */
 #include "signer/objects.h"
 #include "signer/token.h"
 
@@ -13,8 +14,8 @@ static int by_id(const void *left, const void *right) {
     return order != 0 ? order : (a->id_len > b->id_len) - (a->id_len < b->id_len);
 }
 
-static CK_RV read_kek(const CK_FUNCTION_LIST *f, CK_SESSION_HANDLE session,
-                      CK_OBJECT_HANDLE object, struct kek *ret_kek) {
+static CK_RV read_kek(const CK_FUNCTION_LIST *f, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object,
+                      struct kek *ret_kek) {
     SCOPED_ARENA struct arena *arena = arena_new();
     struct view id;
     CK_RV rv = object_attribute(f, session, object, CKA_ID, arena, &id);
@@ -64,17 +65,19 @@ static bool pick_kek(const struct kek *keks, size_t count, struct view id, struc
 static bool cached_kek(struct token *token, uint64_t generation, struct view id,
                        struct kek *ret_kek) {
     pthread_mutex_lock(&token->lock);
-    bool found = generation == token->generation &&
-                 pick_kek(token->keks, token->kek_count, id, ret_kek);
+    bool found =
+        generation == token->generation && pick_kek(token->keks, token->kek_count, id, ret_kek);
     pthread_mutex_unlock(&token->lock);
     return found;
 }
 
 static bool no_kek(struct token *token, bool named, struct error *err) {
     if (named)
-        return fail(err, ERROR_CONFLICT, "no-kek",
-                    "Token \"%s\" does not hold the key-encryption key that wrapped this key; restore "
-                    "the token that belongs to this database.", token->label);
+        return fail(
+            err, ERROR_CONFLICT, "no-kek",
+            "Token \"%s\" does not hold the key-encryption key that wrapped this key; restore "
+            "the token that belongs to this database.",
+            token->label);
     return fail(err, ERROR_CONFLICT, "no-kek",
                 "Token \"%s\" has no key-encryption key yet: run gatehouse-signer --init.",
                 token->label);

@@ -1,6 +1,7 @@
-/* The keys that connections use, by handle. A key is entered once, shared by all connections, and stays usable when the
- * token loses its sessions: it knows how to find or unwrap itself again. The least recently used key leaves when there
- * are too many; its handle is then unknown and the client loads it anew. */
+/* The keys that connections use, by handle. A key is entered once, shared by all connections, and
+ * stays usable when the token loses its sessions: it knows how to find or unwrap itself again. The
+ * least recently used key leaves when there are too many; its handle is then unknown and the client
+ * loads it anew. */
 #ifndef GATEHOUSE_SIGNER_KEY_H
 #define GATEHOUSE_SIGNER_KEY_H
 
@@ -18,8 +19,8 @@ struct key {
     EVP_PKEY *public_key;
     struct arena *arena; /* owns what follows */
     unsigned purpose;
-    struct view blob;       /* of a managed key, else empty */
-    struct pkcs11_uri uri;  /* of a key in a token */
+    struct view blob;      /* of a managed key, else empty */
+    struct pkcs11_uri uri; /* of a key in a token */
 
     pthread_mutex_t lock; /* guards what follows */
     CK_OBJECT_HANDLE object;
@@ -33,8 +34,9 @@ struct key {
 
 struct keys *keys_new(struct vault *vault, size_t max);
 
-/* Enters a managed key, unwraps it and checks it against the public key (DER) by a test operation. Release it at the
- * end. ERROR_CONFLICT "key-mismatch" when blob and public key do not belong together. */
+/* Enters a managed key, unwraps it and checks it against the public key (DER) by a test operation.
+ * Release it at the end. ERROR_CONFLICT "key-mismatch" when blob and public key do not belong
+ * together. */
 MUST_USE bool keys_load(struct vault *vault, struct view blob, struct view spki, unsigned purpose,
                         struct key **ret_key, struct error *err);
 /* Enters a private key of a token by its URI. */

@@ -27,7 +27,8 @@ struct keys *keys_new(struct vault *vault, size_t max) {
     return keys;
 }
 
-/* ---- list and table; the caller holds keys->lock ---------------------------------------------- */
+/* ---- list and table; the caller holds keys->lock ----------------------------------------------
+ */
 
 static void unlink_use(struct keys *keys, struct key *key) {
     *(key->newer == NULL ? &keys->newest : &key->newer->older) = key->older;
@@ -116,7 +117,8 @@ static struct key *key_new(struct vault *vault, uint64_t handle) {
     return key;
 }
 
-/* Enters a ready key, or takes the one that another thread entered meanwhile. Returns it with a reference. */
+/* Enters a ready key, or takes the one that another thread entered meanwhile. Returns it with a
+ * reference. */
 static struct key *enter(struct keys *keys, struct key *key) {
     pthread_mutex_lock(&keys->lock);
     struct key *other = lookup(keys, key->handle), *leaving = NULL;
@@ -250,7 +252,8 @@ bool keys_find(struct vault *vault, struct view uri, struct key **ret_key, struc
 bool keys_get(struct vault *vault, uint64_t handle, struct key **ret_key, struct error *err) {
     struct key *key = lookup_locked(vault->keys, handle);
     if (key == NULL)
-        return fail(err, ERROR_NOT_FOUND, "unknown-handle", "The signer does not know this key handle.");
+        return fail(err, ERROR_NOT_FOUND, "unknown-handle",
+                    "The signer does not know this key handle.");
     *ret_key = key;
     return true;
 }

@@ -4,15 +4,16 @@
 #include <stdio.h>
 #include <string.h>
 
-#define OID(...) {(const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__})}
+#define OID(...)                                                                                   \
+    { (const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__}) }
 #define EC(name, size, ...)                                                                        \
-    {name, "EC", name, CKK_EC, CKM_EC_KEY_PAIR_GEN, OID(__VA_ARGS__), 0, size}
+    { name, "EC", name, CKK_EC, CKM_EC_KEY_PAIR_GEN, OID(__VA_ARGS__), 0, size }
 #define ED(name, openssl, ...)                                                                     \
-    {name, openssl, NULL, CKK_EC_EDWARDS, CKM_EC_EDWARDS_KEY_PAIR_GEN, OID(__VA_ARGS__), 0, 0}
+    { name, openssl, NULL, CKK_EC_EDWARDS, CKM_EC_EDWARDS_KEY_PAIR_GEN, OID(__VA_ARGS__), 0, 0 }
 #define ML_DSA(name, set)                                                                          \
-    {name, name, NULL, CKK_ML_DSA, CKM_ML_DSA_KEY_PAIR_GEN, {NULL, 0}, set, 0}
+    { name, name, NULL, CKK_ML_DSA, CKM_ML_DSA_KEY_PAIR_GEN, {NULL, 0}, set, 0 }
 #define SLH_DSA(name, set)                                                                         \
-    {name, name, NULL, CKK_SLH_DSA, CKM_SLH_DSA_KEY_PAIR_GEN, {NULL, 0}, set, 0}
+    { name, name, NULL, CKK_SLH_DSA, CKM_SLH_DSA_KEY_PAIR_GEN, {NULL, 0}, set, 0 }
 
 static const struct key_type types[] = {
     {"RSA", "RSA", NULL, CKK_RSA, CKM_RSA_PKCS_KEY_PAIR_GEN, {NULL, 0}, 0, 0},
@@ -44,8 +45,14 @@ static const struct {
     const char *name;
     struct view params;
 } curve_names[] = {
-    {"Ed25519", {(const uint8_t *)"\x13\x0c" "edwards25519", 14}},
-    {"Ed448", {(const uint8_t *)"\x13\x0a" "edwards448", 12}},
+    {"Ed25519",
+     {(const uint8_t *)"\x13\x0c"
+                       "edwards25519",
+      14}},
+    {"Ed448",
+     {(const uint8_t *)"\x13\x0a"
+                       "edwards448",
+      12}},
 };
 
 static bool rsa_bits(struct view name, CK_ULONG *ret_bits) {
@@ -72,9 +79,11 @@ bool key_type_by_name(struct view name, const struct key_type **ret_type, CK_ULO
             *ret_type = &types[i];
             return true;
         }
-    return fail(err, ERROR_POLICY, "unknown-key-type",
-                "Key type \"%.*s\" is unknown: use RSA-2048 to RSA-8192, P-256, P-384, P-521, Ed25519, "
-                "Ed448, ML-DSA-44/65/87 or an SLH-DSA set.", (int)name.len, (const char *)name.at);
+    return fail(
+        err, ERROR_POLICY, "unknown-key-type",
+        "Key type \"%.*s\" is unknown: use RSA-2048 to RSA-8192, P-256, P-384, P-521, Ed25519, "
+        "Ed448, ML-DSA-44/65/87 or an SLH-DSA set.",
+        (int)name.len, (const char *)name.at);
 }
 
 static bool group_is(EVP_PKEY *key, const char *group) {
@@ -86,7 +95,8 @@ static bool group_is(EVP_PKEY *key, const char *group) {
         return true;
     if (strcmp(group, "P-384") == 0 && strcmp(name, "secp384r1") == 0)
         return true;
-    return strcmp(name, group) == 0 || (strcmp(group, "P-521") == 0 && strcmp(name, "secp521r1") == 0);
+    return strcmp(name, group) == 0 ||
+           (strcmp(group, "P-521") == 0 && strcmp(name, "secp521r1") == 0);
 }
 
 bool key_type_of_public(EVP_PKEY *key, const struct key_type **ret_type, struct error *err) {
@@ -96,9 +106,10 @@ bool key_type_of_public(EVP_PKEY *key, const struct key_type **ret_type, struct 
             *ret_type = &types[i];
             return true;
         }
-    return fail(err, ERROR_POLICY, "unknown-key-type",
-                "The key is of a type or curve that is not supported: use RSA, P-256, P-384, P-521, "
-                "Ed25519, Ed448, ML-DSA or SLH-DSA.");
+    return fail(
+        err, ERROR_POLICY, "unknown-key-type",
+        "The key is of a type or curve that is not supported: use RSA, P-256, P-384, P-521, "
+        "Ed25519, Ed448, ML-DSA or SLH-DSA.");
 }
 
 void key_type_full_name(const struct key_type *type, EVP_PKEY *key,

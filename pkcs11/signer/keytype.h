@@ -1,5 +1,5 @@
-/* The key types that we make, by the names that templates, database and wire share (see provider/signer.h), and how
- * Cryptoki speaks of them. */
+/* The key types that we make, by the names that templates, database and wire share (see
+ * provider/signer.h), and how Cryptoki speaks of them. */
 #ifndef GATEHOUSE_SIGNER_KEYTYPE_H
 #define GATEHOUSE_SIGNER_KEYTYPE_H
 

@@ -20,31 +20,36 @@
 static const struct option_spec specs[] = {
     {"config", OPTION_TEXT, NULL, 0, 0, "File with options, one \"name = value\" a line."},
     {"init", OPTION_FLAG, "false", 0, 0,
-     "Make what is missing of the managed token (token, PIN files, key-encryption key), test it, and end."},
+     "Make what is missing of the managed token (token, PIN files, key-encryption key), test it, "
+     "and end."},
     {"new-kek", OPTION_FLAG, "false", 0, 0,
      "With --init: make one more key-encryption key, which wraps all new keys from then on."},
     {"managed-module", OPTION_TEXT, NULL, 0, 0, "PKCS#11 module of the managed token."},
     {"managed-token", OPTION_TEXT, "gatehouse", 0, 0, "Label of the managed token."},
     {"managed-pin-file", OPTION_TEXT, NULL, 0, 0, "File with the managed token's user PIN."},
     {"managed-so-pin-file", OPTION_TEXT, NULL, 0, 0,
-     "File with its security officer's PIN, for --init; default is the PIN file's name with \".so\" behind it."},
+     "File with its security officer's PIN, for --init; default is the PIN file's name with "
+     "\".so\" behind it."},
     {"token-dir", OPTION_TEXT, NULL, 0, 0,
      "Folder of softtoken's tokens; sets GATEHOUSE_SOFTTOKEN_DIR."},
     {"module", OPTION_LIST, NULL, 0, 0, "A further PKCS#11 module, as NAME=PATH."},
     {"pin", OPTION_LIST, NULL, 0, 0, "File with a further token's user PIN, as LABEL=FILE."},
     {"keys-max", OPTION_NUMBER, "1024", 16, 1000000, "Keys that are kept unwrapped at a time."},
     {"fd", OPTION_NUMBER, "-1", -1, 1000000,
-     "Number of the control socket by which the gateway passes connections; the end of it is the end of "
+     "Number of the control socket by which the gateway passes connections; the end of it is the "
+     "end of "
      "this process."},
-    {"socket", OPTION_TEXT, NULL, 0, 0, "Unix socket to listen on, when the signer runs by itself."},
+    {"socket", OPTION_TEXT, NULL, 0, 0,
+     "Unix socket to listen on, when the signer runs by itself."},
     {"allow-user", OPTION_TEXT, NULL, 0, 0,
      "The user who may connect to the socket; default is the signer's own."},
-    {"log-level", OPTION_TEXT, "info", 0, 0, "Least level that is logged: debug, info, warn, error."},
+    {"log-level", OPTION_TEXT, "info", 0, 0,
+     "Least level that is logged: debug, info, warn, error."},
     {"log-json", OPTION_FLAG, "false", 0, 0, "Log lines as JSON."},
     {0}};
 
-/* Nobody reads this process's memory: not a debugger of the same user, not a core file. Programs that were started by
- * a module could not gain rights. */
+/* Nobody reads this process's memory: not a debugger of the same user, not a core file. Programs
+ * that were started by a module could not gain rights. */
 static void harden(void) {
     struct rlimit none = {0, 0};
     setrlimit(RLIMIT_CORE, &none);
@@ -131,7 +136,8 @@ static bool run(struct arena *arena, const struct options *options, struct error
         .pins = list_option(arena, options, "pin"),
         .keys_max = (size_t)option_number(options, "keys-max"),
     };
-    struct listen_config listen = {(int)option_number(options, "fd"), option_text(options, "socket"),
+    struct listen_config listen = {(int)option_number(options, "fd"),
+                                   option_text(options, "socket"),
                                    option_text(options, "allow-user")};
     struct vault *vault;
     bool init = option_flag(options, "init");

@@ -44,8 +44,8 @@ static CK_RV wrap_object(struct token *token, struct session session, const stru
 }
 
 bool managed_wrap(struct token *token, struct arena *arena, struct session session,
-                  CK_OBJECT_HANDLE object, struct view kek_id, struct view *ret_blob,
-                  CK_RV *ret_rv, struct error *err) {
+                  CK_OBJECT_HANDLE object, struct view kek_id, struct view *ret_blob, CK_RV *ret_rv,
+                  struct error *err) {
     struct kek kek;
     struct key_blob blob;
     TRY(token_kek(token, session, kek_id, &kek, ret_rv, err));
@@ -76,10 +76,9 @@ static CK_RV unwrap_object(struct token *token, struct session session, const st
         ATTRIBUTE(CKA_DERIVE, no),
     };
     CK_MECHANISM mechanism = {blob->mechanism, NULL, 0};
-    return token->module->f->C_UnwrapKey(session.handle, &mechanism, kek->object,
-                                         (CK_BYTE *)(uintptr_t)blob->wrapped.at, blob->wrapped.len,
-                                         attributes, sizeof attributes / sizeof attributes[0],
-                                         ret_object);
+    return token->module->f->C_UnwrapKey(
+        session.handle, &mechanism, kek->object, (CK_BYTE *)(uintptr_t)blob->wrapped.at,
+        blob->wrapped.len, attributes, sizeof attributes / sizeof attributes[0], ret_object);
 }
 
 /* Modules say "wrong KEK or damaged" in many ways; for the caller it is one thing. */

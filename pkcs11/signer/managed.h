@@ -1,13 +1,15 @@
 /* Managed keys: made in the managed token, kept outside it as wrapped blobs (see blob.h).
  *
- * The signer fixes every attribute. Only a key that is being made or wrapped anew is ever extractable, for the length
- * of one call, and what leaves is wrapped by the token's own key-encryption key. */
+ * The signer fixes every attribute. Only a key that is being made or wrapped anew is ever
+ * extractable, for the length of one call, and what leaves is wrapped by the token's own
+ * key-encryption key. */
 #ifndef GATEHOUSE_SIGNER_MANAGED_H
 #define GATEHOUSE_SIGNER_MANAGED_H
 
 #include "signer/key.h"
 
-/* Generates, wraps, destroys, unwraps again and proves the result; blob and public key (DER) are on the arena. */
+/* Generates, wraps, destroys, unwraps again and proves the result; blob and public key (DER) are on
+ * the arena. */
 MUST_USE bool managed_generate(struct vault *vault, struct arena *arena, struct view key_type,
                                unsigned purpose, struct view *ret_blob, struct view *ret_spki,
                                struct error *err);
@@ -25,7 +27,8 @@ MUST_USE bool managed_unwrap_key(struct key *key, struct error *err);
 /* Destroys an unwrapped key that nobody uses any more. */
 void managed_forget(struct token *token, CK_OBJECT_HANDLE object, uint64_t generation);
 
-/* A private key object (extractable) and its public half, in some session: wraps it, for generate and import. */
+/* A private key object (extractable) and its public half, in some session: wraps it, for generate
+ * and import. */
 MUST_USE bool managed_wrap(struct token *token, struct arena *arena, struct session session,
                            CK_OBJECT_HANDLE object, struct view kek_id, struct view *ret_blob,
                            CK_RV *ret_rv, struct error *err);
@@ -33,9 +36,9 @@ MUST_USE bool managed_wrap(struct token *token, struct arena *arena, struct sess
 MUST_USE bool managed_prove(struct vault *vault, struct view blob, struct view spki,
                             unsigned purpose, struct error *err);
 
-/* A test signature or decryption with the object, checked against the public key. ERROR_CONFLICT "key-mismatch". */
-MUST_USE bool key_prove(struct token *token, CK_OBJECT_HANDLE object,
-                        const struct key_type *type, EVP_PKEY *public_key, unsigned purpose,
-                        CK_RV *ret_rv, struct error *err);
+/* A test signature or decryption with the object, checked against the public key. ERROR_CONFLICT
+ * "key-mismatch". */
+MUST_USE bool key_prove(struct token *token, CK_OBJECT_HANDLE object, const struct key_type *type,
+                        EVP_PKEY *public_key, unsigned purpose, CK_RV *ret_rv, struct error *err);
 
 #endif

@@ -2,7 +2,8 @@
 
 #include <string.h>
 
-/* What Cryptoki calls a digest in the parameters of PSS and OAEP, and the last byte of the digest's OID. */
+/* What Cryptoki calls a digest in the parameters of PSS and OAEP, and the last byte of the digest's
+ * OID. */
 static const struct {
     CK_MECHANISM_TYPE hash;
     CK_RSA_PKCS_MGF_TYPE mgf;
@@ -71,15 +72,15 @@ static bool sign_pss(const struct sign_terms *terms, struct operation *op, struc
     return true;
 }
 
-/* FIPS 186-5 section 6.4.1: the leftmost bits of a digest that is longer than the order. Tokens differ in whether
- * they do it themselves. */
+/* FIPS 186-5 section 6.4.1: the leftmost bits of a digest that is longer than the order. Tokens
+ * differ in whether they do it themselves. */
 static bool sign_ecdsa(const struct key_type *type, const struct sign_terms *terms,
                        struct operation *op, struct error *err) {
     if (terms->data.len == 0 || terms->data.len > 64)
         return fail(err, ERROR_MALFORMED, "bad-data", "ECDSA signs a digest of 1 to 64 bytes.");
     op->mechanism = (CK_MECHANISM){CKM_ECDSA, NULL, 0};
-    op->input = view_of(terms->data.at, terms->data.len < type->order_size ? terms->data.len
-                                                                           : type->order_size);
+    op->input = view_of(terms->data.at,
+                        terms->data.len < type->order_size ? terms->data.len : type->order_size);
     return true;
 }
 
@@ -140,10 +141,9 @@ bool operation_decrypt(const struct key_type *type, const struct decrypt_terms *
     if (terms->scheme != WIRE_RSA_OAEP || wire_digest_info(terms->digest) == NULL)
         return unfit(type, err);
     unsigned mgf = terms->mgf_digest == WIRE_DIGEST_NONE ? terms->digest : terms->mgf_digest;
-    op->oaep = (CK_RSA_PKCS_OAEP_PARAMS){digest_ids[terms->digest].hash, digest_ids[mgf].mgf,
-                                         CKZ_DATA_SPECIFIED,
-                                         terms->label.len == 0 ? NULL : as_bytes(terms->label),
-                                         terms->label.len};
+    op->oaep = (CK_RSA_PKCS_OAEP_PARAMS){
+        digest_ids[terms->digest].hash, digest_ids[mgf].mgf, CKZ_DATA_SPECIFIED,
+        terms->label.len == 0 ? NULL : as_bytes(terms->label), terms->label.len};
     op->mechanism = (CK_MECHANISM){CKM_RSA_PKCS_OAEP, &op->oaep, sizeof op->oaep};
     return true;
 }

@@ -1,4 +1,5 @@
-/* From the wire's words for a signature or decryption to Cryptoki's mechanism, its parameters and its input. */
+/* From the wire's words for a signature or decryption to Cryptoki's mechanism, its parameters and
+ * its input. */
 #ifndef GATEHOUSE_SIGNER_MECHANISM_H
 #define GATEHOUSE_SIGNER_MECHANISM_H
 
@@ -17,14 +18,16 @@ struct operation {
     uint8_t digest_info[96];
 };
 
-/* A signature request as it came over the wire. `data` is the digest for RSA and ECDSA, else the message. */
+/* A signature request as it came over the wire. `data` is the digest for RSA and ECDSA, else the
+ * message. */
 struct sign_terms {
     unsigned scheme, digest, mgf_digest;
     size_t salt_length;
     struct view context, data;
 };
 
-/* Refuses what does not fit the key's type: ERROR_POLICY "key-unfit", ERROR_MALFORMED "bad-data". */
+/* Refuses what does not fit the key's type: ERROR_POLICY "key-unfit", ERROR_MALFORMED "bad-data".
+ */
 MUST_USE bool operation_sign(const struct key_type *type, const struct sign_terms *terms,
                              struct operation *ret_operation, struct error *err);
 

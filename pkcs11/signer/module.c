@@ -17,7 +17,8 @@ static bool module_failed(const struct module *module, const char *what, const c
     return false;
 }
 
-/* libp11 keeps its function list to itself, so the module is opened a second time: the loader gives the same one. */
+/* libp11 keeps its function list to itself, so the module is opened a second time: the loader gives
+ * the same one. */
 static bool open_functions(struct module *module, struct error *err) {
     void *library = dlopen(module->path, RTLD_NOW | RTLD_LOCAL);
     if (library == NULL)
@@ -54,7 +55,8 @@ bool module_load(struct module *module, const char *name, const char *path, stru
     return done;
 }
 
-/* What a look at the slots sees: equal digests mean that nothing was plugged in, pulled or initialised. */
+/* What a look at the slots sees: equal digests mean that nothing was plugged in, pulled or
+ * initialised. */
 static bool look(const struct module *module, uint8_t digest[static 32]) {
     CK_SLOT_ID slots[SLOTS_MAX];
     CK_ULONG count = SLOTS_MAX;
@@ -76,8 +78,8 @@ static bool look(const struct module *module, uint8_t digest[static 32]) {
     return done;
 }
 
-/* libp11's list is made anew only when something changed, and the old list is kept: releasing it would close all
- * sessions of its slots, and PKCS11_update_slots of 0.4.12 uses freed memory. */
+/* libp11's list is made anew only when something changed, and the old list is kept: releasing it
+ * would close all sessions of its slots, and PKCS11_update_slots of 0.4.12 uses freed memory. */
 bool module_refresh(struct module *module, struct error *err) {
     uint8_t digest[32];
     bool looked = look(module, digest);

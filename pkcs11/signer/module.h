@@ -1,8 +1,9 @@
-/* One loaded PKCS#11 module. libp11 is the administration plane: it loads the module, lists slots, initialises tokens,
- * writes certificates. Keys are used through the module's own function list, beside it.
+/* One loaded PKCS#11 module. libp11 is the administration plane: it loads the module, lists slots,
+ * initialises tokens, writes certificates. Keys are used through the module's own function list,
+ * beside it.
  *
- * One owner per module: whoever comes second finds it initialised, and nobody finalises or logs out while the process
- * lives, since that would end the other side's sessions. */
+ * One owner per module: whoever comes second finds it initialised, and nobody finalises or logs out
+ * while the process lives, since that would end the other side's sessions. */
 #ifndef GATEHOUSE_SIGNER_MODULE_H
 #define GATEHOUSE_SIGNER_MODULE_H
 

@@ -1,4 +1,5 @@
-/* Small helpers around Cryptoki's objects: finding them and reading attributes, each with both of its calls. */
+/* Small helpers around Cryptoki's objects: finding them and reading attributes, each with both of
+ * its calls. */
 #ifndef GATEHOUSE_SIGNER_OBJECTS_H
 #define GATEHOUSE_SIGNER_OBJECTS_H
 
@@ -21,7 +22,9 @@ bool object_flag(const CK_FUNCTION_LIST *f, CK_SESSION_HANDLE session, CK_OBJECT
                  CK_ATTRIBUTE_TYPE type);
 
 /* Rows of a template: values are addresses of variables that live as long as the row. */
-#define ATTRIBUTE(type, variable) {type, (void *)&(variable), sizeof(variable)}
-#define ATTRIBUTE_BYTES(type, at, len) {type, (void *)(uintptr_t)(at), len}
+#define ATTRIBUTE(type, variable)                                                                  \
+    { type, (void *)&(variable), sizeof(variable) }
+#define ATTRIBUTE_BYTES(type, at, len)                                                             \
+    { type, (void *)(uintptr_t)(at), len }
 
 #endif

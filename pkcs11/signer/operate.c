@@ -138,9 +138,10 @@ bool key_decrypt(struct key *key, const struct decrypt_terms *terms, struct wire
     TRY(operation_decrypt(key->type, terms, &operation, err));
     if (operate(key, false, &operation, scratch, ret_plain, err))
         return true;
-    /* What the padding looked like is nobody's business (Bleichenbacher, Manger): only an unreachable token is told
-     * apart from data that cannot be decrypted. */
+    /* What the padding looked like is nobody's business (Bleichenbacher, Manger): only an
+     * unreachable token is told apart from data that cannot be decrypted. */
     if (err != NULL && (err->kind != ERROR_UNAVAILABLE || strcmp(err->type, "token-failed") == 0))
-        fail(err, ERROR_MALFORMED, "decryption-failed", "The data cannot be decrypted by this key.");
+        fail(err, ERROR_MALFORMED, "decryption-failed",
+             "The data cannot be decrypted by this key.");
     return false;
 }

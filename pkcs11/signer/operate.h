@@ -14,7 +14,8 @@ struct use {
     bool always_authenticate; /* the key wants its own log-in for every use */
 };
 
-/* `out` has room for RESULT_MAX bytes. The signature comes as X.509 wants it: for ECDSA that is DER. */
+/* `out` has room for RESULT_MAX bytes. The signature comes as X.509 wants it: for ECDSA that is
+ * DER. */
 CK_RV use_sign(const struct use *use, const struct key_type *type, struct operation *operation,
                uint8_t *out, size_t *ret_len);
 CK_RV use_decrypt(const struct use *use, struct operation *operation, uint8_t *out,

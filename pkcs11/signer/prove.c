@@ -1,5 +1,5 @@
-/* Does this private key object belong to that public key? A key wrap binds no identity, so a blob that was swapped in
- * the database would unwrap as well as the right one. */
+/* Does this private key object belong to that public key? A key wrap binds no identity, so a blob
+ * that was swapped in the database would unwrap as well as the right one. */
 #include "signer/handles.h"
 #include "signer/managed.h"
 #include "signer/operate.h"
@@ -14,9 +14,10 @@
 
 static bool mismatch(struct error *err) {
     fail_internal(NULL, "empties the error queue");
-    return fail(err, ERROR_CONFLICT, "key-mismatch",
-                "The private key does not belong to the public key that is stored with it; restore the "
-                "row from a backup.");
+    return fail(
+        err, ERROR_CONFLICT, "key-mismatch",
+        "The private key does not belong to the public key that is stored with it; restore the "
+        "row from a backup.");
 }
 
 static struct sign_terms terms_for(const struct key_type *type, struct view probe) {
@@ -48,7 +49,8 @@ static bool verify(const struct key_type *type, EVP_PKEY *public_key, struct vie
     }
     AUTO(EVP_MD_CTX) *ctx = EVP_MD_CTX_new();
     return ctx != NULL &&
-           EVP_DigestVerifyInit_ex(ctx, NULL, NULL, NULL, "provider=default", public_key, NULL) == 1 &&
+           EVP_DigestVerifyInit_ex(ctx, NULL, NULL, NULL, "provider=default", public_key, NULL) ==
+               1 &&
            EVP_DigestVerify(ctx, signature.at, signature.len, probe.at, probe.len) == 1;
 }
 

@@ -61,8 +61,8 @@ static bool build_ec(const struct key_type *type, struct view point, EVP_PKEY **
 
 static bool build_raw(const struct key_type *type, struct view bytes, EVP_PKEY **ret_key,
                       struct error *err) {
-    EVP_PKEY *key = EVP_PKEY_new_raw_public_key_ex(NULL, type->openssl, "provider=default", bytes.at,
-                                                   bytes.len);
+    EVP_PKEY *key = EVP_PKEY_new_raw_public_key_ex(NULL, type->openssl, "provider=default",
+                                                   bytes.at, bytes.len);
     if (key == NULL) {
         fail_internal(NULL, "empties the error queue");
         return fail(err, ERROR_MALFORMED, "bad-public-key",
@@ -95,7 +95,8 @@ static CK_RV read_parts(const CK_FUNCTION_LIST *f, CK_SESSION_HANDLE session,
     if (parts->ckk != CKK_ML_DSA && parts->ckk != CKK_SLH_DSA)
         return CKR_OK;
     rv = object_number(f, session, object, CKA_PARAMETER_SET, &parts->parameter_set);
-    return rv == CKR_OK ? object_attribute(f, session, object, CKA_VALUE, arena, &parts->value) : rv;
+    return rv == CKR_OK ? object_attribute(f, session, object, CKA_VALUE, arena, &parts->value)
+                        : rv;
 }
 
 bool public_key_read(const CK_FUNCTION_LIST *f, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object,

@@ -19,7 +19,8 @@ static bool do_hello(const struct work *w, struct wire_response *out, struct err
     if (w->request->hello.version != WIRE_VERSION)
         return fail(err, ERROR_CONFLICT, "wire-version",
                     "The gateway speaks version %u of the signer protocol, this signer version %d: "
-                    "install both from the same release.", w->request->hello.version, WIRE_VERSION);
+                    "install both from the same release.",
+                    w->request->hello.version, WIRE_VERSION);
     out->hello.version = WIRE_VERSION;
     out->hello.instance = view_of(w->vault->instance, sizeof w->vault->instance);
     out->hello.program = view_text(GATEHOUSE_VERSION);

@@ -106,11 +106,11 @@ static bool remove_stale(const char *path, const struct sockaddr_un *address, st
     if (lstat(path, &info) != 0)
         return true;
     if (!S_ISSOCK(info.st_mode))
-        return fail(err, ERROR_CONFLICT, "socket", "Signer socket %.200s: the file exists and is no socket.",
-                    path);
+        return fail(err, ERROR_CONFLICT, "socket",
+                    "Signer socket %.200s: the file exists and is no socket.", path);
     int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    bool alive = probe >= 0 &&
-                 connect(probe, (const struct sockaddr *)address, sizeof *address) == 0;
+    bool alive =
+        probe >= 0 && connect(probe, (const struct sockaddr *)address, sizeof *address) == 0;
     close(probe);
     if (alive)
         return fail(err, ERROR_CONFLICT, "socket",
@@ -121,7 +121,8 @@ static bool remove_stale(const char *path, const struct sockaddr_un *address, st
 static bool open_socket(const char *path, int *ret_fd, struct error *err) {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     if (strlen(path) >= sizeof address.sun_path)
-        return fail(err, ERROR_MALFORMED, "socket", "Signer socket %.200s: the path is too long.", path);
+        return fail(err, ERROR_MALFORMED, "socket", "Signer socket %.200s: the path is too long.",
+                    path);
     memcpy(address.sun_path, path, strlen(path));
     TRY(remove_stale(path, &address, err));
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -180,8 +181,9 @@ static bool take_one(struct vault *vault, int control) {
     return false;
 }
 
-/* With a control socket, Ctrl-C and SIGTERM reach the gateway too, which still needs signatures to end in order; then
- * it closes the socket. A killed gateway closes it as well, so this process never outlives it. */
+/* With a control socket, Ctrl-C and SIGTERM reach the gateway too, which still needs signatures to
+ * end in order; then it closes the socket. A killed gateway closes it as well, so this process
+ * never outlives it. */
 static int stop_signals(bool controlled) {
     sigset_t set;
     sigemptyset(&set);

@@ -19,7 +19,8 @@ struct token *token_new(struct module *module, CK_SLOT_ID slot, const PKCS11_TOK
     token->present = true;
     token->sessions_max = TOKEN_SESSIONS_MAX;
     snprintf(token->label, sizeof token->label, "%s", info->label == NULL ? "" : info->label);
-    snprintf(token->serial, sizeof token->serial, "%s", info->serialnr == NULL ? "" : info->serialnr);
+    snprintf(token->serial, sizeof token->serial, "%s",
+             info->serialnr == NULL ? "" : info->serialnr);
     snprintf(token->manufacturer, sizeof token->manufacturer, "%s",
              info->manufacturer == NULL ? "" : info->manufacturer);
     snprintf(token->model, sizeof token->model, "%s", info->model == NULL ? "" : info->model);
@@ -64,9 +65,11 @@ static bool may_try_pin(struct token *token, CK_FLAGS flags, const char *pin, st
     if ((flags & CKF_USER_PIN_LOCKED) != 0)
         return ckr_fail(err, token->label, "C_GetTokenInfo", CKR_PIN_LOCKED);
     if ((flags & CKF_USER_PIN_FINAL_TRY) != 0)
-        return fail(err, ERROR_FORBIDDEN, "pin-last-try",
-                    "Token \"%s\": one PIN try is left, which is never used automatically. Log in once "
-                    "with the vendor's tool.", token->label);
+        return fail(
+            err, ERROR_FORBIDDEN, "pin-last-try",
+            "Token \"%s\": one PIN try is left, which is never used automatically. Log in once "
+            "with the vendor's tool.",
+            token->label);
     if (token->pin_refused && CRYPTO_memcmp(hash, token->refused_pin_hash, sizeof hash) == 0)
         return ckr_fail(err, token->label, "not tried again", CKR_PIN_INCORRECT);
     return true;
@@ -99,8 +102,8 @@ bool token_session_is_public(struct token *token, CK_SESSION_HANDLE session) {
     return needed && !session_logged_in(token, session);
 }
 
-/* libp11's log-in is not used: it remembers that it logged in and does nothing after a lost session, and it keeps the
- * PIN in ordinary memory. */
+/* libp11's log-in is not used: it remembers that it logged in and does nothing after a lost
+ * session, and it keeps the PIN in ordinary memory. */
 static bool ensure_login(struct token *token, struct error *err) {
     CK_TOKEN_INFO info;
     if (token->logged_in)
@@ -115,7 +118,8 @@ static bool ensure_login(struct token *token, struct error *err) {
     }
     char *pin;
     TRY(current_pin(token, &pin, err));
-    if (pin == NULL) /* public objects can be read; the token itself will say when that is not enough */
+    if (pin ==
+        NULL) /* public objects can be read; the token itself will say when that is not enough */
         return true;
     bool done = may_try_pin(token, info.flags, pin, err) && do_login(token, pin, err);
     token_pin_free(pin);
@@ -139,8 +143,9 @@ static bool ensure_holder(struct token *token, struct error *err) {
     return true;
 }
 
-/* The caller holds token->lock. The holder is not closed: another thread may be inside a call with it, and some modules
- * free a session under its user. A live one is kept, a dead one needs no closing. */
+/* The caller holds token->lock. The holder is not closed: another thread may be inside a call with
+ * it, and some modules free a session under its user. A live one is kept, a dead one needs no
+ * closing. */
 static void forget_sessions(struct token *token) {
     const CK_FUNCTION_LIST *f = token->module->f;
     CK_SESSION_INFO info;
@@ -207,7 +212,8 @@ bool token_take(struct token *token, struct session *ret_session, struct error *
     return done;
 }
 
-/* After an error inside an operation the session may still be busy with it; a fresh one is cheaper than knowing. */
+/* After an error inside an operation the session may still be busy with it; a fresh one is cheaper
+ * than knowing. */
 static bool session_is_clean(CK_RV last) {
     return last == CKR_OK || last == CKR_ENCRYPTED_DATA_INVALID || last == CKR_SIGNATURE_INVALID;
 }
@@ -242,7 +248,8 @@ void token_release(struct token *token) {
     pthread_mutex_unlock(&token->making);
 }
 
-/* A log-out destroys private session objects, and handles of private objects: as bad as a lost session. */
+/* A log-out destroys private session objects, and handles of private objects: as bad as a lost
+ * session. */
 static bool holder_is_good(struct token *token) {
     CK_SESSION_INFO info;
     return token->has_holder &&

@@ -1,7 +1,9 @@
-/* One token: its log-in, its sessions, its key-encryption keys. All functions may be called from any thread.
+/* One token: its log-in, its sessions, its key-encryption keys. All functions may be called from
+ * any thread.
  *
- * Session objects die with the session that made them, so one session, the holder, makes all of them and does nothing
- * else. When the holder is lost, `generation` grows and every handle of the older generation is stale. */
+ * Session objects die with the session that made them, so one session, the holder, makes all of
+ * them and does nothing else. When the holder is lost, `generation` grows and every handle of the
+ * older generation is stale. */
 #ifndef GATEHOUSE_SIGNER_TOKEN_H
 #define GATEHOUSE_SIGNER_TOKEN_H
 
@@ -25,8 +27,8 @@ struct token {
     struct module *module;
     char label[33], serial[17], manufacturer[33], model[17];
     bool managed;
-    CK_SLOT_ID slot;     /* may change when the token is plugged in again */
-    atomic_bool present; /* at the last look */
+    CK_SLOT_ID slot;      /* may change when the token is plugged in again */
+    atomic_bool present;  /* at the last look */
     const char *pin_file; /* or NULL */
     unsigned sessions_max;
 
@@ -34,8 +36,8 @@ struct token {
     pthread_cond_t freed; /* a session came back */
     CK_SESSION_HANDLE holder;
     bool has_holder, logged_in, needs_login;
-    char *typed_pin;              /* in locked memory, or NULL */
-    bool pin_refused;             /* the PIN with the hash below: not again */
+    char *typed_pin;  /* in locked memory, or NULL */
+    bool pin_refused; /* the PIN with the hash below: not again */
     uint8_t refused_pin_hash[32];
     CK_SESSION_HANDLE idle[TOKEN_SESSIONS_MAX];
     size_t idle_count, open_count;
@@ -54,33 +56,37 @@ struct session {
     uint64_t generation;
 };
 
-/* A session for one operation; logs in when a PIN is at hand. Give it back with the last return value.
- * ERROR_UNAVAILABLE "token-unreachable", "token-busy"; ERROR_FORBIDDEN "pin-refused". */
+/* A session for one operation; logs in when a PIN is at hand. Give it back with the last return
+ * value. ERROR_UNAVAILABLE "token-unreachable", "token-busy"; ERROR_FORBIDDEN "pin-refused". */
 MUST_USE bool token_take(struct token *token, struct session *ret_session, struct error *err);
 void token_give(struct token *token, struct session session, CK_RV last);
-/* Takes the holder for making a session object, and gives it back. The generation is that of the object. */
+/* Takes the holder for making a session object, and gives it back. The generation is that of the
+ * object. */
 MUST_USE bool token_hold(struct token *token, struct session *ret_holder, struct error *err);
 void token_release(struct token *token);
 
-/* After a call failed: true when the caller should do it once more (sessions were opened again, or the log-in is
- * new). `generation` is that of the failed call. */
+/* After a call failed: true when the caller should do it once more (sessions were opened again, or
+ * the log-in is new). `generation` is that of the failed call. */
 bool token_recover(struct token *token, CK_RV rv, uint64_t generation);
 
 /* Logs in with a typed PIN and keeps it (in locked memory) for lost log-ins. */
 MUST_USE bool token_login(struct token *token, struct view pin, struct error *err);
-/* The PIN for a context-specific log-in (CKA_ALWAYS_AUTHENTICATE); the caller frees with token_pin_free. */
+/* The PIN for a context-specific log-in (CKA_ALWAYS_AUTHENTICATE); the caller frees with
+ * token_pin_free. */
 MUST_USE bool token_pin(struct token *token, char **ret_pin, struct error *err);
 void token_pin_free(char *pin);
 bool token_logged_in(struct token *token);
 /* The token wants a log-in and this session has none: private objects are not seen. */
 bool token_session_is_public(struct token *token, CK_SESSION_HANDLE session);
 
-/* The key-encryption key with that id, or the newest (the greatest id) when the id is empty. Handles are good for the
- * current generation. ERROR_CONFLICT "no-kek"; *ret_rv is not CKR_OK when another try may help. */
+/* The key-encryption key with that id, or the newest (the greatest id) when the id is empty.
+ * Handles are good for the current generation. ERROR_CONFLICT "no-kek"; *ret_rv is not CKR_OK when
+ * another try may help. */
 MUST_USE bool token_kek(struct token *token, struct session session, struct view id,
                         struct kek *ret_kek, CK_RV *ret_rv, struct error *err);
 
-/* Reads a PIN from a file: one line, 1 to 255 characters, not readable by others. Free with token_pin_free. */
+/* Reads a PIN from a file: one line, 1 to 255 characters, not readable by others. Free with
+ * token_pin_free. */
 MUST_USE bool pin_read(const char *path, char **ret_pin, struct error *err);
 
 #endif

@@ -34,9 +34,9 @@ static const struct attribute {
 static const char *const types[] = {"", "public", "private", "cert", "secret-key", "data"};
 
 static bool bad_uri(struct error *err, const char *what) {
-    return fail(err, ERROR_MALFORMED, "bad-uri",
-                "The PKCS#11 URI %s. It looks like \"pkcs11:token=Label;object=Name;type=private\".",
-                what);
+    return fail(
+        err, ERROR_MALFORMED, "bad-uri",
+        "The PKCS#11 URI %s. It looks like \"pkcs11:token=Label;object=Name;type=private\".", what);
 }
 
 /* rfc7512#2.3 pk11-path-res-avail and unreserved; the query allows "/" and "?" in addition. */
@@ -164,7 +164,8 @@ bool pkcs11_uri_parse(struct arena *arena, struct view text, struct pkcs11_uri *
     bool seen[ATTRIBUTES] = {false};
     if (text.len > URI_MAX)
         return bad_uri(err, "is longer than 1024 characters");
-    if (text.len < strlen(scheme) || strncasecmp((const char *)text.at, scheme, strlen(scheme)) != 0)
+    if (text.len < strlen(scheme) ||
+        strncasecmp((const char *)text.at, scheme, strlen(scheme)) != 0)
         return bad_uri(err, "does not begin with \"pkcs11:\"");
     text = view_of(text.at + strlen(scheme), text.len - strlen(scheme));
     bool has_query = text.len > 0 && memchr(text.at, '?', text.len) != NULL;

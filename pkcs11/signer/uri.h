@@ -1,5 +1,5 @@
-/* PKCS#11 URIs (RFC 7512), read strictly: an attribute that we cannot honour is an error, since ignoring it
- * would match more keys than the writer meant. */
+/* PKCS#11 URIs (RFC 7512), read strictly: an attribute that we cannot honour is an error, since
+ * ignoring it would match more keys than the writer meant. */
 #ifndef GATEHOUSE_SIGNER_URI_H
 #define GATEHOUSE_SIGNER_URI_H
 
@@ -7,7 +7,8 @@
 
 enum uri_type { URI_ANY, URI_PUBLIC, URI_PRIVATE, URI_CERT, URI_SECRET_KEY, URI_DATA };
 
-/* Attributes that are not in the URI are NULL (texts) or have at == NULL (id). Texts are decoded. */
+/* Attributes that are not in the URI are NULL (texts) or have at == NULL (id). Texts are decoded.
+ */
 struct pkcs11_uri {
     const char *token, *manufacturer, *model, *serial;
     const char *object;
@@ -18,9 +19,9 @@ struct pkcs11_uri {
     unsigned long slot_id;
 };
 
-/* rfc7512#2.3: the scheme, path attributes each at most once, percent-encoding. Refused: unknown attributes, control
- * characters in texts, and pin-value, pin-source and module-path: the signer takes PINs and modules from
- * its configuration alone. ERROR_MALFORMED "bad-uri". */
+/* rfc7512#2.3: the scheme, path attributes each at most once, percent-encoding. Refused: unknown
+ * attributes, control characters in texts, and pin-value, pin-source and module-path: the signer
+ * takes PINs and modules from its configuration alone. ERROR_MALFORMED "bad-uri". */
 MUST_USE bool pkcs11_uri_parse(struct arena *arena, struct view text, struct pkcs11_uri *ret_uri,
                                struct error *err);
 

@@ -208,9 +208,10 @@ bool vault_token(struct vault *vault, const struct pkcs11_uri *uri, struct token
         matches = match_tokens(vault, uri, &token);
     }
     if (matches == 0)
-        return fail(err, ERROR_NOT_FOUND, "token-not-found",
-                    "No token matches the PKCS#11 URI: check that it is plugged in and that its module "
-                    "is configured.");
+        return fail(
+            err, ERROR_NOT_FOUND, "token-not-found",
+            "No token matches the PKCS#11 URI: check that it is plugged in and that its module "
+            "is configured.");
     if (matches > 1)
         return fail(err, ERROR_CONFLICT, "token-ambiguous",
                     "%zu tokens match the PKCS#11 URI: add serial= to it.", matches);

@@ -28,8 +28,8 @@ struct vault {
     size_t token_count;
 };
 
-/* Loads the modules and looks for tokens. Texts of the config must outlive the vault. A module that fails is an error
- * when it is the managed token's, else it is logged and left out. */
+/* Loads the modules and looks for tokens. Texts of the config must outlive the vault. A module that
+ * fails is an error when it is the managed token's, else it is logged and left out. */
 MUST_USE bool vault_open(const struct vault_config *config, struct vault **ret_vault,
                          struct error *err);
 /* Looks for tokens again: plugged in, taken out, changed their slot. */
@@ -37,8 +37,8 @@ void vault_refresh(struct vault *vault);
 
 /* ERROR_UNAVAILABLE "no-managed-token" when none is configured, present or initialised. */
 MUST_USE bool vault_managed(struct vault *vault, struct token **ret_token, struct error *err);
-/* The one present token that the URI's token attributes match. ERROR_NOT_FOUND "token-not-found" or ERROR_CONFLICT
- * "token-ambiguous". */
+/* The one present token that the URI's token attributes match. ERROR_NOT_FOUND "token-not-found" or
+ * ERROR_CONFLICT "token-ambiguous". */
 MUST_USE bool vault_token(struct vault *vault, const struct pkcs11_uri *uri,
                           struct token **ret_token, struct error *err);
 /* Copies the pointers of all tokens; returns how many. */
@@ -52,6 +52,7 @@ MUST_USE bool vault_login(struct vault *vault, struct view uri, struct view pin,
 /* A call to the managed token that needs its log-in and its key-encryption key. */
 MUST_USE bool vault_ping(struct vault *vault, struct error *err);
 /* Rows of the token list, after a fresh look. */
-void vault_list(struct vault *vault, struct arena *arena, struct wire_buffer *list, uint16_t *ret_count);
+void vault_list(struct vault *vault, struct arena *arena, struct wire_buffer *list,
+                uint16_t *ret_count);
 
 #endif

@@ -185,8 +185,8 @@ bool wire_send_socket(int control, int fd, struct error *err) {
         struct cmsghdr align;
         char space[CMSG_SPACE(sizeof(int))];
     } aux = {0};
-    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &aux,
-                             .msg_controllen = sizeof aux.space};
+    struct msghdr message = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = &aux, .msg_controllen = sizeof aux.space};
     struct cmsghdr *head = CMSG_FIRSTHDR(&message);
     head->cmsg_level = SOL_SOCKET;
     head->cmsg_type = SCM_RIGHTS;
@@ -206,8 +206,8 @@ bool wire_receive_socket(int control, int *ret_fd, struct error *err) {
         struct cmsghdr align;
         char space[CMSG_SPACE(sizeof(int))];
     } aux = {0};
-    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &aux,
-                             .msg_controllen = sizeof aux.space};
+    struct msghdr message = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = &aux, .msg_controllen = sizeof aux.space};
     ssize_t got;
     do
         got = recvmsg(control, &message, MSG_CMSG_CLOEXEC);

@@ -1,8 +1,9 @@
-/* Messages over a connected Unix stream socket, one at a time: a side sends, then waits for the answer. Blocking.
+/* Messages over a connected Unix stream socket, one at a time: a side sends, then waits for the
+ * answer. Blocking.
  *
- * A message travels as one or more frames: a byte of flags (0: last frame of the message, 1: more follow), three bytes
- * of length (big-endian, at most WIRE_FRAME_MAX), and that many bytes. The receiver's memory grows with what has
- * really arrived, never with what a length promises. */
+ * A message travels as one or more frames: a byte of flags (0: last frame of the message, 1: more
+ * follow), three bytes of length (big-endian, at most WIRE_FRAME_MAX), and that many bytes. The
+ * receiver's memory grows with what has really arrived, never with what a length promises. */
 #ifndef GATEHOUSE_WIRE_CHANNEL_H
 #define GATEHOUSE_WIRE_CHANNEL_H
 
@@ -11,7 +12,7 @@
 #define WIRE_FRAME_MAX ((size_t)256 * 1024)
 
 struct wire_channel {
-    int fd;                /* owned; -1: closed */
+    int fd;                 /* owned; -1: closed */
     struct wire_buffer out; /* wire_channel_begin, then encode, then wire_channel_send */
     struct wire_buffer in;
 };
@@ -26,11 +27,13 @@ void wire_channel_patience(struct wire_channel *channel, unsigned seconds);
 
 /* Empties `out` for the next message. */
 void wire_channel_begin(struct wire_channel *channel);
-/* Sends what was encoded into `out` since wire_channel_begin. ERROR_UNAVAILABLE "peer-closed" or "peer-timeout". */
+/* Sends what was encoded into `out` since wire_channel_begin. ERROR_UNAVAILABLE "peer-closed" or
+ * "peer-timeout". */
 MUST_USE bool wire_channel_send(struct wire_channel *channel, struct error *err);
-/* Waits for one message. The view lives until the next call on this channel. Once a message has begun the rest
- * must come within 60 seconds between any two reads. ERROR_UNAVAILABLE "peer-closed", "peer-timeout"; ERROR_MALFORMED or
- * ERROR_TOO_LARGE "bad-message": then close, the stream is out of step. */
+/* Waits for one message. The view lives until the next call on this channel. Once a message has
+ * begun the rest must come within 60 seconds between any two reads. ERROR_UNAVAILABLE
+ * "peer-closed", "peer-timeout"; ERROR_MALFORMED or ERROR_TOO_LARGE "bad-message": then close, the
+ * stream is out of step. */
 MUST_USE bool wire_channel_receive(struct wire_channel *channel, struct view *ret_message,
                                    struct error *err);
 /* Overwrites the last message in both directions: it carried a PIN or a key. */

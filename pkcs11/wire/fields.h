@@ -1,5 +1,5 @@
-/* A message is a list of fields, and the list is data: encoder and decoder walk the same table, so they cannot
- * disagree. Used by this room alone. */
+/* A message is a list of fields, and the list is data: encoder and decoder walk the same table, so
+ * they cannot disagree. Used by this room alone. */
 #ifndef GATEHOUSE_WIRE_FIELDS_H
 #define GATEHOUSE_WIRE_FIELDS_H
 

@@ -7,10 +7,10 @@
 #include <strings.h>
 
 static const struct wire_digest_info digests[WIRE_DIGEST_END] = {
-    [WIRE_SHA1] = {"SHA1", 20},          [WIRE_SHA224] = {"SHA2-224", 28},
-    [WIRE_SHA256] = {"SHA2-256", 32},    [WIRE_SHA384] = {"SHA2-384", 48},
-    [WIRE_SHA512] = {"SHA2-512", 64},    [WIRE_SHA3_224] = {"SHA3-224", 28},
-    [WIRE_SHA3_256] = {"SHA3-256", 32},  [WIRE_SHA3_384] = {"SHA3-384", 48},
+    [WIRE_SHA1] = {"SHA1", 20},         [WIRE_SHA224] = {"SHA2-224", 28},
+    [WIRE_SHA256] = {"SHA2-256", 32},   [WIRE_SHA384] = {"SHA2-384", 48},
+    [WIRE_SHA512] = {"SHA2-512", 64},   [WIRE_SHA3_224] = {"SHA3-224", 28},
+    [WIRE_SHA3_256] = {"SHA3-256", 32}, [WIRE_SHA3_384] = {"SHA3-384", 48},
     [WIRE_SHA3_512] = {"SHA3-512", 64},
 };
 
@@ -136,7 +136,8 @@ static bool known_op(unsigned op) {
     return op < WIRE_OP_END && operations[op].request != NULL;
 }
 
-/* Every message begins with: number of the operation, id, and in an answer 0 (done) or 1 (failed). */
+/* Every message begins with: number of the operation, id, and in an answer 0 (done) or 1 (failed).
+ */
 struct header {
     uint8_t op, failed;
     uint16_t id_high, id_low;
@@ -208,7 +209,8 @@ struct wire_error {
 
 static const struct wire_field error_fields[] = {
     {"error kind", FIELD_U8, offsetof(struct wire_error, kind), ERROR_MALFORMED, ERROR_UNAVAILABLE},
-    {"error type", FIELD_TEXT, offsetof(struct wire_error, type), 1, sizeof((struct error *)0)->type - 1},
+    {"error type", FIELD_TEXT, offsetof(struct wire_error, type), 1,
+     sizeof((struct error *)0)->type - 1},
     {"error message", FIELD_TEXT, offsetof(struct wire_error, message), 0,
      sizeof((struct error *)0)->message - 1},
     {"error detail", FIELD_TEXT, offsetof(struct wire_error, detail), 0,

@@ -1,18 +1,18 @@
-/* The messages between gateway and signer: what they hold and how they are written as bytes. The byte format
- * is described in PROTOCOL.md beside this file; the framing is in channel.h.
+/* The messages between gateway and signer: what they hold and how they are written as bytes. The
+ * byte format is described in PROTOCOL.md beside this file; the framing is in channel.h.
  *
- * Everything here is pure: no I/O, no allocation but the growing output buffer. A decoder takes one whole
- * message; views in its result borrow from that message. Every field has bounds, in both directions, and
- * bytes that are left over are refused. */
+ * Everything here is pure: no I/O, no allocation but the growing output buffer. A decoder takes one
+ * whole message; views in its result borrow from that message. Every field has bounds, in both
+ * directions, and bytes that are left over are refused. */
 #ifndef GATEHOUSE_WIRE_MESSAGES_H
 #define GATEHOUSE_WIRE_MESSAGES_H
 
 #include "base/arena.h"
 
 #define WIRE_VERSION 1
-#define WIRE_DATA_MAX ((size_t)64 * 1024 * 1024)          /* a message to be signed */
+#define WIRE_DATA_MAX ((size_t)64 * 1024 * 1024)             /* a message to be signed */
 #define WIRE_MESSAGE_MAX (WIRE_DATA_MAX + (size_t)64 * 1024) /* all of a message's bytes */
-#define WIRE_BLOB_MAX ((size_t)64 * 1024)                 /* wrapped keys, PKCS#8, public keys */
+#define WIRE_BLOB_MAX ((size_t)64 * 1024)                    /* wrapped keys, PKCS#8, public keys */
 #define WIRE_CERTIFICATE_MAX ((size_t)256 * 1024)
 #define WIRE_URI_MAX 1024
 #define WIRE_TOKENS_MAX 256
@@ -128,8 +128,9 @@ struct wire_response {
     union {
         struct {
             uint16_t version;
-            struct view instance; /* 16 random bytes: another value, another process, no handle is valid */
-            struct view program;  /* version of the program */
+            struct view
+                instance; /* 16 random bytes: another value, another process, no handle is valid */
+            struct view program; /* version of the program */
         } hello;
         struct {
             struct view list; /* walk it with wire_next_token */

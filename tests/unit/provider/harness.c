@@ -22,11 +22,11 @@ static void write_softhsm_config(struct harness *h) {
     FILE *file = fopen(path, "w");
     if (file == NULL || mkdir(tokens, 0700) != 0)
         abort();
-    fprintf(file, "directories.tokendir = %s\nobjectstore.backend = file\nlog.level = ERROR\n", tokens);
+    fprintf(file, "directories.tokendir = %s\nobjectstore.backend = file\nlog.level = ERROR\n",
+            tokens);
     fclose(file);
     setenv("SOFTHSM2_CONF", path, 1);
 }
-
 
 int harness_run(struct harness *h, const char *const *more) {
     const char *list[32] = {h->program};
@@ -62,8 +62,13 @@ void harness_begin(struct harness *h, int argc, char **argv) {
         setenv("GATEHOUSE_SOFTTOKEN_DIR", h->tokens, 1);
     else
         write_softhsm_config(h);
-    const char *arguments[] = {"--managed-module", argv[3], "--managed-pin-file",
-                               h->pin_file, "--log-level", "warn", NULL};
+    const char *arguments[] = {"--managed-module",
+                               argv[3],
+                               "--managed-pin-file",
+                               h->pin_file,
+                               "--log-level",
+                               "warn",
+                               NULL};
     memcpy(h->arguments, arguments, sizeof arguments);
     if (harness_run(h, (const char *const[]){"--init", NULL}) != 0)
         exit(3);
@@ -91,11 +96,23 @@ void harness_kill(struct harness *h) {
 
 const char *const *harness_key_types(const struct harness *h) {
     static const char *const softhsm[] = {"RSA-2048", "RSA-3072", "P-256", "P-384", "P-521", NULL};
-    static const char *const all[] = {
-        "RSA-2048", "P-256", "P-384", "P-521", "Ed25519", "Ed448", "ML-DSA-44", "ML-DSA-65",
-        "ML-DSA-87", "SLH-DSA-SHA2-128s", "SLH-DSA-SHA2-128f", "SLH-DSA-SHA2-192f",
-        "SLH-DSA-SHA2-256f", "SLH-DSA-SHAKE-128f", "SLH-DSA-SHAKE-192f", "SLH-DSA-SHAKE-256f",
-        NULL};
+    static const char *const all[] = {"RSA-2048",
+                                      "P-256",
+                                      "P-384",
+                                      "P-521",
+                                      "Ed25519",
+                                      "Ed448",
+                                      "ML-DSA-44",
+                                      "ML-DSA-65",
+                                      "ML-DSA-87",
+                                      "SLH-DSA-SHA2-128s",
+                                      "SLH-DSA-SHA2-128f",
+                                      "SLH-DSA-SHA2-192f",
+                                      "SLH-DSA-SHA2-256f",
+                                      "SLH-DSA-SHAKE-128f",
+                                      "SLH-DSA-SHAKE-192f",
+                                      "SLH-DSA-SHAKE-256f",
+                                      NULL};
     return h->softtoken ? all : softhsm;
 }
 

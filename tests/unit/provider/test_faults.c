@@ -1,5 +1,5 @@
-/* What goes wrong and must end well: a signer that is killed, keys that do not belong to their public key, damaged
- * blobs, many threads, strangers at the socket. */
+/* What goes wrong and must end well: a signer that is killed, keys that do not belong to their
+ * public key, damaged blobs, many threads, strangers at the socket. */
 #include "harness.h"
 
 #include "wire/channel.h"
@@ -167,7 +167,8 @@ static void wrong_public_key(void **state) {
         struct error err = {0};
         EVP_PKEY *key = managed(right.blob, other.spki);
         assert_false(sign_once(key, &err));
-        assert_true(strcmp(err.type, "key-mismatch") == 0 || strcmp(err.type, "key-not-unwrapped") == 0);
+        assert_true(strcmp(err.type, "key-mismatch") == 0 ||
+                    strcmp(err.type, "key-not-unwrapped") == 0);
         EVP_PKEY_free(key);
         arena_free(other.arena);
     }
@@ -193,21 +194,23 @@ static void damaged_blobs(void **state) {
     EVP_PKEY_free(key);
     struct error err = {0};
     key = NULL;
-    assert_false(signer_managed_key(harness.signer, b.blob, view_of(b.spki.at, 20), KEY_SIGN, &key, &err));
+    assert_false(
+        signer_managed_key(harness.signer, b.blob, view_of(b.spki.at, 20), KEY_SIGN, &key, &err));
     assert_null(key);
     assert_string_equal(err.type, "bad-public-key");
     arena_free(b.arena);
 }
 
 static void bad_key_types(void **state) {
-    static const char *const types[] = {"", "RSA", "RSA-1024", "RSA-2049", "RSA-16384", "rsa-2048",
-                                        "P-255", "secp112r1", "P-256 ", "RSA-204\n"};
+    static const char *const types[] = {"",         "RSA",   "RSA-1024",  "RSA-2049", "RSA-16384",
+                                        "rsa-2048", "P-255", "secp112r1", "P-256 ",   "RSA-204\n"};
     SCOPED_ARENA struct arena *arena = arena_new();
     (void)state;
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
         struct error err = {0};
         struct view blob = VIEW_LITERAL("poison"), spki = blob;
-        assert_false(signer_generate(harness.signer, arena, types[i], KEY_SIGN, &blob, &spki, &err));
+        assert_false(
+            signer_generate(harness.signer, arena, types[i], KEY_SIGN, &blob, &spki, &err));
         assert_true(err.kind == ERROR_POLICY || err.kind == ERROR_MALFORMED);
         assert_true(view_is(blob, "poison"));
     }
@@ -223,11 +226,13 @@ static void import_one(EVP_PKEY *made) {
     size_t len = sizeof signature;
     PKCS8_PRIV_KEY_INFO *info = EVP_PKEY2PKCS8(made);
     int der_len = i2d_PKCS8_PRIV_KEY_INFO(info, &der);
-    if (!signer_import(harness.signer, arena, view_of(der, (size_t)der_len), KEY_SIGN, &blob, &spki, &err))
+    if (!signer_import(harness.signer, arena, view_of(der, (size_t)der_len), KEY_SIGN, &blob, &spki,
+                       &err))
         fail_msg("%s: %s (%s)", EVP_PKEY_get0_type_name(made), err.message, err.detail);
     EVP_PKEY *key = managed(blob, spki);
     EVP_MD_CTX *ctx = EVP_MD_CTX_new(), *check = EVP_MD_CTX_new();
-    const EVP_MD *md = EVP_PKEY_is_a(made, "RSA") || EVP_PKEY_is_a(made, "EC") ? EVP_sha256() : NULL;
+    const EVP_MD *md =
+        EVP_PKEY_is_a(made, "RSA") || EVP_PKEY_is_a(made, "EC") ? EVP_sha256() : NULL;
     assert_int_equal(EVP_DigestSignInit(ctx, NULL, md, NULL, key), 1);
     assert_int_equal(EVP_DigestSign(ctx, signature, &len, der, 10), 1);
     assert_int_equal(EVP_DigestVerifyInit(check, NULL, md, NULL, made), 1);
@@ -235,8 +240,8 @@ static void import_one(EVP_PKEY *made) {
     EVP_MD_CTX_free(ctx);
     EVP_MD_CTX_free(check);
     /* one byte less, one more */
-    assert_false(signer_import(harness.signer, arena, view_of(der, (size_t)der_len - 1), KEY_SIGN, &blob,
-                               &spki, &err));
+    assert_false(signer_import(harness.signer, arena, view_of(der, (size_t)der_len - 1), KEY_SIGN,
+                               &blob, &spki, &err));
     assert_string_equal(err.type, "bad-private-key");
     EVP_PKEY_free(key);
     PKCS8_PRIV_KEY_INFO_free(info);
@@ -266,7 +271,8 @@ static void weak_import(void **state) {
     PKCS8_PRIV_KEY_INFO *info = EVP_PKEY2PKCS8(made);
     int len = i2d_PKCS8_PRIV_KEY_INFO(info, &der);
     (void)state;
-    assert_false(signer_import(harness.signer, arena, view_of(der, (size_t)len), KEY_SIGN, &blob, &spki, &err));
+    assert_false(signer_import(harness.signer, arena, view_of(der, (size_t)len), KEY_SIGN, &blob,
+                               &spki, &err));
     assert_string_equal(err.type, "weak-key");
     PKCS8_PRIV_KEY_INFO_free(info);
     OPENSSL_free(der);
@@ -279,13 +285,16 @@ static void rewrapped_key(void **state) {
     struct view again;
     (void)state;
     assert_int_equal(harness_run(&harness, (const char *const[]){"--init", "--new-kek", NULL}), 0);
-    harness_kill(&harness); /* SoftHSM2 and softtoken show a new object to a new process at the latest */
-    assert_true(signer_rewrap(harness.signer, b.arena, b.blob, b.spki, view_of(NULL, 0), &again, &err));
+    harness_kill(
+        &harness); /* SoftHSM2 and softtoken show a new object to a new process at the latest */
+    assert_true(
+        signer_rewrap(harness.signer, b.arena, b.blob, b.spki, view_of(NULL, 0), &again, &err));
     assert_false(view_equal(view_of(b.blob.at, 24), view_of(again.at, 24))); /* another KEK id */
     EVP_PKEY *old = managed(b.blob, b.spki), *new = managed(again, b.spki);
     assert_signs(old);
     assert_signs(new);
-    assert_false(signer_rewrap(harness.signer, b.arena, b.blob, b.spki, VIEW_LITERAL("nobody"), &again, &err));
+    assert_false(signer_rewrap(harness.signer, b.arena, b.blob, b.spki, VIEW_LITERAL("nobody"),
+                               &again, &err));
     assert_string_equal(err.type, "no-kek");
     EVP_PKEY_free(old);
     EVP_PKEY_free(new);
@@ -328,7 +337,8 @@ static void unknown_token_key(void **state) {
     }
 }
 
-/* ---- a signer that runs by itself ------------------------------------------------------------- */
+/* ---- a signer that runs by itself -------------------------------------------------------------
+ */
 
 static pid_t start_listening(const char *path, const char *user) {
     const char *list[32] = {harness.program};
@@ -415,11 +425,11 @@ static int dial(const char *path) {
 /* Rubbish closes that one connection and nothing else. */
 static void rubbish_at_the_socket(void **state) {
     static const struct view rows[] = {
-        {(const uint8_t *)"\x00\x00\x00\x00", 4},             /* empty frame */
-        {(const uint8_t *)"\x07\x00\x00\x01x", 5},            /* unknown flags */
-        {(const uint8_t *)"\x00\xff\xff\xffxxxx", 8},         /* too long */
-        {(const uint8_t *)"\x00\x00\x00\x05\xff....", 9},     /* unknown operation */
-        {(const uint8_t *)"\x00\x00\x00\x06\x02......", 11},  /* bytes after the message */
+        {(const uint8_t *)"\x00\x00\x00\x00", 4},            /* empty frame */
+        {(const uint8_t *)"\x07\x00\x00\x01x", 5},           /* unknown flags */
+        {(const uint8_t *)"\x00\xff\xff\xffxxxx", 8},        /* too long */
+        {(const uint8_t *)"\x00\x00\x00\x05\xff....", 9},    /* unknown operation */
+        {(const uint8_t *)"\x00\x00\x00\x06\x02......", 11}, /* bytes after the message */
         {(const uint8_t *)"GET / HTTP/1.1\r\n\r\n", 18},
     };
     char path[128], byte;
@@ -482,7 +492,8 @@ static void signer_ends_with_the_gateway(void **state) {
         char path[64], line[256] = "";
         snprintf(path, sizeof path, "/proc/%d/stat", signer_pid);
         FILE *file = fopen(path, "r");
-        gone = file == NULL || fgets(line, sizeof line, file) == NULL || strstr(line, ") Z ") != NULL;
+        gone =
+            file == NULL || fgets(line, sizeof line, file) == NULL || strstr(line, ") Z ") != NULL;
         if (file != NULL)
             fclose(file);
         usleep(10000);
@@ -501,7 +512,8 @@ static void too_large(void **state) {
     (void)state;
     EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(key, NULL);
     assert_int_equal(EVP_PKEY_sign_init(ctx), 1);
-    assert_int_not_equal(EVP_PKEY_sign(ctx, signature, &len, (const unsigned char *)b.spki.at, 65), 1);
+    assert_int_not_equal(EVP_PKEY_sign(ctx, signature, &len, (const unsigned char *)b.spki.at, 65),
+                         1);
     assert_true(signer_take_error(&err));
     assert_string_equal(err.type, "bad-data");
     EVP_PKEY_CTX_free(ctx);

@@ -1,5 +1,5 @@
-/* OpenSSL's own functions with keys that are only in the signer: certificates, requests, CRLs, OCSP, CMS, time stamps,
- * TLS; for every key type of the token. */
+/* OpenSSL's own functions with keys that are only in the signer: certificates, requests, CRLs,
+ * OCSP, CMS, time stamps, TLS; for every key type of the token. */
 #include "harness.h"
 
 #include <openssl/cms.h>
@@ -38,7 +38,8 @@ static void check_certificate(const char *type, struct test_key *test) {
     CHECK(EVP_PKEY_eq(test->key, test->public_key));
     CHECK(EVP_PKEY_eq(test->public_key, test->key));
     assert_string_equal(OSSL_PROVIDER_get0_name(EVP_PKEY_get0_provider(test->key)), "gatehouse");
-    assert_string_equal(OSSL_PROVIDER_get0_name(EVP_PKEY_get0_provider(test->public_key)), "default");
+    assert_string_equal(OSSL_PROVIDER_get0_name(EVP_PKEY_get0_provider(test->public_key)),
+                        "default");
 }
 
 static void check_request(const char *type, struct test_key *test) {
@@ -215,7 +216,8 @@ static void decryption(void **state) {
     test_key_free(&test);
 }
 
-/* A wrong ciphertext gives other bytes or a plain failure, never a word on what was wrong with it. */
+/* A wrong ciphertext gives other bytes or a plain failure, never a word on what was wrong with it.
+ */
 static void hostile_ciphertext(void **state) {
     SCOPED_ARENA struct arena *arena = arena_new();
     struct error err = {0};
@@ -223,7 +225,8 @@ static void hostile_ciphertext(void **state) {
     EVP_PKEY *key;
     unsigned char cipher[256] = {0}, plain[256];
     (void)state;
-    assert_true(signer_generate(harness.signer, arena, "RSA-2048", KEY_DECRYPT, &blob, &spki, &err));
+    assert_true(
+        signer_generate(harness.signer, arena, "RSA-2048", KEY_DECRYPT, &blob, &spki, &err));
     assert_true(signer_managed_key(harness.signer, blob, spki, KEY_DECRYPT, &key, &err));
     EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, key, NULL);
     for (int i = 0; i < 8; i++) {
@@ -265,7 +268,8 @@ static ASN1_INTEGER *ts_serial(TS_RESP_CTX *ctx, void *data) {
 
 static X509 *ts_certificate(const char *type, struct test_key *test) {
     X509 *certificate = X509_dup(test->certificate);
-    X509_EXTENSION *usage = X509V3_EXT_conf_nid(NULL, NULL, NID_ext_key_usage, "critical,timeStamping");
+    X509_EXTENSION *usage =
+        X509V3_EXT_conf_nid(NULL, NULL, NID_ext_key_usage, "critical,timeStamping");
     X509_EXTENSION_free(
         X509_delete_ext(certificate, X509_get_ext_by_NID(certificate, NID_basic_constraints, -1)));
     CHECK(X509_add_ext(certificate, usage, -1));
@@ -329,7 +333,8 @@ static void time_stamps(void **state) {
 /* ---- TLS ------------------------------------------------------------------------------------- */
 
 static void handshake(const char *type, struct test_key *test, int version) {
-    SSL_CTX *server_ctx = SSL_CTX_new(TLS_server_method()), *client_ctx = SSL_CTX_new(TLS_client_method());
+    SSL_CTX *server_ctx = SSL_CTX_new(TLS_server_method()),
+            *client_ctx = SSL_CTX_new(TLS_client_method());
     CHECK(SSL_CTX_use_certificate(server_ctx, test->certificate));
     CHECK(SSL_CTX_use_PrivateKey(server_ctx, test->key));
     CHECK(SSL_CTX_check_private_key(server_ctx));
@@ -344,7 +349,8 @@ static void handshake(const char *type, struct test_key *test, int version) {
     SSL_set_bio(client, right, right);
     SSL_set_accept_state(server);
     SSL_set_connect_state(client);
-    for (int i = 0; i < 20 && !(SSL_is_init_finished(client) && SSL_is_init_finished(server)); i++) {
+    for (int i = 0; i < 20 && !(SSL_is_init_finished(client) && SSL_is_init_finished(server));
+         i++) {
         SSL_do_handshake(client);
         SSL_do_handshake(server);
     }
@@ -361,8 +367,11 @@ static void tls_server(void **state) {
     static const struct {
         const char *type;
         bool tls12, softtoken_only;
-    } rows[] = {{"RSA-2048", true, false}, {"P-256", true, false},    {"P-384", true, false},
-                {"Ed25519", true, true},   {"ML-DSA-65", false, true}};
+    } rows[] = {{"RSA-2048", true, false},
+                {"P-256", true, false},
+                {"P-384", true, false},
+                {"Ed25519", true, true},
+                {"ML-DSA-65", false, true}};
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         if (rows[i].softtoken_only && !harness.softtoken)
@@ -375,7 +384,8 @@ static void tls_server(void **state) {
     }
 }
 
-/* ---- ordinary keys stay with the default provider --------------------------------------------- */
+/* ---- ordinary keys stay with the default provider ---------------------------------------------
+ */
 
 static void ordinary_keys(void **state) {
     static const char *const types[] = {"RSA", "EC", "ED25519", "ML-DSA-65"};
@@ -402,9 +412,9 @@ static void ordinary_keys(void **state) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_key_type),     cmocka_unit_test(certificates_with_pss),
-        cmocka_unit_test(decryption),         cmocka_unit_test(hostile_ciphertext),
-        cmocka_unit_test(time_stamps),        cmocka_unit_test(tls_server),
+        cmocka_unit_test(every_key_type), cmocka_unit_test(certificates_with_pss),
+        cmocka_unit_test(decryption),     cmocka_unit_test(hostile_ciphertext),
+        cmocka_unit_test(time_stamps),    cmocka_unit_test(tls_server),
         cmocka_unit_test(ordinary_keys),
     };
     harness_begin(&harness, argc, argv);

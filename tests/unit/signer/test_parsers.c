@@ -131,7 +131,8 @@ static void token_uris_come_back(void **state) {
         char *text = pkcs11_uri_of_token(arena, &rows[i]);
         assert_true(pkcs11_uri_parse(arena, view_text(text), &uri, NULL));
         assert_text(uri.token, rows[i].label[0] == '\0' ? NULL : rows[i].label);
-        assert_text(uri.manufacturer, rows[i].manufacturer[0] == '\0' ? NULL : rows[i].manufacturer);
+        assert_text(uri.manufacturer,
+                    rows[i].manufacturer[0] == '\0' ? NULL : rows[i].manufacturer);
         assert_text(uri.model, rows[i].model[0] == '\0' ? NULL : rows[i].model);
         assert_text(uri.serial, rows[i].serial[0] == '\0' ? NULL : rows[i].serial);
     }
@@ -141,7 +142,8 @@ static void token_uris_come_back(void **state) {
 
 static void blobs_come_back(void **state) {
     SCOPED_ARENA struct arena *arena = arena_new();
-    struct key_blob blob = {CKM_AES_KEY_WRAP_PAD, VIEW_LITERAL("kek"), VIEW_LITERAL("wrapped key")}, back;
+    struct key_blob blob = {CKM_AES_KEY_WRAP_PAD, VIEW_LITERAL("kek"), VIEW_LITERAL("wrapped key")},
+                    back;
     (void)state;
     struct view bytes = key_blob_encode(arena, &blob);
     assert_true(key_blob_decode(bytes, &back, NULL));
@@ -161,16 +163,16 @@ static void blobs_come_back(void **state) {
 static void hostile_blobs(void **state) {
     static const struct view rows[] = {
         VIEW_LITERAL(""),
-        VIEW_LITERAL("\x00\x00\x00\x21\x0b\x01k\x00\x01w"),     /* version 0 */
-        VIEW_LITERAL("\x02\x00\x00\x21\x0b\x01k\x00\x01w"),     /* version 2 */
-        VIEW_LITERAL("\x01\x00\x00\x10\x85\x01k\x00\x01w"),     /* AES-CBC-PAD: malleable */
-        VIEW_LITERAL("\x01\x00\x00\x21\x09\x01k\x00\x01w"),     /* key wrap without padding */
-        VIEW_LITERAL("\x01\x80\x00\x21\x0b\x01k\x00\x01w"),     /* a vendor's own */
-        VIEW_LITERAL("\x01\x00\x00\x21\x0b\x00\x00\x01w"),      /* no KEK */
-        VIEW_LITERAL("\x01\x00\x00\x21\x0b\x41k\x00\x01w"),     /* KEK id beyond the end */
-        VIEW_LITERAL("\x01\x00\x00\x21\x0b\x01k\x00\x00"),      /* nothing wrapped */
-        VIEW_LITERAL("\x01\x00\x00\x21\x0b\x01k\x00\x02w"),     /* too short */
-        VIEW_LITERAL("\x01\x00\x00\x21\x0b\x01k\x00\x01ww"),    /* trailing byte */
+        VIEW_LITERAL("\x00\x00\x00\x21\x0b\x01k\x00\x01w"),  /* version 0 */
+        VIEW_LITERAL("\x02\x00\x00\x21\x0b\x01k\x00\x01w"),  /* version 2 */
+        VIEW_LITERAL("\x01\x00\x00\x10\x85\x01k\x00\x01w"),  /* AES-CBC-PAD: malleable */
+        VIEW_LITERAL("\x01\x00\x00\x21\x09\x01k\x00\x01w"),  /* key wrap without padding */
+        VIEW_LITERAL("\x01\x80\x00\x21\x0b\x01k\x00\x01w"),  /* a vendor's own */
+        VIEW_LITERAL("\x01\x00\x00\x21\x0b\x00\x00\x01w"),   /* no KEK */
+        VIEW_LITERAL("\x01\x00\x00\x21\x0b\x41k\x00\x01w"),  /* KEK id beyond the end */
+        VIEW_LITERAL("\x01\x00\x00\x21\x0b\x01k\x00\x00"),   /* nothing wrapped */
+        VIEW_LITERAL("\x01\x00\x00\x21\x0b\x01k\x00\x02w"),  /* too short */
+        VIEW_LITERAL("\x01\x00\x00\x21\x0b\x01k\x00\x01ww"), /* trailing byte */
         VIEW_LITERAL("\x01\x00\x00\x21\x0b\x01k\xff\xffw"),
     };
     (void)state;
@@ -211,9 +213,12 @@ static void meanings(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(good_uris),       cmocka_unit_test(bad_uris),
-        cmocka_unit_test(token_uris_come_back), cmocka_unit_test(blobs_come_back),
-        cmocka_unit_test(hostile_blobs),   cmocka_unit_test(meanings),
+        cmocka_unit_test(good_uris),
+        cmocka_unit_test(bad_uris),
+        cmocka_unit_test(token_uris_come_back),
+        cmocka_unit_test(blobs_come_back),
+        cmocka_unit_test(hostile_blobs),
+        cmocka_unit_test(meanings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

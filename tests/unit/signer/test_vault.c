@@ -1,4 +1,5 @@
-/* The signer's inside over a real token: keys found by URI, lost sessions and log-ins, PINs, the cache. */
+/* The signer's inside over a real token: keys found by URI, lost sessions and log-ins, PINs, the
+ * cache. */
 #include "signer/init.h"
 #include "signer/key.h"
 #include "signer/managed.h"
@@ -47,7 +48,8 @@ static void setup_token(const char *backend) {
         return;
     snprintf(path, sizeof path, "%s/softhsm2.conf", folder);
     FILE *file = fopen(path, "w");
-    fprintf(file, "directories.tokendir = %s\nobjectstore.backend = file\nlog.level = ERROR\n", tokens);
+    fprintf(file, "directories.tokendir = %s\nobjectstore.backend = file\nlog.level = ERROR\n",
+            tokens);
     fclose(file);
     mkdir(tokens, 0700);
     setenv("SOFTHSM2_CONF", path, 1);
@@ -63,7 +65,8 @@ static void sign_with(struct key *key) {
     struct wire_buffer scratch = {0};
     struct view signature;
     uint8_t digest[32] = {1, 2, 3};
-    struct sign_terms terms = {.data = view_of(digest, sizeof digest), .digest = WIRE_SHA256,
+    struct sign_terms terms = {.data = view_of(digest, sizeof digest),
+                               .digest = WIRE_SHA256,
                                .scheme = key->type->ckk == CKK_RSA ? WIRE_RSA_PKCS1 : WIRE_ECDSA};
     MUST(key_sign(key, &terms, &scratch, &signature, &cause));
     EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(key->public_key, NULL);
@@ -128,15 +131,19 @@ static void keys_do_not_leave(void **state) {
     assert_false(object_flag(f, session.handle, key->object, CKA_EXTRACTABLE));
     assert_true(object_flag(f, session.handle, key->object, CKA_SENSITIVE));
     assert_false(object_flag(f, session.handle, key->object, CKA_TOKEN));
-    assert_int_not_equal(object_attribute(f, session.handle, key->object, CKA_VALUE, arena, &value), CKR_OK);
+    assert_int_not_equal(object_attribute(f, session.handle, key->object, CKA_VALUE, arena, &value),
+                         CKR_OK);
     assert_false(object_flag(f, session.handle, kek.object, CKA_EXTRACTABLE));
     assert_true(object_flag(f, session.handle, kek.object, CKA_NEVER_EXTRACTABLE));
     assert_false(object_flag(f, session.handle, kek.object, CKA_DECRYPT));
-    assert_int_not_equal(object_attribute(f, session.handle, kek.object, CKA_VALUE, arena, &value), CKR_OK);
-    assert_int_not_equal(f->C_WrapKey(session.handle, &mechanism, kek.object, key->object, wrapped, &len), CKR_OK);
+    assert_int_not_equal(object_attribute(f, session.handle, kek.object, CKA_VALUE, arena, &value),
+                         CKR_OK);
+    assert_int_not_equal(
+        f->C_WrapKey(session.handle, &mechanism, kek.object, key->object, wrapped, &len), CKR_OK);
     mechanism.mechanism = CKM_AES_KEY_WRAP_PAD;
     len = sizeof wrapped;
-    assert_int_not_equal(f->C_WrapKey(session.handle, &mechanism, kek.object, key->object, wrapped, &len), CKR_OK);
+    assert_int_not_equal(
+        f->C_WrapKey(session.handle, &mechanism, kek.object, key->object, wrapped, &len), CKR_OK);
     token_give(token, session, CKR_OK);
     key_release(key);
 }
@@ -201,20 +208,28 @@ static void make_token_key(const char *label, CK_BYTE id, bool ec) {
     struct token *token = managed_token();
     const CK_FUNCTION_LIST *f = token->module->f;
     CK_MECHANISM mechanism = {ec ? CKM_EC_KEY_PAIR_GEN : CKM_RSA_PKCS_KEY_PAIR_GEN, NULL, 0};
-    CK_ATTRIBUTE public_rows[] = {
-        ATTRIBUTE(CKA_TOKEN, yes), ATTRIBUTE(CKA_VERIFY, yes), ATTRIBUTE(CKA_ID, id),
-        ATTRIBUTE_BYTES(CKA_LABEL, label, strlen(label)),
-        ATTRIBUTE_BYTES(ec ? CKA_EC_PARAMS : CKA_PUBLIC_EXPONENT, ec ? p256 : f4, ec ? sizeof p256 : sizeof f4),
-        ATTRIBUTE(CKA_MODULUS_BITS, bits)};
-    CK_ATTRIBUTE private_rows[] = {
-        ATTRIBUTE(CKA_TOKEN, yes),     ATTRIBUTE(CKA_PRIVATE, yes), ATTRIBUTE(CKA_SENSITIVE, yes),
-        ATTRIBUTE(CKA_EXTRACTABLE, no), ATTRIBUTE(CKA_SIGN, yes),   ATTRIBUTE(CKA_ID, id),
-        ATTRIBUTE_BYTES(CKA_LABEL, label, strlen(label))};
+    CK_ATTRIBUTE public_rows[] = {ATTRIBUTE(CKA_TOKEN, yes),
+                                  ATTRIBUTE(CKA_VERIFY, yes),
+                                  ATTRIBUTE(CKA_ID, id),
+                                  ATTRIBUTE_BYTES(CKA_LABEL, label, strlen(label)),
+                                  ATTRIBUTE_BYTES(ec ? CKA_EC_PARAMS : CKA_PUBLIC_EXPONENT,
+                                                  ec ? p256 : f4, ec ? sizeof p256 : sizeof f4),
+                                  ATTRIBUTE(CKA_MODULUS_BITS, bits)};
+    CK_ATTRIBUTE private_rows[] = {ATTRIBUTE(CKA_TOKEN, yes),
+                                   ATTRIBUTE(CKA_PRIVATE, yes),
+                                   ATTRIBUTE(CKA_SENSITIVE, yes),
+                                   ATTRIBUTE(CKA_EXTRACTABLE, no),
+                                   ATTRIBUTE(CKA_SIGN, yes),
+                                   ATTRIBUTE(CKA_ID, id),
+                                   ATTRIBUTE_BYTES(CKA_LABEL, label, strlen(label))};
     CK_SESSION_HANDLE session;
     CK_OBJECT_HANDLE public_object, private_object;
-    assert_int_equal(f->C_OpenSession(token->slot, CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL, &session), CKR_OK);
-    assert_int_equal(f->C_GenerateKeyPair(session, &mechanism, public_rows, ec ? 5 : 6, private_rows, 7,
-                                          &public_object, &private_object), CKR_OK);
+    assert_int_equal(
+        f->C_OpenSession(token->slot, CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL, &session),
+        CKR_OK);
+    assert_int_equal(f->C_GenerateKeyPair(session, &mechanism, public_rows, ec ? 5 : 6,
+                                          private_rows, 7, &public_object, &private_object),
+                     CKR_OK);
     f->C_CloseSession(session);
 }
 
@@ -227,9 +242,11 @@ static void found_by_uri(void **state) {
     make_token_key("rsa", 8, false);
     make_token_key("twice", 9, true);
     make_token_key("twice", 10, true);
-    MUST(keys_find(vault, VIEW_LITERAL("pkcs11:token=gatehouse;object=signing%20key;type=private"), &key, &cause));
+    MUST(keys_find(vault, VIEW_LITERAL("pkcs11:token=gatehouse;object=signing%20key;type=private"),
+                   &key, &cause));
     sign_with(key);
-    MUST(keys_find(vault, VIEW_LITERAL("pkcs11:token=gatehouse;object=signing%20key;type=private"), &again, &cause));
+    MUST(keys_find(vault, VIEW_LITERAL("pkcs11:token=gatehouse;object=signing%20key;type=private"),
+                   &again, &cause));
     assert_ptr_equal(key, again);
     key_release(again);
     assert_int_equal(token->module->f->C_CloseAllSessions(token->slot), CKR_OK);
@@ -238,7 +255,8 @@ static void found_by_uri(void **state) {
     MUST(keys_find(vault, VIEW_LITERAL("pkcs11:id=%08"), &key, &cause));
     sign_with(key);
     key_release(key);
-    MUST(keys_find(vault, VIEW_LITERAL("pkcs11:object=twice;id=%0a?module-name=managed"), &key, &cause));
+    MUST(keys_find(vault, VIEW_LITERAL("pkcs11:object=twice;id=%0a?module-name=managed"), &key,
+                   &cause));
     sign_with(key);
     key_release(key);
 }
@@ -282,19 +300,24 @@ static void certificate_is_stored(void **state) {
     ASN1_INTEGER_set(X509_get_serialNumber(certificate), 3);
     X509_gmtime_adj(X509_getm_notBefore(certificate), 0);
     X509_gmtime_adj(X509_getm_notAfter(certificate), 86400);
-    X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate), "CN", MBSTRING_ASC, (const unsigned char *)"x", -1, -1, 0);
+    X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate), "CN", MBSTRING_ASC,
+                               (const unsigned char *)"x", -1, -1, 0);
     X509_set_issuer_name(certificate, X509_get_subject_name(certificate));
     X509_set_pubkey(certificate, made);
     X509_sign(certificate, made, EVP_sha256());
     int len = i2d_X509(certificate, &der);
     uint64_t before = token->generation;
-    MUST(vault_store_certificate(vault, VIEW_LITERAL("pkcs11:token=gatehouse;object=the%20ca;id=%07"),
+    MUST(vault_store_certificate(vault,
+                                 VIEW_LITERAL("pkcs11:token=gatehouse;object=the%20ca;id=%07"),
                                  view_of(der, (size_t)len), &cause));
     assert_int_equal(token->generation, before); /* libp11 left our sessions alone */
     MUST(token_take(token, &session, &cause));
-    assert_int_equal(objects_find(token->module->f, session.handle, match, 2, found, 2, &count), CKR_OK);
+    assert_int_equal(objects_find(token->module->f, session.handle, match, 2, found, 2, &count),
+                     CKR_OK);
     assert_int_equal(count, 1);
-    assert_int_equal(object_attribute(token->module->f, session.handle, found[0], CKA_VALUE, arena, &value), CKR_OK);
+    assert_int_equal(
+        object_attribute(token->module->f, session.handle, found[0], CKA_VALUE, arena, &value),
+        CKR_OK);
     assert_true(view_equal(value, view_of(der, (size_t)len)));
     token_give(token, session, CKR_OK);
     struct error err = {0};
@@ -311,7 +334,8 @@ static void certificate_is_stored(void **state) {
 static void cache_is_bounded(void **state) {
     SCOPED_ARENA struct arena *arena = arena_new();
     uint64_t first;
-    struct key *key = managed_key(arena, "P-256"), *held = managed_key(arena, "P-256"), *other = NULL;
+    struct key *key = managed_key(arena, "P-256"), *held = managed_key(arena, "P-256"),
+               *other = NULL;
     struct error err = {0};
     (void)state;
     first = key->handle;
@@ -359,8 +383,8 @@ static void threads_share_keys(void **state) {
     (void)state;
     for (int i = 0; i < 8; i++) {
         if (i < 4)
-            MUST(managed_generate(vault, arena, VIEW_LITERAL("P-256"), PURPOSE_SIGN, &workers[i].blob,
-                                  &workers[i].spki, &cause));
+            MUST(managed_generate(vault, arena, VIEW_LITERAL("P-256"), PURPOSE_SIGN,
+                                  &workers[i].blob, &workers[i].spki, &cause));
         workers[i].blob = workers[i % 4].blob;
         workers[i].spki = workers[i % 4].spki;
         pthread_create(&workers[i].thread, NULL, load_and_sign, &workers[i]);
@@ -440,10 +464,16 @@ static void pin_files(void **state) {
         mode_t mode;
         bool good;
     } rows[] = {
-        {VIEW_LITERAL("1234\n"), 0600, true},     {VIEW_LITERAL("1234"), 0640, true},
-        {VIEW_LITERAL("12 34\r\n"), 0400, true},  {VIEW_LITERAL("1234\n"), 0604, false},
-        {VIEW_LITERAL(""), 0600, false},          {VIEW_LITERAL("\n"), 0600, false},
-        {VIEW_LITERAL("12\n34\n"), 0600, false},  {VIEW_LITERAL("12\0" "34"), 0600, false},
+        {VIEW_LITERAL("1234\n"), 0600, true},
+        {VIEW_LITERAL("1234"), 0640, true},
+        {VIEW_LITERAL("12 34\r\n"), 0400, true},
+        {VIEW_LITERAL("1234\n"), 0604, false},
+        {VIEW_LITERAL(""), 0600, false},
+        {VIEW_LITERAL("\n"), 0600, false},
+        {VIEW_LITERAL("12\n34\n"), 0600, false},
+        {VIEW_LITERAL("12\0"
+                      "34"),
+         0600, false},
     };
     char path[96];
     (void)state;
@@ -480,8 +510,10 @@ int main(int argc, char **argv) {
     }
     setup_token(argv[1]);
     close_in_use = strcmp(argv[1], "softtoken") == 0;
-    config = (struct vault_config){.managed_module = argv[2], .managed_token = "gatehouse",
-                                   .managed_pin_file = pin_file, .keys_max = 16};
+    config = (struct vault_config){.managed_module = argv[2],
+                                   .managed_token = "gatehouse",
+                                   .managed_pin_file = pin_file,
+                                   .keys_max = 16};
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     char command[128];
     snprintf(command, sizeof command, "rm -rf %s", folder);

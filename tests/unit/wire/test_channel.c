@@ -40,9 +40,19 @@ static void *send_it(void *argument) {
 }
 
 static void every_size(void **state) {
-    static const size_t sizes[] = {1, 5, 16379, 16380, 16381, 16384, 20000, WIRE_FRAME_MAX - 1,
-                                   WIRE_FRAME_MAX, WIRE_FRAME_MAX + 1, 3 * WIRE_FRAME_MAX,
-                                   WIRE_DATA_MAX, WIRE_MESSAGE_MAX};
+    static const size_t sizes[] = {1,
+                                   5,
+                                   16379,
+                                   16380,
+                                   16381,
+                                   16384,
+                                   20000,
+                                   WIRE_FRAME_MAX - 1,
+                                   WIRE_FRAME_MAX,
+                                   WIRE_FRAME_MAX + 1,
+                                   3 * WIRE_FRAME_MAX,
+                                   WIRE_DATA_MAX,
+                                   WIRE_MESSAGE_MAX};
     struct ends ends = open_pair();
     uint8_t *bytes = malloc(WIRE_MESSAGE_MAX);
     (void)state;
@@ -70,7 +80,8 @@ static void every_size(void **state) {
 
 /* Byte by byte, as a slow peer may send. */
 static void in_small_pieces(void **state) {
-    static const uint8_t stream[] = {1, 0, 0, 2, 'a', 'b', 1, 0, 0, 1, 'c', 0, 0, 0, 3, 'd', 'e', 'f'};
+    static const uint8_t stream[] = {1, 0,   0, 2, 'a', 'b', 1,   0,   0,
+                                     1, 'c', 0, 0, 0,   3,   'd', 'e', 'f'};
     struct ends ends = open_pair();
     struct view message;
     (void)state;
@@ -100,15 +111,34 @@ static const struct {
 } hostile[] = {
     {"nothing", VIEW_LITERAL(""), "peer-closed", ERROR_UNAVAILABLE},
     {"half a header", VIEW_LITERAL("\x00\x00"), "peer-closed", ERROR_UNAVAILABLE},
-    {"half a frame", VIEW_LITERAL("\x00\x00\x00\x05" "ab"), "peer-closed", ERROR_UNAVAILABLE},
-    {"more never comes", VIEW_LITERAL("\x01\x00\x00\x01" "a"), "peer-closed", ERROR_UNAVAILABLE},
+    {"half a frame",
+     VIEW_LITERAL("\x00\x00\x00\x05"
+                  "ab"),
+     "peer-closed", ERROR_UNAVAILABLE},
+    {"more never comes",
+     VIEW_LITERAL("\x01\x00\x00\x01"
+                  "a"),
+     "peer-closed", ERROR_UNAVAILABLE},
     {"empty frame", VIEW_LITERAL("\x00\x00\x00\x00"), "bad-message", ERROR_MALFORMED},
-    {"empty frame that promises more", VIEW_LITERAL("\x01\x00\x00\x00"), "bad-message", ERROR_MALFORMED},
-    {"unknown flags", VIEW_LITERAL("\x02\x00\x00\x01" "a"), "bad-message", ERROR_MALFORMED},
-    {"frame over the limit", VIEW_LITERAL("\x00\x04\x00\x01" "a"), "bad-message", ERROR_TOO_LARGE},
-    {"largest length", VIEW_LITERAL("\x00\xff\xff\xff" "a"), "bad-message", ERROR_TOO_LARGE},
-    {"two messages at once", VIEW_LITERAL("\x00\x00\x00\x01" "a\x00\x00\x00\x01" "b"), "bad-message",
+    {"empty frame that promises more", VIEW_LITERAL("\x01\x00\x00\x00"), "bad-message",
      ERROR_MALFORMED},
+    {"unknown flags",
+     VIEW_LITERAL("\x02\x00\x00\x01"
+                  "a"),
+     "bad-message", ERROR_MALFORMED},
+    {"frame over the limit",
+     VIEW_LITERAL("\x00\x04\x00\x01"
+                  "a"),
+     "bad-message", ERROR_TOO_LARGE},
+    {"largest length",
+     VIEW_LITERAL("\x00\xff\xff\xff"
+                  "a"),
+     "bad-message", ERROR_TOO_LARGE},
+    {"two messages at once",
+     VIEW_LITERAL("\x00\x00\x00\x01"
+                  "a\x00\x00\x00\x01"
+                  "b"),
+     "bad-message", ERROR_MALFORMED},
 };
 
 static void hostile_streams(void **state) {
@@ -134,7 +164,8 @@ static void *send_for_ever(void *argument) {
     struct wire_channel *channel = argument;
     static uint8_t frame[4 + WIRE_FRAME_MAX] = {1, 0x04, 0, 0};
     size_t frames = 0;
-    while (send(channel->fd, frame, sizeof frame, MSG_NOSIGNAL) == (ssize_t)sizeof frame && frames < 10000)
+    while (send(channel->fd, frame, sizeof frame, MSG_NOSIGNAL) == (ssize_t)sizeof frame &&
+           frames < 10000)
         frames++;
     return (void *)frames;
 }

@@ -20,11 +20,17 @@ static const struct wire_request requests[] = {
     {.op = WIRE_IMPORT, .id = 5, .import = {V("\x30\x00"), 1}},
     {.op = WIRE_LOAD, .id = 6, .load = {V("blob"), V("spki"), 2}},
     {.op = WIRE_FIND, .id = 7, .find = {V("pkcs11:token=x")}},
-    {.op = WIRE_SIGN, .id = 8, .sign = {UINT64_MAX, WIRE_RSA_PSS, WIRE_SHA384, WIRE_SHA256, 48, V("ctx"), V("data")}},
+    {.op = WIRE_SIGN,
+     .id = 8,
+     .sign = {UINT64_MAX, WIRE_RSA_PSS, WIRE_SHA384, WIRE_SHA256, 48, V("ctx"), V("data")}},
     {.op = WIRE_SIGN, .id = 8, .sign = {1, WIRE_EDDSA, 0, 0, 0, {0}, {0}}},
-    {.op = WIRE_DECRYPT, .id = 9, .decrypt = {5, WIRE_RSA_OAEP, WIRE_SHA1, 0, V("label"), V("cipher")}},
+    {.op = WIRE_DECRYPT,
+     .id = 9,
+     .decrypt = {5, WIRE_RSA_OAEP, WIRE_SHA1, 0, V("label"), V("cipher")}},
     {.op = WIRE_REWRAP, .id = 10, .rewrap = {V("blob"), V("spki"), {0}}},
-    {.op = WIRE_STORE_CERTIFICATE, .id = 11, .store_certificate = {V("pkcs11:id=%01"), V("\x30\x00")}},
+    {.op = WIRE_STORE_CERTIFICATE,
+     .id = 11,
+     .store_certificate = {V("pkcs11:id=%01"), V("\x30\x00")}},
     {.op = WIRE_LOGIN, .id = 12, .login = {V("pkcs11:token=x"), V("1234")}},
 };
 #define REQUESTS (sizeof requests / sizeof requests[0])
@@ -40,7 +46,10 @@ static const struct wire_response responses[] = {
     {.op = WIRE_SIGN, .id = 7, .result = {V("signature")}},
     {.op = WIRE_DECRYPT, .id = 7, .result = {{0}}},
     {.op = WIRE_LOGIN, .id = 8},
-    {.op = WIRE_SIGN, .id = 9, .failed = true, .error = {ERROR_UNAVAILABLE, "token-failed", "It \xc3\xbc.", ""}},
+    {.op = WIRE_SIGN,
+     .id = 9,
+     .failed = true,
+     .error = {ERROR_UNAVAILABLE, "token-failed", "It \xc3\xbc.", ""}},
 };
 #define RESPONSES (sizeof responses / sizeof responses[0])
 
@@ -96,11 +105,11 @@ static void responses_come_back(void **state) {
 }
 
 static void known_bytes(void **state) {
-    static const uint8_t expected[] = {8,    0, 0, 1,   2,                   /* sign, id 258 */
-                                       0,    0, 0, 0,   0, 0, 0, 7,          /* handle */
-                                       4,    3, 0, 0,   0,                   /* ECDSA, SHA-256, none, salt */
-                                       0,    0, 0, 0,                        /* context */
-                                       0,    0, 0, 2, 'h', 'i'};
+    static const uint8_t expected[] = {8, 0, 0, 1, 2,             /* sign, id 258 */
+                                       0, 0, 0, 0, 0,   0,  0, 7, /* handle */
+                                       4, 3, 0, 0, 0,             /* ECDSA, SHA-256, none, salt */
+                                       0, 0, 0, 0,                /* context */
+                                       0, 0, 0, 2, 'h', 'i'};
     const struct wire_request request = {
         .op = WIRE_SIGN, .id = 258, .sign = {7, WIRE_ECDSA, WIRE_SHA256, 0, 0, {0}, V("hi")}};
     (void)state;
@@ -110,7 +119,8 @@ static void known_bytes(void **state) {
     wire_buffer_free(&out);
 }
 
-/* Every proper prefix is cut off somewhere, every further byte is one too many; outputs stay untouched. */
+/* Every proper prefix is cut off somewhere, every further byte is one too many; outputs stay
+ * untouched. */
 static void cut_and_trailing(void **state) {
     struct wire_request poison = {.op = 99}, request = poison;
     struct error err;
@@ -145,7 +155,8 @@ static const struct {
     {"empty key type", V("\x04\x00\x00\x00\x01\x00\x00\x01")},
     {"purpose 0", V("\x04\x00\x00\x00\x01\x00\x05P-256\x00")},
     {"purpose 4", V("\x04\x00\x00\x00\x01\x00\x05P-256\x04")},
-    {"NUL in a text", V("\x04\x00\x00\x00\x01\x00\x05P\x00" "256\x01")},
+    {"NUL in a text", V("\x04\x00\x00\x00\x01\x00\x05P\x00"
+                        "256\x01")},
     {"line feed in a text", V("\x04\x00\x00\x00\x01\x00\x05P\n256\x01")},
     {"text longer than the message", V("\x04\x00\x00\x00\x01\xff\xffP-256\x01")},
     {"bytes longer than the message", V("\x05\x00\x00\x00\x01\xff\xff\xff\xff\x30\x00\x01")},
@@ -179,7 +190,8 @@ static const struct {
     {"error kind 200", V("\x02\x00\x00\x00\x01\x01\xc8\x00\x01x\x00\x00\x00\x00")},
     {"error without a type", V("\x02\x00\x00\x00\x01\x01\x01\x00\x00\x00\x00\x00\x00")},
     {"type of 48 characters",
-     V("\x02\x00\x00\x00\x01\x01\x01\x00\x30" "012345678901234567890123456789012345678901234567\x00\x00\x00\x00")},
+     V("\x02\x00\x00\x00\x01\x01\x01\x00\x30"
+       "012345678901234567890123456789012345678901234567\x00\x00\x00\x00")},
     {"escape in a message", V("\x02\x00\x00\x00\x01\x01\x01\x00\x01x\x00\x01\x1b\x00\x00")},
     {"short instance", V("\x01\x00\x00\x00\x01\x00\x00\x01\x00\x00\x00\x01x\x00\x01v")},
     {"handle 0", V("\x06\x00\x00\x00\x01\x00\0\0\0\0\0\0\0\0")},
@@ -272,9 +284,10 @@ static void digest_names(void **state) {
     static const struct {
         const char *name;
         enum wire_digest digest;
-    } rows[] = {{"SHA256", WIRE_SHA256},     {"sha2-256", WIRE_SHA256}, {"SHA-512", WIRE_SHA512},
-                {"SHA3-384", WIRE_SHA3_384}, {"SHA1", WIRE_SHA1},       {"MD5", WIRE_DIGEST_NONE},
-                {"", WIRE_DIGEST_NONE},      {"SHA2-512/256", WIRE_DIGEST_NONE}};
+    } rows[] = {{"SHA256", WIRE_SHA256},  {"sha2-256", WIRE_SHA256},
+                {"SHA-512", WIRE_SHA512}, {"SHA3-384", WIRE_SHA3_384},
+                {"SHA1", WIRE_SHA1},      {"MD5", WIRE_DIGEST_NONE},
+                {"", WIRE_DIGEST_NONE},   {"SHA2-512/256", WIRE_DIGEST_NONE}};
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         assert_int_equal(wire_digest_by_name(rows[i].name), rows[i].digest);
@@ -285,11 +298,16 @@ static void digest_names(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(requests_come_back),       cmocka_unit_test(responses_come_back),
-        cmocka_unit_test(known_bytes),              cmocka_unit_test(cut_and_trailing),
-        cmocka_unit_test(hostile_rows),             cmocka_unit_test(hostile_answers),
-        cmocka_unit_test(bounds_hold_when_writing), cmocka_unit_test(tokens_are_made_to_fit),
-        cmocka_unit_test(errors_are_cleaned),       cmocka_unit_test(digest_names),
+        cmocka_unit_test(requests_come_back),
+        cmocka_unit_test(responses_come_back),
+        cmocka_unit_test(known_bytes),
+        cmocka_unit_test(cut_and_trailing),
+        cmocka_unit_test(hostile_rows),
+        cmocka_unit_test(hostile_answers),
+        cmocka_unit_test(bounds_hold_when_writing),
+        cmocka_unit_test(tokens_are_made_to_fit),
+        cmocka_unit_test(errors_are_cleaned),
+        cmocka_unit_test(digest_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
