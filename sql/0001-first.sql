@@ -259,13 +259,15 @@ CREATE TABLE IF NOT EXISTS certificates (
     CONSTRAINT certificates_template FOREIGN KEY (template_id) REFERENCES templates (id)
 ) ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin;
 
--- What the text search walks: common name, subject and SANs in lower case, nothing else beside them. Not a
--- BLOB: the walk over a million rows is three times as quick.
+-- What the text search walks: common name, subject and SANs in lower case, in pieces that overlap by the length
+-- of the longest search text. Nearly always it is one piece. Short, and no BLOB: the server copies rows at their
+-- greatest length, so this walks four times as quick as wide rows do.
 CREATE TABLE IF NOT EXISTS certificate_search (
     ca_id BINARY(16) NOT NULL,
     certificate_id BINARY(16) NOT NULL,
-    words VARBINARY(16000) NOT NULL,
-    PRIMARY KEY (ca_id, certificate_id DESC)
+    piece SMALLINT NOT NULL,
+    words VARBINARY(600) NOT NULL,
+    PRIMARY KEY (ca_id, certificate_id DESC, piece)
 ) ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin;
 
 -- The newest ordinal of a certificate counts; reason 6 holds, 8 releases. serial and not_after_us are copies

@@ -14,7 +14,6 @@
 #include <string.h>
 
 #define LIST 'c'
-#define MAX_TEXT 200
 
 /* The reason of the newest row, 8 (not revoked) when there is none. */
 #define REASON_NOW                                                                                 \
@@ -27,10 +26,13 @@ static const char sql_walk_ca[] =
     "SELECT c.id FROM certificates c FORCE INDEX (certificates_by_ca) WHERE c.id < ?";
 static const char sql_walk_expiry[] =
     "SELECT c.id FROM certificates c FORCE INDEX (certificates_by_expiry) WHERE c.id < ?";
+#define MATCHES "s.words LIKE ? ESCAPE '!'"
 static const char sql_walk_search[] =
-    "SELECT c.id FROM certificate_search s FORCE INDEX (PRIMARY) STRAIGHT_JOIN certificates c "
-    "FORCE INDEX (certificates_by_ca) ON c.ca_id = s.ca_id AND c.id = s.certificate_id "
-    "WHERE s.certificate_id < ?";
+    "SELECT DISTINCT s.certificate_id FROM certificate_search s FORCE INDEX (PRIMARY) "
+    "WHERE s.certificate_id < ? AND " MATCHES;
+static const char sql_search_certificate[] =
+    " AND EXISTS (SELECT 1 FROM certificates c FORCE INDEX (certificates_by_ca) "
+    "WHERE c.ca_id = s.ca_id AND c.id = s.certificate_id";
 static const char sql_walk_serial[] =
     "SELECT c.id FROM certificates c FORCE INDEX (certificates_by_serial) WHERE c.id < ?";
 static const char sql_walk_fingerprint[] =
@@ -46,7 +48,7 @@ static const char sql_newest_row[] =
     "AND n.ordinal = c.ordinal + 1)";
 static const char sql_search_revoked[] =
     " AND EXISTS (SELECT 1 FROM certificate_search s WHERE s.ca_id = c.ca_id "
-    "AND s.certificate_id = c.certificate_id AND LOCATE(?, s.words) > 0)";
+    "AND s.certificate_id = c.certificate_id AND " MATCHES ")";
 static const char sql_by_ids[] = CERTIFICATE_SELECT("''", "PRIMARY") "c.id IN ";
 
 struct search {
@@ -55,7 +57,7 @@ struct search {
     const struct certificate_filter *filter;
     struct uuid before;
     unsigned limit;
-    struct view text; /* folded; empty: none */
+    struct view text; /* folded, as a LIKE pattern; empty: none */
     struct view hex;  /* the text as octets; empty when it is no hexadecimal number */
     struct keys *keys;
 };
@@ -147,10 +149,13 @@ static bool walk_search(const struct search *search, const struct uuid *ca, stru
     struct query query = query_on(search->arena);
     query_add(&query, sql_walk_search);
     query_bind(&query, p_uuid(&search->before));
-    add_ca(&query, ca, " AND s.ca_id = ?");
-    query_add(&query, " AND LOCATE(?, s.words) > 0");
     query_bind(&query, p_blob(search->text));
-    add_state(search, &query);
+    add_ca(&query, ca, " AND s.ca_id = ?");
+    if (search->filter->state != CERTIFICATE_ANY || search->filter->expires_before_us != 0) {
+        query_add(&query, sql_search_certificate);
+        add_state(search, &query);
+        query_add(&query, ")");
+    }
     return finish(search, &query, " ORDER BY s.certificate_id DESC LIMIT ?", err);
 }
 
@@ -194,16 +199,30 @@ static bool walk(const struct search *search, const struct uuid *ca, struct erro
     return search->text.len > 0 ? walk_search(search, ca, err) : walk_certificates(search, ca, err);
 }
 
+/* "%text%", with "!" before what LIKE would understand. */
+static struct view pattern_of(struct arena *arena, const char *text) {
+    struct buffer pattern = buffer_on(arena);
+    buffer_add_byte(&pattern, '%');
+    for (; *text != '\0'; text++) {
+        if (strchr("!%_", *text) != NULL)
+            buffer_add_byte(&pattern, '!');
+        buffer_add_byte(&pattern, (uint8_t)*text);
+    }
+    buffer_add_byte(&pattern, '%');
+    return buffer_view(&pattern);
+}
+
 /* The filter's text: folded for names; as octets when it is a hexadecimal number of four digits or more,
  * as people copy them ("0A:1B:2C", "0a 1b 2c"). */
 static bool read_text(struct search *search, struct error *err) {
     const char *text = search->filter->text;
     if (text == NULL || text[0] == '\0')
         return true;
-    if (strlen(text) > MAX_TEXT)
+    const char *folded = text_fold(search->arena, text);
+    if (strlen(text) > SEARCH_TEXT_MAX || strlen(folded) > SEARCH_TEXT_MAX)
         return fail(err, ERROR_MALFORMED, "too-long",
-                    "The search text is longer than %d octets; shorten it.", MAX_TEXT);
-    search->text = view_text(text_fold(search->arena, text));
+                    "The search text is longer than %zu octets; shorten it.", SEARCH_TEXT_MAX);
+    search->text = pattern_of(search->arena, folded);
     char *digits = arena_alloc(search->arena, strlen(text) + 1);
     size_t count = 0;
     for (; *text != '\0'; text++)

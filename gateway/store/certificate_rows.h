@@ -9,6 +9,12 @@
 /* rfc5280#5.3.1 CRLReason */
 enum { REASON_CERTIFICATE_HOLD = 6, REASON_REMOVE_FROM_CRL = 8 };
 
+/* The text search: pieces of what is searched, which overlap so that every text that may be searched for lies
+ * whole in one of them. */
+#define SEARCH_TEXT_MAX ((size_t)200)
+#define SEARCH_PIECE ((size_t)600)
+#define SEARCH_TOTAL ((size_t)65536)
+
 /* `der` is "c.der", or "''" where lists leave it out; the index is said, since the optimizer may otherwise
  * begin with the CA or template and walk all of its certificates. */
 #define CERTIFICATE_SELECT(der, index)                                                             \

@@ -3,7 +3,7 @@
 #include "store/certificate_rows.h"
 #include "store/text.h"
 
-#define MAX_WORDS ((size_t)16000) /* of a certificate can be found by the text search */
+#include <string.h>
 
 /* Only under a CA that is there, and that stays until this transaction ends. */
 static const char sql_insert[] =
@@ -13,7 +13,7 @@ static const char sql_insert[] =
     "SELECT ?, a.id, a.organisation_id, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? "
     "FROM cas a WHERE a.id = ? AND a.deleted_us = 0 LOCK IN SHARE MODE";
 static const char sql_insert_search[] =
-    "INSERT INTO certificate_search (ca_id, certificate_id, words) VALUES (?, ?, ?)";
+    "INSERT INTO certificate_search (ca_id, certificate_id, piece, words) VALUES (?, ?, ?, ?)";
 static const char sql_by_id[] = CERTIFICATE_SELECT("c.der", "PRIMARY") "c.id = ? AND ";
 static const char sql_by_serial[] =
     CERTIFICATE_SELECT("c.der", "certificates_by_serial") "c.serial = ? AND c.ca_id = ? LIMIT 1";
@@ -48,16 +48,25 @@ void certificate_row_read(struct rows *rows, struct certificate_record *ret) {
     ret->revoked = ret->status_ordinal > 0 && ret->reason != REASON_REMOVE_FROM_CRL;
 }
 
-/* What the text search looks through, one row in a narrow table. */
+/* What the text search looks through, in a narrow table. The common name is nearly always in the subject. */
 static bool insert_search(struct tx *tx, const struct certificate_record *c, struct error *err) {
+    const size_t step = SEARCH_PIECE - SEARCH_TEXT_MAX;
     SCOPED_ARENA struct arena *arena = arena_new();
-    char *words =
-        text_fold(arena, arena_printf(arena, "%s\n%s\n%s", c->common_name, c->subject, c->sans));
-    struct view cut = view_text(words);
-    if (cut.len > MAX_WORDS)
-        cut.len = MAX_WORDS;
-    return tx_execute(tx, sql_insert_search, PARAMS(p_uuid(&c->ca_id), p_uuid(&c->id), p_blob(cut)),
-                      NULL, err);
+    bool repeats = strstr(c->subject, c->common_name) != NULL;
+    struct view words = view_text(text_fold(
+        arena,
+        arena_printf(arena, "%s\n%s\n%s", c->subject, c->sans, repeats ? "" : c->common_name)));
+    if (words.len > SEARCH_TOTAL)
+        words.len = SEARCH_TOTAL;
+    int64_t piece = 0;
+    for (size_t at = 0; at == 0 || at + SEARCH_TEXT_MAX < words.len; at += step) {
+        size_t len = words.len - at < SEARCH_PIECE ? words.len - at : SEARCH_PIECE;
+        TRY(tx_execute(
+            tx, sql_insert_search,
+            PARAMS(p_uuid(&c->ca_id), p_uuid(&c->id), p_int(piece++), p_bytes(words.at + at, len)),
+            NULL, err));
+    }
+    return true;
 }
 
 bool certificate_insert(struct tx *tx, const struct certificate_record *certificate,

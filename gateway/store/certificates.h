@@ -62,8 +62,8 @@ enum certificate_state { /* at a moment; for filters. A certificate is in exactl
 struct certificate_filter {
     struct uuid ca_id;            /* nil: all in scope */
     enum certificate_state state;
-    const char *text; /* NULL: all. A substring of CN, subject or SANs (of their first 16000 octets; capitals do
-                         not matter), the whole serial number, or four digits or more of the fingerprint's
+    const char *text; /* NULL: all. A substring of CN, subject or SANs (of their first 64 KiB; capitals do not
+                         matter), the whole serial number, or four digits or more of the fingerprint's
                          beginning (hex; colons, dashes and spaces are skipped). At most 200 octets:
                          ERROR_MALFORMED "too-long" */
     int64_t now_us;

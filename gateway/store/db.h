@@ -30,10 +30,11 @@
 struct db;
 struct tx; /* a connection in a transaction */
 
-/* url: mysql://user:password@host:port/database (with a port: TCP, also to localhost), or mysql://user@localhost/database?socket=/path; with
- * ?ssl-ca=FILE for TLS with verification. ?sync-wait=1 on Galera: reads wait for what the neighbours have
- * committed. Several options are joined by &; everything is percent-decoded. Opens lazily: an unreachable
- * server is no error here. ERROR_MALFORMED "database-url"; no message holds the password. */
+/* url: mysql://user:password@host:port/database (with a port: TCP, also to localhost), or
+ * mysql://user@localhost/database?socket=/path. Options, joined by &: ssl-ca=FILE for TLS with verification of
+ * certificate and host name; sync-wait=1 on Galera: reads wait for what the neighbours have committed.
+ * Everything is percent-decoded. Opens lazily: an unreachable server is no error here.
+ * ERROR_MALFORMED "database-url"; no message holds the password. */
 MUST_USE bool db_open(const char *url, unsigned pool_size, struct db **ret_db, struct error *err);
 void db_close(struct db *db);
 /* A round trip, for `check` and readyz. */

@@ -83,7 +83,7 @@ static bool start_process(struct signer *signer, struct error *err) {
     TRY(process_start(signer->program, (const char *const *)(uintptr_t)signer->arguments,
                       &signer->pid, &signer->control, err));
     signer->epoch++;
-    if (connection_open(NULL, signer->control, signer->epoch, &connection, err)) {
+    if (channel_dial(NULL, signer->control, signer->epoch, &connection, err)) {
         signer->backoff_us = 0; /* a start that works does not slow the next one down */
         connection->next = signer->idle;
         signer->idle = connection;
@@ -158,7 +158,7 @@ static bool checkout(struct signer *signer, struct connection **ret_connection, 
     if (!done)
         return false;
     if (connection == NULL) {
-        done = connection_open(signer->socket_path, control, *ret_epoch, &connection, err);
+        done = channel_dial(signer->socket_path, control, *ret_epoch, &connection, err);
         if (control >= 0)
             close(control);
         if (!done) {

@@ -39,7 +39,7 @@ void client_done(struct signer *signer, struct connection *connection);
 
 /* Dials the socket when there is a path, else passes one end of a pair over the control socket;
  * then greets. */
-MUST_USE bool connection_open(const char *socket_path, int control, uint64_t epoch,
+MUST_USE bool channel_dial(const char *socket_path, int control, uint64_t epoch,
                               struct connection **ret_connection, struct error *err);
 void connection_free(struct connection *connection);
 /* One request and its answer. ERROR_UNAVAILABLE "peer-closed", "peer-timeout": the connection is of

@@ -78,7 +78,7 @@ static bool greet(struct connection *connection, struct error *err) {
     return false;
 }
 
-bool connection_open(const char *socket_path, int control, uint64_t epoch,
+bool channel_dial(const char *socket_path, int control, uint64_t epoch,
                      struct connection **ret_connection, struct error *err) {
     int fd = -1;
     TRY(socket_path != NULL ? dial(socket_path, &fd, err) : pass_socket(control, &fd, err));

@@ -1,6 +1,7 @@
 /* The vault's administrative calls: token list, log-in, certificates. libp11 does the work where
  * keys are not touched. */
 #include "signer/handles.h"
+#include "signer/task.h"
 #include "signer/vault.h"
 
 #include "base/log.h"
@@ -56,32 +57,20 @@ void vault_list(struct vault *vault, struct arena *arena, struct wire_buffer *li
 
 /* ---- the managed token answers --------------------------------------------------------------- */
 
-static bool ping_once(struct token *token, CK_RV *ret_rv, uint64_t *ret_generation,
-                      struct error *err) {
-    struct session session;
+static bool ping(struct task *task, void *subject, struct error *err) {
     struct kek kek;
     CK_SESSION_INFO info;
-    *ret_rv = CKR_OK;
-    TRY(token_take(token, &session, err));
-    *ret_generation = session.generation;
-    *ret_rv = token->module->f->C_GetSessionInfo(session.handle, &info);
-    bool done = *ret_rv == CKR_OK ? token_kek(token, session, view_of(NULL, 0), &kek, ret_rv, err)
-                                  : ckr_fail(err, token->label, "C_GetSessionInfo", *ret_rv);
-    token_give(token, session, *ret_rv);
-    return done;
+    (void)subject;
+    CK_RV rv = task->f->C_GetSessionInfo(task->session.handle, &info);
+    if (rv != CKR_OK)
+        return task_fail(task, "C_GetSessionInfo", rv, err);
+    return task_kek(task, view_of(NULL, 0), &kek, err);
 }
 
 bool vault_ping(struct vault *vault, struct error *err) {
     struct token *token;
     TRY(vault_managed(vault, &token, err));
-    for (int attempt = 0;; attempt++) {
-        CK_RV rv;
-        uint64_t generation = 0;
-        if (ping_once(token, &rv, &generation, err))
-            return true;
-        if (attempt > 0 || rv == CKR_OK || !token_recover(token, rv, generation))
-            return false;
-    }
+    return task_run(token, ping, NULL, err);
 }
 
 /* ---- log-in and certificates ----------------------------------------------------------------- */

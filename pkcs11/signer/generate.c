@@ -53,66 +53,61 @@ static struct template private_template(const struct key_type *type, unsigned pu
     return t;
 }
 
+struct making {
+    struct arena *arena;
+    const struct key_type *type;
+    CK_ULONG bits;
+    unsigned purpose;
+    struct view blob, spki; /* the results */
+};
+
 struct pair {
     CK_OBJECT_HANDLE public_object, private_object;
 };
 
-static CK_RV generate_pair(struct token *token, struct session session, const struct key_type *type,
-                           CK_ULONG bits, unsigned purpose, struct pair *ret_pair) {
-    CK_MECHANISM mechanism = {type->generate, NULL, 0};
-    struct template public_rows = public_template(type, &bits, purpose);
-    struct template private_rows = private_template(type, purpose);
-    return token->module->f->C_GenerateKeyPair(
-        session.handle, &mechanism, public_rows.rows, public_rows.count, private_rows.rows,
-        private_rows.count, &ret_pair->public_object, &ret_pair->private_object);
+static CK_RV generate_pair(struct task *task, const struct making *m, struct pair *ret_pair) {
+    CK_MECHANISM mechanism = {m->type->generate, NULL, 0};
+    struct template public_rows = public_template(m->type, &m->bits, m->purpose);
+    struct template private_rows = private_template(m->type, m->purpose);
+    return task->f->C_GenerateKeyPair(task->session.handle, &mechanism, public_rows.rows,
+                                      public_rows.count, private_rows.rows, private_rows.count,
+                                      &ret_pair->public_object, &ret_pair->private_object);
 }
 
-static bool export_pair(struct token *token, struct arena *arena, struct session session,
-                        const struct pair *pair, struct view *ret_blob, struct view *ret_spki,
-                        CK_RV *ret_rv, struct error *err) {
-    AUTO(EVP_PKEY) *public_key = NULL;
-    TRY(public_key_read(token->module->f, session.handle, pair->public_object, &public_key, ret_rv,
-                        err));
-    TRY(public_key_encode(arena, public_key, ret_spki, err));
-    return managed_wrap(token, arena, session, pair->private_object, view_of(NULL, 0), ret_blob,
-                        ret_rv, err);
-}
-
-static bool generate_in(struct token *token, struct arena *arena, struct session session,
-                        const struct key_type *type, CK_ULONG bits, unsigned purpose,
-                        struct view *ret_blob, struct view *ret_spki, CK_RV *ret_rv,
+static bool export_pair(struct task *task, struct making *m, const struct pair *pair,
                         struct error *err) {
+    AUTO(EVP_PKEY) *public_key = NULL;
+    TRY(public_key_read(task->f, task->session.handle, pair->public_object, &public_key, &task->rv,
+                        err));
+    TRY(public_key_encode(m->arena, public_key, &m->spki, err));
+    return managed_wrap(task, m->arena, pair->private_object, view_of(NULL, 0), &m->blob, err);
+}
+
+static bool generate(struct task *task, void *subject, struct error *err) {
+    struct making *m = subject;
     struct pair pair;
-    *ret_rv = generate_pair(token, session, type, bits, purpose, &pair);
-    if (*ret_rv != CKR_OK)
-        return ckr_fail(err, token->label, "C_GenerateKeyPair", *ret_rv);
-    bool done = export_pair(token, arena, session, &pair, ret_blob, ret_spki, ret_rv, err);
-    token->module->f->C_DestroyObject(session.handle, pair.private_object);
-    token->module->f->C_DestroyObject(session.handle, pair.public_object);
+    CK_RV rv = generate_pair(task, m, &pair);
+    if (rv != CKR_OK)
+        return task_fail(task, "C_GenerateKeyPair", rv, err);
+    bool done = export_pair(task, m, &pair, err);
+    task->f->C_DestroyObject(task->session.handle, pair.private_object);
+    task->f->C_DestroyObject(task->session.handle, pair.public_object);
     return done;
 }
 
 bool managed_generate(struct vault *vault, struct arena *arena, struct view key_type,
                       unsigned purpose, struct view *ret_blob, struct view *ret_spki,
                       struct error *err) {
-    const struct key_type *type;
-    CK_ULONG bits = 0;
+    struct making m = {.arena = arena, .purpose = purpose};
     struct token *token;
-    TRY(key_type_by_name(key_type, &type, &bits, err));
-    if ((purpose & PURPOSE_DECRYPT) != 0 && type->ckk != CKK_RSA)
+    TRY(key_type_by_name(key_type, &m.type, &m.bits, err));
+    if ((purpose & PURPOSE_DECRYPT) != 0 && m.type->ckk != CKK_RSA)
         return fail(err, ERROR_POLICY, "key-unfit",
-                    "A key of type %s cannot decrypt: use an RSA key for that.", type->name);
+                    "A key of type %s cannot decrypt: use an RSA key for that.", m.type->name);
     TRY(vault_managed(vault, &token, err));
-    bool done = false;
-    for (int attempt = 0; !done && attempt < 2; attempt++) {
-        struct session session;
-        CK_RV rv = CKR_OK;
-        TRY(token_take(token, &session, err));
-        done =
-            generate_in(token, arena, session, type, bits, purpose, ret_blob, ret_spki, &rv, err);
-        token_give(token, session, rv);
-        if (!done && (rv == CKR_OK || !token_recover(token, rv, session.generation)))
-            return false;
-    }
-    return done && managed_prove(vault, *ret_blob, *ret_spki, purpose, err);
+    TRY(task_run(token, generate, &m, err));
+    TRY(managed_prove(vault, m.blob, m.spki, purpose, err));
+    *ret_blob = m.blob;
+    *ret_spki = m.spki;
+    return true;
 }

@@ -116,49 +116,43 @@ static void add_attributes(struct rows *rows, const struct key_type *type, unsig
         add(rows, CKA_PARAMETER_SET, &type->parameter_set, sizeof type->parameter_set);
 }
 
-static bool import_in(struct token *token, struct arena *arena, struct session session,
-                      struct rows *rows, struct view *ret_blob, CK_RV *ret_rv, struct error *err) {
-    CK_OBJECT_HANDLE object;
-    *ret_rv = token->module->f->C_CreateObject(session.handle, rows->row, rows->count, &object);
-    if (*ret_rv != CKR_OK)
-        return ckr_fail(err, token->label, "C_CreateObject", *ret_rv);
-    bool done =
-        managed_wrap(token, arena, session, object, view_of(NULL, 0), ret_blob, ret_rv, err);
-    token->module->f->C_DestroyObject(session.handle, object);
-    return done;
-}
+struct importing {
+    struct arena *arena;
+    struct rows rows;
+    struct view blob; /* the result */
+};
 
-static bool wrap_rows(struct vault *vault, struct arena *arena, struct rows *rows,
-                      struct view *ret_blob, struct error *err) {
-    struct token *token;
-    TRY(vault_managed(vault, &token, err));
-    for (int attempt = 0;; attempt++) {
-        struct session session;
-        CK_RV rv = CKR_OK;
-        TRY(token_take(token, &session, err));
-        bool done = import_in(token, arena, session, rows, ret_blob, &rv, err);
-        token_give(token, session, rv);
-        if (done)
-            return true;
-        if (attempt > 0 || rv == CKR_OK || !token_recover(token, rv, session.generation))
-            return false;
-    }
+static bool import(struct task *task, void *subject, struct error *err) {
+    struct importing *i = subject;
+    CK_OBJECT_HANDLE object;
+    CK_RV rv = task->f->C_CreateObject(task->session.handle, i->rows.row, i->rows.count, &object);
+    if (rv != CKR_OK)
+        return task_fail(task, "C_CreateObject", rv, err);
+    bool done = managed_wrap(task, i->arena, object, view_of(NULL, 0), &i->blob, err);
+    task->f->C_DestroyObject(task->session.handle, object);
+    return done;
 }
 
 bool managed_import(struct vault *vault, struct arena *arena, struct view pkcs8, unsigned purpose,
                     struct view *ret_blob, struct view *ret_spki, struct error *err) {
     AUTO(EVP_PKEY) *key = NULL;
     const struct key_type *type;
-    struct rows rows = {.count = 0};
+    struct importing i = {.arena = arena};
+    struct view spki;
+    struct token *token;
     TRY(decode(pkcs8, &key, err));
     TRY(key_type_of_public(key, &type, err));
     if (type->ckk == CKK_RSA && (EVP_PKEY_get_bits(key) < 2048 || EVP_PKEY_get_bits(key) > 8192))
         return fail(err, ERROR_POLICY, "weak-key",
                     "The RSA key has %d bits; 2048 to 8192 are allowed.", EVP_PKEY_get_bits(key));
-    add_attributes(&rows, type, purpose);
-    if (!add_private(&rows, arena, type, key))
+    add_attributes(&i.rows, type, purpose);
+    if (!add_private(&i.rows, arena, type, key))
         return bad_key(err, "has no usable private part");
-    TRY(public_key_encode(arena, key, ret_spki, err));
-    TRY(wrap_rows(vault, arena, &rows, ret_blob, err));
-    return managed_prove(vault, *ret_blob, *ret_spki, purpose, err);
+    TRY(public_key_encode(arena, key, &spki, err));
+    TRY(vault_managed(vault, &token, err));
+    TRY(task_run(token, import, &i, err));
+    TRY(managed_prove(vault, i.blob, spki, purpose, err));
+    *ret_blob = i.blob;
+    *ret_spki = spki;
+    return true;
 }

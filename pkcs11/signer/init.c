@@ -2,6 +2,7 @@
 
 #include "signer/managed.h"
 #include "signer/objects.h"
+#include "signer/task.h"
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -170,28 +171,32 @@ static CK_RV generate_kek(struct token *token) {
     return rv;
 }
 
-static bool ensure_kek(struct vault *vault, bool another, struct error *err) {
-    struct token *token;
-    struct session session;
+static bool find_or_make_kek(struct task *task, void *subject, struct error *err) {
+    const bool *another = subject;
     struct kek kek;
     struct error missing = {0};
-    TRY(vault_managed(vault, &token, err));
-    TRY(token_take(token, &session, err)); /* logs in and keeps the log-in alive */
-    CK_RV rv;
-    bool there = token_kek(token, session, view_of(NULL, 0), &kek, &rv, &missing);
+    bool there = task_kek(task, view_of(NULL, 0), &kek, &missing);
+    if (there && !*another)
+        return true;
     if (!there && strcmp(missing.type, "no-kek") != 0) {
-        *err = missing;
-    } else if (!there || another) {
-        rv = generate_kek(token);
-        there = rv == CKR_OK ? true : ckr_fail(err, token->label, "C_GenerateKey", rv);
-        pthread_mutex_lock(&token->lock);
-        token->kek_count = 0; /* looked up anew */
-        pthread_mutex_unlock(&token->lock);
-        if (there)
-            log_info(ROOM, "token \"%s\": a key-encryption key was made", token->label);
+        if (err != NULL)
+            *err = missing;
+        return false;
     }
-    token_give(token, session, rv);
-    return there;
+    CK_RV rv = generate_kek(task->token);
+    if (rv != CKR_OK)
+        return task_fail(task, "C_GenerateKey", rv, err);
+    pthread_mutex_lock(&task->token->lock);
+    task->token->kek_count = 0; /* looked up anew */
+    pthread_mutex_unlock(&task->token->lock);
+    log_info(ROOM, "token \"%s\": a key-encryption key was made", task->token->label);
+    return true;
+}
+
+static bool ensure_kek(struct vault *vault, bool another, struct error *err) {
+    struct token *token;
+    TRY(vault_managed(vault, &token, err));
+    return task_run(token, find_or_make_kek, &another, err);
 }
 
 static bool self_test(struct vault *vault, struct error *err) {

@@ -2,7 +2,7 @@
  * has an id that grows with time, so that after a rotation the newest one wraps while the older
  * ones still unwrap. */
 #include "signer/objects.h"
-#include "signer/token.h"
+#include "signer/task.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -83,18 +83,18 @@ static bool no_kek(struct token *token, bool named, struct error *err) {
                 token->label);
 }
 
-bool token_kek(struct token *token, struct session session, struct view id, struct kek *ret_kek,
-               CK_RV *ret_rv, struct error *err) {
+bool task_kek(struct task *task, struct view id, struct kek *ret_kek, struct error *err) {
+    struct token *token = task->token;
+    struct session session = task->session;
     struct kek keks[KEKS_MAX];
     size_t count;
-    *ret_rv = CKR_OK;
     if (cached_kek(token, session.generation, id, ret_kek))
         return true;
-    *ret_rv = list_keks(token, session.handle, keks, &count);
-    if (*ret_rv == CKR_OK && count == 0 && token_session_is_public(token, session.handle))
-        *ret_rv = CKR_USER_NOT_LOGGED_IN;
-    if (*ret_rv != CKR_OK)
-        return ckr_fail(err, token->label, "find the key-encryption key", *ret_rv);
+    CK_RV rv = list_keks(token, session.handle, keks, &count);
+    if (rv == CKR_OK && count == 0 && token_session_is_public(token, session.handle))
+        rv = CKR_USER_NOT_LOGGED_IN;
+    if (rv != CKR_OK)
+        return task_fail(task, "find the key-encryption key", rv, err);
     pthread_mutex_lock(&token->lock);
     if (session.generation == token->generation) {
         memcpy(token->keks, keks, sizeof keks);

@@ -7,6 +7,7 @@
 #define GATEHOUSE_SIGNER_MANAGED_H
 
 #include "signer/key.h"
+#include "signer/task.h"
 
 /* Generates, wraps, destroys, unwraps again and proves the result; blob and public key (DER) are on
  * the arena. */
@@ -27,18 +28,22 @@ MUST_USE bool managed_unwrap_key(struct key *key, struct error *err);
 /* Destroys an unwrapped key that nobody uses any more. */
 void managed_forget(struct token *token, CK_OBJECT_HANDLE object, uint64_t generation);
 
-/* A private key object (extractable) and its public half, in some session: wraps it, for generate
- * and import. */
-MUST_USE bool managed_wrap(struct token *token, struct arena *arena, struct session session,
-                           CK_OBJECT_HANDLE object, struct view kek_id, struct view *ret_blob,
-                           CK_RV *ret_rv, struct error *err);
+/* Wraps an extractable private key object by the key-encryption key of that id (empty: the newest);
+ * for generate and import. */
+MUST_USE bool managed_wrap(struct task *task, struct arena *arena, CK_OBJECT_HANDLE object,
+                           struct view kek_id, struct view *ret_blob, struct error *err);
 /* Loads what was just wrapped, so that a blob that cannot be read back is never handed out. */
 MUST_USE bool managed_prove(struct vault *vault, struct view blob, struct view spki,
                             unsigned purpose, struct error *err);
 
-/* A test signature or decryption with the object, checked against the public key. ERROR_CONFLICT
- * "key-mismatch". */
-MUST_USE bool key_prove(struct token *token, CK_OBJECT_HANDLE object, const struct key_type *type,
-                        EVP_PKEY *public_key, unsigned purpose, CK_RV *ret_rv, struct error *err);
+/* What a private key object is checked against. */
+struct proof {
+    const struct key_type *type;
+    EVP_PKEY *public_key;
+    unsigned purpose;
+};
+/* A test signature or decryption with the object. ERROR_CONFLICT "key-mismatch". */
+MUST_USE bool key_prove(struct task *task, CK_OBJECT_HANDLE object, const struct proof *proof,
+                        struct error *err);
 
 #endif

@@ -74,45 +74,51 @@ CK_RV use_decrypt(const struct use *use, struct operation *operation, uint8_t *o
 
 /* ---- with a key ------------------------------------------------------------------------------ */
 
-/* One attempt. False: look at *ret_rv, CKR_OK means that `err` is final. */
-static bool attempt(struct key *key, bool sign, struct operation *operation,
-                    struct wire_buffer *scratch, size_t *ret_len, uint64_t *ret_generation,
-                    CK_RV *ret_rv, struct error *err) {
+/* One signature or decryption with a key, which may take two attempts. */
+struct run {
+    struct key *key;
+    bool sign;
+    struct operation *operation;
+    uint8_t *out;
+    size_t len;
+    /* of the last attempt */
+    uint64_t generation;
+    CK_RV rv; /* CKR_OK after a failure: the error is final */
+};
+
+static bool attempt(struct run *run, struct error *err) {
+    struct key *key = run->key;
     struct session session;
     struct use use = {.token = key->token};
-    *ret_rv = CKR_OK;
-    TRY(key_object(key, &use.object, ret_generation, err));
+    run->rv = CKR_OK;
+    TRY(key_object(key, &use.object, &run->generation, err));
     TRY(token_take(key->token, &session, err));
     use.session = session.handle;
     use.always_authenticate = key->always_authenticate;
-    if (session.generation != *ret_generation) /* lost between the two lines above */
-        *ret_rv = CKR_SESSION_HANDLE_INVALID;
-    else if (sign)
-        *ret_rv = use_sign(&use, key->type, operation, scratch->at, ret_len);
+    if (session.generation != run->generation) /* lost between the two lines above */
+        run->rv = CKR_SESSION_HANDLE_INVALID;
+    else if (run->sign)
+        run->rv = use_sign(&use, key->type, run->operation, run->out, &run->len);
     else
-        *ret_rv = use_decrypt(&use, operation, scratch->at, ret_len);
-    token_give(key->token, session, *ret_rv);
-    if (*ret_rv == CKR_OBJECT_HANDLE_INVALID || *ret_rv == CKR_KEY_HANDLE_INVALID)
+        run->rv = use_decrypt(&use, run->operation, run->out, &run->len);
+    token_give(key->token, session, run->rv);
+    if (run->rv == CKR_OBJECT_HANDLE_INVALID || run->rv == CKR_KEY_HANDLE_INVALID)
         key_forget_object(key, use.object);
-    return *ret_rv == CKR_OK;
+    return run->rv == CKR_OK;
 }
 
 static bool operate(struct key *key, bool sign, struct operation *operation,
                     struct wire_buffer *scratch, struct view *ret_result, struct error *err) {
-    size_t len = 0;
     scratch->len = 0;
     wire_buffer_reserve(scratch, RESULT_MAX);
-    for (int tries = 0;; tries++) {
-        uint64_t generation = 0;
-        CK_RV rv;
-        if (attempt(key, sign, operation, scratch, &len, &generation, &rv, err))
-            break;
-        if (rv == CKR_OK)
+    struct run run = {.key = key, .sign = sign, .operation = operation, .out = scratch->at};
+    for (int tries = 0; !attempt(&run, err); tries++) {
+        if (run.rv == CKR_OK)
             return false;
-        if (tries > 0 || !token_recover(key->token, rv, generation))
-            return ckr_fail(err, key->token->label, sign ? "C_Sign" : "C_Decrypt", rv);
+        if (tries > 0 || !token_recover(key->token, run.rv, run.generation))
+            return ckr_fail(err, key->token->label, sign ? "C_Sign" : "C_Decrypt", run.rv);
     }
-    *ret_result = view_of(scratch->at, len);
+    *ret_result = view_of(run.out, run.len);
     return true;
 }
 

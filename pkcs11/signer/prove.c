@@ -54,24 +54,21 @@ static bool verify(const struct key_type *type, EVP_PKEY *public_key, struct vie
            EVP_DigestVerify(ctx, signature.at, signature.len, probe.at, probe.len) == 1;
 }
 
-static bool prove_by_signature(const struct use *use, const struct key_type *type,
-                               EVP_PKEY *public_key, struct wire_buffer *scratch, CK_RV *ret_rv,
-                               struct error *err) {
+static bool prove_by_signature(struct task *task, const struct use *use, const struct proof *proof,
+                               uint8_t *out, struct error *err) {
     uint8_t probe[PROBE_SIZE];
     struct operation operation;
     size_t len = 0;
     random_bytes(probe, sizeof probe);
     struct view data = view_of(probe, sizeof probe);
-    struct sign_terms terms = terms_for(type, data);
-    TRY(operation_sign(type, &terms, &operation, err));
-    *ret_rv = use_sign(use, type, &operation, scratch->at, &len);
-    if (*ret_rv == CKR_SIGNATURE_LEN_RANGE || *ret_rv == CKR_KEY_TYPE_INCONSISTENT) {
-        *ret_rv = CKR_OK; /* a key of another type or size */
-        return mismatch(err);
-    }
-    if (*ret_rv != CKR_OK)
-        return ckr_fail(err, use->token->label, "test signature", *ret_rv);
-    return verify(type, public_key, data, view_of(scratch->at, len)) ? true : mismatch(err);
+    struct sign_terms terms = terms_for(proof->type, data);
+    TRY(operation_sign(proof->type, &terms, &operation, err));
+    CK_RV rv = use_sign(use, proof->type, &operation, out, &len);
+    if (rv == CKR_SIGNATURE_LEN_RANGE || rv == CKR_KEY_TYPE_INCONSISTENT)
+        return mismatch(err); /* a key of another type or size */
+    if (rv != CKR_OK)
+        return task_fail(task, "test signature", rv, err);
+    return verify(proof->type, proof->public_key, data, view_of(out, len)) ? true : mismatch(err);
 }
 
 static bool encrypt_probe(EVP_PKEY *public_key, const uint8_t probe[static PROBE_SIZE],
@@ -82,39 +79,32 @@ static bool encrypt_probe(EVP_PKEY *public_key, const uint8_t probe[static PROBE
            EVP_PKEY_encrypt(ctx, out, len, probe, PROBE_SIZE) == 1;
 }
 
-static bool prove_by_decryption(const struct use *use, const struct key_type *type,
-                                EVP_PKEY *public_key, struct wire_buffer *scratch, CK_RV *ret_rv,
-                                struct error *err) {
+static bool prove_by_decryption(struct task *task, const struct use *use, const struct proof *proof,
+                                uint8_t *out, struct error *err) {
     uint8_t probe[PROBE_SIZE], cipher[1024];
     size_t cipher_len = sizeof cipher, len = 0;
     struct operation operation;
     random_bytes(probe, sizeof probe);
-    if (!encrypt_probe(public_key, probe, cipher, &cipher_len))
+    if (!encrypt_probe(proof->public_key, probe, cipher, &cipher_len))
         return fail_internal(err, "test encryption");
     struct decrypt_terms terms = {.scheme = WIRE_RSA_PKCS1, .data = view_of(cipher, cipher_len)};
-    TRY(operation_decrypt(type, &terms, &operation, err));
-    *ret_rv = use_decrypt(use, &operation, scratch->at, &len);
-    if (*ret_rv == CKR_OK && len == sizeof probe && memcmp(scratch->at, probe, len) == 0)
+    TRY(operation_decrypt(proof->type, &terms, &operation, err));
+    CK_RV rv = use_decrypt(use, &operation, out, &len);
+    if (rv == CKR_OK && len == sizeof probe && memcmp(out, probe, len) == 0)
         return true;
-    if (*ret_rv == CKR_OK || ckr_next(*ret_rv) == NEXT_FAIL) {
-        *ret_rv = CKR_OK;
+    if (rv == CKR_OK || ckr_next(rv) == NEXT_FAIL)
         return mismatch(err);
-    }
-    return ckr_fail(err, use->token->label, "test decryption", *ret_rv);
+    return task_fail(task, "test decryption", rv, err);
 }
 
-bool key_prove(struct token *token, CK_OBJECT_HANDLE object, const struct key_type *type,
-               EVP_PKEY *public_key, unsigned purpose, CK_RV *ret_rv, struct error *err) {
-    struct session session;
+bool key_prove(struct task *task, CK_OBJECT_HANDLE object, const struct proof *proof,
+               struct error *err) {
     struct wire_buffer scratch = {0};
-    *ret_rv = CKR_OK;
-    TRY(token_take(token, &session, err));
-    struct use use = {.token = token, .session = session.handle, .object = object};
+    struct use use = {.token = task->token, .session = task->session.handle, .object = object};
     wire_buffer_reserve(&scratch, RESULT_MAX);
-    bool done = (purpose & PURPOSE_SIGN) != 0
-                    ? prove_by_signature(&use, type, public_key, &scratch, ret_rv, err)
-                    : prove_by_decryption(&use, type, public_key, &scratch, ret_rv, err);
-    token_give(token, session, *ret_rv);
+    bool done = (proof->purpose & PURPOSE_SIGN) != 0
+                    ? prove_by_signature(task, &use, proof, scratch.at, err)
+                    : prove_by_decryption(task, &use, proof, scratch.at, err);
     wire_buffer_free(&scratch);
     return done;
 }

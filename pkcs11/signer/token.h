@@ -79,12 +79,6 @@ bool token_logged_in(struct token *token);
 /* The token wants a log-in and this session has none: private objects are not seen. */
 bool token_session_is_public(struct token *token, CK_SESSION_HANDLE session);
 
-/* The key-encryption key with that id, or the newest (the greatest id) when the id is empty.
- * Handles are good for the current generation. ERROR_CONFLICT "no-kek"; *ret_rv is not CKR_OK when
- * another try may help. */
-MUST_USE bool token_kek(struct token *token, struct session session, struct view id,
-                        struct kek *ret_kek, CK_RV *ret_rv, struct error *err);
-
 /* Reads a PIN from a file: one line, 1 to 255 characters, not readable by others. Free with
  * token_pin_free. */
 MUST_USE bool pin_read(const char *path, char **ret_pin, struct error *err);

@@ -1,7 +1,10 @@
 /* Certificates, their lists, revocations and CRLs. */
+#include "base/buffer.h"
 #include "base/encode.h"
 #include "fixture.h"
 #include "store/sql.h"
+
+#include <stdio.h>
 
 static struct uuid organisation, ca, template;
 
@@ -185,6 +188,8 @@ static void lists(void **state) {
         {{.text = "_"}, 0},
         {{.text = "' OR 1=1 -- "}, 0},
         {{.text = "\\"}, 0},
+        {{.text = "!"}, 0},
+        {{.text = "host_"}, 0},
         {{.text = ""}, 30},
     };
     struct scope mine, single, several, none = {0};
@@ -278,6 +283,46 @@ static void long_names(void **state) {
     assert_int_equal(strlen(found.sans), 300000);
 }
 
+/* Certificates with many names: each is found, wherever it lies, and each certificate once. */
+static void many_names(void **state) {
+    struct uuid own = make_ca("many-names", organisation);
+    struct scope scope = scope_of_ca(&own);
+    char text[64];
+    (void)state;
+    for (int i = 0; i < 5; i++) {
+        struct certificate_record made = certificate_like(own, "many", NOW + DAY);
+        struct buffer sans = buffer_on(arena);
+        for (int n = 0; n < 400; n++)
+            buffer_printf(&sans, "DNS:name-%d-%03d.many.example, ", i, n);
+        made.sans = buffer_text(&sans);
+        DONE(certificate_insert(tx, &made, &err));
+    }
+    for (unsigned limit = 1; limit < 7; limit++) {
+        assert_int_equal(walk(&scope, (struct certificate_filter){.text = "many.example"}, limit), 5);
+        assert_int_equal(walk(&scope, (struct certificate_filter){.text = "MANY.EXAMPLE",
+                                                                  .state = CERTIFICATE_VALID},
+                              limit),
+                         5);
+    }
+    for (int n = 0; n < 400; n++) {
+        snprintf(text, sizeof text, "dns:name-3-%03d.many.example, ", n);
+        if (walk(&scope, (struct certificate_filter){.text = text}, 5) != 1)
+            fail_msg("%s is not found", text);
+    }
+    char *longest = arena_alloc(arena, 202);
+    struct certificate_record made = certificate_like(own, "longest", NOW + DAY);
+    struct buffer sans = buffer_on(arena);
+    for (int n = 0; n < 300; n++)
+        buffer_printf(&sans, "%07d", n);
+    made.sans = buffer_text(&sans);
+    DONE(certificate_insert(tx, &made, &err));
+    for (size_t at = 0; at + 200 <= strlen(made.sans); at += 37) { /* also over every seam */
+        memcpy(longest, made.sans + at, 200);
+        if (walk(&scope, (struct certificate_filter){.text = longest}, 5) != 1)
+            fail_msg("200 octets from %zu are not found", at);
+    }
+}
+
 static void crls(void **state) {
     struct uuid own = make_ca("crls", organisation);
     struct crl_record crl = {.ca_id = own, .this_update_us = 1, .next_update_us = 2, .epoch = 3};
@@ -344,7 +389,7 @@ int main(void) {
         cmocka_unit_test(revocation_lists),
         cmocka_unit_test(lists),
         cmocka_unit_test(numbers),
-        cmocka_unit_test(long_names),
+        cmocka_unit_test(long_names), cmocka_unit_test(many_names),
         cmocka_unit_test(crls),
         cmocka_unit_test(least_privilege),
     };

@@ -7,6 +7,10 @@
 #include <pthread.h>
 #include <unistd.h>
 
+static bool fail_for_test(void) {
+    return (fail)(&err, ERROR_POLICY, "mine", "no"); /* not cmocka's macro */
+}
+
 static void urls(void **state) {
     static const struct {
         const char *text, *user, *password, *host, *database, *socket;
@@ -251,6 +255,56 @@ static void pool_limits(void **state) {
     db_close(db);
 }
 
+/* Errors by which the server says "again": the whole body runs again, and not for ever. */
+static void retries(void **state) {
+    static const int numbers[] = {1020, 1205, 1213, 1047};
+    (void)state;
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        const char *raise = arena_printf(
+            arena, "SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = %d, MESSAGE_TEXT = 'x'", numbers[i]);
+        bool done = false;
+        int runs = 0;
+        TX(tx, store, &done, &err) {
+            bool ok = setting_put(tx.tx, "retries", "1", &err);
+            if (++runs < 4)
+                ok = connection_run(tx.tx, raise, &err);
+            tx.ok = ok;
+        }
+        assert_true(done);
+        assert_int_equal(runs, 4);
+        /* A body that overlooks the error is not committed all the same. */
+        runs = 0;
+        TX(tx, store, &done, &err) {
+            bool overlooked = ++runs == 1 && !connection_run(tx.tx, raise, &err);
+            tx.ok = overlooked || fail_for_test();
+        }
+        assert_false(done);
+        assert_int_equal(runs, 2);
+    }
+    bool done = true;
+    int runs = 0;
+    int64_t began_us = clock_monotonic_us();
+    TX(tx, store, &done, &err) {
+        runs++;
+        tx.ok = connection_run(
+            tx.tx, "SIGNAL SQLSTATE '40001' SET MYSQL_ERRNO = 1213, MESSAGE_TEXT = 'x'", &err);
+    }
+    assert_false(done);
+    assert_int_equal(err.kind, ERROR_UNAVAILABLE);
+    assert_string_equal(err.type, "database-busy");
+    assert_true(runs > 5 && runs < 20);
+    assert_true(clock_monotonic_us() - began_us < 20 * US_PER_SECOND);
+}
+
+/* The option for Galera does no harm on a server without. */
+static void sync_wait(void **state) {
+    struct db *db;
+    (void)state;
+    assert_true(db_open(arena_printf(arena, "%s&sync-wait=1", application_url), 1, &db, &err));
+    assert_true(db_ping(db, &err));
+    db_close(db);
+}
+
 /* More than a packet of the server: refused here, and the connection stays. */
 static void too_large(void **state) {
     const size_t size = (size_t)17 * 1024 * 1024;
@@ -300,7 +354,7 @@ int main(void) {
         cmocka_unit_test(many_statements),
         cmocka_unit_test(values),
         cmocka_unit_test(pool_limits),
-        cmocka_unit_test(too_large),
+        cmocka_unit_test(retries), cmocka_unit_test(sync_wait), cmocka_unit_test(too_large),
         cmocka_unit_test(folding),
     };
     return cmocka_run_group_tests_name("store database", tests, store_set_up, store_tear_down);

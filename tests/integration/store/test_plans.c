@@ -33,8 +33,8 @@ static const char sql_certificates[] = "INSERT INTO certificates SELECT " SEQ_ID
                                       "256)), REPEAT('d', 1200) "
                 "FROM seq_1_to_10000000 WHERE seq <= @n";
 static const char sql_search[] =
-    "INSERT INTO certificate_search SELECT ca_id, id, LOWER(CONCAT(common_name, '\n', subject, "
-    "'\n', sans)) FROM certificates";
+    "INSERT INTO certificate_search SELECT ca_id, id, 0, LOWER(CONCAT(subject, ' ', sans)) "
+    "FROM certificates";
 static const char sql_revocations[] = "INSERT INTO revocations SELECT " SEQ_ID(
     "70008000") ", 1, " PICK_CA ", UNHEX(MD5(seq)), " EXPIRY
                 ", IF(seq % 1000 = 50, 6, 4), seq, 0 FROM seq_50_to_10000000_step_50 WHERE seq <= "
