@@ -4,7 +4,8 @@
  *   revoked, held    revocations, which are few
  *   expires_before   the index by expiry: the window is small, and sorted afterwards
  *   text             certificate_search, one narrow row a certificate: a text that matches often fills the
- *                    page at once; one that matches nothing reads all of a CA's rows (a million: about 0.3 s)
+ *                    page at once; one that matches nothing reads all of a CA's rows (a million: about half
+ *                    a second)
  *   else             certificates_by_ca or, for the whole instance, certificates_by_time
  *
  * A text of hexadecimal digits is also looked up as a serial number or the beginning of a fingerprint. */

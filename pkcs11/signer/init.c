@@ -70,19 +70,19 @@ static bool libp11_failed(const char *what, struct error *err) {
 }
 
 static PKCS11_SLOT *slot_with_label(struct module *module, const char *label) {
-    for (unsigned i = 0; i < module->slot_count; i++) {
-        PKCS11_TOKEN *token = module->slots[i].token;
+    for (unsigned i = 0; i < module->list->count; i++) {
+        PKCS11_TOKEN *token = module->list->slots[i].token;
         if (token != NULL && token->initialized && token->label != NULL &&
             strcmp(token->label, label) == 0)
-            return &module->slots[i];
+            return &module->list->slots[i];
     }
     return NULL;
 }
 
 static PKCS11_SLOT *blank_slot(struct module *module) {
-    for (unsigned i = 0; i < module->slot_count; i++)
-        if (module->slots[i].token != NULL && !module->slots[i].token->initialized)
-            return &module->slots[i];
+    for (unsigned i = 0; i < module->list->count; i++)
+        if (module->list->slots[i].token != NULL && !module->list->slots[i].token->initialized)
+            return &module->list->slots[i];
     return NULL;
 }
 

@@ -83,25 +83,24 @@ static bool look(const struct module *module, uint8_t digest[static 32]) {
 bool module_refresh(struct module *module, struct error *err) {
     uint8_t digest[32];
     bool looked = look(module, digest);
-    if (looked && module->slots != NULL && memcmp(digest, module->seen, sizeof digest) == 0)
+    if (looked && module->list != NULL && memcmp(digest, module->seen, sizeof digest) == 0)
         return true;
-    PKCS11_SLOT *slots = NULL;
-    unsigned count = 0;
-    if (PKCS11_enumerate_slots(module->ctx, &slots, &count) != 0) {
+    struct slot_list fresh = {.older = module->list};
+    if (PKCS11_enumerate_slots(module->ctx, &fresh.slots, &fresh.count) != 0) {
         struct error cause = {0};
         fail_internal(&cause, "libp11");
         return module_failed(module, "its slots cannot be listed", cause.detail, err);
     }
-    module->slots = slots;
-    module->slot_count = count;
+    module->list = must_alloc(sizeof fresh);
+    *module->list = fresh;
     if (looked)
         memcpy(module->seen, digest, sizeof digest);
     return true;
 }
 
 PKCS11_SLOT *module_slot(struct module *module, CK_SLOT_ID id) {
-    for (unsigned i = 0; i < module->slot_count; i++)
-        if (PKCS11_get_slotid_from_slot(&module->slots[i]) == id)
-            return &module->slots[i];
+    for (unsigned i = 0; module->list != NULL && i < module->list->count; i++)
+        if (PKCS11_get_slotid_from_slot(&module->list->slots[i]) == id)
+            return &module->list->slots[i];
     return NULL;
 }

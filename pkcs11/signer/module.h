@@ -20,14 +20,20 @@ typedef struct ec_key_method_st EC_KEY_METHOD;
 
 #define MODULES_MAX 16
 
+/* libp11's list of slots; older ones stay for good, see module_refresh. */
+struct slot_list {
+    PKCS11_SLOT *slots;
+    unsigned count;
+    struct slot_list *older;
+};
+
 struct module {
     const char *name, *path;
     const CK_FUNCTION_LIST *f;
     pthread_mutex_t admin; /* guards all of libp11's objects below */
     PKCS11_CTX *ctx;
-    PKCS11_SLOT *slots;
-    unsigned slot_count;
-    uint8_t seen[32]; /* digest of what the list was made from */
+    struct slot_list *list; /* NULL: never looked */
+    uint8_t seen[32];       /* digest of what the list was made from */
 };
 
 /* `name` and `path` must outlive the module. ERROR_UNAVAILABLE "module-failed". */

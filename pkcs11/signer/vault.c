@@ -69,9 +69,11 @@ static void refresh_module(struct vault *vault, struct module *module) {
         for (size_t i = 0; i < vault->token_count; i++)
             if (vault->tokens[i]->module == module)
                 vault->tokens[i]->present = false;
-        for (unsigned i = 0; i < module->slot_count; i++)
-            if (module->slots[i].token != NULL && module->slots[i].token->initialized)
-                add_token(vault, module, &module->slots[i]);
+        for (unsigned i = 0; i < module->list->count; i++) {
+            PKCS11_SLOT *slot = &module->list->slots[i];
+            if (slot->token != NULL && slot->token->initialized)
+                add_token(vault, module, slot);
+        }
     }
     pthread_mutex_unlock(&module->admin);
     if (!done)

@@ -117,7 +117,7 @@ kill_now() {
 destroy() {
     stop
     # Only what start made; a directory with anything else in it stays.
-    rm -rf "$dir/data" "$dir/data.new"
+    rm -rf "$dir/data" "$dir/data.new" "$dir/tmp"
     rm -f "$dir/error.log" "$dir/install.log" "$dir/password" "$dir/server.pid" "$socket"
     rmdir "$dir" 2>/dev/null || true
 }

@@ -18,6 +18,14 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) && !defined(__SANITIZE_ADDRESS__)
+#define __SANITIZE_ADDRESS__ 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/lsan_interface.h>
+#endif
 /* after the four headers that it needs */
 #include <cmocka.h>
 
@@ -524,5 +532,8 @@ int main(int argc, char **argv) {
     if (system(command) != 0)
         fprintf(stderr, "%s stays behind\n", folder);
     fflush(NULL);
+#if defined(__SANITIZE_ADDRESS__)
+    failed += __lsan_do_recoverable_leak_check(); /* _exit leaves it out */
+#endif
     _exit(failed); /* modules are loaded: their destructors crash after OpenSSL's */
 }
