@@ -29,14 +29,6 @@ struct making {
     struct template_record web_server;
 };
 
-static void drop_name(void *name) {
-    X509_NAME_free(name);
-}
-
-static void drop_key(void *key) {
-    EVP_PKEY_free(key);
-}
-
 static bool check_order(struct arena *arena, const struct ca_order *order, struct making *m,
                         struct error *err) {
     if (order->name[0] == '\0' || strlen(order->name) > 100)
@@ -51,7 +43,7 @@ static bool check_order(struct arena *arena, const struct ca_order *order, struc
     m->subject = order->subject;
     if (m->subject == NULL) {
         X509_NAME *name = X509_NAME_new();
-        arena_defer(arena, drop_name, name);
+        keep_X509_NAME(arena, name);
         if (X509_NAME_add_entry_by_NID(name, NID_commonName, MBSTRING_UTF8,
                                        (const unsigned char *)order->name, -1, -1, 0) != 1)
             return fail(err, ERROR_POLICY, "bad-name",
@@ -122,7 +114,7 @@ static bool sign_ca(struct core *core, struct arena *arena, struct making *m, st
                                 .use = CERTIFICATE_CA};
     struct certificate_plan *plan = &issue.plan;
     TRY(key_from_spki(m->key.spki, &public_key, err));
-    arena_defer(arena, drop_key, public_key);
+    keep_EVP_PKEY(arena, public_key);
     plan->subject = m->subject;
     plan->public_key = public_key;
     plan->basic_constraints = plan->is_ca = true;
@@ -169,7 +161,7 @@ static bool make_ca(struct core *core, struct arena *arena, struct making *m, st
         key_type = "ML-DSA-65";
     TRY(key_make(core, arena, key_type, order->key_uri, KEY_SIGN, m->organisation.id, &m->key,
                  &m->remote_key, err));
-    arena_defer(arena, drop_key, m->remote_key);
+    keep_EVP_PKEY(arena, m->remote_key);
     m->ca = (struct ca_record){.id = uuid_new(),
                                .organisation_id = m->organisation.id,
                                .slug = slug_from_name(arena, order->name, NULL),

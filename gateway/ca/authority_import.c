@@ -15,17 +15,13 @@ struct pile {
     size_t count;
 };
 
-static void drop_certificate(void *certificate) {
-    X509_free(certificate);
-}
-
 static bool add_one(struct arena *arena, struct pile *pile, struct view bytes, struct error *err) {
     X509 *certificate = NULL;
     if (pile->count == MAX_CHAIN + 1)
         return fail(err, ERROR_TOO_LARGE, "chain-too-long",
                     "More than %d certificates were given.", MAX_CHAIN + 1);
     TRY(certificate_decode(arena, bytes, &certificate, err));
-    arena_defer(arena, drop_certificate, certificate);
+    keep_X509(arena, certificate);
     pile->items[pile->count++] = certificate;
     return true;
 }

@@ -72,7 +72,11 @@ static bool sign_plan(struct core *core, struct arena *arena, const struct issue
     TRY(certificate_lint(certificate, plan->issuer, err));
     EVP_PKEY *issuer_public =
         plan->issuer == NULL ? plan->public_key : X509_get0_pubkey(plan->issuer);
-    TRY(certificate_sign(certificate, key, authority_digest(order->ca, &settings), issuer_public, err));
+    if (!certificate_sign(certificate, key, authority_digest(order->ca, &settings), issuer_public,
+                          err)) {
+        signer_take_error(err); /* the signer knows better why, if it was the signer */
+        return false;
+    }
     *ret_certificate = TAKE(certificate);
     return true;
 }

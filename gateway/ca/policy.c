@@ -26,14 +26,6 @@ static bool lists_object(const struct text_list *list, const ASN1_OBJECT *object
     return false;
 }
 
-static void drop_name(void *name) {
-    X509_NAME_free(name);
-}
-
-static void drop_sans(void *sans) {
-    GENERAL_NAMES_free(sans);
-}
-
 static bool check_attributes(const struct template *t, const X509_NAME *name, struct error *err) {
     for (int i = 0; i < X509_NAME_entry_count(name); i++) {
         const ASN1_OBJECT *object = X509_NAME_ENTRY_get_object(X509_NAME_get_entry(name, i));
@@ -94,7 +86,7 @@ static bool make_subject(struct arena *arena, const struct policy_input *in,
     X509_NAME *name = from == NULL ? X509_NAME_new() : X509_NAME_dup(from);
     if (name == NULL)
         return fail_internal(err, "X509_NAME_dup");
-    arena_defer(arena, drop_name, name);
+    keep_X509_NAME(arena, name);
     TRY(name_check(name, err));
     TRY(check_attributes(t, name, err));
     TRY(set_fixed(name, t->subject.fixed, err));
@@ -158,7 +150,7 @@ static bool make_sans(struct arena *arena, const struct policy_input *in, const 
     } else {
         TRY(csr_sans(in->csr, &sans, err));
     }
-    arena_defer(arena, drop_sans, sans);
+    keep_GENERAL_NAMES(arena, sans);
     if (in->template->sans.common_name_to_san && !add_common_name(arena, in->template, subject, sans))
         return fail_internal(err, "common name to SAN");
     TRY(check_sans(arena, in->template, sans, err));
@@ -233,10 +225,6 @@ static unsigned usable_bits(const char *key_type, unsigned bits) {
     return bits & ~(unsigned)(KU_KEY_ENCIPHERMENT | KU_DATA_ENCIPHERMENT | KU_KEY_AGREEMENT);
 }
 
-static void drop_key(void *key) {
-    EVP_PKEY_free(key);
-}
-
 static bool take_key(struct arena *arena, const struct policy_input *in, struct certificate_plan *plan,
                      struct error *err) {
     char key_type[KEY_TYPE_SIZE];
@@ -244,7 +232,7 @@ static bool take_key(struct arena *arena, const struct policy_input *in, struct 
     EVP_PKEY *key = X509_REQ_get_pubkey((X509_REQ *)(uintptr_t)in->csr);
     if (key == NULL)
         return fail_internal(err, "X509_REQ_get_pubkey");
-    arena_defer(arena, drop_key, key);
+    keep_EVP_PKEY(arena, key);
     if (!key_type_of(key, key_type) || !key_type_allowed(key_type, allowed->items, allowed->count))
         return fail(err, ERROR_POLICY, "key-type",
                     "The CSR's key is not of a type that the template allows (keys).");

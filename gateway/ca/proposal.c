@@ -4,14 +4,6 @@
 #include "x509/name.h"
 #include "x509/san.h"
 
-static void drop_name(void *name) {
-    X509_NAME_free(name);
-}
-
-static void drop_sans(void *sans) {
-    GENERAL_NAMES_free(sans);
-}
-
 static bool read_time(const struct json *document, const char *name, int64_t *ret_us,
                       struct error *err) {
     const char *text = NULL;
@@ -25,14 +17,14 @@ static bool read_names(struct arena *arena, const struct json *document, struct 
     if (subject != NULL && subject->type != JSON_NULL) {
         X509_NAME *name = NULL;
         TRY(name_from_json(subject, &name, err));
-        arena_defer(arena, drop_name, name);
+        keep_X509_NAME(arena, name);
         proposal->subject = name;
     }
     TRY(json_array(document, "sans", &sans, err));
     if (sans != NULL) {
         GENERAL_NAMES *names = NULL;
         TRY(san_from_json(sans, &names, err));
-        arena_defer(arena, drop_sans, names);
+        keep_GENERAL_NAMES(arena, names);
         proposal->sans = names;
     }
     return true;

@@ -20,14 +20,6 @@ struct context {
     struct proposal proposal;
 };
 
-static void drop_certificate(void *certificate) {
-    X509_free(certificate);
-}
-
-static void drop_csr(void *csr) {
-    X509_REQ_free(csr);
-}
-
 static bool parse_document(struct arena *arena, const char *text, const struct json **ret_document,
                            struct error *err) {
     return json_parse(arena, view_text(text), ret_document, err);
@@ -45,13 +37,13 @@ static bool open_records(struct core *core, struct arena *arena, struct context 
     TRY(template_from_json(arena, document, &c->template, err));
     TRY(authority_urls(core, arena, &c->ca, &c->urls, err));
     TRY(certificate_decode(arena, c->ca.certificate, &c->issuer, err));
-    arena_defer(arena, drop_certificate, c->issuer);
+    keep_X509(arena, c->issuer);
     return true;
 }
 
 static bool decode_csr(struct arena *arena, struct view bytes, struct context *c, struct error *err) {
     TRY(csr_decode(arena, bytes, &c->csr, &c->csr_der, err));
-    arena_defer(arena, drop_csr, c->csr);
+    keep_X509_REQ(arena, c->csr);
     return true;
 }
 

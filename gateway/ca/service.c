@@ -55,21 +55,13 @@ static struct slot *slot_of(struct service_cache *cache, struct uuid id) {
     return &cache->slots[((size_t)id.bytes[14] << 8 | id.bytes[15]) % SLOTS];
 }
 
-static void drop_certificate(void *certificate) {
-    X509_free(certificate);
-}
-
-static void drop_key(void *key) {
-    EVP_PKEY_free(key);
-}
-
 static void hand_out(struct arena *arena, X509 *certificate, EVP_PKEY *key, int64_t not_after_us,
                      struct service_identity *ret) {
     char type[KEY_TYPE_SIZE];
     X509_up_ref(certificate);
     EVP_PKEY_up_ref(key);
-    arena_defer(arena, drop_certificate, certificate);
-    arena_defer(arena, drop_key, key);
+    keep_X509(arena, certificate);
+    keep_EVP_PKEY(arena, key);
     *ret = (struct service_identity){.certificate = certificate, .key = key,
                                      .not_after_us = not_after_us};
     if (key_type_of(X509_get0_pubkey(certificate), type))
@@ -140,17 +132,13 @@ static const char *signer_key_type(const char *ca_key_type) {
     return strncmp(ca_key_type, "RSA", 3) == 0 ? "RSA-3072" : ca_key_type;
 }
 
-static void drop_name(void *name) {
-    X509_NAME_free(name);
-}
-
 /* rfc6960#4.2.2.2: issued by the CA itself with id-kp-OCSPSigning; nocheck, for it lives shortly. */
 static bool sign_ocsp(struct core *core, struct arena *arena, const struct ca_record *ca,
                       EVP_PKEY *public_key, struct certificate_record *ret, struct error *err) {
     static const char *const usage[] = {"OCSPSigning"};
     struct ca_settings settings;
     X509_NAME *subject = X509_NAME_new();
-    arena_defer(arena, drop_name, subject);
+    keep_X509_NAME(arena, subject);
     TRY(authority_settings(arena, ca, &settings, err));
     const char *name = arena_printf(arena, "%.50s OCSP", ca->slug);
     if (X509_NAME_add_entry_by_NID(subject, NID_commonName, MBSTRING_UTF8,

@@ -12,22 +12,6 @@
 
 static const struct uuid no_ca = {{0}};
 
-static void drop_name(void *name) {
-    X509_NAME_free(name);
-}
-
-static void drop_sans(void *sans) {
-    GENERAL_NAMES_free(sans);
-}
-
-static void drop_key(void *key) {
-    EVP_PKEY_free(key);
-}
-
-static void drop_certificate(void *certificate) {
-    X509_free(certificate);
-}
-
 static bool find_current(struct core *core, struct arena *arena, struct service_record *ret,
                          bool *ret_found, struct error *err) {
     bool done = false, found = false;
@@ -45,7 +29,7 @@ static bool find_current(struct core *core, struct arena *arena, struct service_
 static bool make_sans(struct arena *arena, const char *const *names, size_t count,
                       GENERAL_NAMES **ret_sans, struct error *err) {
     GENERAL_NAMES *sans = GENERAL_NAMES_new();
-    arena_defer(arena, drop_sans, sans);
+    keep_GENERAL_NAMES(arena, sans);
     for (size_t i = 0; i < count; i++)
         TRY(san_add_text(sans, names[i], err));
     *ret_sans = sans;
@@ -69,7 +53,7 @@ static bool plan_tls(struct arena *arena, const char *name, const GENERAL_NAMES 
                      EVP_PKEY *public_key, struct certificate_plan *plan, struct error *err) {
     static const char *const usage[] = {"serverAuth"};
     X509_NAME *subject = X509_NAME_new();
-    arena_defer(arena, drop_name, subject);
+    keep_X509_NAME(arena, subject);
     if (X509_NAME_add_entry_by_NID(subject, NID_commonName, MBSTRING_UTF8,
                                    (const unsigned char *)arena_printf(arena, "%.64s", name), -1, -1,
                                    0) != 1)
@@ -98,9 +82,9 @@ static bool make_tls(struct core *core, struct arena *arena, struct uuid organis
     struct certificate_facts facts;
     uint8_t serial[16];
     TRY(key_make(core, arena, "P-256", NULL, KEY_SIGN, organisation_id, ret_key, &remote, err));
-    arena_defer(arena, drop_key, remote);
+    keep_EVP_PKEY(arena, remote);
     TRY(key_from_spki(ret_key->spki, &public_key, err));
-    arena_defer(arena, drop_key, public_key);
+    keep_EVP_PKEY(arena, public_key);
     TRY(plan_tls(arena, name, sans, public_key, &plan, err));
     random_bytes(serial, sizeof serial);
     serial[0] = (uint8_t)((serial[0] & 0x7f) | 0x40);
@@ -152,9 +136,9 @@ bool service_tls(struct core *core, struct arena *arena, struct service_identity
         return fail(err, ERROR_UNAVAILABLE, "not-initialised",
                     "The instance has no TLS certificate yet; run \"gatehouse init\".");
     TRY(core_key(core, record.key_id, &key, err));
-    arena_defer(arena, drop_key, key);
+    keep_EVP_PKEY(arena, key);
     TRY(certificate_decode(arena, record.certificate, &certificate, err));
-    arena_defer(arena, drop_certificate, certificate);
+    keep_X509(arena, certificate);
     *ret = (struct service_identity){certificate, key, EVP_sha256(), record.not_after_us};
     return true;
 }

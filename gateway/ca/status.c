@@ -228,7 +228,10 @@ static bool build(struct core *core, struct arena *arena, const struct ca_record
                                .this_update_us = plan.this_update_us,
                                .next_update_us = plan.next_update_us,
                                .epoch = material->epoch};
-    return crl_build(arena, &plan, key, authority_digest(ca, settings), &ret->der, err);
+    if (crl_build(arena, &plan, key, authority_digest(ca, settings), &ret->der, err))
+        return true;
+    signer_take_error(err);
+    return false;
 }
 
 static bool store_crl(struct core *core, struct arena *arena, const struct ca_record *ca,

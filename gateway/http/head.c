@@ -38,18 +38,10 @@ const char *http_reason(int status) {
     return "";
 }
 
-/* rfc9110#5.6.7: IMF-fixdate; strftime would follow the locale. */
 static void add_date(struct buffer *out) {
-    static const char *const days[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-    static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                         "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-    time_t now = (time_t)(clock_now_us() / US_PER_SECOND);
-    struct tm tm;
-    if (gmtime_r(&now, &tm) == NULL)
-        return;
-    buffer_printf(out, "Date: %s, %02d %s %04d %02d:%02d:%02d GMT\r\n", days[tm.tm_wday],
-                  tm.tm_mday, months[tm.tm_mon], tm.tm_year + 1900, tm.tm_hour, tm.tm_min,
-                  tm.tm_sec);
+    char text[HTTP_DATE_SIZE];
+    http_date(clock_now_us(), text);
+    buffer_printf(out, "Date: %s\r\n", text);
 }
 
 /* The listener's own headers; a second one would let somebody cut the answer elsewhere. */

@@ -1,10 +1,13 @@
 #include "http/internal.h"
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 
 const char *http_header(const struct http_request *request, const char *name) {
     for (size_t i = 0; i < request->header_count; i++)
@@ -101,4 +104,16 @@ void http_reply(struct http_response *response, int status, const char *content_
 void http_reply_text(struct http_response *response, int status, const char *content_type,
                      const char *text) {
     http_reply(response, status, content_type, view_text(text));
+}
+
+void http_date(int64_t us, char text[static HTTP_DATE_SIZE]) {
+    static const char days[7][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+    static const char months[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                       "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    time_t seconds = (time_t)(us / US_PER_SECOND);
+    struct tm tm = {0};
+    gmtime_r(&seconds, &tm);
+    snprintf(text, HTTP_DATE_SIZE, "%s, %02u %s %04u %02u:%02u:%02u GMT", days[tm.tm_wday % 7],
+             (unsigned)tm.tm_mday % 100, months[tm.tm_mon % 12], (unsigned)(tm.tm_year + 1900) % 10000,
+             (unsigned)tm.tm_hour % 100, (unsigned)tm.tm_min % 100, (unsigned)tm.tm_sec % 100);
 }

@@ -55,6 +55,10 @@ const char *http_query(const struct http_request *request, const char *name);
 /* The cookie's value without quotes, on the arena, or NULL. */
 const char *http_cookie(const struct http_request *request, const char *name);
 
+/* IMF-fixdate (rfc9110#5.6.7), whatever the locale is. */
+#define HTTP_DATE_SIZE 30
+void http_date(int64_t us, char text[static HTTP_DATE_SIZE]);
+
 /* Copies neither name nor value. A header with a control character never leaves: it is dropped and
  * logged when the answer is written. The listener sets Content-Length, Content-Type,
  * Connection and Date itself. */

@@ -7,13 +7,12 @@
 #include "base/clock.h"
 #include "base/uuid.h"
 #include "ca/status.h"
+#include "http/types.h"
 
 #include <stdatomic.h>
 
 /* A request about one certificate has about 70 to 190 bytes; longer ones are not kept. */
 #define OCSP_CACHE_KEY_MAX 256
-
-#define HTTP_DATE_SIZE 32
 
 struct ocsp_answer {
     /* --- set by who makes it --- */

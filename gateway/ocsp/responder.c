@@ -44,21 +44,7 @@ void ocsp_responder_free(struct ocsp_responder *responder) {
     free(responder);
 }
 
-/* --- over HTTP
- * ------------------------------------------------------------------------------------- */
-
-/* rfc9110#5.6.7, whatever the locale is. */
-static void http_date(int64_t us, char text[static HTTP_DATE_SIZE]) {
-    static const char days[7][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-    static const char months[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                       "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-    time_t seconds = (time_t)(us / US_PER_SECOND);
-    struct tm tm;
-    gmtime_r(&seconds, &tm);
-    snprintf(text, HTTP_DATE_SIZE, "%s, %02u %s %04u %02u:%02u:%02u GMT", days[tm.tm_wday],
-             (unsigned)tm.tm_mday % 100, months[tm.tm_mon], (unsigned)(tm.tm_year + 1900) % 10000,
-             (unsigned)tm.tm_hour % 100, (unsigned)tm.tm_min % 100, (unsigned)tm.tm_sec % 100);
-}
+/* --- over HTTP --- */
 
 static void reply(struct exchange *x, struct view der) {
     http_reply(x->response, 200, "application/ocsp-response", der);

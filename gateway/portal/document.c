@@ -5,19 +5,6 @@
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
-
-/* rfc9110#5.6.7, whatever the locale is. */
-static const char *http_date(struct arena *arena, int64_t us) {
-    static const char days[7][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-    static const char months[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                       "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-    time_t seconds = (time_t)(us / US_PER_SECOND);
-    struct tm tm;
-    gmtime_r(&seconds, &tm);
-    return arena_printf(arena, "%s, %02d %s %04d %02d:%02d:%02d GMT", days[tm.tm_wday], tm.tm_mday,
-                        months[tm.tm_mon], tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec);
-}
 
 static const char *etag_of(struct arena *arena, struct view body) {
     unsigned char digest[EVP_MAX_MD_SIZE];
@@ -41,7 +28,8 @@ void portal_reply_document(const struct http_request *request, struct http_respo
                            struct document *document) {
     struct arena *arena = request->arena;
     const char *etag = document->etag != NULL ? document->etag : etag_of(arena, document->body);
-    const char *modified = http_date(arena, document->modified_us);
+    char *modified = arena_alloc(arena, HTTP_DATE_SIZE);
+    http_date(document->modified_us, modified);
     http_add_header(response, "Cache-Control",
                     arena_printf(arena, "public, max-age=%lld, must-revalidate",
                                  (long long)(document->max_age < 0 ? 0 : document->max_age)));

@@ -1,6 +1,9 @@
-/* OpenSSL handles that the scope frees (habit 4): `AUTO(X509) *x = NULL;` TAKE gives one away. */
+/* OpenSSL handles that the scope frees (habit 4): `AUTO(X509) *x = NULL;` TAKE gives one away;
+ * `keep_X509(arena, x)` hands one to an arena, which frees it in its end. */
 #ifndef GATEHOUSE_X509_HANDLES_H
 #define GATEHOUSE_X509_HANDLES_H
+
+#include "base/arena.h"
 
 #include <openssl/bn.h>
 #include <openssl/ocsp.h>
@@ -10,6 +13,13 @@
 #define DEFINE_AUTO(type, drop)                                                                    \
     static inline void auto_##type(type **object) {                                                \
         drop(*object);                                                                             \
+    }                                                                                              \
+    static inline void drop_##type(void *object) {                                                 \
+        drop((type *)object);                                                                      \
+    }                                                                                              \
+    static inline type *keep_##type(struct arena *arena, type *object) {                           \
+        arena_defer(arena, drop_##type, object);                                                   \
+        return object;                                                                             \
     }
 DEFINE_AUTO(X509, X509_free)
 DEFINE_AUTO(X509_REQ, X509_REQ_free)

@@ -1,6 +1,7 @@
 /* What the signer reads from others: messages, frames, key blobs, PKCS#11 URIs. The first byte
- * chooses. What is read can be written, and is the same bytes. Links: gatehouse_signer
- * gatehouse_wire */
+ * chooses. What is read can be written, and is the same bytes.
+ * Links: gatehouse_signer gatehouse_wire
+ */
 #include "signer/blob.h"
 #include "signer/uri.h"
 #include "wire/channel.h"
