@@ -117,9 +117,11 @@ bool app_open_database(struct app *app, struct error *err) {
 }
 
 bool app_open_signer(struct app *app, struct error *err) {
-    struct signer_config config = {.socket_path = option_text(app->options, "signer-socket"),
-                                   .program = app->signer_program,
-                                   .arguments = app->signer_arguments};
+    struct signer_config config = {.socket_path = option_text(app->options, "signer-socket")};
+    if (config.socket_path == NULL) {
+        config.program = app->signer_program;
+        config.arguments = app->signer_arguments;
+    }
     return signer_open(&config, &app->signer, err);
 }
 

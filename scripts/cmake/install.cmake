@@ -6,3 +6,6 @@ install(FILES
     ${CMAKE_SOURCE_DIR}/scripts/systemd/gatehouse-signer.service
     DESTINATION lib/systemd/system)
 install(FILES ${CMAKE_SOURCE_DIR}/sql/grants.sql DESTINATION share/gatehouse)
+install(FILES ${CMAKE_SOURCE_DIR}/scripts/systemd/gatehouse-sysusers.conf
+    DESTINATION lib/sysusers.d RENAME gatehouse.conf)
+install(FILES ${CMAKE_SOURCE_DIR}/scripts/systemd/signer.conf.example DESTINATION share/gatehouse)
