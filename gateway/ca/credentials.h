@@ -1,0 +1,60 @@
+/* Secrets that let a device enrol without a user's account: challenge passwords of SCEP, NDES and EST,
+ * reference values of CMP, one-time codes. Made for one template, shown once, used up. */
+#ifndef GATEHOUSE_CA_CREDENTIALS_H
+#define GATEHOUSE_CA_CREDENTIALS_H
+
+#include "ca/core.h"
+
+enum credential_kind { CREDENTIAL_CHALLENGE = 1, CREDENTIAL_MAC = 2, CREDENTIAL_CODE = 3 };
+enum credential_state { CREDENTIAL_AVAILABLE, CREDENTIAL_CONSUMED, CREDENTIAL_EXPIRED, CREDENTIAL_REVOKED };
+
+struct credential {
+    struct uuid id, template_id;
+    enum credential_kind kind;
+    const char *name;        /* CMP reference value, EST user name; unique per template and kind; "" for none */
+    const char *label;       /* for people */
+    int64_t uses, used;      /* uses 0: any number */
+    int64_t created_us, expires_us, last_used_us; /* expires 0: never */
+    struct uuid maker_id;    /* user who made it */
+    const char *maker;
+    const char *bound;       /* JSON: {"subject":{...},"sans":[...],"variables":{...}} it is good for; "{}" any */
+    bool revoked;
+};
+enum credential_state credential_state_at(const struct credential *credential, int64_t now_us);
+
+struct credential_order {
+    struct uuid template_id;
+    enum credential_kind kind;
+    const char *name, *label; /* NULL: "" */
+    const char *secret;       /* NULL: one is made (NDES-like: hexadecimal digits, `secret_octets` random octets) */
+    size_t secret_octets;     /* 0: 16 */
+    int64_t uses;             /* 0: any number */
+    int64_t expires_us;       /* 0: never */
+    const char *bound;        /* JSON or NULL */
+    struct uuid on_behalf_of; /* nil: the actor */
+};
+/* MAY_MANAGE_TEMPLATES on the template's CA, or (CHALLENGE alone) MAY_CREATE_REQUESTS for oneself. CREDENTIAL_MAC
+ * is kept sealed (secret.h), the others only as SHA-256 (made) or Argon2id (chosen, fewer than 16 octets ...). */
+MUST_USE bool credential_create(struct core *core, struct arena *arena, const struct actor *actor,
+                                const struct credential_order *order, struct credential *ret,
+                                const char **ret_secret, struct error *err);
+/* Who presents this secret? ERROR_UNAUTHENTICATED "bad-challenge" when unknown, used up, over or revoked: the
+ * message is the same for all. Guessing is slowed per address (ERROR_TOO_MANY). Does not spend it. */
+MUST_USE bool credential_find(struct core *core, struct arena *arena, const struct actor *actor,
+                              struct uuid template_id, enum credential_kind kind, struct view secret,
+                              struct credential *ret, struct error *err);
+/* By its name, with the secret itself: for MACs and HTTP Digest. Same errors. */
+MUST_USE bool credential_by_name(struct core *core, struct arena *arena, struct uuid template_id,
+                                 enum credential_kind kind, const char *name, struct credential *ret,
+                                 struct view *ret_secret, struct error *err);
+/* One use, in the caller's transaction (enrolment.alongside): affected rows decide, so two nodes cannot both.
+ * ERROR_UNAUTHENTICATED when another was quicker. */
+MUST_USE bool credential_spend(struct tx *tx, struct uuid id, int64_t now_us, struct error *err);
+MUST_USE bool credential_page(struct core *core, struct arena *arena, const struct actor *actor,
+                              const char *template_slug, enum credential_kind kind, const struct page *page,
+                              struct credential **ret_items, size_t *ret_count, const char **ret_next,
+                              struct error *err);
+MUST_USE bool credential_revoke(struct core *core, struct arena *arena, const struct actor *actor,
+                                struct uuid id, struct error *err);
+
+#endif
