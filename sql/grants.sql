@@ -23,6 +23,7 @@ GRANT INSERT ON events TO gatehouse_application;
 GRANT INSERT ON slugs TO gatehouse_application;
 GRANT INSERT ON template_versions TO gatehouse_application;
 GRANT INSERT ON organisations TO gatehouse_application;
+GRANT INSERT ON request_transactions TO gatehouse_application;
 
 -- Changed, never removed. private_keys: a rewrapped key (another key-encryption key) replaces the blob.
 GRANT INSERT, UPDATE ON private_keys TO gatehouse_application;
@@ -35,6 +36,7 @@ GRANT INSERT, UPDATE ON users TO gatehouse_application;
 GRANT INSERT, UPDATE ON api_tokens TO gatehouse_application;
 GRANT INSERT, UPDATE ON settings TO gatehouse_application;
 GRANT INSERT, UPDATE ON leases TO gatehouse_application;
+GRANT INSERT, UPDATE ON template_protocols TO gatehouse_application;
 
 -- Comes and goes.
 GRANT INSERT, DELETE ON role_grants TO gatehouse_application;

@@ -37,6 +37,8 @@ static const char *use_name(enum certificate_use use) {
         return "scep";
     case CERTIFICATE_TLS:
         return "tls";
+    case CERTIFICATE_CMP:
+        return "cmp";
     }
     return "unknown";
 }

@@ -3,17 +3,8 @@
 #ifndef GATEHOUSE_API_HANDLERS_H
 #define GATEHOUSE_API_HANDLERS_H
 
-#include "api/ask.h"
-#include "api/reply.h"
 #include "ca/issue.h"
-
-/* A handler of http_route. Its route says who may come this far; what the actor may do is the
- * core's. */
-#define HANDLER(name)                                                                              \
-    bool name(__attribute__((unused)) void *context,                                               \
-              __attribute__((unused)) struct http_request *request,                                \
-              __attribute__((unused)) struct http_response *response,                              \
-              __attribute__((unused)) struct error *err)
+#include "rest/handler.h"
 
 /* session.c */
 HANDLER(session_create);

@@ -77,6 +77,11 @@ bool password_verify(const char *encoded, const char *password);
 MUST_USE bool access_login(struct core *core, struct arena *arena, const char *username,
                            const char *password, const char *address, const char *request_id,
                            const char **ret_secret, struct actor *ret_actor, struct error *err);
+/* One call by user name and password (HTTP Basic of device protocols): no session is made. Slowed and noted
+ * as a log-in is; ERROR_FORBIDDEN "password-change-needed" for a password that must be changed first. */
+MUST_USE bool access_by_password(struct core *core, struct arena *arena, const char *username,
+                                 const char *password, const char *address, const char *request_id,
+                                 struct actor *ret_actor, struct error *err);
 MUST_USE bool access_logout(struct core *core, const struct actor *actor, struct error *err);
 /* The actor of a session cookie or a bearer token; ERROR_UNAUTHENTICATED when it is wrong or over. */
 MUST_USE bool access_by_session(struct core *core, struct arena *arena, const char *secret,

@@ -122,29 +122,54 @@ static bool open_session(struct core *core, struct arena *arena, struct user *us
     return done;
 }
 
-bool access_login(struct core *core, struct arena *arena, const char *username, const char *password,
-                  const char *address, const char *request_id, const char **ret_secret,
-                  struct actor *ret_actor, struct error *err) {
+/* Slowed, charged and verified; the user's record when the password is right. */
+static bool check_password(struct core *core, struct arena *arena, const char *username,
+                           const char *password, const char *address, const char *request_id,
+                           struct user *ret_user, struct error *err) {
     /* Verified for names that do not exist, so that they cost the same: it is nobody's password. */
     static const char nobody[] = "$argon2id$v=19$m=65536,t=3,p=4$AAAAAAAAAAAAAAAAAAAAAA$"
                                  "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
     struct actor who = stranger(arena, username, address, request_id);
-    struct user user = {0};
     bool found;
-    TRY(find_user(core, arena, username, &user, &found, err));
-    if (found && user.retry_after_us > clock_now_us())
+    TRY(find_user(core, arena, username, ret_user, &found, err));
+    if (found && ret_user->retry_after_us > clock_now_us())
         return refuse(core, &who, "delayed", err);
     if (found)
-        TRY(charge_try(core, &user, err));
-    const char *hash = found && user.password_hash[0] != '\0' ? user.password_hash : nobody;
+        TRY(charge_try(core, ret_user, err));
+    const char *hash = found && ret_user->password_hash[0] != '\0' ? ret_user->password_hash : nobody;
     bool right = password_verify(hash, password);
     if (!found || !right)
         return refuse(core, &who, "wrong", err);
-    if (user.state != USER_ACTIVE)
-        return refuse(core, &who, "suspended", err);
+    return ret_user->state == USER_ACTIVE || refuse(core, &who, "suspended", err);
+}
+
+bool access_login(struct core *core, struct arena *arena, const char *username, const char *password,
+                  const char *address, const char *request_id, const char **ret_secret,
+                  struct actor *ret_actor, struct error *err) {
+    struct user user = {0};
+    TRY(check_password(core, arena, username, password, address, request_id, &user, err));
     const char *secret = new_secret(arena);
     TRY(open_session(core, arena, &user, address, request_id, secret, ret_actor, err));
     *ret_secret = secret;
+    return true;
+}
+
+bool access_by_password(struct core *core, struct arena *arena, const char *username,
+                        const char *password, const char *address, const char *request_id,
+                        struct actor *ret_actor, struct error *err) {
+    struct user user = {0};
+    struct grant *grants = NULL;
+    size_t count = 0;
+    bool done = false;
+    TRY(check_password(core, arena, username, password, address, request_id, &user, err));
+    TX(tx, core_db(core), &done, err)
+        tx.ok = grant_list(tx.tx, arena, user.id, &grants, &count, err) &&
+                user_record_login(tx.tx, user.id, true, clock_now_us(), 0, err);
+    TRY(done);
+    if (user.must_change_password)
+        return fail(err, ERROR_FORBIDDEN, "password-change-needed",
+                    "The user %.100s must change the password first, in the console.", user.username);
+    fill_actor(&user, grants, count, address, request_id, ret_actor);
     return true;
 }
 

@@ -18,11 +18,35 @@
 #define WAIT_US 100000
 #define LEASE_US (30 * US_PER_SECOND)
 
-/* Opened identities by CA; a CA whose slot is taken by another is opened again. */
+/* What the uses differ in. days 0: the CA's setting. */
+static const struct service_kind {
+    enum certificate_use certificate_use;
+    const char *lease; /* its name, before the CA's slug */
+    int64_t days;
+    int purpose; /* enum key_purpose */
+    bool rsa_only;
+    unsigned key_usage;
+    const char *extended_key_usage[2];
+    size_t extended_key_usage_count;
+    bool critical, ocsp_no_check;
+} kinds[SERVICE_USE_COUNT] = {
+    /* rfc6960#4.2.2.2: nocheck, for it lives shortly. */
+    [SERVICE_OCSP] = {CERTIFICATE_OCSP, "ocsp-signer", 0, KEY_SIGN, false, KU_DIGITAL_SIGNATURE,
+                      {"OCSPSigning"}, 1, false, true},
+    [SERVICE_TSA] = {CERTIFICATE_TSA, "tsa-signer", 3652, KEY_SIGN, false, KU_DIGITAL_SIGNATURE,
+                     {"timeStamping"}, 1, true, false},
+    [SERVICE_SCEP] = {CERTIFICATE_SCEP, "scep-ra", 730, KEY_SIGN | KEY_DECRYPT, true,
+                      KU_DIGITAL_SIGNATURE | KU_KEY_ENCIPHERMENT, {NULL}, 0, false, false},
+    [SERVICE_CMP] = {CERTIFICATE_CMP, "cmp-signer", 730, KEY_SIGN, false, KU_DIGITAL_SIGNATURE,
+                     {"1.3.6.1.5.5.7.3.28", "1.3.6.1.5.5.7.3.32"}, 2, false, false},
+};
+
+/* Opened identities by CA and use; one whose slot is taken by another is opened again. */
 struct service_cache {
     pthread_mutex_t mutex;
     struct slot {
         struct uuid ca_id;
+        enum service_use use;
         X509 *certificate;
         EVP_PKEY *key;
         int64_t not_before_us, not_after_us;
@@ -51,8 +75,8 @@ void service_cache_free(struct service_cache *cache) {
     free(cache);
 }
 
-static struct slot *slot_of(struct service_cache *cache, struct uuid id) {
-    return &cache->slots[((size_t)id.bytes[14] << 8 | id.bytes[15]) % SLOTS];
+static struct slot *slot_of(struct service_cache *cache, struct uuid id, enum service_use use) {
+    return &cache->slots[(((size_t)id.bytes[14] << 8 | id.bytes[15]) + 31 * (size_t)use) % SLOTS];
 }
 
 static void hand_out(struct arena *arena, X509 *certificate, EVP_PKEY *key, int64_t not_after_us,
@@ -74,11 +98,11 @@ static bool fresh(int64_t not_before_us, int64_t not_after_us, int64_t now) {
 }
 
 static bool from_cache(struct service_cache *cache, struct arena *arena, struct uuid ca_id,
-                       bool stale_too, struct service_identity *ret) {
+                       enum service_use use, bool stale_too, struct service_identity *ret) {
     int64_t now = clock_now_us();
     pthread_mutex_lock(&cache->mutex);
-    struct slot *slot = slot_of(cache, ca_id);
-    bool found = slot->key != NULL && uuid_equal(slot->ca_id, ca_id) &&
+    struct slot *slot = slot_of(cache, ca_id, use);
+    bool found = slot->key != NULL && slot->use == use && uuid_equal(slot->ca_id, ca_id) &&
                  (fresh(slot->not_before_us, slot->not_after_us, now) ||
                   (stale_too && now < slot->not_after_us));
     if (found)
@@ -94,23 +118,23 @@ static bool remember(struct core *core, struct arena *arena, const struct servic
     TRY(certificate_decode(arena, record->certificate, &certificate, err));
     EVP_PKEY_up_ref(key);
     pthread_mutex_lock(&cache->mutex);
-    struct slot *slot = slot_of(cache, record->ca_id);
+    struct slot *slot = slot_of(cache, record->ca_id, record->use);
     empty_slot(slot);
-    *slot = (struct slot){record->ca_id, certificate, key, record->not_before_us,
+    *slot = (struct slot){record->ca_id, record->use, certificate, key, record->not_before_us,
                           record->not_after_us};
     pthread_mutex_unlock(&cache->mutex);
     return true;
 }
 
 /* The newest one of the database into the cache; ret_found says whether there is one that has not expired. */
-static bool load_current(struct core *core, struct arena *arena, struct uuid ca_id, bool *ret_found,
-                         struct error *err) {
+static bool load_current(struct core *core, struct arena *arena, struct uuid ca_id,
+                         enum service_use use, bool *ret_found, struct error *err) {
     struct service_record record = {0};
     AUTO(EVP_PKEY) *key = NULL;
     bool done = false, found = false;
     TX(tx, core_db(core), &done, err) {
         struct error missing = {0};
-        found = service_current(tx.tx, arena, ca_id, SERVICE_OCSP, &record, &missing);
+        found = service_current(tx.tx, arena, ca_id, use, &record, &missing);
         tx.ok = found || missing.kind == ERROR_NOT_FOUND;
         if (!tx.ok)
             *err = missing;
@@ -132,51 +156,71 @@ static const char *signer_key_type(const char *ca_key_type) {
     return strncmp(ca_key_type, "RSA", 3) == 0 ? "RSA-3072" : ca_key_type;
 }
 
-/* rfc6960#4.2.2.2: issued by the CA itself with id-kp-OCSPSigning; nocheck, for it lives shortly. */
-static bool sign_ocsp(struct core *core, struct arena *arena, const struct ca_record *ca,
-                      EVP_PKEY *public_key, struct certificate_record *ret, struct error *err) {
-    static const char *const usage[] = {"OCSPSigning"};
-    struct ca_settings settings;
+static const char *kind_key_type(const struct service_kind *kind, const char *ca_key_type) {
+    if (kind->rsa_only && strncmp(ca_key_type, "RSA", 3) != 0)
+        return "RSA-3072";
+    return signer_key_type(ca_key_type);
+}
+
+static bool service_subject(struct arena *arena, const struct ca_record *ca, enum service_use use,
+                            X509_NAME **ret_subject, struct error *err) {
     X509_NAME *subject = X509_NAME_new();
     keep_X509_NAME(arena, subject);
-    TRY(authority_settings(arena, ca, &settings, err));
-    const char *name = arena_printf(arena, "%.50s OCSP", ca->slug);
-    if (X509_NAME_add_entry_by_NID(subject, NID_commonName, MBSTRING_UTF8,
-                                   (const unsigned char *)name, -1, -1, 0) != 1)
-        return fail_internal(err, "OCSP signer's name");
-    struct issue_order order = {.ca = ca, .use = CERTIFICATE_OCSP, .requester = "system"};
+    const char *name = arena_printf(arena, "%.50s %s", ca->slug, service_use_name(use));
+    *ret_subject = subject;
+    return X509_NAME_add_entry_by_NID(subject, NID_commonName, MBSTRING_UTF8,
+                                      (const unsigned char *)name, -1, -1, 0) == 1 ||
+           fail_internal(err, "name of a service certificate");
+}
+
+static void limit_to_ca(const struct ca_record *ca, struct certificate_plan *plan) {
+    if (plan->not_before_us < ca->not_before_us)
+        plan->not_before_us = ca->not_before_us;
+    if (plan->not_after_us > ca->not_after_us)
+        plan->not_after_us = ca->not_after_us;
+}
+
+/* Issued by the CA itself. */
+static bool sign_service(struct core *core, struct arena *arena, const struct ca_record *ca,
+                         enum service_use use, EVP_PKEY *public_key, struct certificate_record *ret,
+                         struct error *err) {
+    const struct service_kind *kind = &kinds[use];
+    struct ca_settings settings;
+    struct issue_order order = {.ca = ca, .use = kind->certificate_use, .requester = "system"};
     struct certificate_plan *plan = &order.plan;
+    X509_NAME *subject;
     int64_t now = clock_now_us();
+    TRY(authority_settings(arena, ca, &settings, err));
+    TRY(service_subject(arena, ca, use, &subject, err));
     plan->subject = subject;
     plan->public_key = public_key;
     plan->not_before_us = now - 300 * US_PER_SECOND;
-    if (plan->not_before_us < ca->not_before_us)
-        plan->not_before_us = ca->not_before_us;
-    plan->not_after_us = now + settings.ocsp_signer_days * US_PER_DAY;
-    if (plan->not_after_us > ca->not_after_us)
-        plan->not_after_us = ca->not_after_us;
+    plan->not_after_us = now + (kind->days != 0 ? kind->days : settings.ocsp_signer_days) * US_PER_DAY;
+    limit_to_ca(ca, plan);
     plan->path_length = -1;
-    plan->key_usage = KU_DIGITAL_SIGNATURE;
-    plan->extended_key_usage = usage;
-    plan->extended_key_usage_count = 1;
-    plan->ocsp_no_check = true;
+    plan->key_usage = kind->key_usage;
+    plan->extended_key_usage = kind->extended_key_usage;
+    plan->extended_key_usage_count = kind->extended_key_usage_count;
+    plan->extended_key_usage_critical = kind->critical;
+    plan->ocsp_no_check = kind->ocsp_no_check;
     return issue_sign(core, arena, &order, ret, err);
 }
 
-static bool make_ocsp(struct core *core, struct arena *arena, const struct ca_record *ca,
-                      struct error *err) {
+static bool make(struct core *core, struct arena *arena, const struct ca_record *ca,
+                 enum service_use use, struct error *err) {
+    const struct service_kind *kind = &kinds[use];
     struct key_record key;
     struct certificate_record certificate;
     AUTO(EVP_PKEY) *remote = NULL;
     AUTO(EVP_PKEY) *public_key = NULL;
     bool done = false;
-    TRY(key_make(core, arena, signer_key_type(ca->key_type), NULL, KEY_SIGN, ca->organisation_id, &key,
-                 &remote, err));
+    TRY(key_make(core, arena, kind_key_type(kind, ca->key_type), NULL, (enum key_purpose)kind->purpose,
+                 ca->organisation_id, &key, &remote, err));
     TRY(key_from_spki(key.spki, &public_key, err));
-    TRY(sign_ocsp(core, arena, ca, public_key, &certificate, err));
+    TRY(sign_service(core, arena, ca, use, public_key, &certificate, err));
     struct service_record record = {.id = uuid_new(),
                                     .ca_id = ca->id,
-                                    .use = SERVICE_OCSP,
+                                    .use = use,
                                     .key_id = key.id,
                                     .certificate = certificate.der,
                                     .not_before_us = certificate.not_before_us,
@@ -186,14 +230,14 @@ static bool make_ocsp(struct core *core, struct arena *arena, const struct ca_re
         tx.ok = key_insert(tx.tx, &key, err) && issue_store(tx.tx, &actor_system, &certificate, err) &&
                 service_insert(tx.tx, &record, err);
     TRY(done);
-    log_info("ca", "CA %s: new OCSP signer", ca->slug);
+    log_info("ca", "CA %s: new %s service certificate", ca->slug, service_use_name(use));
     return remember(core, arena, &record, remote, err);
 }
 
 static bool take_lease(struct core *core, struct arena *arena, const struct ca_record *ca,
-                       bool *ret_taken, struct error *err) {
+                       enum service_use use, bool *ret_taken, struct error *err) {
     int64_t now = clock_now_us();
-    const char *name = arena_printf(arena, "ocsp-signer/%s", ca->slug);
+    const char *name = arena_printf(arena, "%s/%s", kinds[use].lease, ca->slug);
     bool done = false;
     TX(tx, core_db(core), &done, err)
         tx.ok = lease_take(tx.tx, name, uuid_new(), now, now + LEASE_US, ret_taken, err);
@@ -202,37 +246,71 @@ static bool take_lease(struct core *core, struct arena *arena, const struct ca_r
 
 /* One maker among all nodes: who has the lease makes, the others wait for what it made. */
 static bool renew(struct core *core, struct arena *arena, const struct ca_record *ca,
-                  struct service_identity *ret, struct error *err) {
+                  enum service_use use, struct service_identity *ret, struct error *err) {
     struct service_cache *cache = core_service_cache(core);
     for (int i = 0; i < WAIT_TRIES; i++) {
         bool found = false, taken = false;
-        TRY(load_current(core, arena, ca->id, &found, err));
-        if (from_cache(cache, arena, ca->id, false, ret))
+        TRY(load_current(core, arena, ca->id, use, &found, err));
+        if (from_cache(cache, arena, ca->id, use, false, ret))
             return true;
-        TRY(take_lease(core, arena, ca, &taken, err));
+        TRY(take_lease(core, arena, ca, use, &taken, err));
         if (taken) {
-            if (make_ocsp(core, arena, ca, err))
-                return from_cache(cache, arena, ca->id, true, ret) ||
-                       fail_internal(err, "OCSP signer vanished from the cache");
-            log_failure(LOG_WARN, "ca", "OCSP signer cannot be made", err);
+            if (make(core, arena, ca, use, err))
+                return from_cache(cache, arena, ca->id, use, true, ret) ||
+                       fail_internal(err, "a service identity vanished from the cache");
+            log_failure(LOG_WARN, "ca", "a service certificate cannot be made", err);
             /* What there is goes on to its end. */
-            return from_cache(cache, arena, ca->id, true, ret);
+            return from_cache(cache, arena, ca->id, use, true, ret);
         }
-        if (from_cache(cache, arena, ca->id, true, ret))
+        if (from_cache(cache, arena, ca->id, use, true, ret))
             return true;
         usleep(WAIT_US);
     }
     return fail(err, ERROR_UNAVAILABLE, "ocsp-signer",
-                "The OCSP signer of %s is being made by another node; try again.", ca->slug);
+                "The %s service certificate of %s is being made by another node; try again.",
+                service_use_name(use), ca->slug);
+}
+
+bool service_of(struct core *core, struct arena *arena, const struct ca_record *ca,
+                enum service_use use, struct service_identity *ret, struct error *err) {
+    struct service_cache *cache = core_service_cache(core);
+    if (from_cache(cache, arena, ca->id, use, false, ret))
+        return true;
+    pthread_mutex_lock(&cache->making);
+    bool ok = from_cache(cache, arena, ca->id, use, false, ret) ||
+              renew(core, arena, ca, use, ret, err);
+    pthread_mutex_unlock(&cache->making);
+    return ok;
 }
 
 bool service_ocsp(struct core *core, struct arena *arena, const struct ca_record *ca,
                   struct service_identity *ret, struct error *err) {
-    struct service_cache *cache = core_service_cache(core);
-    if (from_cache(cache, arena, ca->id, false, ret))
-        return true;
-    pthread_mutex_lock(&cache->making);
-    bool ok = from_cache(cache, arena, ca->id, false, ret) || renew(core, arena, ca, ret, err);
-    pthread_mutex_unlock(&cache->making);
-    return ok;
+    return service_of(core, arena, ca, SERVICE_OCSP, ret, err);
+}
+
+static bool open_record(struct core *core, struct arena *arena, const struct service_record *record,
+                        struct service_identity *ret, struct error *err) {
+    AUTO(X509) *certificate = NULL;
+    AUTO(EVP_PKEY) *key = NULL;
+    TRY(certificate_decode(arena, record->certificate, &certificate, err));
+    TRY(core_key(core, record->key_id, &key, err));
+    hand_out(arena, certificate, key, record->not_after_us, ret);
+    return true;
+}
+
+bool service_all(struct core *core, struct arena *arena, const struct ca_record *ca,
+                 enum service_use use, struct service_identity **ret_items, size_t *ret_count,
+                 struct error *err) {
+    struct service_record *records = NULL;
+    size_t count = 0;
+    bool done = false;
+    TX(tx, core_db(core), &done, err)
+        tx.ok = service_list(tx.tx, arena, ca->id, use, clock_now_us(), &records, &count, err);
+    TRY(done);
+    struct service_identity *items = arena_array(arena, count, sizeof *items);
+    for (size_t i = 0; i < count; i++)
+        TRY(open_record(core, arena, &records[i], &items[i], err));
+    *ret_items = items;
+    *ret_count = count;
+    return true;
 }

@@ -7,6 +7,7 @@
 #include "ocsp/ocsp.h"
 #include "portal/portal.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -16,6 +17,8 @@
 #include <unistd.h>
 
 #define MAX_LISTENS 32
+#define MAX_ROOMS 32
+#define MAX_JOBS 32
 #define TLS_REFRESH_S 30
 
 /* The TLS identity of the instance, read again now and then so that a new one needs no restart. */
@@ -32,7 +35,8 @@ struct service {
     struct ocsp_responder *ocsp;
     struct portal *portal;
     struct jobs *jobs;
-    struct http_room rooms[3];
+    struct http_room rooms[MAX_ROOMS];
+    size_t room_count;
     struct http_router router;
     struct http_listen listens[MAX_LISTENS];
     struct http_server_config config;
@@ -71,19 +75,32 @@ static void add_listens(struct service *s, const char *option, enum http_listene
             s->listens[s->config.listen_count++] = (struct http_listen){kind, address};
 }
 
+static void add_room(struct service *s, struct http_room room) {
+    assert(s->room_count < MAX_ROOMS);
+    s->rooms[s->room_count++] = room;
+}
+
 static void build_router(struct service *s) {
     struct ocsp_source source = ocsp_source_core(s->app.core);
     s->ocsp = ocsp_responder_new(&source, OCSP_CACHE_BYTES);
     s->portal = portal_new(s->app.core);
-    s->rooms[0] = ocsp_room(s->ocsp);
-    s->rooms[1] = portal_room(s->portal);
-    s->rooms[2] = api_room(s->app.core);
+    add_room(s, ocsp_room(s->ocsp));
+    add_room(s, portal_room(s->portal));
+    add_room(s, api_room(s->app.core));
     s->router = (struct http_router){.rooms = s->rooms,
-                                     .room_count = sizeof s->rooms / sizeof s->rooms[0],
+                                     .room_count = s->room_count,
                                      .authenticate = api_authenticate,
                                      .authenticate_context = s->app.core,
                                      .refused = api_refused,
                                      .refused_context = s->app.core};
+}
+
+/* What the rooms do by themselves. */
+static bool start_jobs(struct service *s, struct error *err) {
+    struct job table[MAX_JOBS];
+    size_t count = 0;
+    return jobs_start(s->app.core, (int)option_number(s->app.options, "jobs-interval"), table, count,
+                      &s->jobs, err);
 }
 
 static bool start(struct service *s, struct error *err) {
@@ -107,7 +124,7 @@ static bool start(struct service *s, struct error *err) {
     add_listens(s, "http", LISTENER_HTTP);
     add_listens(s, "https", LISTENER_HTTPS);
     add_listens(s, "mtls", LISTENER_MTLS);
-    TRY(jobs_start(s->app.core, (int)option_number(o, "jobs-interval"), &s->jobs, err));
+    TRY(start_jobs(s, err));
     TRY(http_server_start(&s->config, &s->server, err));
     printf("ready: %s/\n", names.https);
     fflush(stdout);

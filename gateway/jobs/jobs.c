@@ -4,19 +4,29 @@
 #include "base/log.h"
 #include "ca/service.h"
 #include "ca/status.h"
+#include "store/organisations.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#define LEASE_RESERVE_US (30 * US_PER_SECOND)
+
+struct worker {
+    struct jobs *jobs;
+    struct job job;
+    pthread_t thread;
+};
+
 struct jobs {
     struct core *core;
-    int interval_s;
-    pthread_t thread;
+    struct uuid holder; /* of leases: this process */
     pthread_mutex_t mutex;
     pthread_cond_t wake;
     bool stopping;
+    size_t count; /* of threads that run */
+    struct worker *workers;
 };
 
 /* A CRL or signer that cannot be renewed now is tried again in the next round; the old one goes on. */
@@ -53,49 +63,109 @@ static void refresh_cas(struct core *core) {
         ;
 }
 
-static void end_sessions(struct core *core) {
-    struct error err = {0};
+/* Every node keeps its own caches warm; who makes what is settled by leases further down. */
+static bool refresh(void *context, struct arena *arena, struct error *err) {
+    (void)arena;
+    (void)err;
+    refresh_cas(context);
+    return true;
+}
+
+static bool end_sessions(void *context, struct arena *arena, struct error *err) {
     bool done = false;
-    TX(tx, core_db(core), &done, &err)
-        tx.ok = session_delete_expired(tx.tx, clock_now_us(), &err);
-    if (!done)
-        log_failure(LOG_WARN, "jobs", "expired sessions", &err);
+    (void)arena;
+    TX(tx, core_db(context), &done, err)
+        tx.ok = session_delete_expired(tx.tx, clock_now_us(), err);
+    return done;
 }
 
-void jobs_run_once(struct core *core) {
-    refresh_cas(core);
-    end_sessions(core);
-}
-
-static bool wait_for_round(struct jobs *jobs) {
+static bool wait_for(struct jobs *jobs, int64_t us) {
     struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += jobs->interval_s;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += (time_t)(us / US_PER_SECOND);
+    until.tv_nsec += (long)(us % US_PER_SECOND) * 1000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
     pthread_mutex_lock(&jobs->mutex);
-    while (!jobs->stopping &&
-           pthread_cond_timedwait(&jobs->wake, &jobs->mutex, &until) == 0)
+    while (!jobs->stopping && pthread_cond_timedwait(&jobs->wake, &jobs->mutex, &until) == 0)
         ;
     bool go_on = !jobs->stopping;
     pthread_mutex_unlock(&jobs->mutex);
     return go_on;
 }
 
+static bool my_turn(const struct worker *worker, struct arena *arena, bool *ret_mine,
+                    struct error *err) {
+    const struct job *job = &worker->job;
+    const char *name = arena_printf(arena, "job/%s", job->name);
+    int64_t now = clock_now_us();
+    bool done = false;
+    *ret_mine = job->everywhere;
+    if (job->everywhere)
+        return true;
+    TX(tx, core_db(worker->jobs->core), &done, err)
+        tx.ok = lease_take(tx.tx, name, worker->jobs->holder, now,
+                           now + job->every_us + LEASE_RESERVE_US, ret_mine, err);
+    return done;
+}
+
+static void run_once(const struct worker *worker) {
+    SCOPED_ARENA struct arena *arena = arena_new();
+    struct error err = {0};
+    bool mine;
+    if (!my_turn(worker, arena, &mine, &err) ||
+        (mine && !worker->job.run(worker->job.context, arena, &err)))
+        log_failure(LOG_WARN, "jobs", worker->job.name, &err);
+}
+
 static void *run(void *context) {
-    struct jobs *jobs = context;
-    while (wait_for_round(jobs))
-        jobs_run_once(jobs->core);
+    const struct worker *worker = context;
+    while (wait_for(worker->jobs, worker->job.every_us))
+        run_once(worker);
     return NULL;
 }
 
-bool jobs_start(struct core *core, int interval_s, struct jobs **ret_jobs, struct error *err) {
+static bool start_worker(struct jobs *jobs, const struct job *job, struct error *err) {
+    struct worker *worker = &jobs->workers[jobs->count];
+    *worker = (struct worker){.jobs = jobs, .job = *job};
+    if (pthread_create(&worker->thread, NULL, run, worker) != 0)
+        return fail_internal(err, "the thread of the job %s cannot be started", job->name);
+    jobs->count++;
+    return true;
+}
+
+static struct jobs *jobs_new(struct core *core, size_t count) {
     struct jobs *jobs = must_alloc(sizeof *jobs);
+    pthread_condattr_t monotonic;
     jobs->core = core;
-    jobs->interval_s = interval_s;
+    jobs->holder = uuid_new();
+    jobs->workers = must_alloc(count * sizeof *jobs->workers);
     pthread_mutex_init(&jobs->mutex, NULL);
-    pthread_cond_init(&jobs->wake, NULL);
-    if (pthread_create(&jobs->thread, NULL, run, jobs) != 0) {
-        free(jobs);
-        return fail_internal(err, "the jobs' thread cannot be started");
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&jobs->wake, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    return jobs;
+}
+
+bool jobs_start(struct core *core, int interval_s, const struct job *table, size_t count,
+                struct jobs **ret_jobs, struct error *err) {
+    const struct job own[] = {
+        {"refresh", interval_s * US_PER_SECOND, true, refresh, core},
+        {"sessions", interval_s * US_PER_SECOND, false, end_sessions, core},
+    };
+    size_t own_count = sizeof own / sizeof own[0];
+    struct jobs *jobs = jobs_new(core, own_count + count);
+    bool ok = true;
+    for (size_t i = 0; ok && i < own_count; i++)
+        ok = start_worker(jobs, &own[i], err);
+    for (size_t i = 0; ok && i < count; i++)
+        ok = start_worker(jobs, &table[i], err);
+    if (!ok) {
+        jobs_stop(jobs);
+        return false;
     }
     *ret_jobs = jobs;
     return true;
@@ -106,10 +176,12 @@ void jobs_stop(struct jobs *jobs) {
         return;
     pthread_mutex_lock(&jobs->mutex);
     jobs->stopping = true;
-    pthread_cond_signal(&jobs->wake);
+    pthread_cond_broadcast(&jobs->wake);
     pthread_mutex_unlock(&jobs->mutex);
-    pthread_join(jobs->thread, NULL);
+    for (size_t i = 0; i < jobs->count; i++)
+        pthread_join(jobs->workers[i].thread, NULL);
     pthread_mutex_destroy(&jobs->mutex);
     pthread_cond_destroy(&jobs->wake);
+    free(jobs->workers);
     free(jobs);
 }

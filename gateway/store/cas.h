@@ -65,7 +65,15 @@ MUST_USE bool ca_delete(struct tx *tx, struct uuid id, int64_t now_us, struct er
 MUST_USE bool ca_epoch(struct tx *tx, struct uuid id, int64_t *ret_epoch, struct error *err);
 
 /* Service certificates: a delegated certificate and its key for one use of a CA. The newest counts. */
-enum service_use { SERVICE_OCSP = 1, SERVICE_TSA = 2, SERVICE_SCEP = 3, SERVICE_TLS = 4 };
+enum service_use {
+    SERVICE_OCSP = 1,
+    SERVICE_TSA = 2,
+    SERVICE_SCEP = 3,
+    SERVICE_TLS = 4,
+    SERVICE_CMP = 5,
+};
+#define SERVICE_USE_COUNT 6 /* one more than the greatest */
+const char *service_use_name(enum service_use use); /* "OCSP" ... */
 struct service_record {
     struct uuid id;
     struct uuid ca_id;          /* nil: the instance's own (TLS) */
@@ -76,6 +84,10 @@ struct service_record {
     int64_t not_before_us, not_after_us, created_us;
 };
 MUST_USE bool service_insert(struct tx *tx, const struct service_record *service, struct error *err);
+/* Those that end after now_us, newest first (by not_after). */
+MUST_USE bool service_list(struct tx *tx, struct arena *arena, struct uuid ca_id, enum service_use use,
+                           int64_t now_us, struct service_record **ret_items, size_t *ret_count,
+                           struct error *err);
 /* The newest by not_after, or ERROR_NOT_FOUND. */
 MUST_USE bool service_current(struct tx *tx, struct arena *arena, struct uuid ca_id,
                               enum service_use use, struct service_record *ret, struct error *err);

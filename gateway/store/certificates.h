@@ -14,6 +14,7 @@ enum certificate_use { /* what it is for; the inventory shows service certificat
     CERTIFICATE_TSA = 4,
     CERTIFICATE_SCEP = 5,
     CERTIFICATE_TLS = 6,
+    CERTIFICATE_CMP = 7,
 };
 
 struct certificate_record {

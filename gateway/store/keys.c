@@ -10,11 +10,13 @@ static const char sql_by_id[] = "SELECT k.id, k.organisation_id, k.key_type, k.p
 static const char sql_service_insert[] =
     "INSERT INTO service_certificates (id, ca_id, purpose, key_id, certificate, chain, "
     "not_before_us, not_after_us, created_us, deleted_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0)";
-static const char sql_service_current[] =
-    "SELECT s.id, s.ca_id, s.purpose, s.key_id, s.certificate, s.chain, s.not_before_us, "
-    "s.not_after_us, s.created_us FROM service_certificates s "
+#define SERVICES                                                                                   \
+    "SELECT s.id, s.ca_id, s.purpose, s.key_id, s.certificate, s.chain, s.not_before_us, "         \
+    "s.not_after_us, s.created_us FROM service_certificates s "                                    \
     "WHERE s.ca_id <=> ? AND s.purpose = ? AND s.deleted_us = 0 "
-    "ORDER BY s.not_after_us DESC, s.id DESC LIMIT 1";
+#define NEWEST_FIRST "ORDER BY s.not_after_us DESC, s.id DESC LIMIT "
+static const char sql_service_current[] = SERVICES NEWEST_FIRST "1";
+static const char sql_service_list[] = SERVICES "AND s.not_after_us > ? " NEWEST_FIRST "100";
 
 bool key_insert(struct tx *tx, const struct key_record *key, struct error *err) {
     return tx_execute(tx, sql_insert,
@@ -57,9 +59,25 @@ bool service_insert(struct tx *tx, const struct service_record *service, struct 
                       NULL, err);
 }
 
+const char *service_use_name(enum service_use use) {
+    static const char *const names[SERVICE_USE_COUNT] = {"", "OCSP", "TSA", "SCEP", "TLS", "CMP"};
+    return (size_t)use < SERVICE_USE_COUNT ? names[use] : "";
+}
+
+static void read_service(struct rows *rows, struct service_record *ret) {
+    ret->id = rows_uuid(rows);
+    ret->ca_id = rows_uuid(rows);
+    ret->use = (enum service_use)rows_int(rows);
+    ret->key_id = rows_uuid(rows);
+    ret->certificate = rows_blob(rows);
+    ret->chain = rows_blob(rows);
+    ret->not_before_us = rows_int(rows);
+    ret->not_after_us = rows_int(rows);
+    ret->created_us = rows_int(rows);
+}
+
 bool service_current(struct tx *tx, struct arena *arena, struct uuid ca_id, enum service_use use,
                      struct service_record *ret, struct error *err) {
-    static const char *const names[] = {"", "OCSP", "TSA", "SCEP", "TLS"};
     struct rows rows;
     struct service_record service;
     bool found;
@@ -67,19 +85,28 @@ bool service_current(struct tx *tx, struct arena *arena, struct uuid ca_id, enum
                    &rows, &found, err));
     if (!found)
         return fail(err, ERROR_NOT_FOUND, "not-found",
-                    "There is no %s service certificate of %s %s.", names[use],
+                    "There is no %s service certificate of %s %s.", service_use_name(use),
                     uuid_is_nil(ca_id) ? "the instance" : "CA",
                     uuid_is_nil(ca_id) ? "itself" : uuid_text(arena, ca_id));
-    service.id = rows_uuid(&rows);
-    service.ca_id = rows_uuid(&rows);
-    service.use = (enum service_use)rows_int(&rows);
-    service.key_id = rows_uuid(&rows);
-    service.certificate = rows_blob(&rows);
-    service.chain = rows_blob(&rows);
-    service.not_before_us = rows_int(&rows);
-    service.not_after_us = rows_int(&rows);
-    service.created_us = rows_int(&rows);
+    read_service(&rows, &service);
     TRY(rows_close(&rows, err));
     *ret = service;
+    return true;
+}
+
+bool service_list(struct tx *tx, struct arena *arena, struct uuid ca_id, enum service_use use,
+                  int64_t now_us, struct service_record **ret_items, size_t *ret_count,
+                  struct error *err) {
+    enum { MOST = 100 };
+    struct service_record *items = arena_array(arena, MOST, sizeof *items);
+    struct rows rows;
+    size_t count = 0;
+    TRY(rows_open(tx, arena, sql_service_list,
+                  PARAMS(p_uuid_or_null(&ca_id), p_int(use), p_int(now_us)), &rows, err));
+    while (count < MOST && rows_next(&rows))
+        read_service(&rows, &items[count++]);
+    TRY(rows_close(&rows, err));
+    *ret_items = items;
+    *ret_count = count;
     return true;
 }

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_TAGS 16
+#define MAX_TAGS 40
 
 struct sources {
     struct arena *arena;

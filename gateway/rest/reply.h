@@ -1,6 +1,6 @@
 /* Answering: JSON, lists with paging, files. */
-#ifndef GATEHOUSE_API_REPLY_H
-#define GATEHOUSE_API_REPLY_H
+#ifndef GATEHOUSE_REST_REPLY_H
+#define GATEHOUSE_REST_REPLY_H
 
 #include "base/json.h"
 #include "base/uuid.h"

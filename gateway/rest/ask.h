@@ -1,6 +1,6 @@
 /* Reading a request: query, body, path. What is not known is refused, never ignored. */
-#ifndef GATEHOUSE_API_ASK_H
-#define GATEHOUSE_API_ASK_H
+#ifndef GATEHOUSE_REST_ASK_H
+#define GATEHOUSE_REST_ASK_H
 
 #include "base/json.h"
 #include "base/uuid.h"

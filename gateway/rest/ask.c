@@ -1,4 +1,4 @@
-#include "api/ask.h"
+#include "rest/ask.h"
 
 #include "base/clock.h"
 

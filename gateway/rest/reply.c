@@ -1,4 +1,4 @@
-#include "api/reply.h"
+#include "rest/reply.h"
 
 #include "base/clock.h"
 #include "base/encode.h"

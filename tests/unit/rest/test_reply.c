@@ -1,5 +1,5 @@
 /* Answers: lists with their links, and the shapes of members. */
-#include "api/reply.h"
+#include "rest/reply.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

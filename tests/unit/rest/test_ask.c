@@ -1,5 +1,5 @@
 /* Reading requests: hostile queries, bodies and headers. */
-#include "api/ask.h"
+#include "rest/ask.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
