@@ -11,6 +11,7 @@
 #include <openssl/x509.h>
 #include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdatomic.h>
@@ -423,6 +424,7 @@ static void test_proxy(void **state) {
 }
 
 int main(void) {
+    signal(SIGPIPE, SIG_IGN);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_plain),     cmocka_unit_test(test_post),
         cmocka_unit_test(test_limits),    cmocka_unit_test(test_schemes),
