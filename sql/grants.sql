@@ -37,9 +37,15 @@ GRANT INSERT, UPDATE ON api_tokens TO gatehouse_application;
 GRANT INSERT, UPDATE ON settings TO gatehouse_application;
 GRANT INSERT, UPDATE ON leases TO gatehouse_application;
 GRANT INSERT, UPDATE ON template_protocols TO gatehouse_application;
+GRANT INSERT ON scep_transactions TO gatehouse_application;
 
 -- Comes and goes.
 GRANT INSERT, DELETE ON role_grants TO gatehouse_application;
 GRANT INSERT, DELETE ON sessions TO gatehouse_application;
 GRANT INSERT, DELETE ON crls TO gatehouse_application;
 GRANT INSERT, DELETE ON crl_chunks TO gatehouse_application;
+GRANT INSERT, UPDATE, DELETE ON credentials TO gatehouse_application;
+GRANT INSERT, UPDATE, DELETE ON guess_delays TO gatehouse_application;
+GRANT INSERT, UPDATE, DELETE ON scep_outbox TO gatehouse_application;
+GRANT INSERT, DELETE ON scep_captures TO gatehouse_application;
+GRANT INSERT, UPDATE, DELETE ON scep_profiles TO gatehouse_application;

@@ -49,6 +49,13 @@ HANDLER(certificates_of_ca);
 HANDLER(certificates_get);
 HANDLER(certificates_revoke);
 HANDLER(certificates_unhold);
+/* credentials.c */
+HANDLER(credentials_list);
+HANDLER(credentials_create);
+HANDLER(credentials_rotate);
+HANDLER(credentials_remove);
+HANDLER(credentials_get);
+HANDLER(credentials_revoke);
 /* users.c */
 HANDLER(users_list);
 HANDLER(users_create);

@@ -50,6 +50,15 @@
     X("DELETE", "/templates/{}", GATE_ACTOR, NO_BODY, templates_remove, "templates:manage") \
     X("POST", "/templates/{}/preview", GATE_ACTOR, LARGE, templates_preview, "requests:create") \
     X("POST", "/templates/{}/requests", GATE_ACTOR, LARGE, requests_create, "requests:create") \
+    X("GET", "/templates/{}/credentials", GATE_ACTOR, NO_BODY, credentials_list, "templates:read") \
+    X("POST", "/templates/{}/credentials", GATE_ACTOR, MEDIUM, credentials_create, \
+      "requests:create") \
+    X("POST", "/templates/{}/credentials/rotate", GATE_ACTOR, SMALL, credentials_rotate, \
+      "templates:manage") \
+    X("POST", "/templates/{}/credentials/remove", GATE_ACTOR, SMALL, credentials_remove, \
+      "templates:read") \
+    X("GET", "/credentials/{}", GATE_ACTOR, NO_BODY, credentials_get, "templates:read") \
+    X("DELETE", "/credentials/{}", GATE_ACTOR, NO_BODY, credentials_revoke, "templates:read") \
     X("GET", "/starters", GATE_ACTOR, NO_BODY, starters_list, "templates:read") \
     X("GET", "/requests", GATE_ACTOR, NO_BODY, requests_list, "requests:read") \
     X("POST", "/requests/batch", GATE_ACTOR, SMALL, requests_batch, "requests:create") \

@@ -6,6 +6,8 @@
 #include "ca/core.h"
 
 enum credential_kind { CREDENTIAL_CHALLENGE = 1, CREDENTIAL_MAC = 2, CREDENTIAL_CODE = 3 };
+const char *credential_kind_name(enum credential_kind kind); /* "challenge", "mac", "code" */
+MUST_USE bool credential_kind_from_name(const char *name, enum credential_kind *ret);
 enum credential_state { CREDENTIAL_AVAILABLE, CREDENTIAL_CONSUMED, CREDENTIAL_EXPIRED, CREDENTIAL_REVOKED };
 
 struct credential {
@@ -33,7 +35,9 @@ struct credential_order {
     const char *bound;        /* JSON or NULL */
     struct uuid on_behalf_of; /* nil: the actor */
 };
-/* MAY_MANAGE_TEMPLATES on the template's CA, or (CHALLENGE alone) MAY_CREATE_REQUESTS for oneself. CREDENTIAL_MAC
+/* A made secret is upper-case hexadecimal. Chosen ones have 8 to 1000 octets, MAC secrets at least 12.
+ * ERROR_CONFLICT "exists" on a name that is in use, "too-many-credentials" over 16 chosen ones of a kind.
+ * MAY_MANAGE_TEMPLATES on the template's CA, or (CHALLENGE alone) MAY_CREATE_REQUESTS for oneself. CREDENTIAL_MAC
  * is kept sealed (secret.h), the others only as SHA-256 (made) or Argon2id (chosen, fewer than 16 octets ...). */
 MUST_USE bool credential_create(struct core *core, struct arena *arena, const struct actor *actor,
                                 const struct credential_order *order, struct credential *ret,
@@ -56,5 +60,30 @@ MUST_USE bool credential_page(struct core *core, struct arena *arena, const stru
                               struct error *err);
 MUST_USE bool credential_revoke(struct core *core, struct arena *arena, const struct actor *actor,
                                 struct uuid id, struct error *err);
+MUST_USE bool credential_get(struct core *core, struct arena *arena, const struct actor *actor,
+                             struct uuid id, struct credential *ret, struct error *err);
+
+/* Which of a template's credentials: those in one state, of one maker. Who may neither manage the template nor
+ * read events is shown, and removes, their own alone. */
+struct credential_query {
+    enum credential_kind kind; /* 0: every kind */
+    bool any_state;
+    enum credential_state state;
+    struct uuid maker_id;      /* nil: everybody's */
+};
+MUST_USE bool credential_search(struct core *core, struct arena *arena, const struct actor *actor,
+                                const char *template_slug, const struct credential_query *query,
+                                const struct page *page, struct credential **ret_items,
+                                size_t *ret_count, const char **ret_next, struct error *err);
+/* Removes them for good; what they were used for stays in the events. */
+MUST_USE bool credential_remove(struct core *core, struct arena *arena, const struct actor *actor,
+                                const char *template_slug, const struct credential_query *query,
+                                int64_t *ret_removed, struct error *err);
+/* A made static passphrase (uses 0) that replaces the present ones, which end after overlap_us. */
+MUST_USE bool credential_rotate(struct core *core, struct arena *arena, const struct actor *actor,
+                                const struct credential_order *order, int64_t overlap_us,
+                                struct credential *ret, const char **ret_secret, struct error *err);
+/* A job's step: delays of guessers that are a day old are forgotten. */
+MUST_USE bool credential_housekeeping(struct core *core, struct error *err);
 
 #endif

@@ -1,16 +1,16 @@
 # cmake -DOUT=FILE -DSQL=FILE;FILE... -P embed.cmake: writes the migrations as a C file.
-# Their numbers must be 0001, 0002 ... without a gap.
+# Their numbers must grow from 0001 on; a number that was never used stays unused.
 set(_text "/* Made from sql/ by embed.cmake. */\n#include \"store/migrate.h\"\n\n")
 set(_table "")
-set(_expected 1)
+set(_last 0)
 foreach(_file IN LISTS SQL)
     get_filename_component(_name "${_file}" NAME_WE)
     string(REGEX MATCH "^[0-9]+" _number "${_name}")
     math(EXPR _number "1${_number} - 10000")
-    if(NOT _number EQUAL _expected)
-        message(FATAL_ERROR "sql/${_name}.sql: the next migration has the number ${_expected}")
+    if(NOT _number GREATER _last)
+        message(FATAL_ERROR "sql/${_name}.sql: another migration has this number; take the next one")
     endif()
-    math(EXPR _expected "${_expected} + 1")
+    set(_last ${_number})
     file(READ "${_file}" _hex HEX)
     string(LENGTH "${_hex}" _len)
     math(EXPR _len "${_len} / 2")

@@ -171,10 +171,16 @@ static void lease_end(struct lease *lease) {
         log_warn("store", "the migration lease was not given back; it runs out by itself");
 }
 
-/* What was applied, in *ret_list[version]; versions that are not compiled in are an error. */
-static bool read_applied(struct tx *tx, struct arena *arena, size_t count,
+/* Those of this program, by their numbers, which grow and may leave gaps. */
+struct compiled {
+    const struct migration *list;
+    size_t count;
+};
+
+/* What was applied, beside the migration it was; versions that are not compiled in are an error. */
+static bool read_applied(struct tx *tx, struct arena *arena, struct compiled compiled,
                          struct applied **ret_list, struct error *err) {
-    struct applied *list = arena_array(arena, count + 1, sizeof *list);
+    struct applied *list = arena_array(arena, compiled.count, sizeof *list);
     struct rows rows;
     int64_t newer = 0;
     TRY(rows_open(tx, arena, sql_applied, NO_PARAMS, &rows, err));
@@ -184,17 +190,21 @@ static bool read_applied(struct tx *tx, struct arena *arena, size_t count,
         rows_fixed(&rows, row.checksum, sizeof row.checksum);
         row.statements_done = rows_int(&rows);
         row.complete = rows_bool(&rows);
-        if (row.version >= 1 && row.version <= (int64_t)count)
-            list[row.version] = row;
+        size_t at = 0;
+        while (at < compiled.count && (int64_t)compiled.list[at].version != row.version)
+            at++;
+        if (at < compiled.count)
+            list[at] = row;
         else
             newer = row.version;
     }
     TRY(rows_close(&rows, err));
     if (newer != 0)
         return fail(err, ERROR_UNAVAILABLE, "schema",
-                    "The database has the schema %lld, this program knows schemas up to %zu: a "
+                    "The database has the schema %lld, this program knows schemas up to %u: a "
                     "newer release has been here. Start that release.",
-                    (long long)newer, count);
+                    (long long)newer,
+                    compiled.count == 0 ? 0 : compiled.list[compiled.count - 1].version);
     *ret_list = list;
     return true;
 }
@@ -243,11 +253,11 @@ static bool apply(struct lease *lease, struct arena *arena, const struct migrati
     return true;
 }
 
-static bool read_all(struct db *db, struct arena *arena, size_t count, struct applied **ret_list,
-                     struct error *err) {
+static bool read_all(struct db *db, struct arena *arena, struct compiled compiled,
+                     struct applied **ret_list, struct error *err) {
     bool done = false;
     TX(tx, db, &done, err)
-        tx.ok = read_applied(tx.tx, arena, count, ret_list, err);
+        tx.ok = read_applied(tx.tx, arena, compiled, ret_list, err);
     return done;
 }
 
@@ -255,12 +265,12 @@ static bool apply_missing(struct lease *lease, const struct migration *list, siz
                           struct error *err) {
     SCOPED_ARENA struct arena *arena = arena_new();
     struct applied *applied;
-    TRY(read_all(lease->db, arena, count, &applied, err));
+    TRY(read_all(lease->db, arena, (struct compiled){list, count}, &applied, err));
     for (size_t i = 0; i < count; i++)
-        TRY(check_applied(&applied[i + 1], &list[i], err));
+        TRY(check_applied(&applied[i], &list[i], err));
     for (size_t i = 0; i < count; i++)
-        if (!applied[i + 1].complete)
-            TRY(apply(lease, arena, &list[i], &applied[i + 1], err));
+        if (!applied[i].complete)
+            TRY(apply(lease, arena, &list[i], &applied[i], err));
     return true;
 }
 
@@ -290,15 +300,15 @@ bool schema_check_with(struct db *db, const struct migration *list, size_t count
                        struct error *err) {
     SCOPED_ARENA struct arena *arena = arena_new();
     struct applied *applied;
-    if (!read_all(db, arena, count, &applied, err)) {
+    if (!read_all(db, arena, (struct compiled){list, count}, &applied, err)) {
         if (err != NULL && err->kind == ERROR_INTERNAL) /* there is no table of migrations */
             fail(err, ERROR_UNAVAILABLE, "schema",
                  "The database has no Gatehouse schema yet; run `gatehouse init`.");
         return false;
     }
     for (size_t i = 0; i < count; i++) {
-        TRY(check_applied(&applied[i + 1], &list[i], err));
-        if (!applied[i + 1].complete)
+        TRY(check_applied(&applied[i], &list[i], err));
+        if (!applied[i].complete)
             return fail(err, ERROR_UNAVAILABLE, "schema",
                         "The database lacks the migration %s; run `gatehouse migrate`.",
                         list[i].name);

@@ -12,7 +12,7 @@
 #include "store/db.h"
 
 struct migration {
-    unsigned version; /* 1, 2, 3 ...: the number of the file */
+    unsigned version; /* the number of the file; they grow */
     const char *name; /* "0001-first" */
     struct view text;
 };

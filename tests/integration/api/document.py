@@ -6,6 +6,7 @@ import re
 import jsonschema
 
 FREE_FORM = {  # objects that may have any member, and why
+    "variables": "of a credential: whatever its maker calls them",
     "Subject": "attribute types of X.509",
     "fixed": "attribute types of X.509",
     "details": "what an event says depends on its code",

@@ -9,6 +9,7 @@ import tempfile
 import time
 import urllib.parse
 
+import credentials
 import hostile
 import scenario
 import strangers
@@ -74,6 +75,7 @@ def main():
     gateway.document.check_itself()
     print(f"document: {len(gateway.document.operations)} operations, consistent")
     made = scenario.run(gateway, admin)
+    credentials.run(gateway, admin, made)
     check_coverage(gateway)
     print(f"scenario: every operation has worked, every answer is as documented ({seconds():.0f} s)")
     strangers.run(gateway, admin, made, other_organisation())

@@ -15,7 +15,8 @@ OWN = {  # about the caller itself, or the same for everybody who has logged in
 
 def fill(path, made):
     """The path with the ids of objects that exist, but are not the caller's."""
-    kinds = {"requests": "request", "certificates": "certificate", "users": "user", "session": "request"}
+    kinds = {"requests": "request", "certificates": "certificate", "users": "user", "session": "request",
+             "credentials": "credential"}
     path = path.replace("{ca}", made["issuing"]).replace("{template}", made["template"])
     return re.sub(r"\{id\}", lambda _: made[kinds[path.split("/")[1]]], path)
 
@@ -33,6 +34,7 @@ def bodies(path, made):
         "/templates/{template}/requests": {"csr": csr, "issue": True},
         "/requests/batch": {"action": "sign", "ids": [made["request"]]},
         "/certificates/{id}/revoke": {"reason": "keyCompromise"},
+        "/templates/{template}/credentials/remove": {"state": "any"},
         "/users": {"username": "mallory", "roles": [{"role": "administrator", "scope": "instance"}]},
         "/users/{id}": {"state": "suspended"},
         "/session": {"username": "x", "password": "y"},
