@@ -25,6 +25,12 @@ if(GATEHOUSE_TESTS)
     pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka)
 endif()
 
+# Not by pkg-config: its file wants the headers of libevent, which we do not use.
+find_path(UNBOUND_INCLUDE_DIR unbound.h REQUIRED)
+find_library(UNBOUND_LIBRARY unbound REQUIRED)
+add_library(unbound SHARED IMPORTED)
+set_target_properties(unbound PROPERTIES IMPORTED_LOCATION "${UNBOUND_LIBRARY}"
+    INTERFACE_INCLUDE_DIRECTORIES "${UNBOUND_INCLUDE_DIR}")
 find_path(JSMN_INCLUDE_DIR jsmn.h REQUIRED)
 find_path(CIVETWEB_INCLUDE_DIR civetweb.h REQUIRED HINTS "${GATEHOUSE_DEPS}/include" NO_DEFAULT_PATH)
 find_library(CIVETWEB_LIBRARY NAMES libcivetweb.a REQUIRED HINTS "${GATEHOUSE_DEPS}/lib" NO_DEFAULT_PATH)
