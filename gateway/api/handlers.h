@@ -70,6 +70,8 @@ HANDLER(tokens_list);
 HANDLER(organisations_list);
 HANDLER(settings_get);
 HANDLER(status_get);
+/* inspect.c */
+HANDLER(inspect_create);
 /* describe.c */
 HANDLER(describe_document);
 HANDLER(describe_page);

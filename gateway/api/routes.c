@@ -81,6 +81,7 @@
     X("GET", "/events", GATE_ACTOR, NO_BODY, events_list, "events:read") \
     X("GET", "/tokens", GATE_ACTOR, NO_BODY, tokens_list, "tokens:read") \
     X("GET", "/organisations", GATE_ACTOR, NO_BODY, organisations_list, "cas:read") \
+    X("POST", "/inspect", GATE_ACTOR, LARGE, inspect_create, NULL) \
     X("GET", "/settings", GATE_ACTOR, NO_BODY, settings_get, "settings:read")
 /* clang-format on */
 

@@ -6,6 +6,7 @@ import os
 import ssl
 import time
 
+import inventory
 from client import Client, log_in, make_csr, openssl, token_for
 
 LONG_PASSWORD = "correct horse battery staple"
@@ -371,4 +372,5 @@ def run(gateway, admin):
     check_waiting_ca(gateway, admin, made)
     for check in (check_templates, check_requests, check_certificates, check_users, check_instance):
         check(gateway, admin, made)
+    inventory.run(gateway, admin, made)
     return made

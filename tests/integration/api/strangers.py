@@ -9,7 +9,7 @@ from client import Client, make_csr, token_for
 OPEN = {("GET", "/"), ("GET", "/openapi.json"), ("POST", "/session")}
 OWN = {  # about the caller itself, or the same for everybody who has logged in
     ("GET", "/session"), ("DELETE", "/session"), ("POST", "/session/password"), ("GET", "/session/tokens"),
-    ("POST", "/session/tokens"), ("GET", "/roles"), ("GET", "/status"),
+    ("POST", "/session/tokens"), ("GET", "/roles"), ("GET", "/status"), ("POST", "/inspect"),
 }
 
 
@@ -40,6 +40,7 @@ def bodies(path, made):
         "/session": {"username": "x", "password": "y"},
         "/session/password": {"old": "x", "new": "y"},
         "/session/tokens": {"label": "x"},
+        "/inspect": {"data": csr},
     }
     return table.get(path, {})
 
