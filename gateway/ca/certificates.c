@@ -1,7 +1,8 @@
-#include "ca/issue.h"
+#include "ca/enrol.h"
 
 #include "base/clock.h"
 #include "base/encode.h"
+#include "ca/request_flow.h"
 #include "ca/status_cache.h"
 #include "x509/crl.h"
 
@@ -157,6 +158,28 @@ bool certificate_revoke(struct core *core, struct arena *arena, const struct act
     ret->invalidity_us = invalidity_us;
     ret->status_ordinal++;
     return true;
+}
+
+bool flow_supersede(struct tx *tx, struct arena *arena, const struct actor *actor,
+                    const struct certificate_record *certificate, struct error *err) {
+    struct certificate_record copy = *certificate;
+    return change_status(tx, arena, actor, &copy, REASON_SUPERSEDED,
+                         clock_now_us() / US_PER_SECOND * US_PER_SECOND, 0, err);
+}
+
+bool enrol_revoke(struct core *core, struct arena *arena, const struct actor *actor,
+                  struct uuid certificate_id, int reason, struct error *err) {
+    int64_t now = clock_now_us() / US_PER_SECOND * US_PER_SECOND;
+    struct certificate_record certificate;
+    bool done = false;
+    TX(tx, core_db(core), &done, err)
+        tx.ok = certificate_by_id(tx.tx, arena, &scope_everything, certificate_id, &certificate,
+                                  err) &&
+                check_revocation(&certificate, reason, 0, now, err) &&
+                change_status(tx.tx, arena, actor, &certificate, reason, now, 0, err);
+    if (done)
+        status_cache_forget(core);
+    return done;
 }
 
 bool certificate_unhold(struct core *core, struct arena *arena, const struct actor *actor,

@@ -1,6 +1,7 @@
 #include "ca/core.h"
 
 #include "base/clock.h"
+#include "ca/data_key.h"
 #include "ca/key_use.h"
 #include "ca/status_cache.h"
 #include "store/cas.h"
@@ -16,6 +17,7 @@ struct core {
     struct key_cache *keys;
     struct status_cache *status;
     struct service_cache *services;
+    struct data_key *data_key;
     pthread_mutex_t mutex; /* guards the URLs */
     char *http, *https;    /* NULL until they are read */
 };
@@ -27,6 +29,7 @@ struct core *core_new(const struct core_config *config) {
     core->keys = key_cache_new();
     core->status = status_cache_new();
     core->services = service_cache_new();
+    core->data_key = data_key_new();
     pthread_mutex_init(&core->mutex, NULL);
     return core;
 }
@@ -34,6 +37,7 @@ struct core *core_new(const struct core_config *config) {
 void core_free(struct core *core) {
     if (core == NULL)
         return;
+    data_key_free(core->data_key);
     service_cache_free(core->services);
     status_cache_free(core->status);
     key_cache_free(core->keys);
@@ -57,6 +61,10 @@ struct status_cache *core_status_cache(struct core *core) {
 
 struct service_cache *core_service_cache(struct core *core) {
     return core->services;
+}
+
+struct data_key *core_data_key(struct core *core) {
+    return core->data_key;
 }
 
 static bool read_urls(struct core *core, struct arena *arena, const char **ret_http,

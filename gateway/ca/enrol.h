@@ -15,8 +15,8 @@ struct enrolment {
     const char *door;            /* "acme", "scep", "est", "cmp", "public" ...: must be in the template's doors */
     struct view transaction;     /* 1-128 octets that name it within template and door; empty: always a new one */
     struct view csr;             /* PKCS#10, PEM or DER */
-    /* The protocol has checked possession of the key, or its rules ask for no proof: `csr` may then carry the
-     * "no signature" mechanism (rfc5272#C.1), see csr_unsigned. */
+    /* The protocol has checked possession of the key, or its rules ask for no proof: `csr` may then carry a
+     * null signature (rfc5272#C.1), see csr_unsigned. */
     bool proven;
     const struct json *proposal; /* beside the CSR, see struct proposal; or NULL */
     const char *requester;       /* what people see in lists: "acme: alice@example.org"; at most 200 characters */
@@ -66,7 +66,7 @@ MUST_USE bool enrol_target(struct core *core, struct arena *arena, const char *t
                            const char *door, struct enrolment_target *ret, struct error *err);
 
 /* A certificate of this instance by its DER, for renewal and client authentication: found by fingerprint,
- * so nothing of it needs to be trusted. ERROR_NOT_FOUND. Says by ret->revocation whether it is revoked. */
+ * so nothing of it needs to be trusted. ERROR_NOT_FOUND. ret->revoked tells whether it is revoked or held. */
 MUST_USE bool enrol_certificate(struct core *core, struct arena *arena, struct view der,
                                 struct certificate_record *ret, struct error *err);
 /* Takes back a certificate for its holder: the protocol has checked that the asker holds its key or asked for

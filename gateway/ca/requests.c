@@ -1,54 +1,11 @@
-#include "ca/issue.h"
+#include "ca/request_flow.h"
 
 #include "base/clock.h"
-#include "ca/policy.h"
-#include "x509/csr.h"
-#include "x509/name.h"
-#include "x509/san.h"
 
 #include <string.h>
 
-/* Everything a request needs to be judged, read in one transaction. */
-struct context {
-    struct ca_record ca;
-    struct template_record template_record;
-    struct template template;
-    struct ca_urls urls;
-    X509 *issuer;  /* the arena drops it */
-    X509_REQ *csr; /* likewise */
-    struct view csr_der;
-    struct proposal proposal;
-};
-
-static bool parse_document(struct arena *arena, const char *text, const struct json **ret_document,
-                           struct error *err) {
-    return json_parse(arena, view_text(text), ret_document, err);
-}
-
-/* Parses what the records hold: template, URLs, issuer. */
-static bool open_records(struct core *core, struct arena *arena, struct context *c,
-                         struct error *err) {
-    const struct json *document;
-    if (c->ca.state != CA_ACTIVE)
-        return fail(err, ERROR_CONFLICT, "ca-state",
-                    "The authority %s is not active%s; it does not issue.", c->ca.slug,
-                    c->ca.state == CA_WAITING ? ": it waits for its certificate" : "");
-    TRY(parse_document(arena, c->template_record.document, &document, err));
-    TRY(template_from_json(arena, document, &c->template, err));
-    TRY(authority_urls(core, arena, &c->ca, &c->urls, err));
-    TRY(certificate_decode(arena, c->ca.certificate, &c->issuer, err));
-    keep_X509(arena, c->issuer);
-    return true;
-}
-
-static bool decode_csr(struct arena *arena, struct view bytes, struct context *c, struct error *err) {
-    TRY(csr_decode(arena, bytes, &c->csr, &c->csr_der, err));
-    keep_X509_REQ(arena, c->csr);
-    return true;
-}
-
 static bool load_template(struct core *core, struct arena *arena, const struct actor *actor,
-                          const char *slug, struct context *c, struct error *err) {
+                          const char *slug, struct request_context *c, struct error *err) {
     struct scope scope;
     bool done = false;
     actor_scope(arena, actor, MAY_READ_TEMPLATES, &scope);
@@ -57,126 +14,10 @@ static bool load_template(struct core *core, struct arena *arena, const struct a
                 ca_by_id(tx.tx, arena, &scope, c->template_record.ca_id, &c->ca, err);
     TRY(done);
     TRY(actor_may(actor, MAY_CREATE_REQUESTS, c->ca.organisation_id, c->ca.id, err));
-    return open_records(core, arena, c, err);
+    return flow_open(core, arena, c, err);
 }
 
-static bool check_door(const struct context *c, const char *door, struct error *err) {
-    const char *slug = c->template_record.slug;
-    if (!c->template.enabled)
-        return fail(err, ERROR_POLICY, "template-disabled", "The template %s is switched off.", slug);
-    for (size_t i = 0; i < c->template.doors.count; i++)
-        if (strcmp(c->template.doors.items[i], door) == 0)
-            return true;
-    return fail(err, ERROR_POLICY, "door",
-                "The template %s does not take requests by %s; add it to the template's \"doors\".",
-                slug, door);
-}
-
-static bool apply_policy(struct arena *arena, const struct context *c,
-                         struct certificate_plan *ret_plan, struct error *err) {
-    struct policy_input input = {.template = &c->template,
-                                 .urls = &c->urls,
-                                 .issuer = c->issuer,
-                                 .csr = c->csr,
-                                 .proposal = &c->proposal,
-                                 .now_us = clock_now_us()};
-    return policy_apply(arena, &input, ret_plan, err);
-}
-
-static const char *sans_text(struct arena *arena, const GENERAL_NAMES *sans) {
-    struct buffer out = buffer_on(arena);
-    for (int i = 0; i < sk_GENERAL_NAME_num(sans); i++)
-        buffer_printf(&out, "%s%s", i == 0 ? "" : ", ",
-                      san_text(arena, sk_GENERAL_NAME_value(sans, i), NULL));
-    return buffer_text(&out);
-}
-
-static const char *proposal_text(struct arena *arena, const struct json *proposal) {
-    struct json_writer w = json_writer_on(arena);
-    if (proposal == NULL || proposal->type != JSON_OBJECT)
-        return "{}";
-    json_add_value(&w, proposal);
-    return json_written(&w);
-}
-
-static bool fill_request(struct arena *arena, const struct actor *actor,
-                         const struct submission *submission, const struct context *c,
-                         const struct certificate_plan *plan, struct request_record *ret,
-                         struct error *err) {
-    char *key_type = arena_alloc(arena, KEY_TYPE_SIZE);
-    if (!key_type_of(plan->public_key, key_type))
-        return fail_internal(err, "key type of an accepted CSR");
-    *ret = (struct request_record){
-        .id = uuid_new(),
-        .ca_id = c->ca.id,
-        .template_id = c->template_record.id,
-        .organisation_id = c->ca.organisation_id,
-        .ca_slug = c->ca.slug,
-        .template_slug = c->template_record.slug,
-        .template_version = c->template_record.version,
-        .state = REQUEST_PENDING,
-        .door = submission->door,
-        .csr = c->csr_der,
-        .proposal = proposal_text(arena, submission->proposal),
-        .subject = name_text(arena, plan->subject),
-        .sans = sans_text(arena, plan->sans),
-        .key_type = key_type,
-        .requester_id = actor->user_id,
-        .requester = actor->name,
-        .reason = "",
-        .created_us = clock_now_us(),
-    };
-    ret->changed_us = ret->created_us;
-    return true;
-}
-
-static bool note_request(struct tx *tx, struct arena *arena, const struct actor *actor,
-                         const struct request_record *request, const char *code, const char *details,
-                         struct error *err) {
-    struct event_note note = {.code = code,
-                              .organisation_id = request->organisation_id,
-                              .ca_id = request->ca_id,
-                              .object_kind = "request",
-                              .object = uuid_text(arena, request->id),
-                              .details = details};
-    return access_note(tx, actor, &note, err);
-}
-
-static bool insert_request(struct tx *tx, struct arena *arena, const struct actor *actor,
-                           const struct request_record *request, struct error *err) {
-    return request_insert(tx, request, err) &&
-           note_request(tx, arena, actor, request, "request.submitted", NULL, err);
-}
-
-/* Signs under the CA of the context; nothing is stored yet. */
-static bool sign_request(struct core *core, struct arena *arena, const struct context *c,
-                         const struct certificate_plan *plan, const struct request_record *request,
-                         struct certificate_record *ret, struct error *err) {
-    struct issue_order order = {.ca = &c->ca,
-                                .plan = *plan,
-                                .serial_octets = c->template.serial_octets,
-                                .use = c->template.basic.ca ? CERTIFICATE_CA : CERTIFICATE_END_ENTITY,
-                                .template_id = request->template_id,
-                                .request_id = request->id,
-                                .template_version = request->template_version,
-                                .requester = request->requester};
-    TRY(issue_sign(core, arena, &order, ret, err));
-    ret->template_slug = c->template_record.slug;
-    return true;
-}
-
-/* The second half of issuing: request's state, certificate and event in the caller's transaction. */
-static bool store_issued(struct tx *tx, const struct actor *actor,
-                         const struct request_record *request,
-                         const struct certificate_record *certificate, struct error *err) {
-    return issue_store(tx, actor, certificate, err) &&
-           request_move(tx, request->id,
-                   &(struct request_change){request->state, REQUEST_ISSUED, actor->user_id,
-                                            certificate->id, "", certificate->created_us},
-                   err);
-}
-
-static bool issue_at_once(const struct context *c, const struct actor *actor, bool wanted,
+static bool issue_at_once(const struct request_context *c, const struct actor *actor, bool wanted,
                           bool *ret_at_once, struct error *err) {
     *ret_at_once = c->template.approval == APPROVAL_NONE;
     if (*ret_at_once || !wanted)
@@ -187,7 +28,7 @@ static bool issue_at_once(const struct context *c, const struct actor *actor, bo
 }
 
 static bool submit(struct core *core, struct arena *arena, const struct actor *actor,
-                   const struct submission *submission, struct context *context,
+                   const struct submission *submission, struct request_context *context,
                    struct request_record *ret_request, struct certificate_record *ret_certificate,
                    struct error *err) {
     struct certificate_plan plan;
@@ -195,17 +36,22 @@ static bool submit(struct core *core, struct arena *arena, const struct actor *a
     struct certificate_record certificate = {0};
     bool done = false, at_once;
     TRY(load_template(core, arena, actor, submission->template_slug, context, err));
-    TRY(check_door(context, submission->door, err));
-    TRY(decode_csr(arena, submission->csr, context, err));
+    TRY(flow_check_door(context, submission->door, err));
+    TRY(flow_decode_csr(arena, submission->csr, PROOF_SIGNATURE, context, err));
     TRY(proposal_from_json(arena, submission->proposal, &context->proposal, err));
-    TRY(apply_policy(arena, context, &plan, err));
+    TRY(flow_apply_policy(arena, context, &plan, err));
     TRY(issue_at_once(context, actor, submission->issue, &at_once, err));
-    TRY(fill_request(arena, actor, submission, context, &plan, &request, err));
+    struct flow_origin origin = {.door = submission->door,
+                                 .proposal = submission->proposal,
+                                 .requester = actor->name,
+                                 .requester_id = actor->user_id,
+                                 .proof = PROOF_SIGNATURE};
+    TRY(flow_fill_request(arena, &origin, context, &plan, &request, err));
     if (at_once)
-        TRY(sign_request(core, arena, context, &plan, &request, &certificate, err));
+        TRY(flow_sign(core, arena, context, &plan, &request, &certificate, err));
     TX(tx, core_db(core), &done, err)
-        tx.ok = insert_request(tx.tx, arena, actor, &request, err) &&
-                (!at_once || store_issued(tx.tx, actor, &request, &certificate, err));
+        tx.ok = flow_insert(tx.tx, arena, actor, &request, err) &&
+                (!at_once || flow_store_issued(tx.tx, actor, &request, &certificate, err));
     TRY(done);
     if (at_once) {
         request.state = REQUEST_ISSUED;
@@ -216,33 +62,13 @@ static bool submit(struct core *core, struct arena *arena, const struct actor *a
     return true;
 }
 
-/* What policy refuses leaves no request, but an event: somebody tried. */
-static void note_refusal(struct core *core, struct arena *arena, const struct actor *actor,
-                         const struct submission *submission, const struct context *c,
-                         const struct error *err) {
-    struct json_writer w = json_writer_on(arena);
-    json_open_object(&w);
-    json_put_string(&w, "type", err->type);
-    json_put_string(&w, "message", err->message);
-    json_close_object(&w);
-    struct event_note note = {.code = "submission.refused",
-                              .outcome = "refused",
-                              .organisation_id = c->ca.organisation_id,
-                              .ca_id = c->ca.id,
-                              .object_kind = "template",
-                              .object = submission->template_slug,
-                              .details = json_written(&w)};
-    access_note_alone(core, actor, &note);
-}
-
 bool request_submit(struct core *core, struct arena *arena, const struct actor *actor,
                     const struct submission *submission, struct request_record *ret_request,
                     struct certificate_record *ret_certificate, struct error *err) {
-    struct context context = {0};
+    struct request_context context = {0};
     if (submit(core, arena, actor, submission, &context, ret_request, ret_certificate, err))
         return true;
-    if (err->kind == ERROR_POLICY && !uuid_is_nil(context.ca.id))
-        note_refusal(core, arena, actor, submission, &context, err);
+    flow_note_refusal(core, arena, actor, &context, submission->template_slug, err);
     return false;
 }
 
@@ -275,7 +101,7 @@ bool request_page(struct core *core, struct arena *arena, const struct actor *ac
 
 /* The request with its CA and the version of the template it was made under. */
 static bool load_request(struct core *core, struct arena *arena, const struct actor *actor,
-                         struct uuid id, struct context *c, struct request_record *ret,
+                         struct uuid id, struct request_context *c, struct request_record *ret,
                          struct error *err) {
     struct scope scope;
     bool done = false;
@@ -309,7 +135,7 @@ static bool merge_overrides(struct arena *arena, const struct request_record *re
                             const struct json *overrides, struct proposal *ret, struct error *err) {
     const struct json *document;
     struct proposal over;
-    TRY(parse_document(arena, request->proposal, &document, err));
+    TRY(json_parse(arena, view_text(request->proposal), &document, err));
     TRY(proposal_from_json(arena, document, ret, err));
     TRY(proposal_from_json(arena, overrides, &over, err));
     if (over.subject != NULL)
@@ -339,7 +165,7 @@ static bool approve_first(struct core *core, struct arena *arena, const struct a
                 &(struct request_change){REQUEST_PENDING, REQUEST_APPROVED, actor->user_id,
                                          (struct uuid){{0}}, "", now},
                 err) &&
-                note_request(tx.tx, arena, actor, request, "request.approved", NULL, err);
+                flow_note(tx.tx, arena, actor, request, "request.approved", NULL, err);
     TRY(done);
     request->state = REQUEST_APPROVED;
     request->approver_id = actor->user_id;
@@ -361,18 +187,18 @@ static bool four_eyes(const struct actor *actor, const struct request_record *re
 }
 
 static bool sign_and_store(struct core *core, struct arena *arena, const struct actor *actor,
-                           struct context *c, const struct json *overrides,
+                           struct request_context *c, const struct json *overrides,
                            struct request_record *request, struct certificate_record *ret_certificate,
                            struct error *err) {
     struct certificate_plan plan;
     struct certificate_record certificate;
     bool done = false;
-    TRY(decode_csr(arena, request->csr, c, err));
+    TRY(flow_decode_csr(arena, request->csr, request->proof, c, err));
     TRY(merge_overrides(arena, request, overrides, &c->proposal, err));
-    TRY(apply_policy(arena, c, &plan, err));
-    TRY(sign_request(core, arena, c, &plan, request, &certificate, err));
+    TRY(flow_apply_policy(arena, c, &plan, err));
+    TRY(flow_sign(core, arena, c, &plan, request, &certificate, err));
     TX(tx, core_db(core), &done, err)
-        tx.ok = store_issued(tx.tx, actor, request, &certificate, err);
+        tx.ok = flow_store_issued(tx.tx, actor, request, &certificate, err);
     TRY(done);
     request->state = REQUEST_ISSUED;
     request->certificate_id = certificate.id;
@@ -384,7 +210,7 @@ static bool sign_and_store(struct core *core, struct arena *arena, const struct 
 bool request_sign(struct core *core, struct arena *arena, const struct actor *actor, struct uuid id,
                   const struct json *overrides, struct request_record *ret_request,
                   struct certificate_record *ret_certificate, struct error *err) {
-    struct context c = {0};
+    struct request_context c = {0};
     struct request_record request;
     struct certificate_record none = {0};
     TRY(load_request(core, arena, actor, id, &c, &request, err));
@@ -396,7 +222,7 @@ bool request_sign(struct core *core, struct arena *arena, const struct actor *ac
     }
     if (request.state != REQUEST_PENDING && request.state != REQUEST_APPROVED)
         return wrong_state(&request, err);
-    TRY(open_records(core, arena, &c, err));
+    TRY(flow_open(core, arena, &c, err));
     if (c.template.approval == APPROVAL_FOUR_EYES) {
         TRY(four_eyes(actor, &request, overrides, err));
         if (request.state == REQUEST_PENDING) {
@@ -429,7 +255,7 @@ static bool close_request(struct core *core, struct arena *arena, const struct a
                 &(struct request_change){request->state, to, request->approver_id,
                                          (struct uuid){{0}}, reason, now},
                 err) &&
-                note_request(tx.tx, arena, actor, request,
+                flow_note(tx.tx, arena, actor, request,
                              to == REQUEST_DECLINED ? "request.declined" : "request.cancelled",
                              json_written(&w), err);
     TRY(done);
@@ -464,14 +290,14 @@ bool request_cancel(struct core *core, struct arena *arena, const struct actor *
 bool request_preview(struct core *core, struct arena *arena, const struct actor *actor,
                      const char *template_slug, struct view csr, const struct json *proposal,
                      const char **ret_text, struct error *err) {
-    struct context c = {0};
+    struct request_context c = {0};
     struct certificate_plan plan;
     AUTO(X509) *certificate = NULL;
     static const uint8_t sample_serial[] = {1};
     TRY(load_template(core, arena, actor, template_slug, &c, err));
-    TRY(decode_csr(arena, csr, &c, err));
+    TRY(flow_decode_csr(arena, csr, PROOF_SIGNATURE, &c, err));
     TRY(proposal_from_json(arena, proposal, &c.proposal, err));
-    TRY(apply_policy(arena, &c, &plan, err));
+    TRY(flow_apply_policy(arena, &c, &plan, err));
     plan.serial = view_of(sample_serial, sizeof sample_serial);
     plan.issuer = c.issuer;
     TRY(certificate_build(&plan, &certificate, err));

@@ -24,6 +24,7 @@
 #define GATEHOUSE_CA_TEMPLATE_H
 
 #include "ca/core.h"
+#include "store/cas.h"
 #include "store/templates.h"
 #include "x509/certificate.h"
 
@@ -64,6 +65,14 @@ MUST_USE bool template_from_json(struct arena *arena, const struct json *documen
                                  struct template *ret_template, struct error *err);
 /* The complete document. */
 const char *template_to_json(struct arena *arena, const struct template *template);
+
+/* May a certificate of this template be got by holding `old`? It must be of the same CA, neither revoked nor
+ * held, and not over. ERROR_POLICY "renewal" names the rule. */
+struct certificate_record;
+MUST_USE bool renewal_check(const struct template *template, const struct ca_record *ca,
+                            const struct certificate_record *old, int64_t now_us, struct error *err);
+/* Whether the old one is revoked (superseded) when the new one stands. */
+bool renewal_revokes(const struct template *template);
 
 /* Starters: name and document for a new template ("web-server", "tls-client", "ocsp", "sub-ca" ...). */
 struct template_starter {

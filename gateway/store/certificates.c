@@ -17,6 +17,8 @@ static const char sql_insert_search[] =
 static const char sql_by_id[] = CERTIFICATE_SELECT("c.der", "PRIMARY") "c.id = ? AND ";
 static const char sql_by_serial[] =
     CERTIFICATE_SELECT("c.der", "certificates_by_serial") "c.serial = ? AND c.ca_id = ? LIMIT 1";
+static const char sql_by_fingerprint[] =
+    CERTIFICATE_SELECT("c.der", "certificates_by_fingerprint") "c.fingerprint_sha256 = ? LIMIT 1";
 
 void certificate_row_read(struct rows *rows, struct certificate_record *ret) {
     ret->id = rows_uuid(rows);
@@ -129,4 +131,14 @@ bool certificate_by_serial(struct tx *tx, struct arena *arena, struct uuid ca_id
     return found || fail(err, ERROR_NOT_FOUND, "not-found",
                          "The CA has not issued a certificate with the serial number %s.",
                          hex_encode(arena, serial));
+}
+
+bool certificate_by_fingerprint(struct tx *tx, struct arena *arena, const uint8_t sha256[static 32],
+                                struct certificate_record *ret, struct error *err) {
+    struct rows rows;
+    bool found;
+    TRY(rows_first(tx, arena, sql_by_fingerprint, PARAMS(p_bytes(sha256, 32)), &rows, &found, err));
+    TRY(read_one(&rows, found, ret, err));
+    return found || fail(err, ERROR_NOT_FOUND, "not-found",
+                         "The certificate was not issued by this instance.");
 }

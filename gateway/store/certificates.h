@@ -52,6 +52,10 @@ MUST_USE bool certificate_by_id(struct tx *tx, struct arena *arena, const struct
 MUST_USE bool certificate_by_serial(struct tx *tx, struct arena *arena, struct uuid ca_id,
                                     struct view serial, struct certificate_record *ret,
                                     struct error *err);
+/* By SHA-256 of its DER, whatever the scope. ERROR_NOT_FOUND. */
+MUST_USE bool certificate_by_fingerprint(struct tx *tx, struct arena *arena,
+                                         const uint8_t sha256[static 32],
+                                         struct certificate_record *ret, struct error *err);
 
 enum certificate_state { /* at a moment; for filters. A certificate is in exactly one of 1 to 4 */
     CERTIFICATE_ANY = 0,

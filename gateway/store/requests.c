@@ -8,7 +8,8 @@
 #define SELECT                                                                                     \
     "SELECT q.id, q.ca_id, q.template_id, q.organisation_id, a.slug, t.slug, q.template_version, " \
     "q.state, q.door, q.csr, q.proposal, q.subject, q.sans, q.key_type, q.requester_id, "          \
-    "q.requester, q.approver_id, q.reason, q.certificate_id, q.created_us, q.changed_us "          \
+    "q.requester, q.approver_id, q.reason, q.certificate_id, q.created_us, q.changed_us, "         \
+    "q.proof, q.renews_id "                                                                        \
     "FROM requests q FORCE INDEX (PRIMARY) STRAIGHT_JOIN cas a ON a.id = q.ca_id "                 \
     "STRAIGHT_JOIN templates t ON t.id = q.template_id WHERE "
 
@@ -16,8 +17,8 @@
 static const char sql_insert[] =
     "INSERT INTO requests (id, ca_id, template_id, template_version, organisation_id, state, door, "
     "csr, proposal, subject, sans, key_type, requester_id, requester, approver_id, reason, "
-    "certificate_id, created_us, changed_us) "
-    "SELECT ?, a.id, t.id, ?, a.organisation_id, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? "
+    "certificate_id, created_us, changed_us, proof, renews_id) "
+    "SELECT ?, a.id, t.id, ?, a.organisation_id, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? "
     "FROM templates t JOIN cas a ON a.id = t.ca_id "
     "WHERE t.id = ? AND a.id = ? AND t.deleted_us = 0 AND a.deleted_us = 0 LOCK IN SHARE MODE";
 static const char sql_by_id[] = SELECT "q.id = ? AND a.deleted_us = 0 AND ";
@@ -44,6 +45,13 @@ static const char sql_ids_own[] =
     "SELECT q.id FROM requests q FORCE INDEX (requests_by_requester) STRAIGHT_JOIN cas a "
     "FORCE INDEX (PRIMARY) ON a.id = q.ca_id AND a.deleted_us = 0 WHERE q.id < ? AND "
     "q.requester_id = ?";
+
+static const char sql_transaction_insert[] =
+    "INSERT INTO request_transactions (template_id, door, transaction, request_id, fingerprint) "
+    "VALUES (?, ?, ?, ?, ?)";
+static const char sql_transaction_find[] =
+    "SELECT x.request_id, x.fingerprint FROM request_transactions x "
+    "WHERE x.template_id = ? AND x.door = ? AND x.transaction = ?";
 
 static const char *const state_names[] = {
     [REQUEST_PENDING] = "pending",   [REQUEST_APPROVED] = "approved",   [REQUEST_ISSUED] = "issued",
@@ -85,6 +93,8 @@ static void read_row(struct rows *rows, struct request_record *ret) {
     ret->certificate_id = rows_uuid(rows);
     ret->created_us = rows_int(rows);
     ret->changed_us = rows_int(rows);
+    ret->proof = (enum request_proof)rows_int(rows);
+    ret->renews_id = rows_uuid(rows);
 }
 
 bool request_insert(struct tx *tx, const struct request_record *request, struct error *err) {
@@ -97,7 +107,10 @@ bool request_insert(struct tx *tx, const struct request_record *request, struct 
                                 p_uuid_or_null(&q->requester_id), p_text(q->requester),
                                 p_uuid_or_null(&q->approver_id), p_text(q->reason),
                                 p_uuid_or_null(&q->certificate_id), p_int(q->created_us),
-                                p_int(q->changed_us), p_uuid(&q->template_id), p_uuid(&q->ca_id)),
+                                p_int(q->changed_us),
+                                p_int(q->proof == 0 ? PROOF_SIGNATURE : q->proof),
+                                p_uuid_or_null(&q->renews_id), p_uuid(&q->template_id),
+                                p_uuid(&q->ca_id)),
                          &inserted, err));
     if (inserted == INSERTED_NOTHING)
         return fail(err, ERROR_NOT_FOUND, "not-found",
@@ -236,4 +249,28 @@ bool request_move(struct tx *tx, struct uuid id, const struct request_change *ch
     return fail(err, ERROR_CONFLICT, "request-state",
                 "The request is %s, not %s any more; nothing was changed.",
                 request_state_name(state), request_state_name(change->from));
+}
+
+bool request_transaction_insert(struct tx *tx, const struct request_transaction *transaction,
+                                bool *ret_duplicate, struct error *err) {
+    const struct request_transaction *x = transaction;
+    return tx_insert(tx, sql_transaction_insert,
+                     PARAMS(p_uuid(&x->template_id), p_text(x->door), p_blob(x->transaction),
+                            p_uuid(&x->request_id),
+                            p_bytes(x->fingerprint, sizeof x->fingerprint)),
+                     ret_duplicate, err);
+}
+
+bool request_transaction_find(struct tx *tx, struct request_transaction *transaction,
+                              bool *ret_found, struct error *err) {
+    struct request_transaction *x = transaction;
+    struct rows rows;
+    TRY(rows_first(tx, NULL, sql_transaction_find,
+                   PARAMS(p_uuid(&x->template_id), p_text(x->door), p_blob(x->transaction)), &rows,
+                   ret_found, err));
+    if (!*ret_found)
+        return true;
+    x->request_id = rows_uuid(&rows);
+    rows_fixed(&rows, x->fingerprint, sizeof x->fingerprint);
+    return rows_close(&rows, err);
 }

@@ -14,6 +14,11 @@ enum request_state {
     REQUEST_CANCELLED = 5,
 };
 
+enum request_proof {
+    PROOF_SIGNATURE = 1, /* the CSR's own (rfc2986#4.2) */
+    PROOF_PROTOCOL = 2,  /* checked by the protocol: the CSR may be unsigned */
+};
+
 struct request_record {
     struct uuid id, ca_id, template_id;
     struct uuid organisation_id;         /* read only: the CA's */
@@ -32,6 +37,8 @@ struct request_record {
     const char *reason;         /* why declined or cancelled; "" */
     struct uuid certificate_id; /* nil unless issued */
     int64_t created_us, changed_us;
+    enum request_proof proof;   /* 0 counts as PROOF_SIGNATURE */
+    struct uuid renews_id;      /* the certificate it renews, or nil */
 };
 /* ERROR_NOT_FOUND when the template, of that CA, has been deleted meanwhile. */
 MUST_USE bool request_insert(struct tx *tx, const struct request_record *request, struct error *err);
@@ -53,6 +60,20 @@ struct request_change {
 /* Compare-and-set from `from` to `to`; ERROR_CONFLICT "request-state" names the state it is in. */
 MUST_USE bool request_move(struct tx *tx, struct uuid id, const struct request_change *change,
                            struct error *err);
+
+/* What a device calls its request; unique within template and door. */
+struct request_transaction {
+    struct uuid template_id, request_id;
+    const char *door;
+    struct view transaction; /* 1-128 octets */
+    uint8_t fingerprint[32]; /* of what was asked for */
+};
+/* ret_duplicate: it is known already; nothing was changed. */
+MUST_USE bool request_transaction_insert(struct tx *tx, const struct request_transaction *transaction,
+                                         bool *ret_duplicate, struct error *err);
+/* Fills request_id and fingerprint from the other members. */
+MUST_USE bool request_transaction_find(struct tx *tx, struct request_transaction *transaction,
+                                       bool *ret_found, struct error *err);
 
 const char *request_state_name(enum request_state state); /* "pending" ... */
 enum request_state request_state_from_name(const char *name); /* 0 when unknown */

@@ -6,6 +6,7 @@
 #include "x509/san.h"
 
 #include <openssl/rsa.h>
+#include <openssl/sha.h>
 #include <string.h>
 
 #define MAX_ATTRIBUTES 32
@@ -135,14 +136,30 @@ static bool check_key(const X509_REQ *csr, struct error *err) {
                   nid == NID_undef ? "of an unknown algorithm" : OBJ_nid2ln(nid));
 }
 
-static bool check(X509_REQ *csr, struct error *err) {
-    if (X509_REQ_get_version(csr) != X509_REQ_VERSION_1)
-        return malformed(err, "the version is not 0 (rfc2986#4.1).");
-    if (X509_NAME_entry_count(X509_REQ_get_subject_name(csr)) > NAME_MAX_ATTRIBUTES)
-        return malformed(err, "the subject has more than 64 attributes.");
-    TRY(check_attributes(csr, err));
-    TRY(check_extensions(csr, err));
-    TRY(check_key(csr, err));
+/* The null signature: the algorithm is a bare SHA-256 and the value the hash of what would be signed. */
+static bool is_unsigned(const X509_REQ *csr) {
+    return X509_REQ_get_signature_nid(csr) == NID_sha256;
+}
+
+static bool hash_of_info(X509_REQ *csr, uint8_t hash[static SHA256_DIGEST_LENGTH]) {
+    unsigned char *tbs = NULL;
+    int len = i2d_re_X509_REQ_tbs(csr, &tbs);
+    bool ok = len > 0 && EVP_Digest(tbs, (size_t)len, hash, NULL, EVP_sha256(), NULL) == 1;
+    OPENSSL_free(tbs);
+    return ok;
+}
+
+static bool check_unsigned(X509_REQ *csr, struct error *err) {
+    const ASN1_BIT_STRING *signature;
+    uint8_t hash[SHA256_DIGEST_LENGTH];
+    X509_REQ_get0_signature(csr, &signature, NULL);
+    if (hash_of_info(csr, hash) && ASN1_STRING_length(signature) == (int)sizeof hash &&
+        memcmp(ASN1_STRING_get0_data(signature), hash, sizeof hash) == 0)
+        return true;
+    return malformed(err, "the null signature is not the SHA-256 of the request (rfc5272#C.1).");
+}
+
+static bool check_signature(X509_REQ *csr, struct error *err) {
     TRY(check_signature_digest(csr, err));
     if (X509_REQ_verify(csr, X509_REQ_get0_pubkey(csr)) != 1)
         return REFUSE(err, ERROR_MALFORMED, "bad-signature",
@@ -151,8 +168,19 @@ static bool check(X509_REQ *csr, struct error *err) {
     return true;
 }
 
-bool csr_decode(struct arena *arena, struct view bytes, X509_REQ **ret_csr, struct view *ret_der,
-                struct error *err) {
+static bool check(X509_REQ *csr, bool proven, struct error *err) {
+    if (X509_REQ_get_version(csr) != X509_REQ_VERSION_1)
+        return malformed(err, "the version is not 0 (rfc2986#4.1).");
+    if (X509_NAME_entry_count(X509_REQ_get_subject_name(csr)) > NAME_MAX_ATTRIBUTES)
+        return malformed(err, "the subject has more than 64 attributes.");
+    TRY(check_attributes(csr, err));
+    TRY(check_extensions(csr, err));
+    TRY(check_key(csr, err));
+    return proven && is_unsigned(csr) ? check_unsigned(csr, err) : check_signature(csr, err);
+}
+
+static bool decode(struct arena *arena, struct view bytes, bool proven, X509_REQ **ret_csr,
+                   struct view *ret_der, struct error *err) {
     static const char *const labels[] = {"CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST", NULL};
     struct view der;
     if (bytes.len > CSR_MAX_SIZE * 3 / 2) /* base64 and text around it */
@@ -166,10 +194,20 @@ bool csr_decode(struct arena *arena, struct view bytes, X509_REQ **ret_csr, stru
     if (csr == NULL)
         return malformed(err, "it is no PKCS#10 request (RFC 2986) in DER or PEM, is cut off, or "
                               "bytes follow it.");
-    TRY(check(csr, err));
+    TRY(check(csr, proven, err));
     *ret_csr = TAKE(csr);
     *ret_der = der;
     return true;
+}
+
+bool csr_decode(struct arena *arena, struct view bytes, X509_REQ **ret_csr, struct view *ret_der,
+                struct error *err) {
+    return decode(arena, bytes, false, ret_csr, ret_der, err);
+}
+
+bool csr_decode_proven(struct arena *arena, struct view bytes, X509_REQ **ret_csr,
+                       struct view *ret_der, struct error *err) {
+    return decode(arena, bytes, true, ret_csr, ret_der, err);
 }
 
 bool csr_sans(const X509_REQ *csr, GENERAL_NAMES **ret_sans, struct error *err) {
@@ -210,12 +248,53 @@ const char *csr_challenge_password(struct arena *arena, const X509_REQ *csr) {
     return text;
 }
 
-static bool add_sans(X509_REQ *csr, const GENERAL_NAMES *sans, bool critical, struct error *err) {
-    AUTO(EXTENSION_LIST) *list = NULL;
-    if (X509V3_add1_i2d(&list, NID_subject_alt_name, (void *)(uintptr_t)sans, critical,
-                        X509V3_ADD_DEFAULT) != 1 ||
-        X509_REQ_add_extensions(csr, list) != 1)
-        return fail_internal(err, "CSR extensions");
+/* One extensionRequest with the SANs (critical under an empty subject) and the others. */
+static bool add_extensions(X509_REQ *csr, const X509_NAME *subject, const GENERAL_NAMES *sans,
+                           const EXTENSION_LIST *extensions, struct error *err) {
+    AUTO(EXTENSION_LIST) *list = sk_X509_EXTENSION_new_null();
+    bool ok = list != NULL;
+    for (int i = 0; ok && extensions != NULL && i < sk_X509_EXTENSION_num(extensions); i++)
+        ok = X509v3_add_ext(&list, sk_X509_EXTENSION_value(extensions, i), -1) != NULL;
+    if (ok && sans != NULL && sk_GENERAL_NAME_num(sans) > 0)
+        ok = X509V3_add1_i2d(&list, NID_subject_alt_name, (void *)(uintptr_t)sans,
+                             name_empty(subject), X509V3_ADD_DEFAULT) == 1;
+    if (ok && sk_X509_EXTENSION_num(list) > 0)
+        ok = X509_REQ_add_extensions(csr, list) == 1;
+    return ok || fail_internal(err, "CSR extensions");
+}
+
+static bool put_null_signature(X509_REQ *csr, struct error *err) {
+    uint8_t hash[SHA256_DIGEST_LENGTH];
+    X509_ALGOR *algorithm = X509_ALGOR_new();
+    ASN1_BIT_STRING *signature = ASN1_BIT_STRING_new();
+    bool ok = algorithm != NULL && signature != NULL &&
+              X509_ALGOR_set0(algorithm, OBJ_nid2obj(NID_sha256), V_ASN1_UNDEF, NULL) == 1 &&
+              X509_REQ_set1_signature_algo(csr, algorithm) == 1 && hash_of_info(csr, hash) &&
+              ASN1_BIT_STRING_set(signature, hash, (int)sizeof hash) == 1;
+    X509_ALGOR_free(algorithm);
+    if (!ok) {
+        ASN1_BIT_STRING_free(signature);
+        return fail_internal(err, "null signature of a CSR");
+    }
+    signature->flags &= ~(ASN1_STRING_FLAG_BITS_LEFT | 0x07);
+    signature->flags |= ASN1_STRING_FLAG_BITS_LEFT; /* all bits count, trailing zeros too */
+    X509_REQ_set0_signature(csr, signature);
+    return true;
+}
+
+bool csr_unsigned(struct arena *arena, const X509_NAME *subject, const GENERAL_NAMES *sans,
+                  const EXTENSION_LIST *extensions, EVP_PKEY *public_key, struct view *ret_der,
+                  struct error *err) {
+    AUTO(X509_REQ) *csr = X509_REQ_new();
+    if (csr == NULL || X509_REQ_set_version(csr, X509_REQ_VERSION_1) != 1 ||
+        X509_REQ_set_subject_name(csr, subject) != 1 || X509_REQ_set_pubkey(csr, public_key) != 1)
+        return fail_internal(err, "CSR build");
+    TRY(add_extensions(csr, subject, sans, extensions, err));
+    TRY(put_null_signature(csr, err));
+    struct view der = item_der(arena, csr, ASN1_ITEM_rptr(X509_REQ));
+    if (der.len == 0)
+        return fail_internal(err, "i2d of an unsigned CSR");
+    *ret_der = der;
     return true;
 }
 
@@ -226,8 +305,7 @@ bool csr_build(struct arena *arena, const X509_NAME *subject, const GENERAL_NAME
     if (csr == NULL || public_key == NULL || X509_REQ_set_version(csr, X509_REQ_VERSION_1) != 1 ||
         X509_REQ_set_subject_name(csr, subject) != 1 || X509_REQ_set_pubkey(csr, public_key) != 1)
         return fail_internal(err, "CSR build");
-    if (sans != NULL && sk_GENERAL_NAME_num(sans) > 0)
-        TRY(add_sans(csr, sans, name_empty(subject), err));
+    TRY(add_extensions(csr, subject, sans, NULL, err));
     if (X509_REQ_sign(csr, key, digest) <= 0)
         return signing_failed(err, "CSR");
     /* What a token or an agent answers is verified before it is believed. */

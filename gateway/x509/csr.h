@@ -16,6 +16,16 @@
  * the subject and SANs say is not judged here: see name_check and san_check. */
 MUST_USE bool csr_decode(struct arena *arena, struct view bytes, X509_REQ **ret_csr,
                          struct view *ret_der, struct error *err);
+/* The same for a request whose proof of possession was given otherwise: besides a signature that verifies it
+ * may carry the null signature, which is the bare SHA-256 of what would be signed (rfc5272#C.1 in the form of
+ * MS-WCCE 2.2.2.6.5). */
+MUST_USE bool csr_decode_proven(struct arena *arena, struct view bytes, X509_REQ **ret_csr,
+                                struct view *ret_der, struct error *err);
+/* A request with a null signature, for keys that cannot sign or have proved themselves in another form (CRMF).
+ * sans and extensions may be NULL; extensions must not hold subjectAltName when sans are given. */
+MUST_USE bool csr_unsigned(struct arena *arena, const X509_NAME *subject, const GENERAL_NAMES *sans,
+                           const EXTENSION_LIST *extensions, EVP_PKEY *public_key,
+                           struct view *ret_der, struct error *err);
 /* The SANs asked for; an empty list when there are none. The caller frees them. */
 MUST_USE bool csr_sans(const X509_REQ *csr, GENERAL_NAMES **ret_sans, struct error *err);
 /* The extensions asked for (extensionRequest), or NULL when there are none; the caller frees them.

@@ -1,0 +1,171 @@
+#include "ca/request_flow.h"
+
+#include "base/clock.h"
+#include "ca/policy.h"
+#include "x509/csr.h"
+#include "x509/name.h"
+#include "x509/san.h"
+
+#include <string.h>
+
+bool flow_open(struct core *core, struct arena *arena, struct request_context *c,
+               struct error *err) {
+    const struct json *document;
+    if (c->ca.state != CA_ACTIVE)
+        return fail(err, ERROR_CONFLICT, "ca-state",
+                    "The authority %s is not active%s; it does not issue.", c->ca.slug,
+                    c->ca.state == CA_WAITING ? ": it waits for its certificate" : "");
+    TRY(json_parse(arena, view_text(c->template_record.document), &document, err));
+    TRY(template_from_json(arena, document, &c->template, err));
+    TRY(authority_urls(core, arena, &c->ca, &c->urls, err));
+    TRY(certificate_decode(arena, c->ca.certificate, &c->issuer, err));
+    keep_X509(arena, c->issuer);
+    return true;
+}
+
+bool flow_decode_csr(struct arena *arena, struct view bytes, enum request_proof proof,
+                     struct request_context *c, struct error *err) {
+    if (proof == PROOF_PROTOCOL)
+        TRY(csr_decode_proven(arena, bytes, &c->csr, &c->csr_der, err));
+    else
+        TRY(csr_decode(arena, bytes, &c->csr, &c->csr_der, err));
+    keep_X509_REQ(arena, c->csr);
+    return true;
+}
+
+bool flow_check_door(const struct request_context *c, const char *door, struct error *err) {
+    const char *slug = c->template_record.slug;
+    if (!c->template.enabled)
+        return fail(err, ERROR_POLICY, "template-disabled", "The template %s is switched off.",
+                    slug);
+    for (size_t i = 0; i < c->template.doors.count; i++)
+        if (strcmp(c->template.doors.items[i], door) == 0)
+            return true;
+    return fail(err, ERROR_POLICY, "door",
+                "The template %s does not take requests by %s; add it to the template's \"doors\".",
+                slug, door);
+}
+
+bool flow_apply_policy(struct arena *arena, const struct request_context *c,
+                       struct certificate_plan *ret_plan, struct error *err) {
+    struct policy_input input = {.template = &c->template,
+                                 .urls = &c->urls,
+                                 .issuer = c->issuer,
+                                 .csr = c->csr,
+                                 .proposal = &c->proposal,
+                                 .now_us = clock_now_us()};
+    return policy_apply(arena, &input, ret_plan, err);
+}
+
+const char *flow_sans_text(struct arena *arena, const GENERAL_NAMES *sans) {
+    struct buffer out = buffer_on(arena);
+    for (int i = 0; i < sk_GENERAL_NAME_num(sans); i++)
+        buffer_printf(&out, "%s%s", i == 0 ? "" : ", ",
+                      san_text(arena, sk_GENERAL_NAME_value(sans, i), NULL));
+    return buffer_text(&out);
+}
+
+const char *flow_proposal_text(struct arena *arena, const struct json *proposal) {
+    struct json_writer w = json_writer_on(arena);
+    if (proposal == NULL || proposal->type != JSON_OBJECT)
+        return "{}";
+    json_add_value(&w, proposal);
+    return json_written(&w);
+}
+
+bool flow_fill_request(struct arena *arena, const struct flow_origin *origin,
+                       const struct request_context *c, const struct certificate_plan *plan,
+                       struct request_record *ret, struct error *err) {
+    char *key_type = arena_alloc(arena, KEY_TYPE_SIZE);
+    if (!key_type_of(plan->public_key, key_type))
+        return fail_internal(err, "key type of an accepted CSR");
+    *ret = (struct request_record){
+        .id = uuid_new(),
+        .ca_id = c->ca.id,
+        .template_id = c->template_record.id,
+        .organisation_id = c->ca.organisation_id,
+        .ca_slug = c->ca.slug,
+        .template_slug = c->template_record.slug,
+        .template_version = c->template_record.version,
+        .state = REQUEST_PENDING,
+        .door = origin->door,
+        .csr = c->csr_der,
+        .proposal = flow_proposal_text(arena, origin->proposal),
+        .subject = name_text(arena, plan->subject),
+        .sans = flow_sans_text(arena, plan->sans),
+        .key_type = key_type,
+        .requester_id = origin->requester_id,
+        .requester = origin->requester,
+        .proof = origin->proof,
+        .renews_id = origin->renews_id,
+        .reason = "",
+        .created_us = clock_now_us(),
+    };
+    ret->changed_us = ret->created_us;
+    return true;
+}
+
+bool flow_note(struct tx *tx, struct arena *arena, const struct actor *actor,
+               const struct request_record *request, const char *code, const char *details,
+               struct error *err) {
+    struct event_note note = {.code = code,
+                              .organisation_id = request->organisation_id,
+                              .ca_id = request->ca_id,
+                              .object_kind = "request",
+                              .object = uuid_text(arena, request->id),
+                              .details = details};
+    return access_note(tx, actor, &note, err);
+}
+
+bool flow_insert(struct tx *tx, struct arena *arena, const struct actor *actor,
+                 const struct request_record *request, struct error *err) {
+    return request_insert(tx, request, err) &&
+           flow_note(tx, arena, actor, request, "request.submitted", NULL, err);
+}
+
+bool flow_sign(struct core *core, struct arena *arena, const struct request_context *c,
+               const struct certificate_plan *plan, const struct request_record *request,
+               struct certificate_record *ret, struct error *err) {
+    struct issue_order order = {.ca = &c->ca,
+                                .plan = *plan,
+                                .serial_octets = c->template.serial_octets,
+                                .use =
+                                    c->template.basic.ca ? CERTIFICATE_CA : CERTIFICATE_END_ENTITY,
+                                .template_id = request->template_id,
+                                .request_id = request->id,
+                                .template_version = request->template_version,
+                                .requester = request->requester};
+    TRY(issue_sign(core, arena, &order, ret, err));
+    ret->template_slug = c->template_record.slug;
+    return true;
+}
+
+bool flow_store_issued(struct tx *tx, const struct actor *actor,
+                       const struct request_record *request,
+                       const struct certificate_record *certificate, struct error *err) {
+    return issue_store(tx, actor, certificate, err) &&
+           request_move(tx, request->id,
+                        &(struct request_change){request->state, REQUEST_ISSUED, actor->user_id,
+                                                 certificate->id, "", certificate->created_us},
+                        err);
+}
+
+void flow_note_refusal(struct core *core, struct arena *arena, const struct actor *actor,
+                       const struct request_context *c, const char *template_slug,
+                       const struct error *err) {
+    if (err->kind != ERROR_POLICY || uuid_is_nil(c->ca.id))
+        return;
+    struct json_writer w = json_writer_on(arena);
+    json_open_object(&w);
+    json_put_string(&w, "type", err->type);
+    json_put_string(&w, "message", err->message);
+    json_close_object(&w);
+    struct event_note note = {.code = "submission.refused",
+                              .outcome = "refused",
+                              .organisation_id = c->ca.organisation_id,
+                              .ca_id = c->ca.id,
+                              .object_kind = "template",
+                              .object = template_slug,
+                              .details = json_written(&w)};
+    access_note_alone(core, actor, &note);
+}

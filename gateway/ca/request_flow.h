@@ -1,0 +1,65 @@
+/* The steps of a request that every door takes: REST and the pages (requests.c), the protocols (enrol.c).
+ * For files of this room alone. */
+#ifndef GATEHOUSE_CA_REQUEST_FLOW_H
+#define GATEHOUSE_CA_REQUEST_FLOW_H
+
+#include "ca/issue.h"
+
+/* Everything a request needs to be judged, read in one transaction. */
+struct request_context {
+    struct ca_record ca;
+    struct template_record template_record;
+    struct template template;
+    struct ca_urls urls;
+    X509 *issuer;  /* the arena drops it */
+    X509_REQ *csr; /* likewise */
+    struct view csr_der;
+    struct proposal proposal;
+};
+
+/* Parses what the records hold: template, URLs, issuer. ERROR_CONFLICT "ca-state". */
+MUST_USE bool flow_open(struct core *core, struct arena *arena, struct request_context *c,
+                        struct error *err);
+MUST_USE bool flow_check_door(const struct request_context *c, const char *door, struct error *err);
+MUST_USE bool flow_decode_csr(struct arena *arena, struct view bytes, enum request_proof proof,
+                              struct request_context *c, struct error *err);
+MUST_USE bool flow_apply_policy(struct arena *arena, const struct request_context *c,
+                                struct certificate_plan *ret_plan, struct error *err);
+
+/* By which door a request came, from whom, and with what beside the CSR. */
+struct flow_origin {
+    const char *door;
+    const struct json *proposal; /* or NULL */
+    const char *requester;
+    struct uuid requester_id, renews_id; /* or nil */
+    enum request_proof proof;
+};
+const char *flow_sans_text(struct arena *arena, const GENERAL_NAMES *sans); /* joined by ", " */
+const char *flow_proposal_text(struct arena *arena, const struct json *proposal); /* "{}" for none */
+/* The record, pending; not stored yet. */
+MUST_USE bool flow_fill_request(struct arena *arena, const struct flow_origin *origin,
+                                const struct request_context *c, const struct certificate_plan *plan,
+                                struct request_record *ret, struct error *err);
+MUST_USE bool flow_note(struct tx *tx, struct arena *arena, const struct actor *actor,
+                        const struct request_record *request, const char *code, const char *details,
+                        struct error *err);
+/* Stores it with its event "request.submitted". */
+MUST_USE bool flow_insert(struct tx *tx, struct arena *arena, const struct actor *actor,
+                          const struct request_record *request, struct error *err);
+/* Signs under the CA of the context; nothing is stored yet. */
+MUST_USE bool flow_sign(struct core *core, struct arena *arena, const struct request_context *c,
+                        const struct certificate_plan *plan, const struct request_record *request,
+                        struct certificate_record *ret, struct error *err);
+/* The second half of issuing: request's state, certificate and event in the caller's transaction. */
+MUST_USE bool flow_store_issued(struct tx *tx, const struct actor *actor,
+                                const struct request_record *request,
+                                const struct certificate_record *certificate, struct error *err);
+/* Revokes it as superseded, for its successor stands. */
+MUST_USE bool flow_supersede(struct tx *tx, struct arena *arena, const struct actor *actor,
+                             const struct certificate_record *certificate, struct error *err);
+/* What policy refuses leaves no request, but an event: somebody tried. Does nothing for other errors. */
+void flow_note_refusal(struct core *core, struct arena *arena, const struct actor *actor,
+                       const struct request_context *c, const char *template_slug,
+                       const struct error *err);
+
+#endif
