@@ -1,6 +1,7 @@
 #include "ca/authority.h"
 
 #include "base/clock.h"
+#include "ca/status.h"
 #include "ca/status_cache.h"
 
 #include <string.h>
@@ -155,7 +156,7 @@ static const struct json *merged(struct arena *arena, const struct json *old,
 static bool new_settings(struct arena *arena, const struct ca_record *ca, const struct json *change,
                          const char **ret_text, struct error *err) {
     const struct json *old;
-    struct ca_settings settings;
+    struct ca_settings before, settings;
     if (change == NULL) {
         *ret_text = ca->settings;
         return true;
@@ -164,6 +165,7 @@ static bool new_settings(struct arena *arena, const struct ca_record *ca, const 
         return fail(err, ERROR_MALFORMED, "wrong-type", "\"settings\" must be an object.");
     TRY(json_parse(arena, view_text(ca->settings), &old, err));
     TRY(authority_settings_read(arena, merged(arena, old, change), &settings, err));
+    TRY(authority_settings(arena, ca, &before, err) && status_settings_change(&before, &settings, err));
     *ret_text = authority_settings_write(arena, &settings);
     return true;
 }

@@ -6,6 +6,23 @@
 #include "store/cas.h"
 #include "x509/certificate.h"
 
+/* What a CA's lists and answers are like; the members "crl" and "ocsp" of its settings, see status_settings.c. */
+struct crl_settings {
+    int64_t refresh_hours; /* a new list this long after the last, changed or not; 0: only before it ends */
+    bool on_revocation;    /* a new list as soon as a status changes */
+    int64_t delta_hours;   /* life of delta lists; 0: there are none */
+    int64_t partitions;    /* 1: one list for all; a power of two up to 256 */
+    bool expired;          /* expired certificates stay listed (expiredCertsOnCRL) */
+    struct text_list publish; /* URLs of copies: file:, http:, https:, ldap:, ldaps: */
+};
+enum never_issued { NEVER_ISSUED_UNKNOWN, NEVER_ISSUED_REVOKED };
+struct ocsp_settings {
+    enum never_issued never_issued; /* the answer about serial numbers that were never issued */
+    bool direct;                    /* the CA's own key signs answers */
+    int64_t archive_days;           /* archive cutoff (rfc6960#4.4.4); 0: none */
+    bool require_signed;            /* requests without a signature are refused */
+};
+
 /* A CA's settings: one JSON document, see authority_settings_read.
  * {"crl":{"validityHours":168,"overlapHours":24},"ocsp":{"validityHours":8,"signerDays":30},
  *  "contact":"","digest":null,"urls":{"crl":[],"caIssuers":[],"ocsp":[]}}  -- urls: instead of the instance's */
@@ -14,7 +31,14 @@ struct ca_settings {
     const char *contact;
     const char *digest; /* "SHA-256" ... or NULL: by key type */
     struct text_list crl_urls, ca_issuer_urls, ocsp_urls;
+    struct crl_settings crl;
+    struct ocsp_settings ocsp;
 };
+/* "crl" and "ocsp" of the document (either may be NULL: defaults), into members of *ret; and back. ERROR_POLICY
+ * "ca-settings". */
+MUST_USE bool status_settings_read(struct arena *arena, const struct json *crl, const struct json *ocsp,
+                                   struct ca_settings *ret, struct error *err);
+void status_settings_write(struct json_writer *w, const struct ca_settings *settings);
 MUST_USE bool authority_settings_read(struct arena *arena, const struct json *document,
                                       struct ca_settings *ret, struct error *err);
 const char *authority_settings_write(struct arena *arena, const struct ca_settings *settings);

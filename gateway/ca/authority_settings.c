@@ -42,11 +42,8 @@ static bool read_digest(const struct json *document, struct ca_settings *s, stru
 bool authority_settings_read(struct arena *arena, const struct json *document,
                              struct ca_settings *ret, struct error *err) {
     static const char *const names[] = {"crl", "ocsp", "contact", "digest", "urls", NULL};
-    static const char *const crl_names[] = {"validityHours", "overlapHours", NULL};
-    static const char *const ocsp_names[] = {"validityHours", "signerDays", NULL};
     static const char *const url_names[] = {"crl", "caIssuers", "ocsp", NULL};
-    struct ca_settings s = {.crl_hours = 168, .crl_overlap_hours = 24, .ocsp_hours = 8,
-                            .ocsp_signer_days = 30, .contact = ""};
+    struct ca_settings s = {.contact = ""};
     const struct json *crl = NULL, *ocsp = NULL, *urls = NULL;
     if (document != NULL) {
         TRY(json_only(document, names, err));
@@ -54,14 +51,7 @@ bool authority_settings_read(struct arena *arena, const struct json *document,
             json_object(document, "urls", &urls, err));
         TRY(json_string(document, "contact", &s.contact, err) && read_digest(document, &s, err));
     }
-    TRY(crl == NULL || json_only(crl, crl_names, err));
-    TRY(json_int(crl, "validityHours", 1, 24 * 366, &s.crl_hours, err));
-    if (s.crl_overlap_hours >= s.crl_hours)
-        s.crl_overlap_hours = s.crl_hours / 7;
-    TRY(json_int(crl, "overlapHours", 0, s.crl_hours - 1, &s.crl_overlap_hours, err));
-    TRY(ocsp == NULL || json_only(ocsp, ocsp_names, err));
-    TRY(json_int(ocsp, "validityHours", 1, 24 * 31, &s.ocsp_hours, err));
-    TRY(json_int(ocsp, "signerDays", 1, 3660, &s.ocsp_signer_days, err));
+    TRY(status_settings_read(arena, crl, ocsp, &s, err));
     TRY(urls == NULL || json_only(urls, url_names, err));
     TRY(read_urls(arena, urls, "crl", &s.crl_urls, err));
     TRY(read_urls(arena, urls, "caIssuers", &s.ca_issuer_urls, err));
@@ -83,16 +73,7 @@ static void put_urls(struct json_writer *w, const char *name, const struct text_
 const char *authority_settings_write(struct arena *arena, const struct ca_settings *s) {
     struct json_writer w = json_writer_on(arena);
     json_open_object(&w);
-    json_name(&w, "crl");
-    json_open_object(&w);
-    json_put_int(&w, "validityHours", s->crl_hours);
-    json_put_int(&w, "overlapHours", s->crl_overlap_hours);
-    json_close_object(&w);
-    json_name(&w, "ocsp");
-    json_open_object(&w);
-    json_put_int(&w, "validityHours", s->ocsp_hours);
-    json_put_int(&w, "signerDays", s->ocsp_signer_days);
-    json_close_object(&w);
+    status_settings_write(&w, s);
     json_put_string(&w, "contact", s->contact);
     json_put_string(&w, "digest", s->digest);
     json_name(&w, "urls");

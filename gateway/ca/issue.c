@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/encode.h"
+#include "ca/status.h"
 
 #include <string.h>
 
@@ -94,6 +95,7 @@ bool issue_sign(struct core *core, struct arena *arena, const struct issue_order
     TRY(issuer_certificate(arena, order->ca, &issuer, err));
     plan.serial = new_serial(arena, order->serial_octets == 0 ? 16 : order->serial_octets);
     plan.issuer = issuer;
+    TRY(status_point_to_partition(core, arena, order->ca, &plan, err));
     TRY(sign_plan(core, arena, order, &plan, &certificate, err));
     return fill_record(arena, order, certificate, ret_certificate, err);
 }

@@ -7,13 +7,43 @@
 #include "ca/authority.h"
 #include "store/certificates.h"
 
-/* The current CRL: the stored one while it is fresh and the epoch is unchanged, else a new one. */
+/* A list as it is served. Its bytes are shared by all who read it, and live as long as the arena. */
+struct crl_held;
 struct crl_document {
     struct view der;
-    int64_t number, this_update_us, next_update_us;
+    int64_t number, base_number; /* base_number of a delta; else CRL_COMPLETE */
+    int64_t this_update_us, next_update_us;
+    struct crl_held *held;
 };
+/* The current CRL: the stored one while it is fresh, else a new one. With delta lists (settings) the complete one
+ * is made by schedule, the delta when a status changes. */
 MUST_USE bool status_crl(struct core *core, struct arena *arena, const char *ca_slug,
                          struct crl_document *ret, struct error *err);
+/* A new one in any case. */
+MUST_USE bool status_crl_now(struct core *core, struct arena *arena, const char *ca_slug,
+                             struct crl_document *ret, struct error *err);
+/* ERROR_NOT_FOUND when the CA makes none. */
+MUST_USE bool status_crl_delta(struct core *core, struct arena *arena, const char *ca_slug,
+                               struct crl_document *ret, struct error *err);
+/* The list of partition p of n, scope n + p. ERROR_NOT_FOUND for what the CA never had. */
+MUST_USE bool status_crl_partition(struct core *core, struct arena *arena, const char *ca_slug, int scope,
+                                   struct crl_document *ret, struct error *err);
+/* Makes what is due of all its lists. */
+MUST_USE bool status_refresh(struct core *core, struct arena *arena, const char *ca_slug, struct error *err);
+struct view status_crl_pem(const struct crl_document *document);
+/* "4-2.crl" and its scope, 4 + 2; -1 for other names. */
+const char *status_partition_name(struct arena *arena, int scope);
+int status_partition_scope(const char *name_without_suffix);
+/* Where a CA has partitions, a certificate that names its CRL names the one of its serial number's partition: the
+ * plan has its serial number already. */
+MUST_USE bool status_point_to_partition(struct core *core, struct arena *arena, const struct ca_record *ca,
+                                        struct certificate_plan *plan, struct error *err);
+/* An edit of settings that lists in use forbid: the number of partitions only grows, since certificates name theirs.
+ * ERROR_POLICY "crl-partitions". */
+MUST_USE bool status_settings_change(const struct ca_settings *before, const struct ca_settings *after,
+                                     struct error *err);
+/* The scope of a certificate's partition; 0 when there are none. */
+int status_partition_of(struct view serial, int64_t partitions);
 
 enum certificate_status { STATUS_GOOD, STATUS_REVOKED, STATUS_UNKNOWN };
 struct status_answer {

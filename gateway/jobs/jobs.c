@@ -33,9 +33,8 @@ struct jobs {
 static void refresh_ca(struct core *core, const struct ca_record *ca) {
     SCOPED_ARENA struct arena *arena = arena_new();
     struct error err = {0};
-    struct crl_document crl;
     struct service_identity identity;
-    if (!status_crl(core, arena, ca->slug, &crl, &err))
+    if (!status_refresh(core, arena, ca->slug, &err))
         log_failure(LOG_WARN, "jobs", ca->slug, &err);
     if (!service_ocsp(core, arena, ca, &identity, &err))
         log_failure(LOG_WARN, "jobs", ca->slug, &err);

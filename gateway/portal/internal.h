@@ -43,6 +43,8 @@ HANDLER(portal_ca_pem);
 HANDLER(portal_ca_chain);
 HANDLER(portal_crl_der);
 HANDLER(portal_crl_pem);
+HANDLER(portal_crl_delta);
+HANDLER(portal_crl_partition);
 HANDLER(portal_healthz);
 HANDLER(portal_readyz);
 HANDLER(portal_start);

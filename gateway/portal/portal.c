@@ -24,6 +24,8 @@ static const struct http_route routes[] = {
     {"GET", "/ca/{}.p7c", GATE_OPEN, BOTH, 0, portal_ca_chain, NULL},
     {"GET", "/crl/{}.crl", GATE_OPEN, BOTH, 0, portal_crl_der, NULL},
     {"GET", "/crl/{}.pem", GATE_OPEN, BOTH, 0, portal_crl_pem, NULL},
+    {"GET", "/crl/{}/delta.crl", GATE_OPEN, BOTH, 0, portal_crl_delta, NULL},
+    {"GET", "/crl/{}/{}.crl", GATE_OPEN, BOTH, 0, portal_crl_partition, NULL},
     {"GET", "/healthz", GATE_OPEN, ALL, 0, portal_healthz, NULL},
     {"GET", "/readyz", GATE_OPEN, ALL, 0, portal_readyz, NULL},
     {"GET", "/", GATE_OPEN, BOTH, 0, portal_start, NULL},

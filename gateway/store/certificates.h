@@ -88,17 +88,36 @@ MUST_USE bool certificate_list(struct tx *tx, struct arena *arena, const struct 
 MUST_USE bool revocation_add(struct tx *tx, const struct certificate_record *certificate, int reason,
                              int64_t revoked_us, int64_t invalidity_us, struct error *err);
 
-/* One row for the CRL: certificates of the CA that are revoked now and not expired before `now_us`. */
+/* One row for the CRL: a certificate that is revoked now. */
 struct revoked_row {
-    struct view serial;
+    struct view serial; /* of the reader's moment */
     int reason;
     int64_t revoked_us, invalidity_us;
 };
+struct revocation_reader {
+    bool (*take)(void *context, const struct revoked_row *row, struct error *err);
+    void *context;
+    bool releases; /* rows with removeFromCRL, too: certificates that are released now */
+};
+/* What of the CA's is revoked now and not expired before `not_after_us`, row by row: nothing is kept. The body of
+ * a transaction may run again, and so may this. Scopes: sql/0005-status.sql. */
+MUST_USE bool revocation_read(struct tx *tx, struct uuid ca_id, int scope, int64_t not_after_us,
+                              const struct revocation_reader *reader, struct error *err);
+/* What became of certificates whose status has changed after the epoch: for delta lists, releases included. */
+MUST_USE bool revocation_read_since(struct tx *tx, struct uuid ca_id, int64_t epoch,
+                                    const struct revocation_reader *reader, struct error *err);
+MUST_USE bool revocation_changed(struct tx *tx, struct uuid ca_id, int scope, int64_t epoch,
+                                 bool *ret_changed, struct error *err);
+/* The whole list on the arena. */
 MUST_USE bool revocation_list(struct tx *tx, struct arena *arena, struct uuid ca_id, int64_t now_us,
                               struct revoked_row **ret_rows, size_t *ret_count, struct error *err);
 
+#define CRL_COMPLETE (-1)
+#define CRL_MAX_PARTITIONS 256
 struct crl_record {
     struct uuid id, ca_id;
+    int scope;                    /* 0: all; n + p: partition p of n */
+    int64_t base_number;          /* CRL_COMPLETE, or of the list that this delta continues */
     int64_t number;               /* unique under the CA */
     int64_t this_update_us, next_update_us;
     int64_t epoch;                /* of the CA when it was made */
@@ -106,10 +125,14 @@ struct crl_record {
 };
 /* ERROR_CONFLICT "crl-number" when the number is taken. */
 MUST_USE bool crl_insert(struct tx *tx, const struct crl_record *crl, struct error *err);
-/* The one with the highest number; without its der when want_der is false. ERROR_NOT_FOUND. */
-MUST_USE bool crl_newest(struct tx *tx, struct arena *arena, struct uuid ca_id, bool want_der,
-                         struct crl_record *ret, struct error *err);
-/* Deletes all but the newest `keep`. */
-MUST_USE bool crl_prune(struct tx *tx, struct uuid ca_id, unsigned keep, struct error *err);
+/* The one with the highest number of its kind (ca_id and scope; delta or complete); without its der when want_der
+ * is false. ERROR_NOT_FOUND. */
+MUST_USE bool crl_newest(struct tx *tx, struct arena *arena, struct uuid ca_id, int scope, bool delta,
+                         bool want_der, struct crl_record *ret, struct error *err);
+/* The highest number that any list of the CA has; 0: none. */
+MUST_USE bool crl_last_number(struct tx *tx, struct uuid ca_id, int64_t *ret_number, struct error *err);
+/* Deletes all but the newest `keep` of a kind. */
+MUST_USE bool crl_prune(struct tx *tx, struct uuid ca_id, int scope, bool delta, unsigned keep,
+                        struct error *err);
 
 #endif

@@ -213,10 +213,200 @@ static void many_entries(void **state) {
     assert_true(spent[1] < 120 * spent[0] + US_PER_SECOND);
 }
 
+/* --- written as OpenSSL would write it ------------------------------------------------------------------ */
+
+static const struct crl_entry odd_entries[] = {
+    {VIEW_LITERAL("\x01"), INT64_C(-631152001) * 1000000, REASON_UNSPECIFIED, 0}, /* 1949: GeneralizedTime */
+    {VIEW_LITERAL("\x7f"), INT64_C(-631152000) * 1000000, REASON_KEY_COMPROMISE, 0}, /* 1950: UTCTime */
+    {VIEW_LITERAL("\x80"), 0, REASON_AA_COMPROMISE, 1},
+    {VIEW_LITERAL("\x00\x00\x81\x00"), INT64_C(951782399) * 1000000, REASON_UNSPECIFIED, INT64_C(951782400) * 1000000},
+    {VIEW_LITERAL("\x01\x00"), INT64_C(2524607999) * 1000000 + 999999, REASON_SUPERSEDED, 0}, /* end of 2049 */
+    {VIEW_LITERAL("\x02\x00"), INT64_C(2524608000) * 1000000, REASON_CERTIFICATE_HOLD, 0},
+    {VIEW_LITERAL("\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"),
+     INT64_C(253402300799) * 1000000, REASON_PRIVILEGE_WITHDRAWN, INT64_C(253402300799) * 1000000},
+};
+
+/* Decoded and encoded again by OpenSSL, every octet is the same. */
+static void as_openssl_writes(void **state) {
+    SCOPED_ARENA struct arena *arena = arena_new();
+    struct error err = {0};
+    EVP_PKEY *key = test_key("P-256");
+    AUTO(X509) *root = make_ca(key, KU_KEY_CERT_SIGN | KU_CRL_SIGN);
+    (void)state;
+    for (size_t count = 0; count <= COUNT(odd_entries); count++) {
+        struct crl_plan plan = make_plan(root);
+        struct view der;
+        plan.entries = odd_entries;
+        plan.entry_count = count;
+        expect_done(crl_build(arena, &plan, key, EVP_sha256(), &der, &err), &err, "odd");
+        const unsigned char *next = der.at;
+        AUTO(X509_CRL) *crl = d2i_X509_CRL(NULL, &next, (long)der.len);
+        assert_non_null(crl);
+        unsigned char *again = NULL;
+        STACK_OF(X509_REVOKED) *list = X509_CRL_get_REVOKED(crl);
+        assert_int_equal(list == NULL ? 0 : sk_X509_REVOKED_num(list), count);
+        assert_int_equal(X509_CRL_verify(crl, key), 1);
+        X509_CRL_sort(crl);
+        for (size_t i = 0; i < count; i++)
+            if (odd_entries[i].invalidity_us != 1)
+                check_entry(find(crl, odd_entries[i].serial),
+                            &(struct crl_entry){odd_entries[i].serial,
+                                                odd_entries[i].revoked_us / 1000000 * 1000000,
+                                                odd_entries[i].reason, odd_entries[i].invalidity_us});
+        /* each entry alone, encoded anew from its values */
+        for (size_t i = 0; i < count; i++) {
+            int len = i2d_X509_REVOKED(sk_X509_REVOKED_value(list, (int)i), &again);
+            assert_true(len > 0);
+            assert_non_null(memmem(der.at, der.len, again, (size_t)len));
+            OPENSSL_free(again);
+            again = NULL;
+        }
+    }
+    expect_clean_queue("odd");
+}
+
+static void extensions(void **state) {
+    SCOPED_ARENA struct arena *arena = arena_new();
+    struct error err = {0};
+    struct view der;
+    EVP_PKEY *key = test_key("P-256");
+    AUTO(X509) *root = make_ca(key, KU_KEY_CERT_SIGN | KU_CRL_SIGN);
+    const struct crl_entry removed = {VIEW_LITERAL("\x09"), 0, REASON_REMOVE_FROM_CRL, 0};
+    struct crl_plan plan = make_plan(root);
+    struct crl_facts facts;
+    (void)state;
+    plan.freshest_url = "http://example.test/delta.crl";
+    plan.distribution_url = "http://example.test/4-2.crl";
+    plan.expired_since_us = test_time("2020-01-01T00:00:00Z");
+    expect_done(crl_build(arena, &plan, key, EVP_sha256(), &der, &err), &err, "complete");
+    const unsigned char *next = der.at;
+    AUTO(X509_CRL) *crl = d2i_X509_CRL(NULL, &next, (long)der.len);
+    int critical = -1;
+    AUTO(ISSUING_DIST_POINT) *idp = X509_CRL_get_ext_d2i(crl, NID_issuing_distribution_point, &critical, NULL);
+    assert_non_null(idp);
+    assert_int_equal(critical, 1);
+    AUTO(CRL_DIST_POINTS) *freshest = X509_CRL_get_ext_d2i(crl, NID_freshest_crl, &critical, NULL);
+    assert_non_null(freshest);
+    assert_int_equal(critical, 0);
+    AUTO(ASN1_OBJECT) *expired = OBJ_txt2obj("2.5.29.60", 1);
+    assert_true(X509_CRL_get_ext_by_OBJ(crl, expired, -1) >= 0);
+    expect_done(crl_read(der, &facts, &err), &err, "complete");
+    assert_int_equal(facts.base_number.len, 0);
+
+    plan = make_plan(root);
+    plan.delta = true;
+    plan.base_number = plan.number - 1;
+    plan.entries = &removed;
+    plan.entry_count = 1;
+    expect_done(crl_build(arena, &plan, key, EVP_sha256(), &der, &err), &err, "delta");
+    next = der.at;
+    AUTO(X509_CRL) *delta = d2i_X509_CRL(NULL, &next, (long)der.len);
+    AUTO(ASN1_INTEGER) *base = X509_CRL_get_ext_d2i(delta, NID_delta_crl, &critical, NULL);
+    int64_t number = 0;
+    assert_int_equal(ASN1_INTEGER_get_int64(&number, base), 1);
+    assert_int_equal(number, plan.base_number);
+    assert_int_equal(critical, 1);
+    expect_done(crl_read(der, &facts, &err), &err, "delta");
+    assert_true(facts.base_number.len > 0);
+    plan.base_number = plan.number;
+    assert_false(crl_build(arena, &plan, key, EVP_sha256(), &der, &err));
+    expect_error(&err, ERROR_MALFORMED, "malformed-plan", "rfc5280#5.2.4");
+    expect_clean_queue("extensions");
+}
+
+/* --- reading -------------------------------------------------------------------------------------------- */
+
+static void read_back(void **state) {
+    static const char *const types[] = {"RSA-2048", "P-384", "Ed25519", "Ed448", "ML-DSA-65", "SLH-DSA-SHA2-128f"};
+    (void)state;
+    for (size_t t = 0; t < COUNT(types); t++) {
+        SCOPED_ARENA struct arena *arena = arena_new();
+        struct error err = {0};
+        struct view der;
+        EVP_PKEY *key = test_key(types[t]);
+        AUTO(X509) *root = make_ca(key, KU_KEY_CERT_SIGN | KU_CRL_SIGN);
+        AUTO(X509) *other = make_ca(test_key("P-256"), KU_KEY_CERT_SIGN | KU_CRL_SIGN);
+        struct crl_plan plan = make_plan(root);
+        struct crl_facts facts;
+        struct crl_entry entry;
+        plan.entries = odd_entries;
+        plan.entry_count = COUNT(odd_entries);
+        expect_done(crl_build(arena, &plan, key, key_type_digest(types[t]), &der, &err), &err, types[t]);
+        expect_done(crl_read(der, &facts, &err), &err, types[t]);
+        assert_int_equal(facts.this_update_us, plan.this_update_us);
+        assert_int_equal(facts.next_update_us, plan.next_update_us);
+        assert_true(facts.authority_key.len == 20 && facts.number.len > 0 && !facts.partition);
+        for (size_t i = 0; i < COUNT(odd_entries); i++) {
+            assert_true(crl_next(&facts.entries, &entry, &err));
+            assert_int_equal(entry.reason, odd_entries[i].reason);
+            int64_t want = odd_entries[i].revoked_us, second = want / 1000000 - (want % 1000000 < 0);
+            assert_int_equal(entry.revoked_us, second * 1000000);
+        }
+        assert_false(crl_next(&facts.entries, &entry, &err));
+        assert_int_equal(err.kind, ERROR_NONE);
+        expect_done(crl_verify(der, root, &err), &err, types[t]);
+        assert_false(crl_verify(der, other, &err));
+        expect_error(&err, ERROR_POLICY, "crl-signature", "CRL");
+        /* every octet counts: broken ones are refused, by the outline or by the signature */
+        for (size_t i = 0; i < der.len; i += 1 + der.len / 97) {
+            uint8_t *broken = arena_alloc(arena, der.len);
+            memcpy(broken, der.at, der.len);
+            broken[i] ^= 0x20;
+            assert_false(crl_read(view_of(broken, der.len), &facts, &err) &&
+                         crl_verify(view_of(broken, der.len), root, &err));
+        }
+        assert_false(crl_read(view_of(der.at, der.len - 1), &facts, &err));
+        expect_error(&err, ERROR_MALFORMED, "crl", "CRL");
+        expect_clean_queue(types[t]);
+    }
+}
+
+static void hostile_lists(void **state) {
+    static const struct {
+        const char *label;
+        struct view der;
+    } rows[] = {
+        {"empty", {NULL, 0}},
+        {"one octet", VIEW_LITERAL("\x30")},
+        {"indefinite", VIEW_LITERAL("\x30\x80\x00\x00")},
+        {"longer than it is", VIEW_LITERAL("\x30\x84\xff\xff\xff\xff")},
+        {"five octets of length", VIEW_LITERAL("\x30\x85\x00\x00\x00\x00\x00")},
+        {"empty sequence", VIEW_LITERAL("\x30\x00")},
+        {"tbs is no sequence", VIEW_LITERAL("\x30\x02\x02\x00")},
+        {"text", VIEW_LITERAL("-----BEGIN X509 CRL-----")},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct error err = {0};
+        struct crl_facts facts;
+        assert_false(crl_read(rows[i].der, &facts, &err));
+        expect_error(&err, ERROR_MALFORMED, "crl", "CRL");
+    }
+    static const struct view entries[] = {
+        VIEW_LITERAL("\x30\x00"),
+        VIEW_LITERAL("\x30\x80\x02\x01\x01"),
+        VIEW_LITERAL("\x30\x05\x02\x01\x01\x17\x00"),
+        VIEW_LITERAL("\x30\x12\x02\x01\x01\x17\x0d" "261321000000Z"), /* month 13 */
+        VIEW_LITERAL("\x30\x12\x02\x01\x01\x17\x0d" "260230000000Z"), /* 30 February */
+        VIEW_LITERAL("\x30\x12\x02\x01\x01\x17\x0d" "260221000000+"),
+        VIEW_LITERAL("\x30\x20\x02\x01\x01\x17\x0d" "260221000000Z\x30\x0c\x30\x0a\x06\x03\x55\x1d\x15\x04\x03\x0a\x01\x07"),
+        VIEW_LITERAL("\x30\x1c\x02\x01\x01\x17\x0d" "260221000000Z\x30\x08\x30\x06\x06\x01\x2a\x01\x01\xff"),
+    };
+    for (size_t i = 0; i < COUNT(entries); i++) {
+        struct error err = {0};
+        struct crl_entry entry;
+        struct view rest = entries[i];
+        assert_false(crl_next(&rest, &entry, &err));
+        expect_error(&err, ERROR_MALFORMED, "crl", "CRL");
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reasons),   cmocka_unit_test(every_key_type), cmocka_unit_test(empty_list),
         cmocka_unit_test(bad_plans), cmocka_unit_test(many_entries),
+        cmocka_unit_test(as_openssl_writes), cmocka_unit_test(extensions),
+        cmocka_unit_test(read_back), cmocka_unit_test(hostile_lists),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     test_keys_free();
