@@ -49,3 +49,8 @@ GRANT INSERT, UPDATE, DELETE ON guess_delays TO gatehouse_application;
 GRANT INSERT, UPDATE, DELETE ON scep_outbox TO gatehouse_application;
 GRANT INSERT, DELETE ON scep_captures TO gatehouse_application;
 GRANT INSERT, UPDATE, DELETE ON scep_profiles TO gatehouse_application;
+GRANT INSERT, DELETE ON template_anchors TO gatehouse_application;
+GRANT INSERT, UPDATE, DELETE ON anchor_crls TO gatehouse_application;
+GRANT INSERT, UPDATE, DELETE ON cmp_transactions TO gatehouse_application;
+GRANT INSERT, UPDATE, DELETE ON cmp_certificates TO gatehouse_application;
+GRANT INSERT, DELETE ON cmp_messages TO gatehouse_application;

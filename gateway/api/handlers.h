@@ -26,6 +26,12 @@ HANDLER(cas_csr);
 HANDLER(cas_certificate);
 HANDLER(cas_urls);
 HANDLER(cas_crl);
+/* anchors.c */
+HANDLER(anchors_list);
+HANDLER(anchors_create);
+HANDLER(anchors_get);
+HANDLER(anchors_remove);
+HANDLER(anchors_crl);
 /* templates.c */
 HANDLER(templates_list);
 HANDLER(templates_create);

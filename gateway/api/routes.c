@@ -59,6 +59,13 @@
       "templates:read") \
     X("GET", "/credentials/{}", GATE_ACTOR, NO_BODY, credentials_get, "templates:read") \
     X("DELETE", "/credentials/{}", GATE_ACTOR, NO_BODY, credentials_revoke, "templates:read") \
+    X("GET", "/templates/{}/anchors", GATE_ACTOR, NO_BODY, anchors_list, "templates:read") \
+    X("POST", "/templates/{}/anchors", GATE_ACTOR, MEDIUM, anchors_create, "templates:manage") \
+    X("GET", "/templates/{}/anchors/{}", GATE_ACTOR, NO_BODY, anchors_get, "templates:read") \
+    X("DELETE", "/templates/{}/anchors/{}", GATE_ACTOR, NO_BODY, anchors_remove, \
+      "templates:manage") \
+    X("PUT", "/templates/{}/anchors/{}/crl", GATE_ACTOR, LARGE, anchors_crl, \
+      "templates:manage") \
     X("GET", "/starters", GATE_ACTOR, NO_BODY, starters_list, "templates:read") \
     X("GET", "/requests", GATE_ACTOR, NO_BODY, requests_list, "requests:read") \
     X("POST", "/requests/batch", GATE_ACTOR, SMALL, requests_batch, "requests:create") \

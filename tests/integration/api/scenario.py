@@ -7,6 +7,7 @@ import ssl
 import time
 
 import inventory
+from anchors import check_anchors
 from client import Client, log_in, make_csr, openssl, token_for
 
 LONG_PASSWORD = "correct horse battery staple"
@@ -373,4 +374,5 @@ def run(gateway, admin):
     for check in (check_templates, check_requests, check_certificates, check_users, check_instance):
         check(gateway, admin, made)
     inventory.run(gateway, admin, made)
+    check_anchors(admin, made)
     return made

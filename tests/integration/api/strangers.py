@@ -16,7 +16,7 @@ OWN = {  # about the caller itself, or the same for everybody who has logged in
 def fill(path, made):
     """The path with the ids of objects that exist, but are not the caller's."""
     kinds = {"requests": "request", "certificates": "certificate", "users": "user", "session": "request",
-             "credentials": "credential"}
+             "credentials": "credential", "templates": "anchor"}
     path = path.replace("{ca}", made["issuing"]).replace("{template}", made["template"])
     return re.sub(r"\{id\}", lambda _: made[kinds[path.split("/")[1]]], path)
 
@@ -35,6 +35,8 @@ def bodies(path, made):
         "/requests/batch": {"action": "sign", "ids": [made["request"]]},
         "/certificates/{id}/revoke": {"reason": "keyCompromise"},
         "/templates/{template}/credentials/remove": {"state": "any"},
+        "/templates/{template}/anchors": {"certificate": made["anchorPem"]},
+        "/templates/{template}/anchors/{id}/crl": {"crl": "x"},
         "/users": {"username": "mallory", "roles": [{"role": "administrator", "scope": "instance"}]},
         "/users/{id}": {"state": "suspended"},
         "/session": {"username": "x", "password": "y"},
