@@ -24,12 +24,15 @@ GRANT INSERT ON slugs TO gatehouse_application;
 GRANT INSERT ON template_versions TO gatehouse_application;
 GRANT INSERT ON organisations TO gatehouse_application;
 GRANT INSERT ON request_transactions TO gatehouse_application;
+GRANT INSERT ON ca_generations TO gatehouse_application;
+GRANT INSERT ON ca_certificates TO gatehouse_application;
 
 -- Changed, never removed. private_keys: a rewrapped key (another key-encryption key) replaces the blob.
 GRANT INSERT, UPDATE ON private_keys TO gatehouse_application;
 GRANT INSERT, UPDATE ON cas TO gatehouse_application;
 GRANT INSERT, UPDATE ON ca_epochs TO gatehouse_application;
 GRANT INSERT, UPDATE ON service_certificates TO gatehouse_application;
+GRANT INSERT, UPDATE ON user_keys TO gatehouse_application;
 GRANT INSERT, UPDATE ON templates TO gatehouse_application;
 GRANT INSERT, UPDATE ON requests TO gatehouse_application;
 GRANT INSERT, UPDATE ON users TO gatehouse_application;

@@ -1,20 +1,22 @@
 /* Certification authorities. */
 #include "api/handlers.h"
 
-#include "x509/name.h"
+#include "ca/authority_profile.h"
 
 #include <string.h>
 
-static const char *ca_state_name(enum ca_state state) {
-    switch (state) {
-    case CA_ACTIVE:
-        return "active";
-    case CA_WAITING:
-        return "waiting";
-    case CA_DISABLED:
-        return "disabled";
+static void write_warnings(struct json_writer *w, struct arena *arena, const struct ca_record *ca) {
+    struct ca_warnings warnings;
+    authority_warnings(arena, ca, &warnings);
+    json_name(w, "warnings");
+    json_open_array(w);
+    for (size_t i = 0; i < warnings.count; i++) {
+        json_open_object(w);
+        json_put_string(w, "type", warnings.items[i].type);
+        json_put_string(w, "text", warnings.items[i].text);
+        json_close_object(w);
     }
-    return "unknown";
+    json_close_array(w);
 }
 
 /* What lists show. */
@@ -28,12 +30,14 @@ static bool write_summary(struct json_writer *w, struct names *names, const stru
     json_put_string(w, "name", ca->name);
     json_put_string(w, "organisation", organisation);
     json_put_string(w, "issuer", issuer);
-    json_put_string(w, "state", ca_state_name(ca->state));
+    json_put_string(w, "state", authority_state(ca));
     json_put_string(w, "keyType", ca->key_type);
     json_put_string(w, "subject", ca->subject);
     put_time_or_null(w, "notBefore", ca->not_before_us);
     put_time_or_null(w, "notAfter", ca->not_after_us);
     json_put_time(w, "createdAt", ca->created_us);
+    json_put_int(w, "generation", ca->generation);
+    write_warnings(w, names->arena, ca);
     return true;
 }
 
@@ -130,37 +134,12 @@ static bool read_key(const struct json *document, struct ca_order *order, struct
     return ask_string(key, "uri", &order->key_uri, err);
 }
 
-static void free_name(void *name) {
-    X509_NAME_free(name);
-}
-
-static bool read_subject(struct arena *arena, const struct json *document, struct ca_order *order,
-                         struct error *err) {
-    const struct json *subject = json_get(document, "subject");
-    X509_NAME *name;
-    if (subject == NULL || subject->type == JSON_NULL)
-        return true;
-    if (!name_from_json(subject, &name, err)) {
-        error_prefix(err, "The field \"subject\": ");
-        return false;
-    }
-    arena_defer(arena, free_name, name);
-    order->subject = name;
-    return true;
-}
-
-/* Absent: the default for the kind of CA. null: no limit. */
-static bool read_path_length(const struct json *document, struct ca_order *order,
-                             struct error *err) {
-    const struct json *member = json_get(document, "pathLength");
-    order->path_length = member == NULL ? -2 : -1;
-    return json_int(document, "pathLength", 0, 64, &order->path_length, err);
-}
-
 HANDLER(cas_create) {
     static const char *const members[] = {
-        "name",    "organisation", "subject",    "key",      "issuer",
-        "csrOnly", "validityDays", "pathLength", "settings", NULL};
+        "name",      "organisation", "subject",          "key",      "issuer",
+        "csrOnly",   "validityDays", "pathLength",       "settings", "notBefore",
+        "notAfter",  "keyUsage",     "extendedKeyUsage", "policies", "nameConstraints",
+        "backdateSeconds", NULL};
     const struct json *document;
     struct ca_order order = {0};
     struct ca_record ca;
@@ -169,11 +148,9 @@ HANDLER(cas_create) {
     TRY(json_string(document, "organisation", &order.organisation, err));
     TRY(json_string(document, "issuer", &order.issuer, err));
     TRY(json_bool(document, "csrOnly", &order.csr_only, err));
-    TRY(json_int(document, "validityDays", 1, 36525, &order.validity_days, err));
     TRY(json_object(document, "settings", &order.settings, err));
-    TRY(read_path_length(document, &order, err));
     TRY(read_key(document, &order, err));
-    TRY(read_subject(request->arena, document, &order, err));
+    TRY(ca_profile_from_json(request->arena, document, &order.profile, err));
     TRY(authority_create(context, request->arena, actor_of(request), &order, &ca, err));
     return reply_ca(context, request, response, 201, &ca, err);
 }

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "ca/status.h"
+#include "ca/generations.h"
 #include "ca/status_cache.h"
 
 #include <string.h>
@@ -29,10 +30,7 @@ bool authority_page(struct core *core, struct arena *arena, const struct actor *
 
 bool authority_public(struct core *core, struct arena *arena, const char *slug, struct ca_record *ret,
                       struct error *err) {
-    bool done = false;
-    TX(tx, core_db(core), &done, err)
-        tx.ok = ca_by_slug(tx.tx, arena, &scope_everything, slug, ret, err);
-    TRY(done);
+    TRY(generation_by_public_slug(core, arena, slug, ret, err));
     return ret->certificate.len > 0 ||
            fail(err, ERROR_NOT_FOUND, "not-found", "The authority %.63s has no certificate yet.", slug);
 }
@@ -101,13 +99,16 @@ bool authority_urls(struct core *core, struct arena *arena, const struct ca_reco
     struct core_urls base;
     TRY(authority_settings(arena, ca, &settings, err));
     TRY(core_public_urls(core, arena, &base, err));
+    const char *slug = ca->slug; /* a generation's view has its number in the slug already */
+    if (ca->generation > 1 && strchr(slug, '.') == NULL)
+        slug = arena_printf(arena, "%s.%lld", slug, (long long)ca->generation);
     *ret = (struct ca_urls){settings.crl_urls, settings.ca_issuer_urls, settings.ocsp_urls};
     if (ret->crl.count == 0)
-        ret->crl = one(arena, arena_printf(arena, "%s/crl/%s.crl", base.http, ca->slug));
+        ret->crl = one(arena, arena_printf(arena, "%s/crl/%s.crl", base.http, slug));
     if (ret->ca_issuers.count == 0)
-        ret->ca_issuers = one(arena, arena_printf(arena, "%s/ca/%s.crt", base.http, ca->slug));
+        ret->ca_issuers = one(arena, arena_printf(arena, "%s/ca/%s.crt", base.http, slug));
     if (ret->ocsp.count == 0)
-        ret->ocsp = one(arena, arena_printf(arena, "%s/ocsp/%s", base.http, ca->slug));
+        ret->ocsp = one(arena, arena_printf(arena, "%s/ocsp/%s", base.http, slug));
     return true;
 }
 
@@ -178,6 +179,10 @@ static bool new_state(const struct ca_record *ca, const bool *enabled, enum ca_s
     if (ca->state == CA_WAITING)
         return fail(err, ERROR_CONFLICT, "ca-state",
                     "The authority %s waits for its certificate; import it first.", ca->slug);
+    if (ca->state == CA_CERTIFICATE_ONLY)
+        return fail(err, ERROR_CONFLICT, "ca-state",
+                    "The authority %s is certificate only: its key is elsewhere, so it signs nothing here.",
+                    ca->slug);
     *ret_state = *enabled ? CA_ACTIVE : CA_DISABLED;
     return true;
 }

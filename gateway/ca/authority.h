@@ -24,12 +24,18 @@ struct ocsp_settings {
 };
 
 /* A CA's settings: one JSON document, see authority_settings_read.
- * {"crl":{"validityHours":168,"overlapHours":24},"ocsp":{"validityHours":8,"signerDays":30},
- *  "contact":"","digest":null,"urls":{"crl":[],"caIssuers":[],"ocsp":[]}}  -- urls: instead of the instance's */
+ * {"crl":{"validityHours":720,"overlapHours":24},"ocsp":{"validityHours":8,"signerDays":30},
+ *  "contact":"","cps":"","digest":null,"padding":"pkcs1","services":{"key":null,"digest":null},
+ *  "urls":{"crl":[],"caIssuers":[],"ocsp":[]}}  -- urls: instead of the instance's
+ * digest and padding are those of all the CA's own signatures: certificates, CRLs, direct OCSP answers.
+ * services: key and digest of new service certificates (OCSP, TSA ...); null: by the CA's key type. */
 struct ca_settings {
     int64_t crl_hours, crl_overlap_hours, ocsp_hours, ocsp_signer_days;
     const char *contact;
+    const char *cps;    /* the practice statement: a URL or a text of at most 32 KiB */
     const char *digest; /* "SHA-256" ... or NULL: by key type */
+    bool pss;           /* RSA keys sign with PSS (rfc4055) instead of PKCS#1 v1.5 */
+    const char *service_key, *service_digest; /* canonical, or NULL */
     struct text_list crl_urls, ca_issuer_urls, ocsp_urls;
     struct crl_settings crl;
     struct ocsp_settings ocsp;
@@ -43,16 +49,26 @@ MUST_USE bool authority_settings_read(struct arena *arena, const struct json *do
                                       struct ca_settings *ret, struct error *err);
 const char *authority_settings_write(struct arena *arena, const struct ca_settings *settings);
 
+/* What stands in a CA's certificate. */
+struct ca_profile {
+    const X509_NAME *subject; /* NULL: CN=name of the CA */
+    int64_t validity_days;    /* 0: root 7305, subordinate 3652, never past the issuer's end */
+    int64_t not_before_us, not_after_us; /* exact dates, 0: none */
+    int64_t backdate_seconds;            /* notBefore before now, when there is no exact one */
+    int64_t path_length; /* -1: none; the default (-2): none for a root, 0 under an issuer */
+    unsigned key_usage;  /* KU_ bits; 0: keyCertSign and cRLSign */
+    struct text_list extended_key_usage, policies;
+    const NAME_CONSTRAINTS *name_constraints; /* or NULL */
+};
+
 struct ca_order {
     const char *name;            /* 1-100 characters */
     const char *organisation;    /* slug, NULL: default */
-    const X509_NAME *subject;    /* NULL: CN=name */
+    struct ca_profile profile;
     const char *key_type;        /* canonical; NULL with key_uri: what the token's key is; both NULL: ML-DSA-65 */
     const char *key_uri;         /* RFC 7512, a key that exists in a token; or NULL */
     const char *issuer;          /* slug of the CA that signs; NULL: self-signed */
     bool csr_only;               /* wait for a certificate from elsewhere */
-    int64_t validity_days;       /* 0: root 7305, subordinate 3652, never past the issuer's end */
-    int64_t path_length;         /* -1: none; the default (-2): none for a root, 0 under an issuer */
     const struct json *settings; /* or NULL */
 };
 /* Makes key, certificate (or CSR), the "Web Server" template, the first CRL is made on demand. */
@@ -80,6 +96,21 @@ MUST_USE bool authority_change(struct core *core, struct arena *arena, const str
 MUST_USE bool authority_remove(struct core *core, struct arena *arena, const struct actor *actor,
                                const char *slug, struct error *err);
 
+/* "active", "waiting", "certificate-only", "disabled" or "expired". */
+const char *authority_state(const struct ca_record *ca);
+
+/* What an administrator should know about a CA that works: its end is near, or its key or hash passes its
+ * NIST date (2030, 2035) before the certificate ends. */
+#define CA_WARNINGS_MAX 8
+struct ca_warning {
+    const char *type, *text;
+};
+struct ca_warnings {
+    struct ca_warning items[CA_WARNINGS_MAX];
+    size_t count;
+};
+void authority_warnings(struct arena *arena, const struct ca_record *ca, struct ca_warnings *ret);
+
 /* The URLs of a CA as they go into certificates. */
 struct ca_urls {
     struct text_list crl, ca_issuers, ocsp;
@@ -92,10 +123,19 @@ MUST_USE bool authority_settings(struct arena *arena, const struct ca_record *ca
                                  struct ca_settings *ret, struct error *err);
 /* The digest of the CA's own signatures; NULL when its key type has none. */
 const EVP_MD *authority_digest(const struct ca_record *ca, const struct ca_settings *settings);
+/* The CA's key for its own signatures, with the padding of the settings: for X509_sign, X509_CRL_sign and
+ * their like. The caller frees the reference. */
+MUST_USE bool authority_key(struct core *core, const struct ca_record *ca,
+                            const struct ca_settings *settings, EVP_PKEY **ret_key,
+                            struct error *err);
+/* The same for a key that is opened already; *ret_key is a new reference. */
+MUST_USE bool authority_pad(const struct ca_settings *settings, EVP_PKEY *key, EVP_PKEY **ret_key,
+                            struct error *err);
 
 /* --- for public documents: no actor ---------------------------------------------------------------- */
 
-/* A CA that has its certificate, by slug, for AIA, CRL, OCSP: a disabled one, too, for it goes on to answer
+/* A CA that has its certificate, by slug (or slug and number of its key, see generations.h), for AIA, CRL,
+ * OCSP: a disabled one, too, for it goes on to answer
  * for what it signed. ERROR_NOT_FOUND. */
 MUST_USE bool authority_public(struct core *core, struct arena *arena, const char *slug,
                                struct ca_record *ret, struct error *err);

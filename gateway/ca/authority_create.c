@@ -1,4 +1,4 @@
-#include "ca/authority.h"
+#include "ca/authority_profile.h"
 
 #include "base/clock.h"
 #include "ca/issue.h"
@@ -11,17 +11,13 @@
 
 #include <string.h>
 
-#define ROOT_DAYS 7305        /* 20 years */
-#define SUBORDINATE_DAYS 3652 /* 10 years */
-#define BACKDATE_US (300 * US_PER_SECOND)
-
 /* What is gathered before anything is stored. */
 struct making {
     const struct ca_order *order;
     struct organisation organisation;
     struct ca_record issuer; /* slug NULL: none */
     struct ca_settings settings;
-    const X509_NAME *subject;
+    struct ca_profile profile;
     struct key_record key;
     EVP_PKEY *remote_key; /* the arena drops it */
     struct ca_record ca;
@@ -37,20 +33,18 @@ static bool check_order(struct arena *arena, const struct ca_order *order, struc
         return fail(err, ERROR_POLICY, "ca-order",
                     "A CA is either signed by an issuer of this instance or made as CSR only; leave out "
                     "\"issuer\" or \"csrOnly\".");
-    if (order->validity_days < 0 || order->validity_days > 36525)
-        return fail(err, ERROR_POLICY, "validity", "validityDays must be from 1 to 36525.");
     TRY(authority_settings_read(arena, order->settings, &m->settings, err));
-    m->subject = order->subject;
-    if (m->subject == NULL) {
+    m->profile = order->profile;
+    if (m->profile.subject == NULL) {
         X509_NAME *name = X509_NAME_new();
         keep_X509_NAME(arena, name);
         if (X509_NAME_add_entry_by_NID(name, NID_commonName, MBSTRING_UTF8,
                                        (const unsigned char *)order->name, -1, -1, 0) != 1)
             return fail(err, ERROR_POLICY, "bad-name",
                         "The name cannot be a common name (at most 64 characters); give a \"subject\".");
-        m->subject = name;
+        m->profile.subject = name;
     }
-    return !name_empty(m->subject) ||
+    return !name_empty(m->profile.subject) ||
            fail(err, ERROR_POLICY, "no-names", "A CA needs a subject (RFC 5280 4.1.2.6).");
 }
 
@@ -75,62 +69,13 @@ static bool load_surroundings(struct core *core, struct arena *arena, const stru
                 m->issuer.slug);
 }
 
-static bool make_dates(const struct making *m, struct certificate_plan *plan, struct error *err) {
-    int64_t days = m->order->validity_days;
-    bool root = m->order->issuer == NULL;
-    if (days == 0)
-        days = root ? ROOT_DAYS : SUBORDINATE_DAYS;
-    plan->not_before_us = clock_now_us() - BACKDATE_US;
-    plan->not_after_us = plan->not_before_us + days * US_PER_DAY - US_PER_SECOND;
-    if (root)
-        return true;
-    if (plan->not_before_us < m->issuer.not_before_us)
-        plan->not_before_us = m->issuer.not_before_us;
-    if (plan->not_after_us <= m->issuer.not_after_us)
-        return true;
-    if (m->order->validity_days != 0) {
-        char text[TIME_TEXT_SIZE];
-        time_format(m->issuer.not_after_us, text);
-        return fail(err, ERROR_POLICY, "validity",
-                    "The CA would outlive its issuer, which ends at %s; ask for fewer validityDays.",
-                    text);
-    }
-    plan->not_after_us = m->issuer.not_after_us;
-    return true;
-}
-
-static int path_length_of(const struct ca_order *order) {
-    if (order->path_length == -2)
-        return order->issuer == NULL ? -1 : 0;
-    return (int)order->path_length;
-}
-
 static bool sign_ca(struct core *core, struct arena *arena, struct making *m, struct error *err) {
-    bool root = m->order->issuer == NULL;
-    struct ca_urls urls = {0};
-    EVP_PKEY *public_key;
-    struct issue_order issue = {.ca = root ? &m->ca : &m->issuer,
-                                .issuer_key = root ? m->remote_key : NULL,
-                                .use = CERTIFICATE_CA};
-    struct certificate_plan *plan = &issue.plan;
-    TRY(key_from_spki(m->key.spki, &public_key, err));
-    keep_EVP_PKEY(arena, public_key);
-    plan->subject = m->subject;
-    plan->public_key = public_key;
-    plan->basic_constraints = plan->is_ca = true;
-    plan->path_length = path_length_of(m->order);
-    plan->key_usage = KU_KEY_CERT_SIGN | KU_CRL_SIGN; /* rfc5280#4.2.1.3 */
-    TRY(make_dates(m, plan, err));
-    if (!root) {
-        TRY(authority_urls(core, arena, &m->issuer, &urls, err));
-        plan->ca_issuers = urls.ca_issuers.items;
-        plan->ca_issuers_count = urls.ca_issuers.count;
-        plan->ocsp = urls.ocsp.items;
-        plan->ocsp_count = urls.ocsp.count;
-        plan->crl = urls.crl.items;
-        plan->crl_count = urls.crl.count;
-    }
-    TRY(issue_sign(core, arena, &issue, &m->certificate, err));
+    struct ca_signing signing = {.issuer = m->order->issuer == NULL ? NULL : &m->issuer,
+                                 .ca = &m->ca,
+                                 .profile = &m->profile,
+                                 .spki = m->key.spki,
+                                 .key = m->remote_key};
+    TRY(ca_certificate_make(core, arena, &signing, &m->certificate, err));
     m->ca.certificate = m->certificate.der;
     m->ca.subject = m->certificate.subject;
     m->ca.not_before_us = m->certificate.not_before_us;
@@ -139,19 +84,13 @@ static bool sign_ca(struct core *core, struct arena *arena, struct making *m, st
     return true;
 }
 
-/* The issuers of the new CA: the issuer's own certificate, then its issuers. */
-static struct view chain_below(struct arena *arena, const struct ca_record *issuer) {
-    struct buffer chain = buffer_on(arena);
-    buffer_add(&chain, issuer->certificate.at, issuer->certificate.len);
-    buffer_add(&chain, issuer->chain.at, issuer->chain.len);
-    return buffer_view(&chain);
-}
-
 static bool make_csr(struct arena *arena, struct making *m, struct error *err) {
+    AUTO(EVP_PKEY) *key = NULL;
     m->ca.state = CA_WAITING;
-    m->ca.subject = name_text(arena, m->subject);
-    return csr_build(arena, m->subject, NULL, m->remote_key,
-                     authority_digest(&m->ca, &m->settings), &m->ca.csr, err);
+    m->ca.subject = name_text(arena, m->profile.subject);
+    TRY(authority_pad(&m->settings, m->remote_key, &key, err));
+    return csr_build(arena, m->profile.subject, NULL, key, authority_digest(&m->ca, &m->settings),
+                     &m->ca.csr, err);
 }
 
 static bool make_ca(struct core *core, struct arena *arena, struct making *m, struct error *err) {
@@ -171,12 +110,13 @@ static bool make_ca(struct core *core, struct arena *arena, struct making *m, st
                                .key_type = m->key.key_type,
                                .settings = authority_settings_write(arena, &m->settings),
                                .revision = 1,
+                               .generation = 1,
                                .created_us = clock_now_us()};
     if (order->csr_only)
         return make_csr(arena, m, err);
     if (order->issuer != NULL) {
         m->ca.issuer_id = m->issuer.id;
-        m->ca.chain = chain_below(arena, &m->issuer);
+        m->ca.chain = ca_chain_below(arena, &m->issuer);
     }
     return sign_ca(core, arena, m, err);
 }

@@ -63,12 +63,10 @@ static bool sign_plan(struct core *core, struct arena *arena, const struct issue
     AUTO(EVP_PKEY) *key = NULL;
     struct ca_settings settings;
     TRY(authority_settings(arena, order->ca, &settings, err));
-    if (order->issuer_key != NULL) {
-        key = order->issuer_key;
-        EVP_PKEY_up_ref(key);
-    } else {
-        TRY(core_key(core, order->ca->key_id, &key, err));
-    }
+    if (order->issuer_key != NULL)
+        TRY(authority_pad(&settings, order->issuer_key, &key, err));
+    else
+        TRY(authority_key(core, order->ca, &settings, &key, err));
     TRY(certificate_build(plan, &certificate, err));
     TRY(certificate_lint(certificate, plan->issuer, err));
     EVP_PKEY *issuer_public =

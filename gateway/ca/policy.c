@@ -220,7 +220,7 @@ static bool make_dates(const struct policy_input *in, struct certificate_plan *p
 static unsigned usable_bits(const char *key_type, unsigned bits) {
     if (strncmp(key_type, "RSA", 3) == 0)
         return bits & ~(unsigned)KU_KEY_AGREEMENT;
-    if (strncmp(key_type, "P-", 2) == 0)
+    if (key_type_is_ec(key_type))
         return bits & ~(unsigned)(KU_KEY_ENCIPHERMENT | KU_DATA_ENCIPHERMENT);
     return bits & ~(unsigned)(KU_KEY_ENCIPHERMENT | KU_DATA_ENCIPHERMENT | KU_KEY_AGREEMENT);
 }

@@ -183,7 +183,7 @@ static bool build(struct quest *q, const struct standing *s, struct crl_held **r
     void *memory;
     TRY(plan_crl(q, s, &plan, err));
     TRY(certificate_decode(q->arena, q->ca.certificate, &issuer, err));
-    TRY(core_key(q->core, q->ca.key_id, &key, err));
+    TRY(authority_key(q->core, &q->ca, &q->settings, &key, err));
     plan.issuer = issuer;
     struct crl_record crl = {.id = uuid_new(),
                              .ca_id = q->ca.id,

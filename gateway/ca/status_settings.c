@@ -83,7 +83,7 @@ static bool read_ocsp(const struct json *ocsp, struct ca_settings *s, struct err
 bool status_settings_read(struct arena *arena, const struct json *crl, const struct json *ocsp,
                           struct ca_settings *ret, struct error *err) {
     struct ca_settings s = *ret;
-    s.crl_hours = 168;
+    s.crl_hours = 720;
     s.crl_overlap_hours = 24;
     s.ocsp_hours = 8;
     s.ocsp_signer_days = 30;

@@ -8,7 +8,8 @@
 #define SELECT                                                                                     \
     "SELECT a.id, a.organisation_id, a.slug, a.name, a.issuer_id, a.state, a.key_id, "             \
     "a.key_type, a.certificate, a.chain, a.csr, a.subject, a.not_before_us, a.not_after_us, "      \
-    "a.settings, e.epoch, a.revision, a.created_us "                                               \
+    "a.settings, e.epoch, a.revision, a.created_us, a.generation, "                \
+    "a.expiry_warned "                                                                             \
     "FROM cas a JOIN ca_epochs e ON e.ca_id = a.id WHERE a.deleted_us = 0 AND "
 
 static const char sql_insert[] =
@@ -70,6 +71,8 @@ static void read_row(struct rows *rows, struct ca_record *ret) {
     ret->epoch = rows_int(rows);
     ret->revision = rows_int(rows);
     ret->created_us = rows_int(rows);
+    ret->generation = rows_int(rows);
+    ret->expiry_warned = rows_int(rows);
 }
 
 bool ca_insert(struct tx *tx, const struct ca_record *ca, struct error *err) {

@@ -20,7 +20,12 @@ MUST_USE bool key_insert(struct tx *tx, const struct key_record *key, struct err
 MUST_USE bool key_by_id(struct tx *tx, struct arena *arena, struct uuid id, struct key_record *ret,
                         struct error *err);
 
-enum ca_state { CA_ACTIVE = 1, CA_WAITING = 2 /* for its certificate */, CA_DISABLED = 3 };
+enum ca_state {
+    CA_ACTIVE = 1,
+    CA_WAITING = 2, /* for its certificate */
+    CA_DISABLED = 3,
+    CA_CERTIFICATE_ONLY = 4, /* somebody else has the key: an issuer in chains, whose CRL may be given to us */
+};
 
 struct ca_record {
     struct uuid id, organisation_id;
@@ -38,6 +43,8 @@ struct ca_record {
     int64_t epoch;             /* grows with every revocation or unhold: caches of CRL and OCSP hang on it */
     int64_t revision;          /* for compare-and-set of edits */
     int64_t created_us;
+    int64_t generation;        /* which of its keys, in their order, this is: 1 for the first */
+    int64_t expiry_warned;     /* days before the end that were warned of; 0: none yet */
 };
 /* Epoch and revision as given. ERROR_CONFLICT "exists" on a slug that is in use (claim it first). */
 MUST_USE bool ca_insert(struct tx *tx, const struct ca_record *ca, struct error *err);

@@ -29,6 +29,7 @@ struct certificate_plan {
     size_t crl_count;
     const char *const *policies; /* certificate policy OIDs */
     size_t policy_count;
+    const NAME_CONSTRAINTS *name_constraints; /* NULL: none; critical; CAs alone (rfc5280#4.2.1.10) */
     bool ocsp_no_check; /* rfc6960#4.2.2.2.1 */
 };
 

@@ -240,6 +240,8 @@ static bool add_extensions(X509 *x, const struct certificate_plan *plan, struct 
         TRY(add_authority_access(x, plan, err));
     if (plan->crl_count > 0)
         TRY(add_distribution_points(x, plan, err));
+    if (plan->name_constraints != NULL)
+        TRY(add(x, NID_name_constraints, (void *)(uintptr_t)plan->name_constraints, true, err));
     if (plan->policy_count > 0)
         TRY(add_policies(x, plan, err));
     return !plan->ocsp_no_check || add_no_check(x, err);

@@ -187,7 +187,7 @@ static const char *encipherment_problem(const struct lint *l) {
         return (l->key_usage & agreement) == 0
                    ? NULL
                    : "an RSA key cannot do keyAgreement (rfc3279#2.3.1).";
-    if (strncmp(l->key_type, "P-", 2) == 0)
+    if (key_type_is_ec(l->key_type))
         return (l->key_usage & encipherment) == 0
                    ? NULL
                    : "an EC key must not have keyEncipherment or dataEncipherment (rfc8813#3).";
@@ -379,6 +379,22 @@ static bool rule_policies(const struct lint *l) {
     return true;
 }
 
+static bool rule_name_constraints(const struct lint *l) {
+    int critical;
+    NAME_CONSTRAINTS *value = extension(l->x, NID_name_constraints, &critical);
+    bool empty = value == NULL || (sk_GENERAL_SUBTREE_num(value->permittedSubtrees) <= 0 &&
+                                   sk_GENERAL_SUBTREE_num(value->excludedSubtrees) <= 0);
+    NAME_CONSTRAINTS_free(value);
+    if (critical == -1)
+        return true;
+    if (empty)
+        return broken(l, "nameConstraints is empty or cannot be read (rfc5280#4.2.1.10).");
+    if (!l->is_ca || critical != 1)
+        return broken(l, "nameConstraints is for CA certificates alone, and critical "
+                         "(rfc5280#4.2.1.10).");
+    return true;
+}
+
 bool certificate_lint(const X509 *certificate, const X509 *issuer, struct error *err) {
     static bool (*const rules[])(const struct lint *) = {
         rule_version,
@@ -395,6 +411,7 @@ bool certificate_lint(const X509 *certificate, const X509 *issuer, struct error 
         rule_authority_access,
         rule_distribution_points,
         rule_policies,
+        rule_name_constraints,
     };
     struct lint l = {.x = certificate, .issuer = issuer, .err = err};
     if (!key_type_of(X509_get0_pubkey(certificate), l.key_type))

@@ -31,6 +31,10 @@ static const struct key_type types[] = {
     {"P-256", EC, "prime256v1", "secp256r1"},
     {"P-384", EC, "secp384r1", NULL},
     {"P-521", EC, "secp521r1", NULL},
+    {"secp256k1", EC, "secp256k1", "P-256K"},
+    {"brainpoolP256r1", EC, "brainpoolP256r1", NULL},
+    {"brainpoolP384r1", EC, "brainpoolP384r1", NULL},
+    {"brainpoolP512r1", EC, "brainpoolP512r1", NULL},
     {"Ed25519", EDDSA, "ED25519", NULL},
     {"Ed448", EDDSA, "ED448", NULL},
     {"ML-DSA-44", ML_DSA, "ML-DSA-44", NULL},
@@ -52,8 +56,8 @@ static const struct key_type types[] = {
 
 #define TYPE_COUNT (sizeof types / sizeof types[0])
 #define KNOWN_TYPES                                                                                \
-    "RSA-2048 to RSA-8192, P-256, P-384, P-521, Ed25519, Ed448, ML-DSA-44/65/87 and the SLH-DSA "  \
-    "sets of FIPS 205"
+    "RSA-2048 to RSA-8192, P-256, P-384, P-521, secp256k1, brainpoolP256r1/P384r1/P512r1, "        \
+    "Ed25519, Ed448, ML-DSA-44/65/87 and the SLH-DSA sets of FIPS 205"
 
 static const struct key_type *type_named(const char *name) {
     for (size_t i = 0; name != NULL && i < TYPE_COUNT; i++)
@@ -202,9 +206,43 @@ const EVP_MD *key_type_digest(const char *key_type) {
     const struct key_type *type = type_named(key_type);
     if (type == NULL || type->family != EC)
         return NULL;
-    if (strcmp(type->name, "P-521") == 0)
+    if (strcmp(type->name, "P-521") == 0 || strcmp(type->name, "brainpoolP512r1") == 0)
         return EVP_sha512();
-    return strcmp(type->name, "P-384") == 0 ? EVP_sha384() : EVP_sha256();
+    bool middle = strcmp(type->name, "P-384") == 0 || strcmp(type->name, "brainpoolP384r1") == 0;
+    return middle ? EVP_sha384() : EVP_sha256();
+}
+
+bool key_type_is_ec(const char *key_type) {
+    const struct key_type *type = type_named(key_type);
+    return type != NULL && type->family == EC;
+}
+
+int key_type_strength(const char *key_type) {
+    static const struct {
+        long bits;
+        int strength;
+    } rsa[] = {{15360, 256}, {7680, 192}, {3072, 128}, {2048, 112}, {1024, 80}};
+    long bits = rsa_bits(key_type);
+    for (size_t i = 0; bits > 0 && i < sizeof rsa / sizeof rsa[0]; i++)
+        if (bits >= rsa[i].bits)
+            return rsa[i].strength;
+    const struct key_type *type = type_named(key_type);
+    if (bits > 0 || type == NULL)
+        return 0;
+    if (strstr(type->name, "521") != NULL || strstr(type->name, "512") != NULL ||
+        strstr(type->name, "-256s") != NULL || strstr(type->name, "-256f") != NULL ||
+        strcmp(type->name, "ML-DSA-87") == 0)
+        return 256;
+    if (strcmp(type->name, "Ed448") == 0)
+        return 224;
+    bool middle = strstr(type->name, "384") != NULL || strstr(type->name, "-192") != NULL ||
+                  strcmp(type->name, "ML-DSA-65") == 0;
+    return middle ? 192 : 128;
+}
+
+bool key_type_is_quantum_safe(const char *key_type) {
+    const struct key_type *type = type_named(key_type);
+    return type != NULL && (type->family == ML_DSA || type->family == SLH_DSA);
 }
 
 static bool weak(struct error *err, const char *object, const char *what) {

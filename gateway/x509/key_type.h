@@ -30,6 +30,11 @@ MUST_USE bool key_check(EVP_PKEY *key, const char *object, struct error *err);
 /* The default digest of signatures by such a key: P-384 SHA-384, P-521 SHA-512, RSA-4096 and more
  * SHA-512, else SHA-256; NULL for keys that sign the whole message (EdDSA, ML-DSA, SLH-DSA). */
 const EVP_MD *key_type_digest(const char *key_type);
+bool key_type_is_ec(const char *key_type);
+/* Security strength in bits as NIST SP 800-57 part 1 table 2 and FIPS 204/205 have it; 0: unknown. */
+int key_type_strength(const char *key_type);
+/* ML-DSA and SLH-DSA. */
+bool key_type_is_quantum_safe(const char *key_type);
 MUST_USE bool key_spki(struct arena *arena, EVP_PKEY *key, struct view *ret_der, struct error *err);
 MUST_USE bool key_from_spki(struct view der, EVP_PKEY **ret_key, struct error *err);
 

@@ -11,13 +11,14 @@ static bool too_many(struct error *err) {
                 "The name has more than %d attributes; leave some out.", NAME_MAX_ATTRIBUTES);
 }
 
-static bool add_value(X509_NAME *name, const ASN1_OBJECT *type, struct view value,
+/* set: 0 begins a new RDN, -1 goes on with the last one. */
+static bool add_value(X509_NAME *name, const ASN1_OBJECT *type, struct view value, int set,
                       struct error *err) {
     TRY(attribute_value_check(type, value, err));
     if (X509_NAME_entry_count(name) >= NAME_MAX_ATTRIBUTES)
         return too_many(err);
     int string_type = attribute_string_type(attribute_kind_of(type));
-    if (X509_NAME_add_entry_by_OBJ(name, type, string_type, value.at, (int)value.len, -1, 0) != 1)
+    if (X509_NAME_add_entry_by_OBJ(name, type, string_type, value.at, (int)value.len, -1, set) != 1)
         return fail_internal(err, "X509_NAME_add_entry_by_OBJ");
     return true;
 }
@@ -26,12 +27,12 @@ static bool add_member(X509_NAME *name, const struct json *member, struct error 
     AUTO(ASN1_OBJECT) *type = NULL;
     TRY(attribute_type_parse(view_text(member->name), &type, err));
     if (member->type == JSON_STRING)
-        return add_value(name, type, view_text(member->text), err);
+        return add_value(name, type, view_text(member->text), 0, err);
     if (member->type == JSON_ARRAY && member->count > 0) {
         JSON_EACH(item, member) {
             if (item->type != JSON_STRING)
                 break;
-            TRY(add_value(name, type, view_text(item->text), err));
+            TRY(add_value(name, type, view_text(item->text), 0, err));
             if (item->next == NULL)
                 return true;
         }
@@ -41,18 +42,37 @@ static bool add_member(X509_NAME *name, const struct json *member, struct error 
                 member->name);
 }
 
+/* One RDN: its members are the attributes of a set (rfc5280#4.1.2.4). */
+static bool add_rdn(X509_NAME *name, const struct json *rdn, struct error *err) {
+    int set = 0;
+    if (rdn->type != JSON_OBJECT || rdn->count == 0)
+        return fail(err, ERROR_MALFORMED, "malformed-name",
+                    "A name as an array holds objects, one an RDN: [{\"O\":\"Example\"},"
+                    "{\"CN\":\"a\",\"UID\":\"b\"}].");
+    JSON_EACH(member, rdn) {
+        AUTO(ASN1_OBJECT) *type = NULL;
+        TRY(attribute_type_parse(view_text(member->name), &type, err));
+        if (member->type != JSON_STRING)
+            return fail(err, ERROR_MALFORMED, "malformed-name",
+                        "The attribute %.40s of an RDN must be a string.", member->name);
+        TRY(add_value(name, type, view_text(member->text), set, err));
+        set = -1;
+    }
+    return true;
+}
+
 bool name_from_json(const struct json *value, X509_NAME **ret_name, struct error *err) {
     if (value != NULL && value->type == JSON_STRING)
         return name_from_text(value->text, ret_name, err);
-    if (value == NULL || value->type != JSON_OBJECT)
+    if (value == NULL || (value->type != JSON_OBJECT && (value->type != JSON_ARRAY || value->count == 0)))
         return fail(err, ERROR_MALFORMED, "malformed-name",
-                    "A name is an object such as {\"CN\":\"Example\",\"O\":\"Example\"} or a text "
-                    "such as \"CN=Example,O=Example\".");
+                    "A name is an object such as {\"CN\":\"Example\",\"O\":\"Example\"}, an array of "
+                    "such objects, one an RDN, or a text such as \"CN=Example,O=Example\".");
     AUTO(X509_NAME) *name = X509_NAME_new();
     if (name == NULL)
         return fail_internal(err, "X509_NAME_new");
     JSON_EACH(member, value)
-        TRY(add_member(name, member, err));
+        TRY(value->type == JSON_ARRAY ? add_rdn(name, member, err) : add_member(name, member, err));
     *ret_name = TAKE(name);
     return true;
 }

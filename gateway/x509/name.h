@@ -10,8 +10,9 @@
 /* {"CN":"Example Root","O":"Example","OU":["a","b"]}: members in order, an array repeats the
  * attribute; short names, long names (either case) or dotted OIDs. C is checked to be two letters,
  * DC and emailAddress are IA5String, C/serialNumber/dnQualifier PrintableString, the rest
- * UTF8String; upper bounds of RFC 5280 appendix A.1 and X.520 hold. Also accepts a string in RFC
- * 4514 form. At most NAME_MAX_ATTRIBUTES. An empty object is the empty name. ERROR_MALFORMED
+ * UTF8String; upper bounds of RFC 5280 appendix A.1 and X.520 hold. Also accepts an array of such
+ * objects, one an RDN of one or several attributes ([{"O":"Example"},{"CN":"a","UID":"b"}]), and a
+ * string in RFC 4514 form. At most NAME_MAX_ATTRIBUTES. An empty object is the empty name. ERROR_MALFORMED
  * "malformed-name". */
 MUST_USE bool name_from_json(const struct json *value, X509_NAME **ret_name, struct error *err);
 /* RFC 4514: "CN=Example Root,O=Example" (the last RDN first, as the RFC writes it). Spaces around

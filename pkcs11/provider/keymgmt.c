@@ -27,6 +27,7 @@ static void *key_dup(const void *data, int selection) {
     (void)selection;
     if (from->remote != NULL)
         key->remote = remote_key_reference(from->remote);
+    key->pss = from->pss;
     return key;
 }
 
@@ -109,6 +110,26 @@ static const OSSL_PARAM *key_gettable_params(void *context) {
     return types;
 }
 
+/* The padding that signatures have when nobody names one: X509_sign and its like cannot. */
+static int key_set_params(void *data, const OSSL_PARAM params[]) {
+    struct provider_key *key = data;
+    const OSSL_PARAM *p = OSSL_PARAM_locate_const(params, OSSL_PKEY_PARAM_PAD_MODE);
+    if (p == NULL)
+        return 1;
+    if (key->remote == NULL || p->data_type != OSSL_PARAM_UTF8_STRING || p->data == NULL ||
+        !EVP_PKEY_is_a(remote_key_public(key->remote), "RSA"))
+        return 0;
+    key->pss = strcmp(p->data, OSSL_PKEY_RSA_PAD_MODE_PSS) == 0;
+    return key->pss || strcmp(p->data, OSSL_PKEY_RSA_PAD_MODE_PKCSV15) == 0;
+}
+
+static const OSSL_PARAM *key_settable_params(void *context) {
+    static const OSSL_PARAM types[] = {OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_PAD_MODE, NULL, 0),
+                                       OSSL_PARAM_END};
+    (void)context;
+    return types;
+}
+
 static const char *ec_operation_name(int operation) {
     return operation == OSSL_OP_SIGNATURE ? "ECDSA" : NULL;
 }
@@ -123,6 +144,8 @@ static const char *ec_operation_name(int operation) {
         {OSSL_FUNC_KEYMGMT_IMPORT_TYPES, (void (*)(void))key_import_types},                        \
         {OSSL_FUNC_KEYMGMT_EXPORT, (void (*)(void))key_export},                                    \
         {OSSL_FUNC_KEYMGMT_EXPORT_TYPES, (void (*)(void))key_export_types},                        \
+        {OSSL_FUNC_KEYMGMT_SET_PARAMS, (void (*)(void))key_set_params},                            \
+        {OSSL_FUNC_KEYMGMT_SETTABLE_PARAMS, (void (*)(void))key_settable_params},                  \
         {OSSL_FUNC_KEYMGMT_GET_PARAMS, (void (*)(void))key_get_params}, {                          \
         OSSL_FUNC_KEYMGMT_GETTABLE_PARAMS, (void (*)(void))key_gettable_params                     \
     }

@@ -20,6 +20,7 @@ MUST_USE bool provider_key(struct remote_key *key, EVP_PKEY **ret_key, struct er
 /* What keymgmt calls a key: one remote key. */
 struct provider_key {
     struct remote_key *remote;
+    bool pss; /* RSA: signatures are PSS unless the caller says otherwise */
 };
 
 extern const OSSL_DISPATCH keymgmt_functions[], keymgmt_ec_functions[];

@@ -82,6 +82,8 @@ static bool begin(struct signature *s, void *data, const OSSL_PARAM params[]) {
     if (key != NULL && key->remote != NULL) {
         remote_key_release(s->remote);
         s->remote = remote_key_reference(key->remote);
+        if (s->family == WIRE_RSA_PKCS1)
+            s->padding = key->pss ? RSA_PKCS1_PSS_PADDING : RSA_PKCS1_PADDING;
     }
     return s->remote != NULL && signature_set_params(s, params);
 }

@@ -3,6 +3,8 @@
 #include "provider/client.h"
 #include "provider/provider.h"
 
+#include <openssl/core_names.h>
+
 bool signer_open(const struct signer_config *config, struct signer **ret_signer,
                  struct error *err) {
     TRY(provider_register(err));
@@ -60,6 +62,23 @@ bool signer_token_key(struct signer *signer, struct arena *arena, const char *ur
     TRY(provider_key(remote, ret_key, err));
     if (ret_spki != NULL)
         *ret_spki = spki;
+    return true;
+}
+
+bool signer_key_pss(EVP_PKEY *key, EVP_PKEY **ret_key, struct error *err) {
+    EVP_PKEY *copy = NULL;
+    if (!EVP_PKEY_is_a(key, "RSA")) {
+        EVP_PKEY_up_ref(key);
+        *ret_key = key;
+        return true;
+    }
+    copy = EVP_PKEY_dup(key);
+    if (copy == NULL || EVP_PKEY_set_utf8_string_param(copy, OSSL_PKEY_PARAM_PAD_MODE,
+                                                       OSSL_PKEY_RSA_PAD_MODE_PSS) != 1) {
+        EVP_PKEY_free(copy);
+        return fail_internal(err, "the key's padding cannot be set to PSS");
+    }
+    *ret_key = copy;
     return true;
 }
 

@@ -2,7 +2,7 @@
  * is an EVP_PKEY of our OpenSSL provider, whose operations go through the wire (pkcs11/wire).
  *
  * Key types are named by one string, the same in templates, the database and the wire:
- *   RSA-2048 ... RSA-8192, P-256, P-384, P-521, Ed25519, Ed448, ML-DSA-44/65/87,
+ *   RSA-2048 ... RSA-8192, P-256, P-384, P-521, secp256k1, brainpoolP256r1/P384r1/P512r1, Ed25519, Ed448, ML-DSA-44/65/87,
  *   SLH-DSA-SHA2-128s ... SLH-DSA-SHAKE-256f.
  * All functions may be called from any thread and may block on a token; a signer that is gone is
  * started or dialled again and the call is tried once more, then ERROR_UNAVAILABLE
@@ -55,6 +55,10 @@ MUST_USE bool signer_managed_key(struct signer *signer, struct view blob, struct
 /* A key in a token by its PKCS#11 URI (RFC 7512). ret_spki may be NULL. */
 MUST_USE bool signer_token_key(struct signer *signer, struct arena *arena, const char *uri,
                                EVP_PKEY **ret_key, struct view *ret_spki, struct error *err);
+
+/* The same key, whose RSA signatures are PSS (RFC 8017 section 8.1, salt as long as the digest) when the
+ * caller names no padding: for X509_sign and its like. A key that is not RSA is given back as it is. */
+MUST_USE bool signer_key_pss(EVP_PKEY *key, EVP_PKEY **ret_key, struct error *err);
 
 /* The same key, wrapped by the token's newest key-encryption key, or by that with kek_id (CKA_ID).
  */

@@ -20,6 +20,10 @@ static const struct key_type types[] = {
     EC("P-256", 32, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07),
     EC("P-384", 48, 0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x22),
     EC("P-521", 66, 0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x23),
+    EC("secp256k1", 32, 0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x0a),
+    EC("brainpoolP256r1", 32, 0x06, 0x09, 0x2b, 0x24, 0x03, 0x03, 0x02, 0x08, 0x01, 0x01, 0x07),
+    EC("brainpoolP384r1", 48, 0x06, 0x09, 0x2b, 0x24, 0x03, 0x03, 0x02, 0x08, 0x01, 0x01, 0x0b),
+    EC("brainpoolP512r1", 64, 0x06, 0x09, 0x2b, 0x24, 0x03, 0x03, 0x02, 0x08, 0x01, 0x01, 0x0d),
     ED("Ed25519", "ED25519", 0x06, 0x03, 0x2b, 0x65, 0x70),
     ED("Ed448", "ED448", 0x06, 0x03, 0x2b, 0x65, 0x71),
     ML_DSA("ML-DSA-44", CKP_ML_DSA_44),
@@ -81,8 +85,8 @@ bool key_type_by_name(struct view name, const struct key_type **ret_type, CK_ULO
         }
     return fail(
         err, ERROR_POLICY, "unknown-key-type",
-        "Key type \"%.*s\" is unknown: use RSA-2048 to RSA-8192, P-256, P-384, P-521, Ed25519, "
-        "Ed448, ML-DSA-44/65/87 or an SLH-DSA set.",
+        "Key type \"%.*s\" is unknown: use RSA-2048 to RSA-8192, P-256, P-384, P-521, secp256k1, "
+        "brainpoolP256r1/P384r1/P512r1, Ed25519, Ed448, ML-DSA-44/65/87 or an SLH-DSA set.",
         (int)name.len, (const char *)name.at);
 }
 
@@ -109,7 +113,7 @@ bool key_type_of_public(EVP_PKEY *key, const struct key_type **ret_type, struct 
     return fail(
         err, ERROR_POLICY, "unknown-key-type",
         "The key is of a type or curve that is not supported: use RSA, P-256, P-384, P-521, "
-        "Ed25519, Ed448, ML-DSA or SLH-DSA.");
+        "secp256k1, brainpoolP256r1/P384r1/P512r1, Ed25519, Ed448, ML-DSA or SLH-DSA.");
 }
 
 void key_type_full_name(const struct key_type *type, EVP_PKEY *key,

@@ -10,6 +10,7 @@ import time
 import urllib.parse
 
 import credentials
+import authorities
 import hostile
 import scenario
 import strangers
@@ -76,6 +77,7 @@ def main():
     print(f"document: {len(gateway.document.operations)} operations, consistent")
     made = scenario.run(gateway, admin)
     credentials.run(gateway, admin, made)
+    authorities.run(gateway, admin, made)
     check_coverage(gateway)
     print(f"scenario: every operation has worked, every answer is as documented ({seconds():.0f} s)")
     strangers.run(gateway, admin, made, other_organisation())

@@ -252,7 +252,7 @@ static void weak_keys(void **state) {
     struct recipe r = plain("RSA-1024");
     (void)state;
     refused(arena, make(arena, &r), ERROR_POLICY, "weak-key", "1024 bits");
-    r = plain("secp256k1");
+    r = plain("secp224r1");
     r.digest = EVP_sha256();
     refused(arena, make(arena, &r), ERROR_POLICY, "weak-key", "not certified");
     r = plain("secp224r1");

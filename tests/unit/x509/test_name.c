@@ -23,6 +23,8 @@ static void names_from_json(void **state) {
         {"{'DC':['com','example'],'emailAddress':'a@b.example'}",
          "emailAddress=a@b.example,DC=example,DC=com"},
         {"'CN=from text,O=x'", "CN=from text,O=x"},
+        {"[{'O':'Example'},{'CN':'a','UID':'b'}]", "CN=a+UID=b,O=Example"},
+        {"[{'c3':'DEU'},{'role':'x'},{'mail':'a@b.example'}]", "mail=a@b.example,role=x,c3=DEU"},
         {"{'street':'Road 1','serialNumber':'A-1'}", "serialNumber=A-1,STREET=Road 1"},
     };
     (void)state;
