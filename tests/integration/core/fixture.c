@@ -46,7 +46,7 @@ void core_set_up(int argc, char **argv) {
     must(url != NULL && db_open(url, 8, &db, &err) && db_migrate(db, &err), "database");
     must(add_rows(), "first rows");
     core = core_new(&(struct core_config){.db = db, .signer = harness.signer});
-    struct ca_order order = {.name = "Test CA", .key_type = "P-256", .path_length = -2};
+    struct ca_order order = {.name = "Test CA", .key_type = "P-256", .profile = {.path_length = -2}};
     must(authority_create(core, arena, &actor_system, &order, &ca, &err), "CA");
 }
 
