@@ -26,6 +26,9 @@ GRANT INSERT ON organisations TO gatehouse_application;
 GRANT INSERT ON request_transactions TO gatehouse_application;
 GRANT INSERT ON ca_generations TO gatehouse_application;
 GRANT INSERT ON ca_certificates TO gatehouse_application;
+GRANT INSERT ON tsa_tokens TO gatehouse_application;
+GRANT INSERT ON evidences TO gatehouse_application;
+GRANT INSERT ON evidence_runs TO gatehouse_application;
 
 -- Changed, never removed. private_keys: a rewrapped key (another key-encryption key) replaces the blob.
 GRANT INSERT, UPDATE ON private_keys TO gatehouse_application;
@@ -40,7 +43,12 @@ GRANT INSERT, UPDATE ON api_tokens TO gatehouse_application;
 GRANT INSERT, UPDATE ON settings TO gatehouse_application;
 GRANT INSERT, UPDATE ON leases TO gatehouse_application;
 GRANT INSERT, UPDATE ON template_protocols TO gatehouse_application;
+GRANT INSERT, UPDATE ON tsa_order TO gatehouse_application;
 GRANT INSERT ON scep_transactions TO gatehouse_application;
+
+-- Comes, changes and goes.
+GRANT INSERT, UPDATE, DELETE ON tsa_issuers TO gatehouse_application;
+GRANT INSERT, UPDATE, DELETE ON tsa_certificates TO gatehouse_application;
 
 -- Comes and goes.
 GRANT INSERT, DELETE ON role_grants TO gatehouse_application;

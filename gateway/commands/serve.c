@@ -6,6 +6,7 @@
 #include "jobs/jobs.h"
 #include "ocsp/ocsp.h"
 #include "portal/portal.h"
+#include "tsp/tsp.h"
 
 #include <assert.h>
 #include <pthread.h>
@@ -34,6 +35,8 @@ struct service {
     struct tls_identity tls;
     struct ocsp_responder *ocsp;
     struct portal *portal;
+    struct tsp_clock *clock;
+    struct tsp *tsp;
     struct jobs *jobs;
     struct http_room rooms[MAX_ROOMS];
     size_t room_count;
@@ -80,12 +83,34 @@ static void add_room(struct service *s, struct http_room room) {
     s->rooms[s->room_count++] = room;
 }
 
+/* "" when the clock can be trusted. */
+static void look_at_clock(void *context, char *reason, size_t size) {
+    struct clock_state state = tsp_clock_state(context);
+    snprintf(reason, size, "%s", state.good ? "" : state.reason);
+}
+
+static void build_tsp(struct service *s) {
+    const struct options *o = s->app.options;
+    struct tsp_source source = tsp_source_core(s->app.core);
+    struct clock_settings settings = {.chrony = option_text(o, "chrony"),
+                                      .max_error_us = option_number(o, "clock-error") * 1000,
+                                      .interval_us = option_number(o, "clock-interval") * US_PER_SECOND};
+    for (size_t i = 0; i < TSP_CLOCK_MAX_SERVERS && option_item(o, "ntp-server", i) != NULL; i++)
+        settings.servers[settings.server_count++] = option_item(o, "ntp-server", i);
+    s->clock = tsp_clock_new(&settings, tsp_clock_note, s->app.core);
+    s->tsp = tsp_new(&source, s->clock);
+    add_room(s, tsp_room(s->tsp));
+    if (settings.chrony != NULL || settings.server_count > 0)
+        portal_add_check(s->portal, &(struct portal_check){"clock", look_at_clock, s->clock});
+}
+
 static void build_router(struct service *s) {
     struct ocsp_source source = ocsp_source_core(s->app.core);
     s->ocsp = ocsp_responder_new(&source, OCSP_CACHE_BYTES);
     s->portal = portal_new(s->app.core);
     add_room(s, ocsp_room(s->ocsp));
     add_room(s, portal_room(s->portal));
+    build_tsp(s);
     add_room(s, api_room(s->app.core));
     s->router = (struct http_router){.rooms = s->rooms,
                                      .room_count = s->room_count,
@@ -125,6 +150,7 @@ static bool start(struct service *s, struct error *err) {
     add_listens(s, "https", LISTENER_HTTPS);
     add_listens(s, "mtls", LISTENER_MTLS);
     TRY(start_jobs(s, err));
+    TRY(tsp_clock_start(s->clock, err));
     TRY(http_server_start(&s->config, &s->server, err));
     printf("ready: %s/\n", names.https);
     fflush(stdout);
@@ -134,6 +160,8 @@ static bool start(struct service *s, struct error *err) {
 static void stop(struct service *s) {
     http_server_stop(s->server);
     jobs_stop(s->jobs);
+    tsp_free(s->tsp);
+    tsp_clock_free(s->clock);
     if (s->portal != NULL)
         portal_free(s->portal);
     if (s->ocsp != NULL)

@@ -40,13 +40,20 @@ HANDLER(portal_readyz) {
     pthread_mutex_lock(&portal->lock);
     if (portal->checked_us == 0 || clock_monotonic_us() - portal->checked_us >= CHECK_AGAIN_US)
         look(portal);
+    char reasons[PORTAL_MAX_CHECKS][256];
     bool ready = portal->database[0] == '\0' && portal->signer[0] == '\0';
+    for (size_t i = 0; i < portal->check_count; i++) {
+        portal->checks[i].look(portal->checks[i].context, reasons[i], sizeof reasons[i]);
+        ready = ready && reasons[i][0] == '\0';
+    }
     json_open_object(&w);
     json_put_bool(&w, "ready", ready);
     json_name(&w, "checks");
     json_open_array(&w);
     add_check(&w, "database", portal->database);
     add_check(&w, "signer", portal->signer);
+    for (size_t i = 0; i < portal->check_count; i++)
+        add_check(&w, portal->checks[i].name, reasons[i]);
     json_close_array(&w);
     json_close_object(&w);
     pthread_mutex_unlock(&portal->lock);

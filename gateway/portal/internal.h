@@ -8,8 +8,12 @@
 
 #include <pthread.h>
 
+#define PORTAL_MAX_CHECKS 16
+
 struct portal {
     struct core *core;
+    struct portal_check checks[PORTAL_MAX_CHECKS];
+    size_t check_count;
     pthread_mutex_t lock;            /* of what follows: the last look at database and signer */
     int64_t checked_us;              /* clock_monotonic_us(); 0: never */
     char database[256], signer[256]; /* why it cannot be used; "": it can */

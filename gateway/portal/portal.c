@@ -1,5 +1,6 @@
 #include "portal/internal.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 struct portal *portal_new(struct core *core) {
@@ -7,6 +8,11 @@ struct portal *portal_new(struct core *core) {
     *portal = (struct portal){.core = core};
     pthread_mutex_init(&portal->lock, NULL);
     return portal;
+}
+
+void portal_add_check(struct portal *portal, const struct portal_check *check) {
+    assert(portal->check_count < PORTAL_MAX_CHECKS);
+    portal->checks[portal->check_count++] = *check;
 }
 
 void portal_free(struct portal *portal) {

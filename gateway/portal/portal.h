@@ -16,6 +16,15 @@ struct portal *portal_new(struct core *core);
 /* After the listeners have stopped. */
 void portal_free(struct portal *portal);
 
+/* A further check of readyz: "" in `reason` when it is well. Before the first request; `name` and `context` are
+ * not copied. */
+struct portal_check {
+    const char *name;
+    void (*look)(void *context, char *reason, size_t size);
+    void *context;
+};
+void portal_add_check(struct portal *portal, const struct portal_check *check);
+
 struct http_room portal_room(struct portal *portal);
 
 #endif
