@@ -23,7 +23,7 @@ enum {
 };
 
 static bool refuse(struct error *err, const char *rule) {
-    return fail(err, ERROR_UNAVAILABLE, "chrony", "chronyd %s", rule);
+    return fail(err, ERROR_UNAVAILABLE, "time-not-available", "chronyd %s", rule);
 }
 
 static uint32_t read_32(const uint8_t *at) {

@@ -85,7 +85,7 @@ static bool ask_servers(const struct clock_settings *settings, struct clock_stat
     }
     state->answered = (unsigned)count;
     if (settings->server_count == 1 && count == 0)
-        return fail(err, ERROR_UNAVAILABLE, "ntp", "the NTP server %.80s: %.80s", asking[0].server,
+        return fail(err, ERROR_UNAVAILABLE, "time-not-available", "the NTP server %.80s: %.80s", asking[0].server,
                     asking[0].err.message);
     return ntp_agree(samples, count, settings->server_count, ret, &state->agreed, err);
 }

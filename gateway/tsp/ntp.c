@@ -38,7 +38,7 @@ static int64_t read_time_us(const uint8_t *at, int64_t near_us) {
 }
 
 static bool refuse(struct error *err, const char *rule) {
-    return fail(err, ERROR_UNAVAILABLE, "ntp", "%s", rule);
+    return fail(err, ERROR_UNAVAILABLE, "time-not-available", "%s", rule);
 }
 
 bool ntp_read(struct view answer, uint64_t cookie, int64_t sent_us, int64_t received_us,
@@ -185,7 +185,7 @@ bool ntp_agree(const struct clock_sample *samples, size_t count, size_t asked,
     }
     *ret_agreed = (unsigned)deepest;
     if (2 * (size_t)deepest <= asked)
-        return fail(err, ERROR_UNAVAILABLE, "ntp",
+        return fail(err, ERROR_UNAVAILABLE, "time-not-available",
                     "%zu of %zu NTP servers answer and %d agree; more than half are needed", count, asked,
                     deepest);
     *ret = (struct clock_sample){.offset_us = from + (to - from) / 2,
