@@ -82,7 +82,7 @@ static bool add_issuer(struct tx *tx, const struct tsa_issuer_record *record, st
     bool duplicate;
     TRY(tx_number(tx, sql_issuer_count, PARAMS(p_uuid(&record->ca_id)), &count, err));
     if (count >= MAX_TSA_ISSUERS)
-        return fail(err, ERROR_CONFLICT, "too-many", "A CA has at most %d timestamp issuers.",
+        return fail(err, ERROR_CONFLICT, "tsa-too-many", "A CA has at most %d timestamp issuers.",
                     MAX_TSA_ISSUERS);
     TRY(tx_insert(tx, sql_issuer_add,
                   PARAMS(p_uuid(&record->id), p_uuid(&record->ca_id), p_text(record->name),
