@@ -1,5 +1,6 @@
 /* Recognising what a device presents, and making guessing slow. */
 #include "ca/credential_rules.h"
+#include "ca/secret.h"
 
 #include "base/clock.h"
 
@@ -137,6 +138,9 @@ bool credential_by_name(struct core *core, struct arena *arena, struct uuid temp
     if (!done || credential_state_at(&credential, clock_now_us()) != CREDENTIAL_AVAILABLE)
         return fail(err, ERROR_UNAUTHENTICATED, "bad-challenge",
                     "There is no credential of that name, or it is used up, over or revoked.");
+    if (record.sealed[0] != '\0')
+        TRY(secret_open(core, arena, credential_place(arena, record.id), record.sealed, &secret,
+                        err));
     *ret = credential;
     *ret_secret = secret;
     return true;

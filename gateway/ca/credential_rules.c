@@ -102,7 +102,7 @@ static bool check_bound(struct arena *arena, const char *bound, struct error *er
 
 bool credential_order_check(struct arena *arena, const struct credential_order *order,
                             int64_t now_us, struct error *err) {
-    if (credential_kind_name(order->kind)[0] == '\0' || order->kind == CREDENTIAL_MAC)
+    if (credential_kind_name(order->kind)[0] == '\0')
         return fail(err, ERROR_POLICY, "bad-kind",
                     "A credential's kind is \"challenge\", \"mac\" or \"code\".");
     if (order->uses < 0 || order->uses > MOST_USES)

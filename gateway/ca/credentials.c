@@ -1,6 +1,7 @@
 #include "ca/credentials.h"
 
 #include "ca/credential_rules.h"
+#include "ca/secret.h"
 
 #include "base/clock.h"
 #include "base/encode.h"
@@ -124,10 +125,13 @@ static const char *made_secret(struct arena *arena, size_t octets) {
 }
 
 /* What is kept of the secret. No transaction is open: sealing may ask the signer. */
-static bool keep_secret(struct arena *arena, const struct credential_order *order, const char *secret,
-                        struct credential_record *record, struct error *err) {
+static bool keep_secret(struct core *core, struct arena *arena, const struct credential_order *order,
+                        const char *secret, struct credential_record *record, struct error *err) {
     uint8_t *hash;
     record->password_hash = record->sealed = "";
+    if (order->kind == CREDENTIAL_MAC)
+        return secret_seal(core, arena, credential_place(arena, record->id), view_text(secret),
+                           &record->sealed, err);
     if (order->secret != NULL)
         return password_hash(arena, secret, &record->password_hash, err);
     hash = arena_alloc(arena, 32);
@@ -175,7 +179,7 @@ static bool make(struct core *core, struct arena *arena, const struct actor *act
     TRY(credential_order_check(arena, order, record.created_us, err));
     const char *secret =
         order->secret != NULL ? order->secret : made_secret(arena, order->secret_octets);
-    TRY(keep_secret(arena, order, secret, &record, err));
+    TRY(keep_secret(core, arena, order, secret, &record, err));
     TX(tx, core_db(core), &done, err) {
         struct credential_owner owner;
         tx.ok = credential_owner(tx.tx, arena, actor, order->template_id, NULL, &owner, err) &&

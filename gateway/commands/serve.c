@@ -6,6 +6,7 @@
 #include "jobs/jobs.h"
 #include "ocsp/ocsp.h"
 #include "portal/portal.h"
+#include "scep/scep.h"
 #include "tsp/tsp.h"
 
 #include <assert.h>
@@ -112,6 +113,7 @@ static void build_router(struct service *s) {
     add_room(s, portal_room(s->portal));
     build_tsp(s);
     add_room(s, api_room(s->app.core));
+    add_room(s, scep_room(s->app.core));
     s->router = (struct http_router){.rooms = s->rooms,
                                      .room_count = s->room_count,
                                      .authenticate = api_authenticate,
@@ -124,6 +126,7 @@ static void build_router(struct service *s) {
 static bool start_jobs(struct service *s, struct error *err) {
     struct job table[MAX_JOBS];
     size_t count = 0;
+    count += scep_jobs(s->app.core, table + count);
     return jobs_start(s->app.core, (int)option_number(s->app.options, "jobs-interval"), table, count,
                       &s->jobs, err);
 }

@@ -39,7 +39,7 @@ def run(gateway, admin, made):
     user = admin.post("/users", {"username": "devices", "roles": [{"role": "requester", "scope": "instance"}]}, 201)
     requester = Client(gateway, token=token_for(gateway, "devices", user["oneTimePassword"]))
     own = requester.post(path, {"label": "mine"}, 201)
-    for document in ({"uses": 0}, {"uses": 2}, {"onBehalfOf": listed[0]["maker"]["id"]}):
+    for document in ({"uses": 0}, {"uses": 2}, {"kind": "mac"}, {"onBehalfOf": listed[0]["maker"]["id"]}):
         requester.post(path, document, 403, problem="forbidden")
     requester.post(path + "/rotate", {}, 403, problem="forbidden")
     assert [c["id"] for c in requester.get(path)["items"]] == [own["id"]]
@@ -51,6 +51,10 @@ def run(gateway, admin, made):
     assert other["maker"]["name"] == "devices"
     requester.delete(f"/credentials/{other['id']}")
 
+    mac = admin.post(path, {"kind": "mac", "name": "ref-1", "secret": "a shared secret", "uses": 0}, 201)
+    assert mac["kind"] == "mac" and mac["secret"] == "a shared secret"
+    admin.post(path, {"kind": "mac", "secret": "too short"}, 422, problem="bad-secret")
+    assert admin.post(path + "/remove", {"state": "any", "kind": "mac"})["removed"] == 1
     assert admin.post(path + "/remove", {"state": "revoked"})["removed"] == 2
     assert admin.post(path + "/remove", {"state": "any", "kind": "challenge"})["removed"] == 4
     assert admin.get(path)["items"] == []

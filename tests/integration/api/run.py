@@ -13,6 +13,7 @@ import credentials
 import authorities
 import hostile
 import scenario
+import scep
 import strangers
 from client import Client, Gateway
 
@@ -78,6 +79,7 @@ def main():
     made = scenario.run(gateway, admin)
     credentials.run(gateway, admin, made)
     authorities.run(gateway, admin, made)
+    scep.run(gateway, admin, made)
     check_coverage(gateway)
     print(f"scenario: every operation has worked, every answer is as documented ({seconds():.0f} s)")
     strangers.run(gateway, admin, made, other_organisation())

@@ -34,6 +34,7 @@ def bodies(path, made):
         "/templates/{template}/requests": {"csr": csr, "issue": True},
         "/requests/batch": {"action": "sign", "ids": [made["request"]]},
         "/certificates/{id}/revoke": {"reason": "keyCompromise"},
+        "/templates/{template}/scep": {"settings": {}},
         "/templates/{template}/credentials/remove": {"state": "any"},
         "/templates/{template}/anchors": {"certificate": made["anchorPem"]},
         "/templates/{template}/anchors/{id}/crl": {"crl": "x"},

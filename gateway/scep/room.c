@@ -1,0 +1,54 @@
+#include "scep/room.h"
+
+#include "ca/credentials.h"
+#include "scep/exchange.h"
+#include "scep/scep.h"
+#include "store/scep.h"
+
+#include "base/clock.h"
+
+/* Devices come over plain HTTP: everything secret in SCEP is encrypted by itself. */
+#define ANY (1u << LISTENER_HTTP | 1u << LISTENER_HTTPS | 1u << LISTENER_MTLS)
+#define TLS (1u << LISTENER_HTTPS | 1u << LISTENER_MTLS)
+#define NO_BODY ((size_t)1024)
+#define DOCUMENT ((size_t)256 * 1024)
+#define TEMPLATE API_BASE "/templates/{}"
+
+static const struct http_route routes[] = {
+    {"GET", "/scep/{}", GATE_OPEN, ANY, NO_BODY, scep_public, NULL},
+    {"POST", "/scep/{}", GATE_OPEN, ANY, SCEP_MESSAGE_MAX, scep_public, NULL},
+    {"GET", "/scep/{}/{*}", GATE_OPEN, ANY, NO_BODY, scep_public_suffix, NULL},
+    {"POST", "/scep/{}/{*}", GATE_OPEN, ANY, SCEP_MESSAGE_MAX, scep_public_suffix, NULL},
+    {"GET", TEMPLATE "/scep", GATE_ACTOR, TLS, NO_BODY, scep_settings_get, "templates:read"},
+    {"PUT", TEMPLATE "/scep", GATE_ACTOR, TLS, DOCUMENT, scep_settings_put, "templates:manage"},
+    {"GET", TEMPLATE "/scep/captures", GATE_ACTOR, TLS, NO_BODY, scep_captures_list,
+     "templates:manage"},
+    {"DELETE", TEMPLATE "/scep/captures", GATE_ACTOR, TLS, NO_BODY, scep_captures_clear,
+     "templates:manage"},
+};
+
+struct http_room scep_room(struct core *core) {
+    return (struct http_room){routes, sizeof routes / sizeof routes[0], core};
+}
+
+/* --- by themselves ------------------------------------------------------------------------------------ */
+
+#define CAPTURES_KEPT_US (7 * US_PER_DAY)
+
+static bool housekeeping(void *context, __attribute__((unused)) struct arena *arena,
+                         struct error *err) {
+    bool done = false;
+    TRY(credential_housekeeping(context, err));
+    TX(tx, core_db(context), &done, err)
+        tx.ok = scep_capture_purge(tx.tx, (struct uuid){{0}}, clock_now_us() - CAPTURES_KEPT_US, err);
+    return done;
+}
+
+size_t scep_jobs(struct core *core, struct job *table) {
+    size_t count = 0;
+    table[count++] = (struct job){.name = "scep-housekeeping",
+                                  .every_us = 3600 * US_PER_SECOND,
+                                  .run = housekeeping,
+                                  .context = core};
+    return count;
+}
