@@ -6,6 +6,22 @@
 #include "x509/handles.h"
 #include "x509/key_type.h"
 
+/* How the subject key identifier is made. */
+enum subject_key_id {
+    KEY_ID_SHA1,       /* rfc5280#4.2.1.2 method 1: SHA-1 of the public key's bits */
+    KEY_ID_RFC7093_1,  /* rfc7093#2: the leftmost 160 bits of SHA-256 of them */
+    KEY_ID_RFC7093_2,  /* of SHA-384 */
+    KEY_ID_RFC7093_3,  /* of SHA-512 */
+    KEY_ID_RFC7093_4,  /* SHA-256 of the whole SubjectPublicKeyInfo */
+    KEY_ID_NONE,
+};
+/* What the authority key identifier holds. */
+enum authority_key_id {
+    AUTHORITY_KEY_ID,    /* the issuer's subject key identifier */
+    AUTHORITY_AND_NAMES, /* that, and the issuer's issuer and serial number (rfc5280#4.2.1.1) */
+    AUTHORITY_NONE,      /* only for self-signed certificates */
+};
+
 /* Everything that goes into a TBSCertificate. All members are borrowed. */
 struct certificate_plan {
     struct view serial; /* positive, big-endian, 1-20 octets, first bit clear (rfc5280#4.1.2.2) */
@@ -16,7 +32,8 @@ struct certificate_plan {
     bool basic_constraints;              /* write the extension */
     bool is_ca;
     int path_length;    /* -1: none */
-    unsigned key_usage; /* KU_DIGITAL_SIGNATURE ... of OpenSSL; 0: no extension. Critical. */
+    unsigned key_usage; /* KU_DIGITAL_SIGNATURE ... of OpenSSL; 0: no extension. */
+    bool key_usage_not_critical;
     const char *const *extended_key_usage; /* dotted OIDs or OpenSSL short names */
     size_t extended_key_usage_count;
     bool extended_key_usage_critical; /* rfc3161#2.3 */
@@ -31,10 +48,12 @@ struct certificate_plan {
     size_t policy_count;
     const NAME_CONSTRAINTS *name_constraints; /* NULL: none; critical; CAs alone (rfc5280#4.2.1.10) */
     bool ocsp_no_check; /* rfc6960#4.2.2.2.1 */
+    enum subject_key_id subject_key_id;
+    enum authority_key_id authority_key_id;
+    const EXTENSION_LIST *extensions; /* further ones, as they are; NULL: none. None of those above. */
 };
 
-/* The unsigned certificate, version 3, with subject and authority key identifiers (SHA-1 of the
- * public key's bits, rfc5280#4.2.1.2 method 1). Do not ask OpenSSL for its cached view of an
+/* The unsigned certificate, version 3. Do not ask OpenSSL for its cached view of an
  * unsigned certificate (X509_check_*, X509_get_extension_flags): it would keep the hash of the
  * unsigned one. ERROR_MALFORMED "malformed-plan" names a member that no certificate can carry. */
 MUST_USE bool certificate_build(const struct certificate_plan *plan, X509 **ret_certificate,
@@ -44,9 +63,12 @@ MUST_USE bool certificate_build(const struct certificate_plan *plan, X509 **ret_
  * "signing-failed" when the key does not answer; ERROR_INTERNAL when its answer does not verify. */
 MUST_USE bool certificate_sign(X509 *certificate, EVP_PKEY *issuer_key, const EVP_MD *digest,
                                EVP_PKEY *issuer_public, struct error *err);
+/* The same with RSASSA-PSS (rfc4055#3.1; the salt is as long as the digest), for RSA issuers. */
+MUST_USE bool certificate_sign_pss(X509 *certificate, EVP_PKEY *issuer_key, const EVP_MD *digest,
+                                   EVP_PKEY *issuer_public, struct error *err);
 /* Rules of RFC 5280 and of the algorithms' RFCs that a certificate of ours must never break,
  * whatever a template says; ERROR_POLICY "lint" names rule, citation and remedy. Signed or not:
- * lint before signing. issuer NULL: self-signed. */
+ * lint before signing. issuer NULL: self-signed. The rules are those of x509/lint.h. */
 MUST_USE bool certificate_lint(const X509 *certificate, const X509 *issuer, struct error *err);
 
 #define CERTIFICATE_MAX_SIZE ((size_t)512 * 1024)

@@ -5,6 +5,7 @@
 #include "x509/internal.h"
 #include "x509/san.h"
 
+#include <openssl/rsa.h>
 #include <openssl/sha.h>
 #include <string.h>
 
@@ -60,7 +61,7 @@ static bool add_basic_constraints(X509 *certificate, const struct certificate_pl
     return add(certificate, NID_basic_constraints, constraints, true, err);
 }
 
-static bool add_key_usage(X509 *certificate, unsigned usage, struct error *err) {
+static bool add_key_usage(X509 *certificate, unsigned usage, bool critical, struct error *err) {
     AUTO(ASN1_BIT_STRING) *bits = ASN1_BIT_STRING_new();
     if (bits == NULL)
         return fail_internal(err, "ASN1_BIT_STRING_new");
@@ -70,7 +71,7 @@ static bool add_key_usage(X509 *certificate, unsigned usage, struct error *err) 
         if ((usage & mask) != 0 && ASN1_BIT_STRING_set_bit(bits, i, 1) != 1)
             return fail_internal(err, "ASN1_BIT_STRING_set_bit");
     }
-    return add(certificate, NID_key_usage, bits, true, err);
+    return add(certificate, NID_key_usage, bits, critical, err);
 }
 
 static bool add_extended_key_usage(X509 *certificate, const struct certificate_plan *plan,
@@ -91,32 +92,80 @@ static bool add_extended_key_usage(X509 *certificate, const struct certificate_p
     return add(certificate, NID_ext_key_usage, usages, plan->extended_key_usage_critical, err);
 }
 
-static ASN1_OCTET_STRING *key_id(const X509 *certificate) {
-    unsigned char digest[SHA_DIGEST_LENGTH];
+static ASN1_OCTET_STRING *digest_of(struct view bytes, const EVP_MD *type, size_t most) {
+    unsigned char digest[EVP_MAX_MD_SIZE];
     unsigned len = 0;
     AUTO(ASN1_OCTET_STRING) *id = ASN1_OCTET_STRING_new();
-    if (id == NULL || X509_pubkey_digest(certificate, EVP_sha1(), digest, &len) != 1 ||
-        ASN1_OCTET_STRING_set(id, digest, (int)len) != 1)
+    if (id == NULL || EVP_Digest(bytes.at, bytes.len, digest, &len, type, NULL) != 1 ||
+        ASN1_OCTET_STRING_set(id, digest, (int)(len < most ? len : most)) != 1)
         return NULL;
     return TAKE(id);
+}
+
+static ASN1_OCTET_STRING *key_id(const X509 *certificate, enum subject_key_id method) {
+    const ASN1_BIT_STRING *bits = X509_get0_pubkey_bitstr(certificate);
+    struct view key = view_of(ASN1_STRING_get0_data(bits), (size_t)ASN1_STRING_length(bits));
+    unsigned char *der = NULL;
+    switch (method) {
+    case KEY_ID_SHA1:
+    case KEY_ID_NONE:
+        break;
+    case KEY_ID_RFC7093_1:
+        return digest_of(key, EVP_sha256(), SHA_DIGEST_LENGTH);
+    case KEY_ID_RFC7093_2:
+        return digest_of(key, EVP_sha384(), SHA_DIGEST_LENGTH);
+    case KEY_ID_RFC7093_3:
+        return digest_of(key, EVP_sha512(), SHA_DIGEST_LENGTH);
+    case KEY_ID_RFC7093_4: {
+        int len = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &der);
+        ASN1_OCTET_STRING *id =
+            len <= 0 ? NULL : digest_of(view_of(der, (size_t)len), EVP_sha256(), EVP_MAX_MD_SIZE);
+        OPENSSL_free(der);
+        return id;
+    }
+    }
+    return digest_of(key, EVP_sha1(), SHA_DIGEST_LENGTH);
 }
 
 /* rfc5280#4.2.1.1: the authority key identifier is the issuer's subject key identifier, however the
  * issuer's was made. */
 static ASN1_OCTET_STRING *issuer_key_id(const X509 *issuer) {
     ASN1_OCTET_STRING *id = X509_get_ext_d2i(issuer, NID_subject_key_identifier, NULL, NULL);
-    return id != NULL ? id : key_id(issuer);
+    return id != NULL ? id : key_id(issuer, KEY_ID_SHA1);
 }
 
-static bool add_key_ids(X509 *certificate, const X509 *issuer, struct error *err) {
+/* The issuer's issuer and serial number name the issuer's certificate. */
+static bool add_issuer_names(AUTHORITY_KEYID *authority, const X509 *issuer, struct error *err) {
+    AUTO(GENERAL_NAME) *name = GENERAL_NAME_new();
+    X509_NAME *directory = X509_NAME_dup(X509_get_issuer_name(issuer));
+    authority->issuer = GENERAL_NAMES_new();
+    authority->serial = ASN1_INTEGER_dup(X509_get0_serialNumber(issuer));
+    if (name == NULL || directory == NULL || authority->issuer == NULL ||
+        authority->serial == NULL) {
+        X509_NAME_free(directory);
+        return fail_internal(err, "authority key identifier");
+    }
+    GENERAL_NAME_set0_value(name, GEN_DIRNAME, directory);
+    if (sk_GENERAL_NAME_push(authority->issuer, name) <= 0)
+        return fail_internal(err, "authority key identifier");
+    name = NULL; /* the list owns it now */
+    return true;
+}
+
+static bool add_key_ids(X509 *certificate, const struct certificate_plan *plan, struct error *err) {
     AUTO(AUTHORITY_KEYID) *authority = AUTHORITY_KEYID_new();
-    AUTO(ASN1_OCTET_STRING) *id = key_id(certificate);
+    AUTO(ASN1_OCTET_STRING) *id = key_id(certificate, plan->subject_key_id);
     if (authority == NULL || id == NULL)
         return fail_internal(err, "subject key identifier");
-    TRY(add(certificate, NID_subject_key_identifier, id, false, err));
-    authority->keyid = issuer_key_id(issuer != NULL ? issuer : certificate);
+    if (plan->subject_key_id != KEY_ID_NONE)
+        TRY(add(certificate, NID_subject_key_identifier, id, false, err));
+    if (plan->authority_key_id == AUTHORITY_NONE)
+        return true;
+    authority->keyid = issuer_key_id(plan->issuer != NULL ? plan->issuer : certificate);
     if (authority->keyid == NULL)
         return fail_internal(err, "authority key identifier");
+    if (plan->authority_key_id == AUTHORITY_AND_NAMES && plan->issuer != NULL)
+        TRY(add_issuer_names(authority, plan->issuer, err));
     return add(certificate, NID_authority_key_identifier, authority, false, err);
 }
 
@@ -228,10 +277,10 @@ static bool add_extensions(X509 *x, const struct certificate_plan *plan, struct 
     if (plan->basic_constraints || plan->is_ca)
         TRY(add_basic_constraints(x, plan, err));
     if (plan->key_usage != 0)
-        TRY(add_key_usage(x, plan->key_usage, err));
+        TRY(add_key_usage(x, plan->key_usage, !plan->key_usage_not_critical, err));
     if (plan->extended_key_usage_count > 0)
         TRY(add_extended_key_usage(x, plan, err));
-    TRY(add_key_ids(x, plan->issuer, err));
+    TRY(add_key_ids(x, plan, err));
     /* rfc5280#4.2.1.6: critical when the subject is empty. */
     if (plan->sans != NULL && sk_GENERAL_NAME_num(plan->sans) > 0)
         TRY(add(x, NID_subject_alt_name, (void *)(uintptr_t)plan->sans,
@@ -244,6 +293,9 @@ static bool add_extensions(X509 *x, const struct certificate_plan *plan, struct 
         TRY(add(x, NID_name_constraints, (void *)(uintptr_t)plan->name_constraints, true, err));
     if (plan->policy_count > 0)
         TRY(add_policies(x, plan, err));
+    for (int i = 0; i < sk_X509_EXTENSION_num(plan->extensions); i++)
+        if (X509_add_ext(x, sk_X509_EXTENSION_value(plan->extensions, i), -1) != 1)
+            return fail_internal(err, "X509_add_ext");
     return !plan->ocsp_no_check || add_no_check(x, err);
 }
 
@@ -261,6 +313,25 @@ bool certificate_build(const struct certificate_plan *plan, X509 **ret_certifica
     TRY(set_dates(x, plan, err));
     TRY(add_extensions(x, plan, err));
     *ret_certificate = TAKE(x);
+    return true;
+}
+
+static bool set_pss(EVP_PKEY_CTX *ctx) {
+    return EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PSS_PADDING) == 1 &&
+           EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, RSA_PSS_SALTLEN_DIGEST) == 1;
+}
+
+bool certificate_sign_pss(X509 *certificate, EVP_PKEY *issuer_key, const EVP_MD *digest,
+                          EVP_PKEY *issuer_public, struct error *err) {
+    AUTO(EVP_MD_CTX) *ctx = EVP_MD_CTX_new();
+    EVP_PKEY_CTX *key_ctx = NULL; /* the digest's context owns it */
+    if (ctx == NULL || EVP_DigestSignInit(ctx, &key_ctx, digest, NULL, issuer_key) != 1 ||
+        !set_pss(key_ctx))
+        return signing_failed(err, "certificate");
+    if (X509_sign_ctx(certificate, ctx) <= 0)
+        return signing_failed(err, "certificate");
+    if (X509_verify(certificate, issuer_public) != 1)
+        return fail_internal(err, "the signature of the new certificate does not verify");
     return true;
 }
 

@@ -2,6 +2,8 @@
  * that only a bug could make. */
 #include "support.h"
 
+#include "x509/lint.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -458,7 +460,6 @@ static void broken_afterwards(void **state) {
         const char *rule;
     } rows[] = {
         {"BC not critical", critical_basic_constraints_lost, true, "critical (rfc5280#4.2.1.9)"},
-        {"KU not critical", key_usage_not_critical, false, "rfc5280#4.2.1.3"},
         {"duplicate", duplicate_extension, false, "twice (rfc5280#4.2)"},
         {"version 1", version_one, false, "rfc5280#4.1.2.1"},
         {"serial 0", serial_zero, false, "rfc5280#4.1.2.2"},
@@ -507,6 +508,26 @@ static void broken_afterwards(void **state) {
 }
 
 /* The outer algorithm identifier of a signed certificate, changed. */
+/* What only should be so passes certificate_lint and is a warning of lint_certificate. */
+static void warned(void **state) {
+    (void)state;
+    SCOPED_ARENA struct arena *arena = arena_new();
+    struct error err = {0};
+    struct lint_findings findings = {0};
+    struct certificate_plan plan = test_plan(test_key("RSA-2048"), g.leaf_name, g.root);
+    plan.key_usage = KU_DIGITAL_SIGNATURE;
+    AUTO(X509) *x = NULL;
+    expect_done(certificate_build(&plan, &x, &err), &err, "build");
+    key_usage_not_critical(x);
+    expect_done(certificate_lint(x, g.root, &err), &err, "a SHOULD does not refuse");
+    expect_done(lint_certificate(arena, x, g.root, LINT_RFC5280, &findings, &err), &err, "lint");
+    assert_int_equal(findings.count, 1);
+    assert_string_equal(findings.items[0].rule, "key-usage-critical");
+    assert_string_equal(findings.items[0].source, "RFC 5280 4.2.1.3");
+    assert_int_equal(findings.items[0].severity, LINT_WARNING);
+    expect_clean_queue("warned");
+}
+
 static void algorithms_differ(void **state) {
     static const char sha384[] = "\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x03";
     SCOPED_ARENA struct arena *arena = arena_new();
@@ -532,6 +553,7 @@ int main(void) {
         cmocka_unit_test(dates),
         cmocka_unit_test(names_and_sans),
         cmocka_unit_test(broken_afterwards),
+        cmocka_unit_test(warned),
         cmocka_unit_test(algorithms_differ),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

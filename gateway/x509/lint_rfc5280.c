@@ -1,33 +1,14 @@
-/* The rules that no certificate of ours may break, one function each. */
-#include "x509/certificate.h"
+/* RFC 5280 and the RFCs of the algorithms: one function each rule. */
+#include "x509/lint_internal.h"
 
-#include "x509/internal.h"
+#include "x509/der.h"
 #include "x509/name.h"
 #include "x509/san.h"
 
 #include <string.h>
 
-/* What the rules look at, decoded once and without OpenSSL's cache (see certificate_build). */
-struct lint {
-    const X509 *x, *issuer; /* issuer NULL: self-signed */
-    bool is_ca, has_constraints, constraints_critical;
-    int64_t path_length; /* -1: none */
-    unsigned key_usage;  /* KU_ constants */
-    bool has_key_usage, key_usage_critical;
-    char key_type[KEY_TYPE_SIZE];
-    struct error *err;
-};
-
-static bool broken(const struct lint *l, const char *rule) {
-    return REFUSE(l->err, ERROR_POLICY, "lint", "Certificate: %s", rule);
-}
-
-static void *extension(const X509 *x, int nid, int *ret_critical) {
-    void *value = X509_get_ext_d2i(x, nid, ret_critical, NULL);
-    if (value == NULL)
-        ERR_clear_error();
-    return value;
-}
+#define broken lint_broken
+#define extension lint_extension
 
 static bool read_constraints(struct lint *l) {
     int critical;
@@ -57,6 +38,38 @@ static bool read_key_usage(struct lint *l) {
     if (ASN1_STRING_length(value) > 1)
         l->key_usage |= (unsigned)bits[1] << 8;
     return true;
+}
+
+static bool rule_readable(const struct lint *l) {
+    struct lint again = {.x = l->x, .err = l->err};
+    return read_constraints(&again) && read_key_usage(&again);
+}
+
+void lint_read(struct lint *l) {
+    struct error ignored, *err = l->err;
+    int critical;
+    l->err = &ignored;
+    l->path_length = -1;
+    (void)!(read_constraints(l));
+    (void)!(read_key_usage(l));
+    l->purposes = extension(l->x, NID_ext_key_usage, &critical);
+    l->sans = extension(l->x, NID_subject_alt_name, &critical);
+    l->policies = extension(l->x, NID_certificate_policies, &critical);
+    arena_defer(l->arena, drop_EXTENDED_KEY_USAGE, l->purposes);
+    arena_defer(l->arena, drop_GENERAL_NAMES, l->sans);
+    arena_defer(l->arena, drop_CERTIFICATEPOLICIES, l->policies);
+    if (!asn1_time_to_us(X509_get0_notBefore(l->x), &l->from_us, &ignored) ||
+        !asn1_time_to_us(X509_get0_notAfter(l->x), &l->to_us, &ignored))
+        l->from_us = l->to_us = 0;
+    if (!key_type_of(X509_get0_pubkey(l->x), l->key_type))
+        l->key_type[0] = '\0';
+    ERR_clear_error();
+    l->err = err;
+}
+
+static bool rule_key_type(const struct lint *l) {
+    return l->key_type[0] != '\0' ||
+           broken(l, "the type of its key is not known, so nothing can be said about its usage.");
 }
 
 static bool rule_duplicates(const struct lint *l) {
@@ -137,7 +150,7 @@ static bool rule_names(const struct lint *l) {
     if (l->is_ca && name_empty(subject))
         return broken(l, "the subject of a CA must not be empty (rfc5280#4.1.2.6).");
     const X509_NAME *above = l->issuer == NULL ? subject : X509_get_subject_name(l->issuer);
-    if (X509_NAME_cmp(issuer, above) != 0)
+    if (!l->issuer_unknown && X509_NAME_cmp(issuer, above) != 0)
         return broken(l, "the issuer's name is not the subject of the issuer's certificate "
                          "(rfc5280#4.1.2.4).");
     if (name_check(subject, l->err))
@@ -205,14 +218,17 @@ static bool rule_key_usage(const struct lint *l) {
         return true;
     if (l->key_usage == 0)
         return broken(l, "keyUsage must have at least one bit (rfc5280#4.2.1.3).");
-    if (!l->key_usage_critical)
-        return broken(l, "keyUsage is marked critical here (rfc5280#4.2.1.3).");
     if ((l->key_usage & (KU_ENCIPHER_ONLY | KU_DECIPHER_ONLY)) != 0 &&
         (l->key_usage & KU_KEY_AGREEMENT) == 0)
         return broken(l, "encipherOnly and decipherOnly mean nothing without keyAgreement "
                          "(rfc5280#4.2.1.3).");
     const char *problem = encipherment_problem(l);
-    return problem == NULL || broken(l, problem);
+    return problem == NULL || broken(l, "%s", problem);
+}
+
+static bool rule_key_usage_critical(const struct lint *l) {
+    return !l->has_key_usage || l->key_usage_critical ||
+           broken(l, "keyUsage should be critical (rfc5280#4.2.1.3).");
 }
 
 /* rfc5280#4.2.1.12: the bits that make sense with each purpose; one of them must be there. */
@@ -244,7 +260,7 @@ static bool check_purpose(const struct lint *l, int nid) {
         return true;
     for (size_t i = 0; i < sizeof purposes / sizeof purposes[0]; i++)
         if (purposes[i].nid == nid && (l->key_usage & purposes[i].bits) == 0)
-            return broken(l, purposes[i].rule);
+            return broken(l, "%s", purposes[i].rule);
     return true;
 }
 
@@ -280,8 +296,10 @@ static bool rule_key_ids(const struct lint *l) {
     if (l->is_ca && own == NULL)
         return broken(l, "a CA must have a subject key identifier (rfc5280#4.2.1.2).");
     if (authority == NULL || authority->keyid == NULL)
-        return l->issuer == NULL ||
+        return (l->issuer == NULL && !l->issuer_unknown) ||
                broken(l, "the authority key identifier is missing (rfc5280#4.2.1.1).");
+    if (l->issuer_unknown)
+        return true;
     AUTO(ASN1_OCTET_STRING) *above =
         extension(l->issuer == NULL ? l->x : l->issuer, NID_subject_key_identifier, &own_critical);
     if (above != NULL && ASN1_OCTET_STRING_cmp(authority->keyid, above) != 0)
@@ -382,45 +400,103 @@ static bool rule_policies(const struct lint *l) {
 static bool rule_name_constraints(const struct lint *l) {
     int critical;
     NAME_CONSTRAINTS *value = extension(l->x, NID_name_constraints, &critical);
-    bool empty = value == NULL || (sk_GENERAL_SUBTREE_num(value->permittedSubtrees) <= 0 &&
-                                   sk_GENERAL_SUBTREE_num(value->excludedSubtrees) <= 0);
+    if (value == NULL)
+        return critical == -1 || broken(l, "nameConstraints cannot be read (rfc5280#4.2.1.10).");
+    bool empty = sk_GENERAL_SUBTREE_num(value->permittedSubtrees) <= 0 &&
+                 sk_GENERAL_SUBTREE_num(value->excludedSubtrees) <= 0;
     NAME_CONSTRAINTS_free(value);
-    if (critical == -1)
-        return true;
     if (empty)
-        return broken(l, "nameConstraints is empty or cannot be read (rfc5280#4.2.1.10).");
-    if (!l->is_ca || critical != 1)
-        return broken(l, "nameConstraints is for CA certificates alone, and critical "
-                         "(rfc5280#4.2.1.10).");
+        return broken(l, "nameConstraints must not be empty (rfc5280#4.2.1.10).");
+    return l->is_ca ||
+           broken(l, "nameConstraints is only for CAs (rfc5280#4.2.1.10). Take it out.");
+}
+
+static bool rule_name_constraints_critical(const struct lint *l) {
+    int at = X509_get_ext_by_NID(l->x, NID_name_constraints, -1);
+    return at < 0 || X509_EXTENSION_get_critical(X509_get_ext(l->x, at)) == 1 ||
+           broken(l, "nameConstraints must be critical (rfc5280#4.2.1.10).");
+}
+
+/* OpenSSL's check wants a signed certificate (it reads a cache that must not be made of an unsigned
+ * one): one with the same names, signed by a key of the moment. */
+static X509 *same_names(const struct lint *l) {
+    AUTO(X509) *twin = X509_new();
+    AUTO(EVP_PKEY) *key = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+    int at = X509_get_ext_by_NID(l->x, NID_subject_alt_name, -1);
+    if (twin == NULL || key == NULL ||
+        X509_set_subject_name(twin, X509_get_subject_name(l->x)) != 1 ||
+        X509_set_issuer_name(twin, X509_get_issuer_name(l->x)) != 1 ||
+        X509_set1_notBefore(twin, X509_get0_notBefore(l->x)) != 1 ||
+        X509_set1_notAfter(twin, X509_get0_notAfter(l->x)) != 1 ||
+        X509_set_pubkey(twin, key) != 1 || X509_set_version(twin, X509_VERSION_3) != 1 ||
+        (at >= 0 && X509_add_ext(twin, X509_get_ext(l->x, at), -1) != 1) ||
+        X509_sign(twin, key, NULL) <= 0 || X509_check_purpose(twin, -1, 0) != 1)
+        return NULL;
+    return TAKE(twin);
+}
+
+/* rfc5280#6.1.3: a name that the issuer's nameConstraints exclude makes a certificate nobody
+ * accepts. */
+static bool rule_inside_constraints(const struct lint *l) {
+    int critical;
+    if (l->issuer == NULL || X509_get_ext_by_NID(l->issuer, NID_name_constraints, -1) < 0)
+        return true;
+    NAME_CONSTRAINTS *value = extension(l->issuer, NID_name_constraints, &critical);
+    if (value == NULL)
+        return true;
+    AUTO(X509) *twin = same_names(l);
+    int result = twin == NULL ? X509_V_ERR_UNSPECIFIED : NAME_CONSTRAINTS_check(twin, value);
+    NAME_CONSTRAINTS_free(value);
+    ERR_clear_error();
+    return result == X509_V_OK ||
+           broken(l, "a name is outside the issuer's nameConstraints (%s, rfc5280#6.1.3).",
+                  X509_verify_cert_error_string(result));
+}
+
+static bool rule_ca_extensions(const struct lint *l) {
+    static const int only_ca[] = {NID_policy_mappings, NID_policy_constraints,
+                                  NID_inhibit_any_policy};
+    for (size_t i = 0; !l->is_ca && i < sizeof only_ca / sizeof only_ca[0]; i++)
+        if (X509_get_ext_by_NID(l->x, only_ca[i], -1) >= 0)
+            return broken(l, "%s is only for CAs (rfc5280#4.2.1).", OBJ_nid2sn(only_ca[i]));
     return true;
 }
 
-bool certificate_lint(const X509 *certificate, const X509 *issuer, struct error *err) {
-    static bool (*const rules[])(const struct lint *) = {
-        rule_version,
-        rule_serial,
-        rule_algorithms,
-        rule_dates,
-        rule_names,
-        rule_basic_constraints,
-        rule_issuer,
-        rule_key_usage,
-        rule_extended_key_usage,
-        rule_key_ids,
-        rule_sans,
-        rule_authority_access,
-        rule_distribution_points,
-        rule_policies,
-        rule_name_constraints,
-    };
-    struct lint l = {.x = certificate, .issuer = issuer, .err = err};
-    if (!key_type_of(X509_get0_pubkey(certificate), l.key_type))
-        return broken(&l, "the type of its key is not known, so nothing can be said about its "
-                          "usage.");
-    TRY(rule_duplicates(&l)); /* first: what occurs twice cannot be read */
-    TRY(read_constraints(&l));
-    TRY(read_key_usage(&l));
-    for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++)
-        TRY(rules[i](&l));
+static bool rule_extension_values(const struct lint *l) {
+    for (int i = 0; i < X509_get_ext_count(l->x); i++) {
+        X509_EXTENSION *e = X509_get_ext(l->x, i);
+        const ASN1_OCTET_STRING *value = X509_EXTENSION_get_data(e);
+        if (!der_is_whole(view_of(ASN1_STRING_get0_data(value), (size_t)ASN1_STRING_length(value))))
+            return broken(l, "the value of the extension %s is no DER (rfc5280#4.2).",
+                          oid_text(l->arena, X509_EXTENSION_get_object(e)));
+    }
     return true;
 }
+
+const struct lint_rule lint_rules_rfc5280[] = {
+    {"duplicate-extension", "RFC 5280 4.2", LINT_FATAL,
+     rule_duplicates}, /* first: the rest reads them */
+    {"key-type", "RFC 5280 4.1.2.7", LINT_FATAL, rule_key_type},
+    {"unreadable", "RFC 5280 4.2.1", LINT_FATAL, rule_readable},
+    {"version", "RFC 5280 4.1.2.1", LINT_FATAL, rule_version},
+    {"serial-number", "RFC 5280 4.1.2.2", LINT_FATAL, rule_serial},
+    {"algorithms-differ", "RFC 5280 4.1.1.2", LINT_FATAL, rule_algorithms},
+    {"validity", "RFC 5280 4.1.2.5", LINT_FATAL, rule_dates},
+    {"names", "RFC 5280 4.1.2.4, 4.1.2.6", LINT_FATAL, rule_names},
+    {"basic-constraints", "RFC 5280 4.2.1.9", LINT_ERROR, rule_basic_constraints},
+    {"issuer", "RFC 5280 4.2.1.9", LINT_FATAL, rule_issuer},
+    {"key-usage", "RFC 5280 4.2.1.3", LINT_ERROR, rule_key_usage},
+    {"key-usage-critical", "RFC 5280 4.2.1.3", LINT_WARNING, rule_key_usage_critical},
+    {"extended-key-usage", "RFC 5280 4.2.1.12", LINT_ERROR, rule_extended_key_usage},
+    {"key-identifiers", "RFC 5280 4.2.1.1, 4.2.1.2", LINT_ERROR, rule_key_ids},
+    {"subject-alt-name", "RFC 5280 4.2.1.6", LINT_ERROR, rule_sans},
+    {"authority-info-access", "RFC 5280 4.2.2.1", LINT_ERROR, rule_authority_access},
+    {"distribution-points", "RFC 5280 4.2.1.13", LINT_ERROR, rule_distribution_points},
+    {"policies", "RFC 5280 4.2.1.4", LINT_ERROR, rule_policies},
+    {"name-constraints", "RFC 5280 4.2.1.10", LINT_ERROR, rule_name_constraints},
+    {"name-constraints-critical", "RFC 5280 4.2.1.10", LINT_ERROR, rule_name_constraints_critical},
+    {"inside-name-constraints", "RFC 5280 6.1.3", LINT_ERROR, rule_inside_constraints},
+    {"ca-extensions", "RFC 5280 4.2.1", LINT_ERROR, rule_ca_extensions},
+    {"empty-extension", "RFC 5280 4.2", LINT_ERROR, rule_extension_values},
+    {NULL, NULL, LINT_NOTICE, NULL},
+};
