@@ -8,7 +8,7 @@
 
 #define MAX_DEPTH 16
 
-void der_put(struct buffer *out, unsigned tag, struct view content) {
+void der_add(struct buffer *out, unsigned tag, struct view content) {
     uint8_t length[9];
     size_t count = 0;
     buffer_add_byte(out, (uint8_t)tag);
@@ -24,11 +24,11 @@ void der_put(struct buffer *out, unsigned tag, struct view content) {
     buffer_add(out, content.at, content.len);
 }
 
-void der_put_text(struct buffer *out, unsigned tag, const char *text) {
-    der_put(out, tag, view_text(text));
+void der_add_text(struct buffer *out, unsigned tag, const char *text) {
+    der_add(out, tag, view_text(text));
 }
 
-void der_put_integer(struct buffer *out, unsigned tag, int64_t value) {
+void der_add_integer(struct buffer *out, unsigned tag, int64_t value) {
     uint8_t octets[8];
     size_t from = 0;
     for (size_t i = 0; i < sizeof octets; i++)
@@ -37,15 +37,15 @@ void der_put_integer(struct buffer *out, unsigned tag, int64_t value) {
     while (from < 7 && ((octets[from] == 0 && (octets[from + 1] & 0x80) == 0) ||
                         (octets[from] == 0xff && (octets[from + 1] & 0x80) != 0)))
         from++;
-    der_put(out, tag, view_of(octets + from, sizeof octets - from));
+    der_add(out, tag, view_of(octets + from, sizeof octets - from));
 }
 
-void der_put_boolean(struct buffer *out, bool value) {
+void der_add_boolean(struct buffer *out, bool value) {
     uint8_t octet = value ? 0xff : 0; /* X.690 11.1 */
-    der_put(out, DER_BOOLEAN, view_of(&octet, 1));
+    der_add(out, DER_BOOLEAN, view_of(&octet, 1));
 }
 
-bool der_put_time(struct buffer *out, unsigned tag, int64_t us) {
+bool der_add_time(struct buffer *out, unsigned tag, int64_t us) {
     AUTO(ASN1_TIME) *time = NULL;
     ASN1_GENERALIZEDTIME *general = NULL;
     struct error ignored;
@@ -54,20 +54,20 @@ bool der_put_time(struct buffer *out, unsigned tag, int64_t us) {
         ERR_clear_error();
         return false;
     }
-    der_put(out, tag, view_of(ASN1_STRING_get0_data(general), (size_t)ASN1_STRING_length(general)));
+    der_add(out, tag, view_of(ASN1_STRING_get0_data(general), (size_t)ASN1_STRING_length(general)));
     ASN1_GENERALIZEDTIME_free(general);
     return true;
 }
 
-bool der_put_oid(struct buffer *out, const char *oid, bool names) {
+bool der_add_oid(struct buffer *out, const char *oid, bool names) {
     AUTO(ASN1_OBJECT) *object = oid_parse(oid, names);
     if (object == NULL || OBJ_length(object) == 0)
         return false;
-    der_put(out, DER_OID, view_of(OBJ_get0_data(object), OBJ_length(object)));
+    der_add(out, DER_OID, view_of(OBJ_get0_data(object), OBJ_length(object)));
     return true;
 }
 
-bool der_put_bmp(struct buffer *out, const char *utf8) {
+bool der_add_bmp(struct buffer *out, const char *utf8) {
     struct buffer content = buffer_on(out->arena);
     const unsigned char *at = (const unsigned char *)utf8;
     for (size_t left = strlen(utf8); left > 0;) {
@@ -80,7 +80,7 @@ bool der_put_bmp(struct buffer *out, const char *utf8) {
         at += used;
         left -= (size_t)used;
     }
-    der_put(out, DER_BMP, buffer_view(&content));
+    der_add(out, DER_BMP, buffer_view(&content));
     return true;
 }
 

@@ -28,16 +28,16 @@ enum { /* identifier octets */
 };
 
 /* One value: identifier, length, content. */
-void der_put(struct buffer *out, unsigned tag, struct view content);
-void der_put_text(struct buffer *out, unsigned tag, const char *text);
-void der_put_integer(struct buffer *out, unsigned tag, int64_t value);
-void der_put_boolean(struct buffer *out, bool value);
+void der_add(struct buffer *out, unsigned tag, struct view content);
+void der_add_text(struct buffer *out, unsigned tag, const char *text);
+void der_add_integer(struct buffer *out, unsigned tag, int64_t value);
+void der_add_boolean(struct buffer *out, bool value);
 /* GeneralizedTime, cut to seconds (rfc5280#4.1.2.5.2). False for years outside 0001-9999. */
-MUST_USE bool der_put_time(struct buffer *out, unsigned tag, int64_t us);
+MUST_USE bool der_add_time(struct buffer *out, unsigned tag, int64_t us);
 /* A dotted OID or, when `names`, a name that OpenSSL knows. False when it is none. */
-MUST_USE bool der_put_oid(struct buffer *out, const char *oid, bool names);
+MUST_USE bool der_add_oid(struct buffer *out, const char *oid, bool names);
 /* UTF-8 as BMPString; false when a character is beyond the basic plane. */
-MUST_USE bool der_put_bmp(struct buffer *out, const char *utf8);
+MUST_USE bool der_add_bmp(struct buffer *out, const char *utf8);
 
 /* True when the bytes are one value in DER's definite, shortest lengths, at most 16 levels deep,
  * and nothing after it. What it means is not judged. */

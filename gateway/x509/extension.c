@@ -32,15 +32,15 @@ static bool write_policy_mappings(const struct extension_place *place, const str
         TRY(json_only(item, names, err));
         TRY(json_string(item, "issuer", &issuer, err) &&
             json_string(item, "subject", &subject, err));
-        if (issuer == NULL || subject == NULL || !der_put_oid(&pair, issuer, true) ||
-            !der_put_oid(&pair, subject, true))
+        if (issuer == NULL || subject == NULL || !der_add_oid(&pair, issuer, true) ||
+            !der_add_oid(&pair, subject, true))
             return extension_bad(err, type, "issuer and subject are policy OIDs.");
         /* rfc5280#4.2.1.5: anyPolicy is never mapped. */
         if (strcmp(issuer, "2.5.29.32.0") == 0 || strcmp(subject, "2.5.29.32.0") == 0)
             return extension_bad(err, type, "anyPolicy must not be mapped (RFC 5280 4.2.1.5).");
-        der_put(&all, DER_SEQUENCE, buffer_view(&pair));
+        der_add(&all, DER_SEQUENCE, buffer_view(&pair));
     }
-    der_put(out, DER_SEQUENCE, buffer_view(&all));
+    der_add(out, DER_SEQUENCE, buffer_view(&all));
     return true;
 }
 
@@ -53,12 +53,12 @@ static bool write_policy_constraints(const struct extension_place *place, const 
         int64_t skip = -1;
         TRY(json_int(value, names[i], 0, 100, &skip, err));
         if (skip >= 0)
-            der_put_integer(&all, DER_CONTEXT + i, skip);
+            der_add_integer(&all, DER_CONTEXT + i, skip);
     }
     if (all.len == 0) /* rfc5280#4.2.1.11 */
         return extension_bad(err, "policyConstraints",
                              "it must hold at least one of its two members.");
-    der_put(out, DER_SEQUENCE, buffer_view(&all));
+    der_add(out, DER_SEQUENCE, buffer_view(&all));
     return true;
 }
 
@@ -74,7 +74,7 @@ static bool write_inhibit_any(const struct extension_place *place, const struct 
     TRY(json_int(&member, "inhibitAnyPolicy", 0, 100, &skip, err));
     if (skip < 0)
         return extension_bad(err, "inhibitAnyPolicy", "its value is a number of certificates.");
-    der_put_integer(out, DER_INTEGER, skip);
+    der_add_integer(out, DER_INTEGER, skip);
     return true;
 }
 
@@ -100,10 +100,10 @@ static bool write_usage_period(const struct extension_place *place, const struct
     int64_t end = place->not_before_us + days * US_PER_DAY;
     if (place->not_after_us != 0 && end > place->not_after_us)
         end = place->not_after_us;
-    if (!der_put_time(&both, DER_CONTEXT, place->not_before_us) ||
-        !der_put_time(&both, DER_CONTEXT + 1, end))
+    if (!der_add_time(&both, DER_CONTEXT, place->not_before_us) ||
+        !der_add_time(&both, DER_CONTEXT + 1, end))
         return extension_bad(err, "privateKeyUsagePeriod", "a date is out of range.");
-    der_put(out, DER_SEQUENCE, buffer_view(&both));
+    der_add(out, DER_SEQUENCE, buffer_view(&both));
     return true;
 }
 
@@ -119,9 +119,9 @@ static bool write_tls_feature(const struct extension_place *place, const struct 
         if (!stapling && !multiple)
             return extension_bad(err, "tlsFeature",
                                  "it knows status_request and status_request_v2.");
-        der_put_integer(&all, DER_INTEGER, stapling ? 5 : 17);
+        der_add_integer(&all, DER_INTEGER, stapling ? 5 : 17);
     }
-    der_put(out, DER_SEQUENCE, buffer_view(&all));
+    der_add(out, DER_SEQUENCE, buffer_view(&all));
     return true;
 }
 
@@ -130,7 +130,7 @@ static bool put_url(struct buffer *out, unsigned tag, const char *type, const ch
     const char *problem = url == NULL ? "is missing" : uri_problem(url);
     if (problem != NULL)
         return extension_bad(err, type, "the URL \"%.100s\" %s.", url == NULL ? "" : url, problem);
-    der_put_text(out, tag, url);
+    der_add_text(out, tag, url);
     return true;
 }
 
@@ -148,12 +148,12 @@ static bool write_subject_access(const struct extension_place *place, const stru
         TRY(json_string(item, "method", &method, err) && json_string(item, "url", &url, err));
         if (method != NULL && strcmp(method, "timeStamping") == 0)
             method = "1.3.6.1.5.5.7.48.3";
-        if (method == NULL || !der_put_oid(&one, method, true))
+        if (method == NULL || !der_add_oid(&one, method, true))
             return extension_bad(err, type, "a method is caRepository, timeStamping or an OID.");
         TRY(put_url(&one, DER_CONTEXT + 6, type, url, err));
-        der_put(&all, DER_SEQUENCE, buffer_view(&one));
+        der_add(&all, DER_SEQUENCE, buffer_view(&one));
     }
-    der_put(out, DER_SEQUENCE, buffer_view(&all));
+    der_add(out, DER_SEQUENCE, buffer_view(&all));
     return true;
 }
 
@@ -168,11 +168,11 @@ static bool write_freshest(const struct extension_place *place, const struct jso
                       name = buffer_on(place->arena);
         TRY(put_url(&uri, DER_CONTEXT + 6, "freshestCrl",
                     item->type == JSON_STRING ? item->text : NULL, err));
-        der_put(&full, DER_CONTEXT_CONSTRUCTED, buffer_view(&uri));
-        der_put(&name, DER_CONTEXT_CONSTRUCTED, buffer_view(&full));
-        der_put(&all, DER_SEQUENCE, buffer_view(&name));
+        der_add(&full, DER_CONTEXT_CONSTRUCTED, buffer_view(&uri));
+        der_add(&name, DER_CONTEXT_CONSTRUCTED, buffer_view(&full));
+        der_add(&all, DER_SEQUENCE, buffer_view(&name));
     }
-    der_put(out, DER_SEQUENCE, buffer_view(&all));
+    der_add(out, DER_SEQUENCE, buffer_view(&all));
     return true;
 }
 
@@ -181,7 +181,7 @@ static bool write_null(const struct extension_place *place, const struct json *v
     (void)place;
     if (value != NULL && value->type != JSON_NULL)
         return extension_bad(err, "ocspNoCheck", "its value is null.");
-    der_put(out, DER_NULL, view_of("", 0));
+    der_add(out, DER_NULL, view_of("", 0));
     return true;
 }
 
@@ -190,7 +190,7 @@ static bool write_piv_interim(const struct extension_place *place, const struct 
     (void)place;
     if (value == NULL || value->type != JSON_BOOL)
         return extension_bad(err, "pivInterim", "its value is true or false.");
-    der_put_boolean(out, value->boolean);
+    der_add_boolean(out, value->boolean);
     return true;
 }
 

@@ -18,14 +18,14 @@ bool write_microsoft_template(const struct extension_place *place, const struct 
     TRY(json_string(value, "oid", &oid, err) &&
         json_int(value, "major", 0, INT32_MAX, &major, err) &&
         json_int(value, "minor", 0, INT32_MAX, &minor, err));
-    if (oid == NULL || !der_put_oid(&all, oid, false))
+    if (oid == NULL || !der_add_oid(&all, oid, false))
         return extension_bad(err, "microsoftTemplate",
                              "its value is such as {\"oid\":\"1.3.6.1.4.1.311.21.8.1\","
                              "\"major\":100,\"minor\":0}.");
-    der_put_integer(&all, DER_INTEGER, major);
+    der_add_integer(&all, DER_INTEGER, major);
     if (minor >= 0)
-        der_put_integer(&all, DER_INTEGER, minor);
-    der_put(out, DER_SEQUENCE, buffer_view(&all));
+        der_add_integer(&all, DER_INTEGER, minor);
+    der_add(out, DER_SEQUENCE, buffer_view(&all));
     return true;
 }
 
@@ -33,7 +33,7 @@ bool write_microsoft_template_name(const struct extension_place *place, const st
                                    struct buffer *out, struct error *err) {
     (void)place;
     if (value == NULL || value->type != JSON_STRING || value->text[0] == '\0' ||
-        strlen(value->text) > 128 || !der_put_bmp(out, value->text))
+        strlen(value->text) > 128 || !der_add_bmp(out, value->text))
         return extension_bad(err, "microsoftTemplateName",
                              "its value is a name of 1 to 128 bytes.");
     return true;
@@ -51,12 +51,12 @@ bool write_microsoft_sid(const struct extension_place *place, const struct json 
         sid[strlen(sid) - 1] == '-')
         return extension_bad(err, "microsoftSid", "\"%.60s\" is no SID such as S-1-5-21-1-2-3-500.",
                              sid);
-    der_put_text(&octets, DER_OCTET_STRING, sid);
-    if (!der_put_oid(&name, SID_NAME, false))
+    der_add_text(&octets, DER_OCTET_STRING, sid);
+    if (!der_add_oid(&name, SID_NAME, false))
         return fail_internal(err, "SID");
-    der_put(&name, DER_CONTEXT_CONSTRUCTED, buffer_view(&octets));
-    der_put(&names, DER_CONTEXT_CONSTRUCTED, buffer_view(&name));
-    der_put(out, DER_SEQUENCE, buffer_view(&names));
+    der_add(&name, DER_CONTEXT_CONSTRUCTED, buffer_view(&octets));
+    der_add(&names, DER_CONTEXT_CONSTRUCTED, buffer_view(&name));
+    der_add(out, DER_SEQUENCE, buffer_view(&names));
     return true;
 }
 
@@ -69,12 +69,12 @@ bool write_smime_capabilities(const struct extension_place *place, const struct 
                              "its value is an array such as [\"AES-256-CBC\"].");
     JSON_EACH (item, value) {
         struct buffer one = buffer_on(place->arena);
-        if (item->type != JSON_STRING || !der_put_oid(&one, item->text, true))
+        if (item->type != JSON_STRING || !der_add_oid(&one, item->text, true))
             return extension_bad(err, "smimeCapabilities",
                                  "a capability is an OID or a name such as AES-256-CBC.");
-        der_put(&all, DER_SEQUENCE, buffer_view(&one));
+        der_add(&all, DER_SEQUENCE, buffer_view(&one));
     }
-    der_put(out, DER_SEQUENCE, buffer_view(&all));
+    der_add(out, DER_SEQUENCE, buffer_view(&all));
     return true;
 }
 

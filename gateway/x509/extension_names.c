@@ -23,11 +23,11 @@ static bool put_notice(struct arena *arena, struct buffer *out, const char *text
     if (characters == 0 || characters > 200)
         return extension_bad(err, "certificatePolicies",
                              "a notice has 1 to 200 characters (RFC 5280 4.2.1.4).");
-    der_put_text(&notice, DER_UTF8, text);
-    if (!der_put_oid(&qualifier, "1.3.6.1.5.5.7.2.2", false))
+    der_add_text(&notice, DER_UTF8, text);
+    if (!der_add_oid(&qualifier, "1.3.6.1.5.5.7.2.2", false))
         return fail_internal(err, "user notice");
-    der_put(&qualifier, DER_SEQUENCE, buffer_view(&notice));
-    der_put(out, DER_SEQUENCE, buffer_view(&qualifier));
+    der_add(&qualifier, DER_SEQUENCE, buffer_view(&notice));
+    der_add(out, DER_SEQUENCE, buffer_view(&qualifier));
     return true;
 }
 
@@ -37,10 +37,10 @@ static bool put_cps(struct arena *arena, struct buffer *out, const char *url, st
     if (problem != NULL)
         return extension_bad(err, "certificatePolicies", "the CPS URL \"%.100s\" %s.", url,
                              problem);
-    if (!der_put_oid(&qualifier, "1.3.6.1.5.5.7.2.1", false))
+    if (!der_add_oid(&qualifier, "1.3.6.1.5.5.7.2.1", false))
         return fail_internal(err, "CPS");
-    der_put_text(&qualifier, DER_IA5, url);
-    der_put(out, DER_SEQUENCE, buffer_view(&qualifier));
+    der_add_text(&qualifier, DER_IA5, url);
+    der_add(out, DER_SEQUENCE, buffer_view(&qualifier));
     return true;
 }
 
@@ -56,15 +56,15 @@ static bool put_policy(struct arena *arena, struct buffer *out, const struct jso
         TRY(json_string(item, "oid", &oid, err) && json_string(item, "cps", &cps, err) &&
             json_string(item, "notice", &notice, err));
     }
-    if (oid == NULL || !der_put_oid(&policy, oid, true))
+    if (oid == NULL || !der_add_oid(&policy, oid, true))
         return extension_bad(err, "certificatePolicies",
                              "\"%.60s\" is neither a known name nor an OID.",
                              oid == NULL ? "" : oid);
     TRY(cps == NULL || put_cps(arena, &qualifiers, cps, err));
     TRY(notice == NULL || put_notice(arena, &qualifiers, notice, err));
     if (qualifiers.len > 0)
-        der_put(&policy, DER_SEQUENCE, buffer_view(&qualifiers));
-    der_put(out, DER_SEQUENCE, buffer_view(&policy));
+        der_add(&policy, DER_SEQUENCE, buffer_view(&qualifiers));
+    der_add(out, DER_SEQUENCE, buffer_view(&policy));
     return true;
 }
 
@@ -77,7 +77,7 @@ bool write_policies(const struct extension_place *place, const struct json *valu
                              MAX_POLICIES);
     JSON_EACH (item, value)
         TRY(put_policy(place->arena, &all, item, err));
-    der_put(out, DER_SEQUENCE, buffer_view(&all));
+    der_add(out, DER_SEQUENCE, buffer_view(&all));
     return true;
 }
 
@@ -101,7 +101,7 @@ static bool put_network(struct buffer *out, const char *text, struct error *err)
                 octets[size + (size_t)i / 8] |= (unsigned char)(0x80 >> (i % 8));
             for (size_t i = 0; i < size; i++)
                 octets[i] &= octets[size + i];
-            der_put(out, DER_CONTEXT + 7, view_of(octets, 2 * size));
+            der_add(out, DER_CONTEXT + 7, view_of(octets, 2 * size));
             return true;
         }
     }
@@ -113,7 +113,7 @@ static bool put_directory(struct arena *arena, struct buffer *out, const char *t
                           struct error *err) {
     AUTO(X509_NAME) *name = NULL;
     TRY(name_from_text(text, &name, err));
-    der_put(out, DER_CONTEXT_CONSTRUCTED + 4, name_der(arena, name));
+    der_add(out, DER_CONTEXT_CONSTRUCTED + 4, name_der(arena, name));
     return true;
 }
 
@@ -136,7 +136,7 @@ static bool put_subtree(struct arena *arena, struct buffer *out, const char *tex
         /* An empty DNS constraint means every name. */
         if (domain[0] != '\0' && dns_name_problem(domain + (domain[0] == '.'), false) != NULL)
             break;
-        der_put_text(out, hosts[i].tag, host);
+        der_add_text(out, hosts[i].tag, host);
         return true;
     }
     return extension_bad(
@@ -160,24 +160,24 @@ bool write_name_constraints(const struct extension_place *place, const struct js
                 return extension_bad(err, "nameConstraints",
                                      "%s holds texts such as DNS:example.com.", names[side]);
             TRY(put_subtree(place->arena, &base, item->text, err));
-            der_put(&all, DER_SEQUENCE, buffer_view(&base));
+            der_add(&all, DER_SEQUENCE, buffer_view(&base));
         }
         if (all.len > 0)
-            der_put(&both, DER_CONTEXT_CONSTRUCTED + side, buffer_view(&all));
+            der_add(&both, DER_CONTEXT_CONSTRUCTED + side, buffer_view(&all));
     }
     if (both.len == 0)
         return extension_bad(err, "nameConstraints",
                              "it must permit or exclude something (RFC 5280 4.2.1.10).");
-    der_put(out, DER_SEQUENCE, buffer_view(&both));
+    der_add(out, DER_SEQUENCE, buffer_view(&both));
     return true;
 }
 
 static void put_attribute(struct buffer *out, const char *oid, struct view values) {
     struct buffer attribute = buffer_on(out->arena);
-    if (!der_put_oid(&attribute, oid, false))
+    if (!der_add_oid(&attribute, oid, false))
         return;
-    der_put(&attribute, DER_SET, values);
-    der_put(out, DER_SEQUENCE, buffer_view(&attribute));
+    der_add(&attribute, DER_SET, values);
+    der_add(out, DER_SEQUENCE, buffer_view(&attribute));
 }
 
 static bool put_countries(struct buffer *out, const char *oid, const struct json *list,
@@ -188,7 +188,7 @@ static bool put_countries(struct buffer *out, const char *oid, const struct json
             strspn(item->text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != 2)
             return extension_bad(err, "subjectDirectoryAttributes",
                                  "a country is two capital letters (ISO 3166).");
-        der_put_text(&values, DER_PRINTABLE, item->text);
+        der_add_text(&values, DER_PRINTABLE, item->text);
     }
     if (list != NULL)
         put_attribute(out, oid, buffer_view(&values));
@@ -201,7 +201,7 @@ static bool put_birth(struct buffer *out, const char *date, struct error *err) {
     /* rfc3739#3.2.2: noon, so that no time zone shifts the day. */
     if (strlen(date) != 10 ||
         !time_parse(arena_printf(out->arena, "%sT12:00:00Z", date), &us, err) ||
-        !der_put_time(&value, DER_GENERALIZED_TIME, us))
+        !der_add_time(&value, DER_GENERALIZED_TIME, us))
         return extension_bad(err, "subjectDirectoryAttributes",
                              "dateOfBirth is such as 1970-01-31.");
     put_attribute(out, "1.3.6.1.5.5.7.9.1", buffer_view(&value));
@@ -224,21 +224,21 @@ bool write_directory_attributes(const struct extension_place *place, const struc
         json_array(value, "countryOfResidence", &residence, err));
     TRY(birth == NULL || put_birth(&all, birth, err));
     if (born_at != NULL) {
-        der_put_text(&text, DER_UTF8, born_at);
+        der_add_text(&text, DER_UTF8, born_at);
         put_attribute(&all, "1.3.6.1.5.5.7.9.2", buffer_view(&text));
     }
     if (gender != NULL) {
         if (strlen(gender) != 1 || strchr("MFmf", gender[0]) == NULL)
             return extension_bad(err, "subjectDirectoryAttributes",
                                  "gender is M or F (RFC 3739 3.2.2).");
-        der_put_text(&sex, DER_PRINTABLE, gender);
+        der_add_text(&sex, DER_PRINTABLE, gender);
         put_attribute(&all, "1.3.6.1.5.5.7.9.3", buffer_view(&sex));
     }
     TRY(put_countries(&all, "1.3.6.1.5.5.7.9.4", citizenship, err));
     TRY(put_countries(&all, "1.3.6.1.5.5.7.9.5", residence, err));
     if (all.len == 0)
         return extension_bad(err, "subjectDirectoryAttributes", "it must hold an attribute.");
-    der_put(out, DER_SEQUENCE, buffer_view(&all));
+    der_add(out, DER_SEQUENCE, buffer_view(&all));
     return true;
 }
 
@@ -263,10 +263,10 @@ bool write_related_certificate(const struct extension_place *place, const struct
         return extension_bad(err, label,
                              "its value is \"sha256:HEX\" or the other certificate as PEM.");
     }
-    if (!der_put_oid(&algorithm, "2.16.840.1.101.3.4.2.1", false))
+    if (!der_add_oid(&algorithm, "2.16.840.1.101.3.4.2.1", false))
         return fail_internal(err, "SHA-256");
-    der_put(&both, DER_SEQUENCE, buffer_view(&algorithm));
-    der_put(&both, DER_OCTET_STRING, digest);
-    der_put(out, DER_SEQUENCE, buffer_view(&both));
+    der_add(&both, DER_SEQUENCE, buffer_view(&algorithm));
+    der_add(&both, DER_OCTET_STRING, digest);
+    der_add(out, DER_SEQUENCE, buffer_view(&both));
     return true;
 }

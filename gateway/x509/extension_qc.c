@@ -26,10 +26,10 @@ static bool bad(struct error *err, const char *problem) {
 
 static void put_statement(struct buffer *out, const char *oid, struct view information) {
     struct buffer statement = buffer_on(out->arena);
-    if (!der_put_oid(&statement, oid, false))
+    if (!der_add_oid(&statement, oid, false))
         return;
     buffer_add(&statement, information.at, information.len);
-    der_put(out, DER_SEQUENCE, buffer_view(&statement));
+    der_add(out, DER_SEQUENCE, buffer_view(&statement));
 }
 
 static bool put_flag(const struct json *value, const char *name, const char *oid,
@@ -53,11 +53,11 @@ static bool put_countries(const struct json *value, struct buffer *out, struct e
     JSON_EACH (item, array) {
         if (!is_country(item))
             return bad(err, "countries are two capital letters each (ISO 3166).");
-        der_put_text(&list, DER_PRINTABLE, item->text);
+        der_add_text(&list, DER_PRINTABLE, item->text);
     }
     if (list.len == 0)
         return true;
-    der_put(&sequence, DER_SEQUENCE, buffer_view(&list));
+    der_add(&sequence, DER_SEQUENCE, buffer_view(&list));
     put_statement(out, QC "7", buffer_view(&sequence));
     return true;
 }
@@ -78,10 +78,10 @@ static bool put_limit(const struct json *value, struct buffer *out, struct error
     if (currency == NULL || strlen(currency) != 3 ||
         strspn(currency, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != 3 || amount < 0)
         return bad(err, "limit is such as {\"currency\":\"EUR\",\"amount\":10,\"exponent\":3}.");
-    der_put_text(&all, DER_PRINTABLE, currency);
-    der_put_integer(&all, DER_INTEGER, amount);
-    der_put_integer(&all, DER_INTEGER, exponent);
-    der_put(&sequence, DER_SEQUENCE, buffer_view(&all));
+    der_add_text(&all, DER_PRINTABLE, currency);
+    der_add_integer(&all, DER_INTEGER, amount);
+    der_add_integer(&all, DER_INTEGER, exponent);
+    der_add(&sequence, DER_SEQUENCE, buffer_view(&all));
     put_statement(out, QC "2", buffer_view(&sequence));
     return true;
 }
@@ -92,7 +92,7 @@ static bool put_retention(const struct json *value, struct buffer *out, struct e
     TRY(json_int(value, "retentionYears", 0, 1000, &years, err));
     if (years < 0)
         return true;
-    der_put_integer(&number, DER_INTEGER, years);
+    der_add_integer(&number, DER_INTEGER, years);
     put_statement(out, QC "3", buffer_view(&number));
     return true;
 }
@@ -107,12 +107,12 @@ static bool put_types(const struct json *value, struct buffer *out, struct error
         size_t i = 0;
         while (i < 3 && (item->type != JSON_STRING || strcmp(item->text, names[i]) != 0))
             i++;
-        if (i == 3 || !der_put_oid(&list, oids[i], false))
+        if (i == 3 || !der_add_oid(&list, oids[i], false))
             return bad(err, "types are signature, seal and website.");
     }
     if (list.len == 0)
         return true;
-    der_put(&sequence, DER_SEQUENCE, buffer_view(&list));
+    der_add(&sequence, DER_SEQUENCE, buffer_view(&list));
     put_statement(out, QC "6", buffer_view(&sequence));
     return true;
 }
@@ -130,13 +130,13 @@ static bool put_disclosure(const struct json *value, struct buffer *out, struct 
         if (url == NULL || uri_problem(url) != NULL || language == NULL || strlen(language) != 2)
             return bad(err,
                        "disclosure is an array of {\"url\":\"https://...\",\"language\":\"en\"}.");
-        der_put_text(&one, DER_IA5, url);
-        der_put_text(&one, DER_PRINTABLE, language);
-        der_put(&list, DER_SEQUENCE, buffer_view(&one));
+        der_add_text(&one, DER_IA5, url);
+        der_add_text(&one, DER_PRINTABLE, language);
+        der_add(&list, DER_SEQUENCE, buffer_view(&one));
     }
     if (list.len == 0)
         return true;
-    der_put(&sequence, DER_SEQUENCE, buffer_view(&list));
+    der_add(&sequence, DER_SEQUENCE, buffer_view(&list));
     put_statement(out, QC "5", buffer_view(&sequence));
     return true;
 }
@@ -159,7 +159,7 @@ static bool put_semantics(const struct json *value, struct buffer *out, struct e
     for (size_t i = 0; id != NULL && i < 4; i++)
         if (strcmp(id, words[i]) == 0)
             id = oids[i];
-    if (id != NULL && !der_put_oid(&all, id, false))
+    if (id != NULL && !der_add_oid(&all, id, false))
         return bad(err, "semantics.id is natural, legal, eidas-natural, eidas-legal or an OID.");
     if (authorities != NULL && authorities->count > 0) {
         AUTO(GENERAL_NAMES) *list = NULL;
@@ -169,7 +169,7 @@ static bool put_semantics(const struct json *value, struct buffer *out, struct e
     }
     if (all.len == 0)
         return bad(err, "semantics holds an id or authorities.");
-    der_put(&sequence, DER_SEQUENCE, buffer_view(&all));
+    der_add(&sequence, DER_SEQUENCE, buffer_view(&all));
     put_statement(out, "1.3.6.1.5.5.7.11.2", buffer_view(&sequence));
     return true;
 }
@@ -184,12 +184,12 @@ static bool put_roles(const struct json *array, struct buffer *out, struct error
         size_t i = 0;
         while (i < 4 && (item->type != JSON_STRING || strcmp(item->text, words[i]) != 0))
             i++;
-        if (i == 4 || !der_put_oid(&role, oids[i], false))
+        if (i == 4 || !der_add_oid(&role, oids[i], false))
             return bad(err, "psd2.roles are PSP_AS, PSP_PI, PSP_AI and PSP_IC.");
-        der_put_text(&role, DER_UTF8, words[i]);
-        der_put(&list, DER_SEQUENCE, buffer_view(&role));
+        der_add_text(&role, DER_UTF8, words[i]);
+        der_add(&list, DER_SEQUENCE, buffer_view(&role));
     }
-    der_put(out, DER_SEQUENCE, buffer_view(&list));
+    der_add(out, DER_SEQUENCE, buffer_view(&list));
     return true;
 }
 
@@ -207,9 +207,9 @@ static bool put_psd2(const struct json *value, struct buffer *out, struct error 
     if (roles == NULL || roles->count == 0 || authority == NULL || id == NULL)
         return bad(err, "psd2 has roles, authority and authorityId (ETSI TS 119 495 5.1).");
     TRY(put_roles(roles, &all, err));
-    der_put_text(&all, DER_UTF8, authority);
-    der_put_text(&all, DER_UTF8, id);
-    der_put(&sequence, DER_SEQUENCE, buffer_view(&all));
+    der_add_text(&all, DER_UTF8, authority);
+    der_add_text(&all, DER_UTF8, id);
+    der_add(&sequence, DER_SEQUENCE, buffer_view(&all));
     put_statement(out, "0.4.0.19495.2", buffer_view(&sequence));
     return true;
 }
@@ -223,7 +223,7 @@ static bool put_other(const struct extension_place *place, const struct json *va
         struct buffer information = buffer_on(out->arena), probe = buffer_on(out->arena);
         const char *oid = NULL;
         TRY(json_only(item, names, err) && json_string(item, "oid", &oid, err));
-        if (oid == NULL || !der_put_oid(&probe, oid, false))
+        if (oid == NULL || !der_add_oid(&probe, oid, false))
             return bad(err,
                        "other statements have a dotted \"oid\" and may have a typed \"value\".");
         if (json_get(item, "value") != NULL)
@@ -247,6 +247,6 @@ bool write_qc_statements(const struct extension_place *place, const struct json 
         put_psd2(value, &all, err) && put_other(place, value, &all, err));
     if (all.len == 0)
         return bad(err, "it must hold a statement.");
-    der_put(out, DER_SEQUENCE, buffer_view(&all));
+    der_add(out, DER_SEQUENCE, buffer_view(&all));
     return true;
 }

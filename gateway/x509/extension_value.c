@@ -23,7 +23,7 @@ static bool write_text(struct buffer *out, unsigned tag, const struct json *valu
     if (text == NULL)
         return bad(err, "a text value must be a string.");
     if (tag == DER_BMP)
-        return der_put_bmp(out, text) || bad(err, "a BMPString holds characters up to U+FFFF.");
+        return der_add_bmp(out, text) || bad(err, "a BMPString holds characters up to U+FFFF.");
     for (const char *at = text; tag != DER_UTF8 && *at != '\0'; at++)
         if ((unsigned char)*at >= 0x80)
             return bad(err, "this string type holds ASCII only; use utf8.");
@@ -31,7 +31,7 @@ static bool write_text(struct buffer *out, unsigned tag, const struct json *valu
         return bad(err, "a PrintableString holds letters, digits, space and '()+,-./:=? only.");
     if (tag == DER_NUMERIC && text[strspn(text, "0123456789 ")] != '\0')
         return bad(err, "a NumericString holds digits and spaces only.");
-    der_put_text(out, tag, text);
+    der_add_text(out, tag, text);
     return true;
 }
 
@@ -52,7 +52,7 @@ static bool write_hex(struct arena *arena, struct buffer *out, unsigned tag,
         buffer_add(&bits, bytes.at, bytes.len);
         bytes = buffer_view(&bits);
     }
-    der_put(out, tag, bytes);
+    der_add(out, tag, bytes);
     return true;
 }
 
@@ -65,7 +65,7 @@ static bool write_number(struct buffer *out, unsigned tag, const struct json *va
     if (value->type != JSON_NUMBER)
         return bad(err, "integer and enumerated are numbers.");
     TRY(json_int(&object, copy.name, INT64_MIN, INT64_MAX, &number, err));
-    der_put_integer(out, tag, number);
+    der_add_integer(out, tag, number);
     return true;
 }
 
@@ -76,7 +76,7 @@ static bool write_list(const struct extension_place *place, unsigned tag, const 
         return bad(err, "sequence and set are arrays of at most 200 values.");
     JSON_EACH (item, value)
         TRY(write_value(place, item, depth + 1, &all, err));
-    der_put(out, tag, buffer_view(&all));
+    der_add(out, tag, buffer_view(&all));
     return true;
 }
 
@@ -96,7 +96,7 @@ static bool write_tagged(const struct extension_place *place, bool is_explicit,
     if (!is_explicit)
         return write_hex(place->arena, out, DER_CONTEXT + (unsigned)tag, content, err);
     TRY(write_value(place, content, depth + 1, &inside, err));
-    der_put(out, DER_CONTEXT_CONSTRUCTED + (unsigned)tag, buffer_view(&inside));
+    der_add(out, DER_CONTEXT_CONSTRUCTED + (unsigned)tag, buffer_view(&inside));
     return true;
 }
 
@@ -105,7 +105,7 @@ static bool write_time(struct buffer *out, const struct json *value, struct erro
     if (value->type != JSON_STRING)
         return bad(err, "time is a text such as 2026-01-31T00:00:00Z.");
     TRY(time_parse(value->text, &us, err));
-    return der_put_time(out, DER_GENERALIZED_TIME, us) || bad(err, "the time is out of range.");
+    return der_add_time(out, DER_GENERALIZED_TIME, us) || bad(err, "the time is out of range.");
 }
 
 enum form { TEXT, HEX, NUMBER, BOOLEAN, NOTHING, OID, TIME, LIST, TAGGED };
@@ -147,13 +147,13 @@ static bool write_form(const struct extension_place *place, size_t form, const s
     case BOOLEAN:
         if (value->type != JSON_BOOL)
             return bad(err, "boolean is true or false.");
-        der_put_boolean(out, value->boolean);
+        der_add_boolean(out, value->boolean);
         return true;
     case NOTHING:
-        der_put(out, DER_NULL, view_of("", 0));
+        der_add(out, DER_NULL, view_of("", 0));
         return true;
     case OID:
-        return (value->type == JSON_STRING && der_put_oid(out, value->text, true)) ||
+        return (value->type == JSON_STRING && der_add_oid(out, value->text, true)) ||
                bad(err, "oid is a dotted OID or a known name.");
     case TIME:
         return write_time(out, value, err);
