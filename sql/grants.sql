@@ -18,6 +18,8 @@ GRANT SELECT ON * TO gatehouse_application;
 -- Only added to.
 GRANT INSERT ON certificates TO gatehouse_application;
 GRANT INSERT ON certificate_search TO gatehouse_application;
+GRANT INSERT ON certificate_names TO gatehouse_application;
+GRANT INSERT ON request_comments TO gatehouse_application;
 GRANT INSERT ON revocations TO gatehouse_application;
 GRANT INSERT ON events TO gatehouse_application;
 GRANT INSERT ON slugs TO gatehouse_application;
@@ -41,6 +43,9 @@ GRANT INSERT, UPDATE ON requests TO gatehouse_application;
 GRANT INSERT, UPDATE ON users TO gatehouse_application;
 GRANT INSERT, UPDATE ON api_tokens TO gatehouse_application;
 GRANT INSERT, UPDATE ON settings TO gatehouse_application;
+GRANT INSERT, UPDATE ON certificate_notes TO gatehouse_application;
+GRANT INSERT, UPDATE ON certificate_fields TO gatehouse_application;
+GRANT INSERT, UPDATE ON request_claims TO gatehouse_application;
 GRANT INSERT, UPDATE ON leases TO gatehouse_application;
 GRANT INSERT, UPDATE ON template_protocols TO gatehouse_application;
 GRANT INSERT, UPDATE ON tsa_order TO gatehouse_application;
@@ -53,6 +58,8 @@ GRANT INSERT, UPDATE, DELETE ON tsa_certificates TO gatehouse_application;
 -- Comes and goes.
 GRANT INSERT, DELETE ON role_grants TO gatehouse_application;
 GRANT INSERT, DELETE ON sessions TO gatehouse_application;
+GRANT INSERT, DELETE ON certificate_tags TO gatehouse_application;
+GRANT INSERT, DELETE ON saved_views TO gatehouse_application;
 GRANT INSERT, DELETE ON crls TO gatehouse_application;
 GRANT INSERT, DELETE ON crl_chunks TO gatehouse_application;
 GRANT INSERT, UPDATE, DELETE ON credentials TO gatehouse_application;

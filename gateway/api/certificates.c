@@ -3,21 +3,12 @@
 
 #include "base/clock.h"
 #include "base/encode.h"
+#include "ca/inventory.h"
 #include "x509/crl.h"
 
 #include <string.h>
 
-static const struct {
-    enum certificate_state state;
-    const char *name;
-} states[] = {
-    {CERTIFICATE_VALID, "valid"},
-    {CERTIFICATE_EXPIRED, "expired"},
-    {CERTIFICATE_REVOKED, "revoked"},
-    {CERTIFICATE_HELD, "held"},
-};
-
-static const char *state_name(const struct certificate_record *certificate) {
+const char *certificate_state_name(const struct certificate_record *certificate) {
     if (certificate->revoked)
         return certificate->reason == REASON_CERTIFICATE_HOLD ? "held" : "revoked";
     return certificate->not_after_us < clock_now_us() ? "expired" : "valid";
@@ -56,6 +47,17 @@ static void write_revocation(struct json_writer *w, const struct certificate_rec
     json_close_object(w);
 }
 
+static void put_array(struct json_writer *w, struct arena *arena, const char *name, const char *text) {
+    const struct json *value;
+    json_name(w, name);
+    if (text != NULL && json_parse(arena, view_text(text), &value, NULL))
+        json_add_value(w, value);
+    else {
+        json_open_array(w);
+        json_close_array(w);
+    }
+}
+
 void certificate_write(struct json_writer *w, struct arena *arena,
                        const struct certificate_record *certificate) {
     put_uuid(w, "id", certificate->id);
@@ -68,7 +70,7 @@ void certificate_write(struct json_writer *w, struct arena *arena,
         json_add_int(w, certificate->template_version);
     put_uuid(w, "request", certificate->request_id);
     json_put_string(w, "use", use_name(certificate->use));
-    json_put_string(w, "state", state_name(certificate));
+    json_put_string(w, "state", certificate_state_name(certificate));
     put_hex(w, arena, "serial", certificate->serial);
     json_put_string(w, "subject", certificate->subject);
     put_text_or_null(w, "commonName", certificate->common_name);
@@ -81,11 +83,17 @@ void certificate_write(struct json_writer *w, struct arena *arena,
     put_hex(w, arena, "fingerprintSha256", view_of(certificate->fingerprint_sha256, 32));
     put_hex(w, arena, "spkiSha256", view_of(certificate->spki_sha256, 32));
     write_revocation(w, certificate);
+    put_text_or_null(w, "door", certificate->door);
+    put_text_or_null(w, "owner", certificate->owner);
+    put_array(w, arena, "tags", certificate->tags);
+    put_document(w, arena, "fields", certificate->fields == NULL ? "{}" : certificate->fields);
+    put_time_or_null(w, "archivedAt", certificate->archived_us);
+    json_put_int(w, "revision", certificate->note_revision);
     if (certificate->der.len > 0)
         json_put_string(w, "pem", certificate_pem(arena, certificate->der));
 }
 
-static void reply_certificate(struct http_request *request, struct http_response *response,
+void reply_certificate(struct http_request *request, struct http_response *response,
                               const struct certificate_record *certificate) {
     struct json_writer w = json_writer_on(request->arena);
     json_open_object(&w);
@@ -94,35 +102,15 @@ static void reply_certificate(struct http_request *request, struct http_response
     reply_json(response, 200, &w);
 }
 
-static bool read_filter(const struct http_request *request, struct certificate_filter *filter,
-                        struct error *err) {
-    const char *state = http_query(request, "state"),
-               *before = http_query(request, "expiresBefore");
-    filter->now_us = clock_now_us();
-    filter->text = http_query(request, "q");
-    if (before != NULL)
-        TRY(time_parse(before, &filter->expires_before_us, err));
-    if (state == NULL)
-        return true;
-    for (size_t i = 0; i < sizeof states / sizeof states[0]; i++)
-        if (strcmp(states[i].name, state) == 0) {
-            filter->state = states[i].state;
-            return true;
-        }
-    return fail(err, ERROR_MALFORMED, "bad-query",
-                "The query parameter \"state\" is valid, expired, revoked or held.");
-}
-
 static bool list(struct core *core, struct http_request *request, struct http_response *response,
                  const char *ca, struct error *err) {
-    static const char *const filters[] = {"q", "state", "expiresBefore", NULL};
     struct page page;
     struct certificate_filter filter = {0};
     struct certificate_record *items = NULL;
     size_t count = 0;
     const char *next = NULL;
-    TRY(ask_page(request, filters, &page, err));
-    TRY(read_filter(request, &filter, err));
+    TRY(ask_page(request, certificate_filter_names, &page, err));
+    TRY(certificate_filter_read(core, request, &ca, &filter, err));
     TRY(certificate_page(core, request->arena, actor_of(request), ca, &filter, &page, &items,
                          &count, &next, err));
     struct json_writer w = reply_list_begin(request->arena);
@@ -143,6 +131,26 @@ HANDLER(certificates_of_ca) {
     return list(context, request, response, request->parameters[0], err);
 }
 
+/* With its line: the one it renewed, and those that renewed it. */
+static bool reply_whole(struct core *core, struct http_request *request,
+                        struct http_response *response,
+                        const struct certificate_record *certificate, struct error *err) {
+    struct json_writer w = json_writer_on(request->arena);
+    struct certificate_lineage line = {0};
+    TRY(certificate_lineage(core, request->arena, certificate->id, &line, err));
+    json_open_object(&w);
+    certificate_write(&w, request->arena, certificate);
+    put_uuid(&w, "predecessor", line.predecessor);
+    json_name(&w, "successors");
+    json_open_array(&w);
+    for (size_t i = 0; i < line.successor_count; i++)
+        json_add_string(&w, uuid_text(request->arena, line.successors[i]));
+    json_close_array(&w);
+    json_close_object(&w);
+    reply_json(response, 200, &w);
+    return true;
+}
+
 HANDLER(certificates_get) {
     struct uuid id;
     struct certificate_record certificate;
@@ -152,10 +160,8 @@ HANDLER(certificates_get) {
     TRY(document_format(request, &format, err));
     TRY(ask_id(request, 0, "certificate", &id, err));
     TRY(certificate_get(context, request->arena, actor_of(request), id, &certificate, err));
-    if (format == FORMAT_JSON) {
-        reply_certificate(request, response, &certificate);
-        return true;
-    }
+    if (format == FORMAT_JSON)
+        return reply_whole(context, request, response, &certificate, err);
     TRY(certificate_chain(context, request->arena, &certificate, &ders, &count, err));
     return document_reply(request, response, format, hex_encode(request->arena, certificate.serial),
                           ders, count, err);

@@ -55,6 +55,16 @@ HANDLER(certificates_of_ca);
 HANDLER(certificates_get);
 HANDLER(certificates_revoke);
 HANDLER(certificates_unhold);
+/* inventory.c, certificate_batch.c, certificate_export.c */
+HANDLER(certificates_count);
+HANDLER(certificates_edit);
+HANDLER(certificates_batch);
+HANDLER(certificates_export);
+HANDLER(fields_show);
+HANDLER(fields_replace);
+HANDLER(views_list);
+HANDLER(views_create);
+HANDLER(views_remove);
 /* credentials.c */
 HANDLER(credentials_list);
 HANDLER(credentials_create);
@@ -117,6 +127,23 @@ MUST_USE bool grants_write(struct json_writer *w, struct names *names, const cha
                            const struct grant *grants, size_t count, struct error *err);
 
 /* certificates.c: members of an open object; the PEM when the record has the DER */
+const char *certificate_state_name(const struct certificate_record *certificate);
+void reply_certificate(struct http_request *request, struct http_response *response,
+                       const struct certificate_record *certificate);
+/* certificate_filter.c: the query of a list of certificates, and the same as a text */
+extern const char *const certificate_filter_names[];
+/* ret_ca is filled from the parameter "ca" when it is NULL. */
+MUST_USE bool certificate_filter_read(struct core *core, const struct http_request *request,
+                                      const char **ret_ca, struct certificate_filter *ret,
+                                      struct error *err);
+MUST_USE bool certificate_filter_parse(struct core *core, const struct http_request *request,
+                                       const char *text, const char **ret_ca,
+                                       struct certificate_filter *ret, struct error *err);
+/* All certificates of a filter, newest first; ERROR_POLICY "too-many" when there are more than `most`. */
+MUST_USE bool certificate_collect(struct core *core, const struct http_request *request, const char *ca,
+                                  struct certificate_filter *filter, size_t most,
+                                  struct certificate_record **ret_items, size_t *ret_count,
+                                  struct error *err);
 void certificate_write(struct json_writer *w, struct arena *arena,
                        const struct certificate_record *certificate);
 /* requests.c: the whole object, with its certificate unless that is NULL or has a nil id */

@@ -73,6 +73,16 @@
     X("POST", "/requests/{}/sign", GATE_ACTOR, MEDIUM, requests_sign, "requests:decide") \
     X("POST", "/requests/{}/decline", GATE_ACTOR, SMALL, requests_decline, "requests:decide") \
     X("POST", "/requests/{}/cancel", GATE_ACTOR, SMALL, requests_cancel, "requests:create") \
+    X("GET", "/certificates/count", GATE_ACTOR, NO_BODY, certificates_count, "certificates:read") \
+    X("GET", "/certificates/export", GATE_ACTOR, NO_BODY, certificates_export, "certificates:read") \
+    X("POST", "/certificates/batch", GATE_ACTOR, SMALL * 2, certificates_batch, \
+      "certificates:read") \
+    X("PATCH", "/certificates/{}", GATE_ACTOR, SMALL, certificates_edit, "certificates:edit") \
+    X("GET", "/certificate-fields", GATE_ACTOR, NO_BODY, fields_show, "certificates:read") \
+    X("PUT", "/certificate-fields", GATE_ACTOR, MEDIUM, fields_replace, "settings:manage") \
+    X("GET", "/views", GATE_ACTOR, NO_BODY, views_list, "certificates:read") \
+    X("POST", "/views", GATE_ACTOR, SMALL, views_create, "certificates:read") \
+    X("DELETE", "/views/{}", GATE_ACTOR, NO_BODY, views_remove, "certificates:read") \
     X("GET", "/certificates", GATE_ACTOR, NO_BODY, certificates_list, "certificates:read") \
     X("GET", "/certificates/{}", GATE_ACTOR, NO_BODY, certificates_get, "certificates:read") \
     X("POST", "/certificates/{}/revoke", GATE_ACTOR, SMALL, certificates_revoke, \

@@ -12,6 +12,7 @@ static const char *const permission_names[PERMISSION_COUNT] = {
     [MAY_DECIDE_REQUESTS] = "requests:decide",
     [MAY_READ_CERTIFICATES] = "certificates:read",
     [MAY_REVOKE] = "certificates:revoke",
+    [MAY_EDIT_CERTIFICATES] = "certificates:edit",
     [MAY_READ_EVENTS] = "events:read",
     [MAY_READ_TOKENS] = "tokens:read",
     [MAY_READ_USERS] = "users:read",
@@ -30,6 +31,7 @@ static const struct {
     [ROLE_OFFICER] = {"officer", BIT(MAY_READ_CAS) | BIT(MAY_READ_TEMPLATES) | BIT(MAY_CREATE_REQUESTS) |
                                      BIT(MAY_READ_REQUESTS) | BIT(MAY_DECIDE_REQUESTS) |
                                      BIT(MAY_READ_CERTIFICATES) | BIT(MAY_REVOKE) |
+                                     BIT(MAY_EDIT_CERTIFICATES) |
                                      BIT(MAY_READ_EVENTS)},
     [ROLE_REQUESTER] = {"requester", BIT(MAY_READ_CAS) | BIT(MAY_READ_TEMPLATES) |
                                          BIT(MAY_CREATE_REQUESTS) | BIT(MAY_READ_REQUESTS) |

@@ -18,6 +18,7 @@ enum permission {
     MAY_DECIDE_REQUESTS,    /* sign, approve, decline */
     MAY_READ_CERTIFICATES,
     MAY_REVOKE,
+    MAY_EDIT_CERTIFICATES,  /* owner, tags, fields, archive */
     MAY_READ_EVENTS,
     MAY_READ_TOKENS,        /* PKCS#11 tokens and keys */
     MAY_READ_USERS,

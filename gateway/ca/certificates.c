@@ -40,9 +40,6 @@ bool certificate_page(struct core *core, struct arena *arena, const struct actor
     bool done = false;
     actor_scope(arena, actor, MAY_READ_CERTIFICATES, &scope);
     actor_scope(arena, actor, MAY_READ_CAS, &cas);
-    if (scope.own_only)
-        return fail(err, ERROR_FORBIDDEN, "forbidden",
-                    "A requester's certificates are found through its requests; list those.");
     TX(tx, core_db(core), &done, err) {
         struct ca_record ca;
         tx.ok = ca_slug == NULL || ca_by_slug(tx.tx, arena, &cas, ca_slug, &ca, err);

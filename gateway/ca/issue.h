@@ -91,6 +91,7 @@ struct issue_order {
     struct uuid template_id, request_id;
     int64_t template_version;
     const char *requester;
+    const char *door; /* by which it was asked for; NULL: none */
 };
 MUST_USE bool issue_sign(struct core *core, struct arena *arena, const struct issue_order *order,
                          struct certificate_record *ret_certificate, struct error *err);

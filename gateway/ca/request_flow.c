@@ -134,7 +134,8 @@ bool flow_sign(struct core *core, struct arena *arena, const struct request_cont
                                 .template_id = request->template_id,
                                 .request_id = request->id,
                                 .template_version = request->template_version,
-                                .requester = request->requester};
+                                .requester = request->requester,
+                                .door = request->door};
     TRY(issue_sign(core, arena, &order, ret, err));
     ret->template_slug = c->template_record.slug;
     return true;

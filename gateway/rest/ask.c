@@ -64,7 +64,7 @@ bool ask_no_query(const struct http_request *request, struct error *err) {
 
 bool ask_page(const struct http_request *request, const char *const others[], struct page *ret_page,
               struct error *err) {
-    const char *names[16] = {"limit", "cursor"};
+    const char *names[40] = {"limit", "cursor"};
     for (size_t i = 0;
          others != NULL && others[i] != NULL && i + 3 < sizeof names / sizeof names[0]; i++)
         names[i + 2] = others[i];

@@ -6,6 +6,7 @@
  *   text             certificate_search, one narrow row a certificate: a text that matches often fills the
  *                    page at once; one that matches nothing reads all of a CA's rows (a million: about half
  *                    a second)
+ *   other filters    see certificate_search.c
  *   else             certificates_by_ca or, for the whole instance, certificates_by_time
  *
  * A text of hexadecimal digits is also looked up as a serial number or the beginning of a fingerprint. */
@@ -50,6 +51,16 @@ static const char sql_newest_row[] =
 static const char sql_search_revoked[] =
     " AND EXISTS (SELECT 1 FROM certificate_search s WHERE s.ca_id = c.ca_id "
     "AND s.certificate_id = c.certificate_id AND " MATCHES ")";
+/* What is put away is not shown; few are, so this is a look into a small table. */
+static const char sql_not_archived[] =
+    " AND NOT EXISTS (SELECT 1 FROM certificate_notes o WHERE o.certificate_id = c.id "
+    "AND o.archived_us > 0)";
+static const char sql_search_not_archived[] =
+    " AND NOT EXISTS (SELECT 1 FROM certificate_notes o WHERE o.certificate_id = s.certificate_id "
+    "AND o.archived_us > 0)";
+static const char sql_revoked_not_archived[] =
+    " AND NOT EXISTS (SELECT 1 FROM certificate_notes o WHERE o.certificate_id = c.certificate_id "
+    "AND o.archived_us > 0)";
 static const char sql_by_ids[] = CERTIFICATE_SELECT("''", "PRIMARY") "c.id IN ";
 
 struct search {
@@ -126,6 +137,7 @@ static bool walk_certificates(const struct search *search, const struct uuid *ca
     query_bind(&query, p_uuid(&search->before));
     add_ca(&query, ca, " AND c.ca_id = ?");
     add_state(search, &query);
+    query_add(&query, sql_not_archived);
     return finish(search, &query, " ORDER BY c.id DESC LIMIT ?", err);
 }
 
@@ -139,6 +151,7 @@ static bool walk_revocations(const struct search *search, const struct uuid *ca,
                                                                 : " AND c.reason NOT IN (6, 8)");
     add_expiry(search, &query);
     query_add(&query, sql_newest_row);
+    query_add(&query, sql_revoked_not_archived);
     if (search->text.len > 0) {
         query_add(&query, sql_search_revoked);
         query_bind(&query, p_blob(search->text));
@@ -157,6 +170,7 @@ static bool walk_search(const struct search *search, const struct uuid *ca, stru
         add_state(search, &query);
         query_add(&query, ")");
     }
+    query_add(&query, sql_search_not_archived);
     return finish(search, &query, " ORDER BY s.certificate_id DESC LIMIT ?", err);
 }
 
@@ -178,6 +192,7 @@ static bool walk_numbers(const struct search *search, const struct uuid *ca, str
     query_bind(&serial, p_blob(search->hex));
     add_ca(&serial, ca, " AND c.ca_id = ?");
     add_state(search, &serial);
+    query_add(&serial, sql_not_archived);
     TRY(finish(search, &serial, " ORDER BY c.id DESC LIMIT ?", err));
 
     if (search->hex.len > 32)
@@ -189,6 +204,7 @@ static bool walk_numbers(const struct search *search, const struct uuid *ca, str
     query_bind(&fingerprint, p_blob(after_prefix(search->arena, search->hex)));
     add_ca(&fingerprint, ca, " AND c.ca_id = ?");
     add_state(search, &fingerprint);
+    query_add(&fingerprint, sql_not_archived);
     return finish(search, &fingerprint, " ORDER BY c.id DESC LIMIT ?", err);
 }
 
@@ -201,7 +217,7 @@ static bool walk(const struct search *search, const struct uuid *ca, struct erro
 }
 
 /* "%text%", with "!" before what LIKE would understand. */
-static struct view pattern_of(struct arena *arena, const char *text) {
+struct view search_pattern(struct arena *arena, const char *text) {
     struct buffer pattern = buffer_on(arena);
     buffer_add_byte(&pattern, '%');
     for (; *text != '\0'; text++) {
@@ -223,7 +239,7 @@ static bool read_text(struct search *search, struct error *err) {
     if (strlen(text) > SEARCH_TEXT_MAX || strlen(folded) > SEARCH_TEXT_MAX)
         return fail(err, ERROR_MALFORMED, "too-long",
                     "The search text is longer than %zu octets; shorten it.", SEARCH_TEXT_MAX);
-    search->text = pattern_of(search->arena, folded);
+    search->text = search_pattern(search->arena, folded);
     char *digits = arena_alloc(search->arena, strlen(text) + 1);
     size_t count = 0;
     for (; *text != '\0'; text++)
@@ -279,8 +295,12 @@ bool certificate_list(struct tx *tx, struct arena *arena, const struct scope *sc
         .tx = tx, .arena = arena, .filter = filter, .limit = page->limit, .keys = &keys};
     const char *next;
     TRY(page_before(arena, page, LIST, &search.before, err));
-    TRY(read_text(&search, err));
-    TRY(collect(&search, scope, err));
+    if (scope->own_only || certificate_filter_is_rich(filter)) {
+        TRY(certificate_search(tx, scope, filter, search.before, page->limit, &keys, err));
+    } else {
+        TRY(read_text(&search, err));
+        TRY(collect(&search, scope, err));
+    }
     keys_page(&keys, page, LIST, KEY_TIME_SIZE, &next);
     TRY(read_ids(tx, arena, &keys, ret_items, ret_count, err));
     *ret_next = next;

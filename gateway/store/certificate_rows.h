@@ -22,11 +22,30 @@ enum { REASON_CERTIFICATE_HOLD = 6, REASON_REMOVE_FROM_CRL = 8 };
     "c.template_version, c.request_id, c.purpose, c.serial, c.subject, c.common_name, c.sans, "    \
     "c.key_type, c.requester, c.not_before_us, c.not_after_us, c.created_us, "                     \
     "c.fingerprint_sha256, c.spki_sha256, " der ", COALESCE(r.reason, 0), "                        \
-    "COALESCE(r.revoked_us, 0), COALESCE(r.invalidity_us, 0), COALESCE(r.ordinal, 0) "             \
+    "COALESCE(r.revoked_us, 0), COALESCE(r.invalidity_us, 0), COALESCE(r.ordinal, 0), c.door, "    \
+    "COALESCE(o.owner, ''), COALESCE(o.tags, '[]'), COALESCE(o.fields, '{}'), "                    \
+    "COALESCE(o.archived_us, 0), COALESCE(o.revision, 0) "                                         \
     "FROM certificates c FORCE INDEX (" index ") STRAIGHT_JOIN cas a ON a.id = c.ca_id "            \
     "LEFT JOIN templates t ON t.id = c.template_id "                                               \
+    "LEFT JOIN certificate_notes o ON o.certificate_id = c.id "                                    \
     "LEFT JOIN revocations r ON r.certificate_id = c.id AND r.ordinal = "                          \
     "(SELECT MAX(n.ordinal) FROM revocations n WHERE n.certificate_id = c.id) WHERE "
+
+/* certificate_search.c: the conditions of a filter that do not fit into the walks of certificate_list.c. Adds
+ * the ids of one page, newest first, or (count) only how many there are. */
+bool certificate_filter_is_rich(const struct certificate_filter *filter);
+struct keys;
+MUST_USE bool certificate_search(struct tx *tx, const struct scope *scope,
+                                 const struct certificate_filter *filter, struct uuid before,
+                                 unsigned limit, struct keys *keys, struct error *err);
+
+/* A name as it is kept and looked for: folded, cut to 255 octets. */
+#define NAME_KEY_MAX ((size_t)255)
+struct view name_key(struct arena *arena, const char *name);
+struct view name_key_reversed(struct arena *arena, struct view key);
+
+/* "%text%" with what LIKE would understand escaped by "!"; the text is folded already. */
+struct view search_pattern(struct arena *arena, const char *text);
 
 void certificate_row_read(struct rows *rows, struct certificate_record *ret);
 

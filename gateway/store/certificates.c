@@ -9,11 +9,13 @@
 static const char sql_insert[] =
     "INSERT INTO certificates (id, ca_id, organisation_id, issuer_key_id, template_id, "
     "template_version, request_id, purpose, serial, subject, common_name, sans, key_type, "
-    "requester, not_before_us, not_after_us, created_us, fingerprint_sha256, spki_sha256, der) "
-    "SELECT ?, a.id, a.organisation_id, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? "
+    "requester, not_before_us, not_after_us, created_us, fingerprint_sha256, spki_sha256, der, door) "
+    "SELECT ?, a.id, a.organisation_id, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? "
     "FROM cas a WHERE a.id = ? AND a.deleted_us = 0 LOCK IN SHARE MODE";
 static const char sql_insert_search[] =
     "INSERT INTO certificate_search (ca_id, certificate_id, piece, words) VALUES (?, ?, ?, ?)";
+static const char sql_insert_names[] =
+    "INSERT INTO certificate_names (certificate_id, ordinal, kind, name, reversed) VALUES ";
 static const char sql_by_id[] = CERTIFICATE_SELECT("c.der", "PRIMARY") "c.id = ? AND ";
 static const char sql_by_serial[] =
     CERTIFICATE_SELECT("c.der", "certificates_by_serial") "c.serial = ? AND c.ca_id = ? LIMIT 1";
@@ -47,6 +49,12 @@ void certificate_row_read(struct rows *rows, struct certificate_record *ret) {
     ret->revoked_us = rows_int(rows);
     ret->invalidity_us = rows_int(rows);
     ret->status_ordinal = rows_int(rows);
+    ret->door = rows_text(rows);
+    ret->owner = rows_text(rows);
+    ret->tags = rows_text(rows);
+    ret->fields = rows_text(rows);
+    ret->archived_us = rows_int(rows);
+    ret->note_revision = rows_int(rows);
     ret->revoked = ret->status_ordinal > 0 && ret->reason != REASON_REMOVE_FROM_CRL;
 }
 
@@ -71,6 +79,57 @@ static bool insert_search(struct tx *tx, const struct certificate_record *c, str
     return true;
 }
 
+/* Kinds of certificate_names by the prefix of a SAN's text. */
+static int name_kind(const char *text, size_t *ret_prefix) {
+    static const struct {
+        const char *prefix;
+        int kind;
+    } kinds[] = {{"DNS:", 2}, {"email:", 3}, {"IP:", 4}, {"URI:", 5}, {"UPN:", 6}, {"RID:", 6}};
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+        if (strncmp(text, kinds[i].prefix, strlen(kinds[i].prefix)) == 0) {
+            *ret_prefix = strlen(kinds[i].prefix);
+            return kinds[i].kind;
+        }
+    *ret_prefix = 0;
+    return 6;
+}
+
+#define NAMES_MAX 200 /* of one certificate; the text search finds the rest */
+
+static void add_name(struct query *query, const struct certificate_record *c, int *ordinal, int kind,
+                     const char *name) {
+    struct view key = name_key(query->sql.arena, name);
+    if (key.len == 0 || *ordinal >= NAMES_MAX)
+        return;
+    query_add(query, *ordinal == 0 ? "(?,?,?,?,?)" : ",(?,?,?,?,?)");
+    query_bind(query, p_uuid(&c->id));
+    query_bind(query, p_int((*ordinal)++));
+    query_bind(query, p_int(kind));
+    query_bind(query, p_blob(key));
+    query_bind(query, p_blob(name_key_reversed(query->sql.arena, key)));
+}
+
+/* Common name and SANs in one statement. A SAN that repeats the common name is not written twice. */
+static bool insert_names(struct tx *tx, const struct certificate_record *c, struct error *err) {
+    SCOPED_ARENA struct arena *arena = arena_new();
+    struct query query = query_on(arena);
+    int ordinal = 0;
+    query_add(&query, sql_insert_names);
+    add_name(&query, c, &ordinal, 1, c->common_name);
+    char *rest = arena_strdup(arena, c->sans);
+    while (rest[0] != '\0') {
+        char *end = strstr(rest, ", ");
+        if (end != NULL)
+            *end = '\0';
+        size_t prefix;
+        int kind = name_kind(rest, &prefix);
+        if (strcmp(rest + prefix, c->common_name) != 0 || kind == 3)
+            add_name(&query, c, &ordinal, kind, rest + prefix);
+        rest = end == NULL ? rest + strlen(rest) : end + 2;
+    }
+    return ordinal == 0 || tx_execute(tx, query_sql(&query), query_params(&query), NULL, err);
+}
+
 bool certificate_insert(struct tx *tx, const struct certificate_record *certificate,
                         struct error *err) {
     const struct certificate_record *c = certificate;
@@ -83,7 +142,7 @@ bool certificate_insert(struct tx *tx, const struct certificate_record *certific
                p_text(c->key_type), p_text(c->requester), p_int(c->not_before_us),
                p_int(c->not_after_us), p_int(c->created_us),
                p_bytes(c->fingerprint_sha256, sizeof c->fingerprint_sha256),
-               p_bytes(c->spki_sha256, sizeof c->spki_sha256), p_blob(c->der), p_uuid(&c->ca_id)),
+               p_bytes(c->spki_sha256, sizeof c->spki_sha256), p_blob(c->der), p_text(c->door), p_uuid(&c->ca_id)),
         &inserted, err));
     if (inserted == INSERTED_DUPLICATE)
         return fail(err, ERROR_CONFLICT, "serial-in-use",
@@ -91,7 +150,7 @@ bool certificate_insert(struct tx *tx, const struct certificate_record *certific
     if (inserted == INSERTED_NOTHING)
         return fail(err, ERROR_NOT_FOUND, "not-found",
                     "The CA of the certificate is not there any more.");
-    return insert_search(tx, c, err);
+    return insert_search(tx, c, err) && insert_names(tx, c, err);
 }
 
 /* Reads the only row, if there is one. */

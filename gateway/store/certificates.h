@@ -41,6 +41,11 @@ struct certificate_record {
     int reason;                  /* CRLReason */
     int64_t revoked_us, invalidity_us;
     int64_t status_ordinal;      /* 0: never revoked */
+    const char *door;            /* by which it was asked for; "" or NULL: none */
+    /* what people have written about it; read only here, see notes.h */
+    const char *owner, *tags, *fields; /* "", JSON array, JSON object */
+    int64_t archived_us;         /* 0: not archived */
+    int64_t note_revision;       /* 0: nothing was ever written */
 };
 
 /* ERROR_CONFLICT "serial-in-use" on a serial that this issuer key has used; ERROR_NOT_FOUND when the CA has
@@ -64,6 +69,8 @@ enum certificate_state { /* at a moment; for filters. A certificate is in exactl
     CERTIFICATE_REVOKED = 3, /* for good, expired since or not */
     CERTIFICATE_HELD = 4,
 };
+enum name_match { NAME_EXACT, NAME_PREFIX, NAME_SUFFIX };
+enum archive_filter { ARCHIVED_HIDDEN, ARCHIVED_ONLY, ARCHIVED_SHOWN };
 struct certificate_filter {
     struct uuid ca_id;            /* nil: all in scope */
     enum certificate_state state;
@@ -73,14 +80,34 @@ struct certificate_filter {
                          ERROR_MALFORMED "too-long" */
     int64_t now_us;
     int64_t expires_before_us;    /* 0: no limit */
+    int64_t expires_after_us;     /* 0: no limit */
+    /* The rest narrow by themselves; NULL, nil, 0: any. Exact, but for capitals in names and owners. */
+    const char *name;             /* of the subject or a SAN, by `match`; at most 255 octets count */
+    enum name_match match;
+    const char *email;
+    struct view serial, fingerprint_sha256; /* whole ones; empty: any */
+    struct uuid template_id;
+    const char *key_type, *door, *requester, *owner, *tag;
+    enum certificate_use use;
+    enum archive_filter archived;
+    struct uuid requester_id;     /* of its request */
 };
 /* Newest first; der is left out (empty view). Quick on a million certificates but for a text that is hardly
  * ever found: that reads one narrow row a certificate (see certificate_list.c). Certificates of deleted CAs
- * are listed; own_only does not apply: it is about requests. */
+ * are listed; own_only: those whose request the actor made. */
 MUST_USE bool certificate_list(struct tx *tx, struct arena *arena, const struct scope *scope,
                                const struct certificate_filter *filter, const struct page *page,
                                struct certificate_record **ret_items, size_t *ret_count,
                                const char **ret_next, struct error *err);
+
+/* How many there are, counted to `most` + 1 at most. */
+MUST_USE bool certificate_count(struct tx *tx, struct arena *arena, const struct scope *scope,
+                                const struct certificate_filter *filter, int64_t most,
+                                int64_t *ret_count, struct error *err);
+/* The certificates that renewed this one, oldest first (at most 100); and the one it renewed, or nil. */
+MUST_USE bool certificate_line(struct tx *tx, struct arena *arena, struct uuid id,
+                               struct uuid *ret_predecessor, struct uuid **ret_successors,
+                               size_t *ret_count, struct error *err);
 
 /* Revokes, holds (reason certificateHold) or releases (removeFromCRL): adds the row number
  * status_ordinal + 1, which must be the caller's view of the certificate (compare-and-set), and bumps the

@@ -9,6 +9,7 @@ FREE_FORM = {  # objects that may have any member, and why
     "variables": "of a credential: whatever its maker calls them",
     "Subject": "attribute types of X.509",
     "fixed": "attribute types of X.509",
+    "fields": "what an organisation defines",
     "details": "what an event says depends on its code",
     "openapi.json": "OpenAPI's own shape",
 }

@@ -10,13 +10,15 @@ OPEN = {("GET", "/"), ("GET", "/openapi.json"), ("POST", "/session")}
 OWN = {  # about the caller itself, or the same for everybody who has logged in
     ("GET", "/session"), ("DELETE", "/session"), ("POST", "/session/password"), ("GET", "/session/tokens"),
     ("POST", "/session/tokens"), ("GET", "/roles"), ("GET", "/status"), ("POST", "/inspect"),
+    # Of what the caller sees: nothing, see inventory.py.
+    ("GET", "/views"), ("POST", "/views"), ("GET", "/certificates/count"), ("GET", "/certificates/export"),
 }
 
 
 def fill(path, made):
     """The path with the ids of objects that exist, but are not the caller's."""
     kinds = {"requests": "request", "certificates": "certificate", "users": "user", "session": "request",
-             "credentials": "credential", "templates": "anchor"}
+             "credentials": "credential", "templates": "anchor", "views": "request"}
     path = path.replace("{ca}", made["issuing"]).replace("{template}", made["template"])
     return re.sub(r"\{id\}", lambda _: made[kinds[path.split("/")[1]]], path)
 
@@ -44,6 +46,10 @@ def bodies(path, made):
         "/session/password": {"old": "x", "new": "y"},
         "/session/tokens": {"label": "x"},
         "/inspect": {"data": csr},
+        "/certificates/batch": {"action": "revoke", "ids": [made["certificate"]]},
+        "/certificates/{id}": {"owner": "mallory"},
+        "/certificate-fields": {"fields": [], "version": 0},
+        "/views": {"name": "mine", "filter": "state=valid"},
     }
     return table.get(path, {})
 
@@ -76,7 +82,7 @@ def check_walk(gateway, client, made, secrets):
         assert not any(secret in text for secret in secrets), f"{where}: data of others"
         if answer.status == 200 and "items" in (value or {}):
             for item in value["items"]:
-                assert path == "/requests/batch" and not item["ok"] or path in (
+                assert path in ("/requests/batch", "/certificates/batch") and not item["ok"] or path in (
                     "/starters", "/users", "/organisations", "/events"), f"{where}: {item}"
             continue
         assert answer.status in (403, 404) or path == "/starters", where
@@ -106,7 +112,9 @@ def check_roles(gateway, admin, made):
     signed = officer.post(f"/requests/{mine['id']}/sign", {})
     assert requester.get(f"/requests/{mine['id']}")["certificate"]["id"] == signed["certificate"]["id"]
     requester.get(f"/certificates/{signed['certificate']['id']}?format=chain")
-    requester.get("/certificates", 403, problem="forbidden")  # its own are found through its requests
+    assert [c["id"] for c in requester.get("/certificates")["items"]] == [signed["certificate"]["id"]]
+    assert requester.get("/certificates/count")["count"] == 1
+    requester.patch(f"/certificates/{signed['certificate']['id']}", {"owner": "rita"}, 403, problem="forbidden")
     officer.put(f"/templates/{made['template']}", {"name": "x", "document": {}, "version": 2}, 403)
     officer.post("/cas", {"name": "x"}, 403, problem="forbidden")
     requester.post(f"/certificates/{signed['certificate']['id']}/revoke", {"reason": "superseded"}, 403)

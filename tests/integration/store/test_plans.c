@@ -30,7 +30,7 @@ static const char sql_certificates[] = "INSERT INTO certificates SELECT " SEQ_ID
                 "CONCAT('host-', seq, '.example.com'), CONCAT('DNS:host-', seq, '.example.com'), "
                 "'EC-P256', "
                 "'alice', 0, " EXPIRY ", seq, UNHEX(SHA2(seq, 256)), UNHEX(SHA2(CONCAT('k', seq), "
-                                      "256)), REPEAT('d', 1200) "
+                                      "256)), REPEAT('d', 1200), '' "
                 "FROM seq_1_to_10000000 WHERE seq <= @n";
 static const char sql_search[] =
     "INSERT INTO certificate_search SELECT ca_id, id, 0, LOWER(CONCAT(subject, ' ', sans)) "
@@ -43,7 +43,7 @@ static const char sql_requests[] = "INSERT INTO requests SELECT " SEQ_ID(
     "70008001") ", " PICK_CA ", @template, 1, " PICK_ORG
                 ", IF(seq % 1000 = 0, 1, 3), 'rest', REPEAT('c', 1000), '{}', 'CN=x', '', "
                 "'EC-P256', "
-                "IF(seq % 10 = 0, @user, NULL), 'alice', NULL, '', NULL, seq, seq "
+                "IF(seq % 10 = 0, @user, NULL), 'alice', NULL, '', NULL, seq, seq, 1, NULL "
                 "FROM seq_1_to_10000000 WHERE seq <= @n";
 static const char sql_events[] = "INSERT INTO events SELECT " SEQ_ID(
     "70008002") ", " PICK_ORG ", " PICK_CA ", seq, "

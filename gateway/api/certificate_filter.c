@@ -1,0 +1,204 @@
+/* Which certificates: the query parameters of the list, the count, the export, and of saved views.
+ */
+#include "api/handlers.h"
+
+#include "base/clock.h"
+#include "base/encode.h"
+#include "ca/template.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+const char *const certificate_filter_names[] = {
+    "q",           "state",      "expiresBefore", "expiresAfter", "expiresWithin",
+    "name",        "namePrefix", "nameSuffix",    "email",        "serial",
+    "fingerprint", "template",   "keyType",       "door",         "requester",
+    "owner",       "tag",        "use",           "archived",     "ca",
+    NULL};
+
+struct word {
+    const char *name;
+    int value;
+};
+
+static const struct word states[] = {{"valid", CERTIFICATE_VALID},
+                                     {"expired", CERTIFICATE_EXPIRED},
+                                     {"revoked", CERTIFICATE_REVOKED},
+                                     {"held", CERTIFICATE_HELD},
+                                     {NULL, 0}};
+static const struct word uses[] = {{"end-entity", CERTIFICATE_END_ENTITY},
+                                   {"ca", CERTIFICATE_CA},
+                                   {"ocsp", CERTIFICATE_OCSP},
+                                   {"tsa", CERTIFICATE_TSA},
+                                   {"scep", CERTIFICATE_SCEP},
+                                   {"tls", CERTIFICATE_TLS},
+                                   {"cmp", CERTIFICATE_CMP},
+                                   {NULL, 0}};
+static const struct word archives[] = {
+    {"hidden", ARCHIVED_HIDDEN}, {"only", ARCHIVED_ONLY}, {"shown", ARCHIVED_SHOWN}, {NULL, 0}};
+
+static bool read_word(const struct http_request *request, const char *name,
+                      const struct word *words, int *ret_value, struct error *err) {
+    const char *text = http_query(request, name);
+    struct buffer known = buffer_on(request->arena);
+    if (text == NULL)
+        return true;
+    for (const struct word *word = words; word->name != NULL; word++) {
+        buffer_printf(&known, "%s%s", word == words ? "" : ", ", word->name);
+        if (strcmp(text, word->name) == 0) {
+            *ret_value = word->value;
+            return true;
+        }
+    }
+    return fail(err, ERROR_MALFORMED, "bad-query", "The query parameter \"%s\" is one of %s.", name,
+                buffer_text(&known));
+}
+
+static bool read_time(const struct http_request *request, const char *name, int64_t *ret_us,
+                      struct error *err) {
+    const char *text = http_query(request, name);
+    return text == NULL || time_parse(text, ret_us, err);
+}
+
+/* Expiring within so many days: valid now, over then. */
+static bool read_within(const struct http_request *request, struct certificate_filter *filter,
+                        struct error *err) {
+    const char *text = http_query(request, "expiresWithin");
+    char *end;
+    if (text == NULL)
+        return true;
+    long days = strtol(text, &end, 10);
+    if (text[0] < '0' || text[0] > '9' || *end != '\0' || days < 1 || days > 36525)
+        return fail(err, ERROR_MALFORMED, "bad-query",
+                    "The query parameter \"expiresWithin\" is a number of days from 1 to 36525.");
+    if (http_query(request, "expiresBefore") != NULL || http_query(request, "state") != NULL)
+        return fail(
+            err, ERROR_MALFORMED, "bad-query",
+            "The query parameter \"expiresWithin\" says state and expiresBefore, too; leave these "
+            "out.");
+    filter->expires_before_us = filter->now_us + days * US_PER_DAY;
+    filter->state = CERTIFICATE_VALID;
+    return true;
+}
+
+static bool read_name(const struct http_request *request, struct certificate_filter *filter,
+                      struct error *err) {
+    static const struct {
+        const char *name;
+        enum name_match match;
+    } forms[] = {{"name", NAME_EXACT}, {"namePrefix", NAME_PREFIX}, {"nameSuffix", NAME_SUFFIX}};
+    for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
+        const char *text = http_query(request, forms[i].name);
+        if (text == NULL)
+            continue;
+        if (filter->name != NULL || text[0] == '\0' || strlen(text) > 255)
+            return fail(
+                err, ERROR_MALFORMED, "bad-query",
+                "Give one of the query parameters name, namePrefix and nameSuffix, of 1 to 255 "
+                "octets.");
+        filter->name = text;
+        filter->match = forms[i].match;
+    }
+    return true;
+}
+
+/* Hex as people copy it: colons, dashes and spaces do not count. */
+static bool read_hex(const struct http_request *request, const char *name, size_t least,
+                     size_t most, struct view *ret_bytes, struct error *err) {
+    const char *text = http_query(request, name);
+    if (text == NULL)
+        return true;
+    char *digits = arena_alloc(request->arena, strlen(text) + 1);
+    size_t count = 0;
+    for (; *text != '\0'; text++)
+        if (strchr(": -", *text) == NULL)
+            digits[count++] = *text;
+    if (hex_decode(request->arena, view_of(digits, count), ret_bytes) && ret_bytes->len >= least &&
+        ret_bytes->len <= most)
+        return true;
+    return fail(err, ERROR_MALFORMED, "bad-query",
+                "The query parameter \"%s\" is hex of %zu to %zu octets.", name, least, most);
+}
+
+/* A text that cannot be in the column finds nothing, and is no error. */
+static const char *read_text(const struct http_request *request, const char *name) {
+    const char *text = http_query(request, name);
+    return text == NULL || text[0] == '\0' ? NULL : text;
+}
+
+static bool read_template(struct core *core, const struct http_request *request,
+                          struct certificate_filter *filter, struct error *err) {
+    const char *slug = http_query(request, "template");
+    struct template_record template;
+    if (slug == NULL)
+        return true;
+    TRY(template_get(core, request->arena, request->actor, slug, &template, err));
+    filter->template_id = template.id;
+    return true;
+}
+
+bool certificate_filter_read(struct core *core, const struct http_request *request,
+                             const char **ret_ca, struct certificate_filter *ret,
+                             struct error *err) {
+    struct certificate_filter filter = {.now_us = clock_now_us()};
+    int state = 0, use = 0, archived = ARCHIVED_HIDDEN;
+    TRY(read_word(request, "state", states, &state, err) &&
+        read_word(request, "use", uses, &use, err) &&
+        read_word(request, "archived", archives, &archived, err));
+    filter.state = (enum certificate_state)state;
+    filter.use = (enum certificate_use)use;
+    filter.archived = (enum archive_filter)archived;
+    TRY(read_time(request, "expiresBefore", &filter.expires_before_us, err) &&
+        read_time(request, "expiresAfter", &filter.expires_after_us, err));
+    TRY(read_within(request, &filter, err));
+    TRY(read_name(request, &filter, err));
+    TRY(read_hex(request, "serial", 1, 20, &filter.serial, err) &&
+        read_hex(request, "fingerprint", 32, 32, &filter.fingerprint_sha256, err));
+    TRY(read_template(core, request, &filter, err));
+    filter.text = read_text(request, "q");
+    filter.email = read_text(request, "email");
+    filter.key_type = read_text(request, "keyType");
+    filter.door = read_text(request, "door");
+    filter.requester = read_text(request, "requester");
+    filter.owner = read_text(request, "owner");
+    filter.tag = read_text(request, "tag");
+    if (*ret_ca == NULL)
+        *ret_ca = read_text(request, "ca");
+    else if (http_query(request, "ca") != NULL)
+        return fail(err, ERROR_MALFORMED, "bad-query", "The path names the CA already.");
+    *ret = filter;
+    return true;
+}
+
+bool certificate_filter_parse(struct core *core, const struct http_request *request,
+                              const char *text, const char **ret_ca, struct certificate_filter *ret,
+                              struct error *err) {
+    struct http_request as_query = {
+        .arena = request->arena, .id = request->id, .query = text, .actor = request->actor};
+    TRY(ask_query(&as_query, certificate_filter_names, err));
+    return certificate_filter_read(core, &as_query, ret_ca, ret, err);
+}
+
+bool certificate_collect(struct core *core, const struct http_request *request, const char *ca,
+                         struct certificate_filter *filter, size_t most,
+                         struct certificate_record **ret_items, size_t *ret_count,
+                         struct error *err) {
+    struct certificate_record *items = arena_array(request->arena, most + 501, sizeof *items),
+                              *some;
+    struct page page = {.limit = 500};
+    size_t count = 0, more;
+    do {
+        TRY(certificate_page(core, request->arena, actor_of(request), ca, filter, &page, &some,
+                             &more, &page.cursor, err));
+        memcpy(items + count, some, more * sizeof *items);
+        count += more;
+    } while (page.cursor != NULL && count <= most);
+    if (count > most)
+        return fail(
+            err, ERROR_POLICY, "too-many",
+            "The filter finds more than %zu certificates; narrow it, for example by CA or date.",
+            most);
+    *ret_items = items;
+    *ret_count = count;
+    return true;
+}

@@ -1,0 +1,139 @@
+/* What people write about certificates: owner, tags, fields; counting; saved views. */
+#include "ca/inventory.h"
+#include "api/handlers.h"
+
+#define COUNT_MOST 1000000
+
+HANDLER(certificates_count) {
+    struct certificate_filter filter;
+    const char *ca = NULL;
+    int64_t count = 0;
+    TRY(ask_query(request, certificate_filter_names, err));
+    TRY(certificate_filter_read(context, request, &ca, &filter, err));
+    TRY(certificate_count_all(context, request->arena, actor_of(request), ca, &filter, COUNT_MOST,
+                              &count, err));
+    struct json_writer w = json_writer_on(request->arena);
+    json_open_object(&w);
+    json_put_int(&w, "count", count > COUNT_MOST ? COUNT_MOST : count);
+    json_put_bool(&w, "more", count > COUNT_MOST);
+    json_close_object(&w);
+    reply_json(response, 200, &w);
+    return true;
+}
+
+HANDLER(certificates_edit) {
+    static const char *const members[] = {"owner",  "tags",     "addTags",  "removeTags",
+                                          "fields", "archived", "revision", NULL};
+    struct certificate_edit edit = {.revision = -1};
+    struct certificate_record certificate;
+    const struct json *document;
+    struct uuid id;
+    bool archived = false;
+    TRY(ask_id(request, 0, "certificate", &id, err));
+    TRY(ask_document(request, members, &document, err));
+    TRY(json_string(document, "owner", &edit.owner, err) &&
+        json_array(document, "tags", &edit.tags, err) &&
+        json_array(document, "addTags", &edit.add_tags, err) &&
+        json_array(document, "removeTags", &edit.remove_tags, err) &&
+        json_object(document, "fields", &edit.fields, err) &&
+        json_bool(document, "archived", &archived, err) &&
+        json_int(document, "revision", 0, INT64_MAX, &edit.revision, err));
+    const struct json *said = json_get(document, "archived");
+    if (said != NULL && said->type == JSON_BOOL)
+        edit.archived = &archived;
+    TRY(certificate_edit(context, request->arena, actor_of(request), id, &edit, &certificate, err));
+    reply_certificate(request, response, &certificate);
+    return true;
+}
+
+static void reply_fields(struct http_request *request, struct http_response *response,
+                         const struct field_document *document) {
+    const struct json *fields = NULL;
+    struct json_writer w = json_writer_on(request->arena);
+    json_open_object(&w);
+    json_name(&w, "fields");
+    if (json_parse(request->arena, view_text(document->document), &fields, NULL))
+        json_add_value(&w, fields);
+    else
+        json_add_null(&w);
+    json_put_int(&w, "version", document->version);
+    json_close_object(&w);
+    reply_json(response, 200, &w);
+}
+
+HANDLER(fields_show) {
+    static const char *const names[] = {"organisation", NULL};
+    struct field_document document;
+    TRY(ask_query(request, names, err));
+    TRY(fields_get(context, request->arena, actor_of(request), http_query(request, "organisation"),
+                   &document, err));
+    reply_fields(request, response, &document);
+    return true;
+}
+
+HANDLER(fields_replace) {
+    static const char *const members[] = {"fields", "version", "organisation", NULL};
+    const struct json *document, *fields = NULL;
+    const char *organisation = NULL;
+    struct field_document after;
+    int64_t version = -1;
+    TRY(ask_document(request, members, &document, err));
+    TRY(json_array(document, "fields", &fields, err) &&
+        json_string(document, "organisation", &organisation, err) &&
+        json_int(document, "version", 0, INT64_MAX - 1, &version, err));
+    if (fields == NULL || version < 0)
+        return fail(err, ERROR_MALFORMED, "missing-field", "The field \"%s\" is missing.",
+                    fields == NULL ? "fields" : "version");
+    TRY(fields_put(context, request->arena, actor_of(request), organisation, fields, version,
+                   &after, err));
+    reply_fields(request, response, &after);
+    return true;
+}
+
+static void write_view(struct json_writer *w, const struct view_record *view) {
+    json_open_object(w);
+    put_uuid(w, "id", view->id);
+    json_put_string(w, "name", view->name);
+    json_put_string(w, "filter", view->filter);
+    json_put_time(w, "createdAt", view->created_us);
+    json_close_object(w);
+}
+
+HANDLER(views_list) {
+    struct view_record *items = NULL;
+    size_t count = 0;
+    TRY(ask_no_query(request, err));
+    TRY(view_all(context, request->arena, actor_of(request), &items, &count, err));
+    struct json_writer w = reply_list_begin(request->arena);
+    for (size_t i = 0; i < count; i++)
+        write_view(&w, &items[i]);
+    reply_list(request, response, &w, NULL);
+    return true;
+}
+
+HANDLER(views_create) {
+    static const char *const members[] = {"name", "filter", NULL};
+    const struct json *document;
+    const char *name, *text, *ca = NULL;
+    struct certificate_filter filter;
+    struct view_record view;
+    TRY(ask_document(request, members, &document, err));
+    TRY(ask_string(document, "name", &name, err) && ask_string(document, "filter", &text, err));
+    /* What would not work later is refused now. */
+    TRY(certificate_filter_parse(context, request, text, &ca, &filter, err));
+    TRY(view_create(context, request->arena, actor_of(request), name, text, &view, err));
+    struct json_writer w = json_writer_on(request->arena);
+    write_view(&w, &view);
+    reply_created(response, &w,
+                  arena_printf(request->arena, "/views/%s", uuid_text(request->arena, view.id)));
+    return true;
+}
+
+HANDLER(views_remove) {
+    struct uuid id;
+    TRY(ask_no_query(request, err));
+    TRY(ask_id(request, 0, "view", &id, err));
+    TRY(view_remove(context, actor_of(request), id, err));
+    reply_nothing(response);
+    return true;
+}

@@ -1,0 +1,341 @@
+/* Lists of certificates by name, owner, tag, template, key, door, requester and their combinations.
+ * One index leads, the narrowest by its nature; every other condition is looked up for what the
+ * index gives. */
+#include "store/certificate_rows.h"
+#include "store/text.h"
+
+#include <string.h>
+
+/* So many matches of a beginning are sorted; when there are more, pages fill quickly from the
+ * newest. */
+#define FEW 5000
+
+#define JOIN_CERTIFICATES(id) " STRAIGHT_JOIN certificates c FORCE INDEX (PRIMARY) ON c.id = " id
+#define REASON_NOW                                                                                 \
+    "COALESCE((SELECT n.reason FROM revocations n WHERE n.certificate_id = c.id "                  \
+    "ORDER BY n.ordinal DESC LIMIT 1), 8)"
+
+struct search {
+    struct tx *tx;
+    struct arena *arena;
+    const struct scope *scope;
+    const struct certificate_filter *filter;
+    struct query query;
+};
+
+static bool is_given(const char *text) {
+    return text != NULL && text[0] != '\0';
+}
+
+bool certificate_filter_is_rich(const struct certificate_filter *f) {
+    return is_given(f->name) || is_given(f->email) || f->serial.len > 0 ||
+           f->fingerprint_sha256.len > 0 || !uuid_is_nil(f->template_id) || is_given(f->key_type) ||
+           is_given(f->door) || is_given(f->requester) || is_given(f->owner) || is_given(f->tag) ||
+           f->use != 0 || f->archived != ARCHIVED_HIDDEN || !uuid_is_nil(f->requester_id) ||
+           f->expires_after_us != 0;
+}
+
+struct view name_key(struct arena *arena, const char *name) {
+    struct view key = view_text(text_fold(arena, name));
+    if (key.len > NAME_KEY_MAX)
+        key.len = NAME_KEY_MAX;
+    return key;
+}
+
+struct view name_key_reversed(struct arena *arena, struct view key) {
+    uint8_t *reversed = arena_alloc(arena, key.len + 1);
+    for (size_t i = 0; i < key.len; i++)
+        reversed[i] = key.at[key.len - 1 - i];
+    return view_of(reversed, key.len);
+}
+
+/* Above everything that begins with the prefix. */
+static struct view after(struct arena *arena, struct view prefix) {
+    uint8_t *next = arena_alloc(arena, NAME_KEY_MAX + 1);
+    memset(next, 0xff, NAME_KEY_MAX + 1);
+    memcpy(next, prefix.at, prefix.len);
+    return view_of(next, NAME_KEY_MAX + 1);
+}
+
+static void add(struct search *s, const char *sql, struct param param) {
+    query_add(&s->query, sql);
+    query_bind(&s->query, param);
+}
+
+/* --- the index that leads
+ * ------------------------------------------------------------------------- */
+
+static bool count_matches(struct search *s, const char *sql, struct view from, struct view to,
+                          bool *ret_many, struct error *err) {
+    int64_t count = 0;
+    TRY(tx_number(s->tx, sql, PARAMS(p_blob(from), p_blob(to), p_int(FEW + 1)), &count, err));
+    *ret_many = count > FEW;
+    return true;
+}
+
+/* Names that begin with `key`, in that column; rare ones by its index, common ones newest first. */
+static bool lead_by_part(struct search *s, struct view key, bool reversed, struct error *err) {
+    static const char count_name[] =
+        "SELECT COUNT(*) FROM (SELECT 1 FROM certificate_names d "
+        "FORCE INDEX (certificate_names_by_name) WHERE d.name >= ? AND d.name < ? LIMIT ?) k";
+    static const char count_reversed[] = "SELECT COUNT(*) FROM (SELECT 1 FROM certificate_names d "
+                                         "FORCE INDEX (certificate_names_by_reversed) WHERE "
+                                         "d.reversed >= ? AND d.reversed < ? LIMIT ?) k";
+    struct view end = after(s->arena, key);
+    bool many;
+    TRY(count_matches(s, reversed ? count_reversed : count_name, key, end, &many, err));
+    query_add(&s->query, "SELECT DISTINCT d.certificate_id FROM certificate_names d FORCE INDEX (");
+    query_add(&s->query, many       ? "PRIMARY"
+                         : reversed ? "certificate_names_by_reversed"
+                                    : "certificate_names_by_name");
+    query_add(&s->query, ")" JOIN_CERTIFICATES("d.certificate_id"));
+    add(s, reversed ? " WHERE d.reversed >= ?" : " WHERE d.name >= ?", p_blob(key));
+    add(s, reversed ? " AND d.reversed < ?" : " AND d.name < ?", p_blob(end));
+    return true;
+}
+
+static bool lead_by_name(struct search *s, struct error *err) {
+    const struct certificate_filter *f = s->filter;
+    struct view key = name_key(s->arena, f->name);
+    if (f->match == NAME_PREFIX)
+        return lead_by_part(s, key, false, err);
+    if (f->match == NAME_SUFFIX)
+        return lead_by_part(s, name_key_reversed(s->arena, key), true, err);
+    add(s,
+        "SELECT DISTINCT d.certificate_id FROM certificate_names d "
+        "FORCE INDEX (certificate_names_by_name)" JOIN_CERTIFICATES(
+            "d.certificate_id") " WHERE d.name = ?",
+        p_blob(key));
+    return true;
+}
+
+/* A table of its own that leads to certificates; its id column is d.certificate_id. */
+static bool lead_by_table(struct search *s, struct error *err) {
+    const struct certificate_filter *f = s->filter;
+    if (is_given(f->name))
+        return lead_by_name(s, err);
+    if (is_given(f->email))
+        add(s,
+            "SELECT DISTINCT d.certificate_id FROM certificate_names d FORCE INDEX "
+            "(certificate_names_by_name)" JOIN_CERTIFICATES(
+                "d.certificate_id") " WHERE d.kind = 3 AND d.name = ?",
+            p_blob(name_key(s->arena, f->email)));
+    else if (is_given(f->tag))
+        add(s,
+            "SELECT d.certificate_id FROM certificate_tags d FORCE INDEX "
+            "(PRIMARY)" JOIN_CERTIFICATES("d.certificate_id") " WHERE d.tag = ?",
+            p_text(f->tag));
+    else if (is_given(f->owner))
+        add(s,
+            "SELECT d.certificate_id FROM certificate_notes d FORCE INDEX "
+            "(certificate_notes_by_owner)" JOIN_CERTIFICATES(
+                "d.certificate_id") " WHERE d.owner_folded = ?",
+            p_text(text_fold(s->arena, f->owner)));
+    else if (f->archived == ARCHIVED_ONLY)
+        query_add(&s->query, "SELECT d.certificate_id FROM certificate_notes d FORCE INDEX "
+                             "(certificate_notes_by_archive)" JOIN_CERTIFICATES(
+                                 "d.certificate_id") " WHERE d.archived_us > 0");
+    else
+        add(s,
+            "SELECT d.certificate_id FROM requests d FORCE INDEX "
+            "(requests_by_requester)" JOIN_CERTIFICATES(
+                "d.certificate_id") " WHERE d.requester_id = ?",
+            p_uuid(uuid_is_nil(f->requester_id) ? &s->scope->actor : &f->requester_id));
+    return true;
+}
+
+static bool leads_by_table(const struct search *s) {
+    const struct certificate_filter *f = s->filter;
+    return is_given(f->name) || is_given(f->email) || is_given(f->tag) || is_given(f->owner) ||
+           f->archived == ARCHIVED_ONLY || !uuid_is_nil(f->requester_id) || s->scope->own_only;
+}
+
+static const char *leading_index(const struct certificate_filter *f) {
+    return f->serial.len > 0                             ? "certificates_by_serial"
+           : f->fingerprint_sha256.len > 0               ? "certificates_by_fingerprint"
+           : is_given(f->requester)                      ? "certificates_by_requester"
+           : !uuid_is_nil(f->template_id)                ? "certificates_by_template_time"
+           : is_given(f->door)                           ? "certificates_by_door"
+           : is_given(f->key_type)                       ? "certificates_by_key_type"
+           : f->expires_after_us && f->expires_before_us ? "certificates_by_expiry"
+           : !uuid_is_nil(f->ca_id)                      ? "certificates_by_ca"
+                                                         : "certificates_by_time";
+}
+
+static bool lead(struct search *s, const char **ret_id, struct error *err) {
+    if (leads_by_table(s)) {
+        *ret_id = "d.certificate_id";
+        return lead_by_table(s, err);
+    }
+    *ret_id = "c.id";
+    query_add(&s->query, "SELECT c.id FROM certificates c FORCE INDEX (");
+    query_add(&s->query, leading_index(s->filter));
+    query_add(&s->query, ") WHERE TRUE");
+    return true;
+}
+
+/* --- every condition on c
+ * ------------------------------------------------------------------------- */
+
+static void add_own_columns(struct search *s) {
+    const struct certificate_filter *f = s->filter;
+    if (!uuid_is_nil(f->ca_id))
+        add(s, " AND c.ca_id = ?", p_uuid(&f->ca_id));
+    if (f->serial.len > 0)
+        add(s, " AND c.serial = ?", p_blob(f->serial));
+    if (f->fingerprint_sha256.len > 0)
+        add(s, " AND c.fingerprint_sha256 = ?", p_blob(f->fingerprint_sha256));
+    if (!uuid_is_nil(f->template_id))
+        add(s, " AND c.template_id = ?", p_uuid(&f->template_id));
+    if (is_given(f->key_type))
+        add(s, " AND c.key_type = ?", p_text(f->key_type));
+    if (is_given(f->door))
+        add(s, " AND c.door = ?", p_text(f->door));
+    if (is_given(f->requester))
+        add(s, " AND c.requester = ?", p_text(f->requester));
+    if (f->use != 0)
+        add(s, " AND c.purpose = ?", p_int(f->use));
+    if (f->expires_before_us != 0)
+        add(s, " AND c.not_after_us < ?", p_int(f->expires_before_us));
+    if (f->expires_after_us != 0)
+        add(s, " AND c.not_after_us >= ?", p_int(f->expires_after_us));
+}
+
+static void add_state(struct search *s) {
+    switch (s->filter->state) {
+    case CERTIFICATE_ANY:
+        return;
+    case CERTIFICATE_VALID:
+        add(s, " AND c.not_after_us > ? AND " REASON_NOW " = 8", p_int(s->filter->now_us));
+        return;
+    case CERTIFICATE_EXPIRED:
+        add(s, " AND c.not_after_us <= ? AND " REASON_NOW " = 8", p_int(s->filter->now_us));
+        return;
+    case CERTIFICATE_REVOKED:
+        query_add(&s->query, " AND " REASON_NOW " NOT IN (6, 8)");
+        return;
+    case CERTIFICATE_HELD:
+        query_add(&s->query, " AND " REASON_NOW " = 6");
+        return;
+    }
+}
+
+static void add_other_tables(struct search *s) {
+    const struct certificate_filter *f = s->filter;
+    const struct uuid *requester = s->scope->own_only ? &s->scope->actor : &f->requester_id;
+    if (is_given(f->email))
+        add(s,
+            " AND EXISTS (SELECT 1 FROM certificate_names m WHERE m.certificate_id = c.id "
+            "AND m.kind = 3 AND m.name = ?)",
+            p_blob(name_key(s->arena, f->email)));
+    if (is_given(f->tag))
+        add(s,
+            " AND EXISTS (SELECT 1 FROM certificate_tags g WHERE g.tag = ? AND g.certificate_id = "
+            "c.id)",
+            p_text(f->tag));
+    if (is_given(f->owner))
+        add(s,
+            " AND EXISTS (SELECT 1 FROM certificate_notes w WHERE w.certificate_id = c.id "
+            "AND w.owner_folded = ?)",
+            p_text(text_fold(s->arena, f->owner)));
+    if (f->archived != ARCHIVED_SHOWN) {
+        query_add(&s->query, f->archived == ARCHIVED_ONLY ? " AND EXISTS" : " AND NOT EXISTS");
+        query_add(&s->query, " (SELECT 1 FROM certificate_notes a WHERE a.certificate_id = c.id "
+                             "AND a.archived_us > 0)");
+    }
+    if (!uuid_is_nil(*requester))
+        add(s,
+            " AND EXISTS (SELECT 1 FROM requests q WHERE q.id = c.request_id AND q.requester_id = "
+            "?)",
+            p_uuid(requester));
+}
+
+static bool add_text(struct search *s, struct error *err) {
+    const char *text = s->filter->text;
+    if (!is_given(text))
+        return true;
+    const char *folded = text_fold(s->arena, text);
+    struct view digits;
+    if (strlen(text) > SEARCH_TEXT_MAX || strlen(folded) > SEARCH_TEXT_MAX)
+        return fail(err, ERROR_MALFORMED, "too-long",
+                    "The search text is longer than %zu octets; shorten it.", SEARCH_TEXT_MAX);
+    add(s,
+        " AND (EXISTS (SELECT 1 FROM certificate_search s WHERE s.ca_id = c.ca_id "
+        "AND s.certificate_id = c.id AND s.words LIKE ? ESCAPE '!')",
+        p_blob(search_pattern(s->arena, folded)));
+    if (strlen(text) >= 4 && hex_decode(s->arena, view_text(text), &digits))
+        add(s, " OR c.serial = ?", p_blob(digits));
+    query_add(&s->query, ")");
+    return true;
+}
+
+static bool add_scope(struct search *s) {
+    if (s->scope->everything)
+        return true;
+    query_add(&s->query, " AND ");
+    query_scope(&s->query, s->scope, "c.organisation_id", "c.ca_id");
+    return true;
+}
+
+static bool compose(struct search *s, const char **ret_id, struct error *err) {
+    s->query = query_on(s->arena);
+    TRY(lead(s, ret_id, err));
+    add_own_columns(s);
+    add_state(s);
+    add_other_tables(s);
+    return add_text(s, err) && add_scope(s);
+}
+
+bool certificate_search(struct tx *tx, const struct scope *scope,
+                        const struct certificate_filter *filter, struct uuid before, unsigned limit,
+                        struct keys *keys, struct error *err) {
+    struct search s = {.tx = tx, .arena = keys->arena, .scope = scope, .filter = filter};
+    const char *id;
+    TRY(compose(&s, &id, err));
+    query_add(&s.query, " AND ");
+    query_add(&s.query, id);
+    add(&s, " < ?", p_uuid(&before));
+    query_add(&s.query, " ORDER BY ");
+    query_add(&s.query, id);
+    add(&s, " DESC LIMIT ?", p_int((int64_t)limit + 1));
+    return keys_collect(keys, tx, &s.query, false, err);
+}
+
+bool certificate_count(struct tx *tx, struct arena *arena, const struct scope *scope,
+                       const struct certificate_filter *filter, int64_t most, int64_t *ret_count,
+                       struct error *err) {
+    struct search s = {.tx = tx, .arena = arena, .scope = scope, .filter = filter};
+    const char *id;
+    TRY(compose(&s, &id, err));
+    add(&s, " LIMIT ?", p_int(most + 1));
+    const char *sql = arena_printf(arena, "SELECT COUNT(*) FROM (%s) k", query_sql(&s.query));
+    return tx_number(tx, sql, query_params(&s.query), ret_count, err);
+}
+
+bool certificate_line(struct tx *tx, struct arena *arena, struct uuid id,
+                      struct uuid *ret_predecessor, struct uuid **ret_successors, size_t *ret_count,
+                      struct error *err) {
+    static const char sql_before[] =
+        "SELECT q.renews_id FROM certificates c STRAIGHT_JOIN requests q ON q.id = c.request_id "
+        "WHERE c.id = ?";
+    static const char sql_after[] =
+        "SELECT q.certificate_id FROM requests q FORCE INDEX (requests_by_renewed) "
+        "WHERE q.renews_id = ? AND q.certificate_id IS NOT NULL ORDER BY q.id LIMIT 100";
+    struct rows rows;
+    struct uuid predecessor = {{0}}, *successors = arena_array(arena, 100, sizeof *successors);
+    size_t count = 0;
+    bool found;
+    TRY(rows_first(tx, arena, sql_before, PARAMS(p_uuid(&id)), &rows, &found, err));
+    if (found) {
+        predecessor = rows_uuid(&rows);
+        TRY(rows_close(&rows, err));
+    }
+    TRY(rows_open(tx, arena, sql_after, PARAMS(p_uuid(&id)), &rows, err));
+    while (count < 100 && rows_next(&rows))
+        successors[count++] = rows_uuid(&rows);
+    TRY(rows_close(&rows, err));
+    *ret_predecessor = predecessor;
+    *ret_successors = successors;
+    *ret_count = count;
+    return true;
+}
