@@ -2,6 +2,7 @@
 #include "api/handlers.h"
 
 #include "base/encode.h"
+#include "ca/generations.h"
 #include "ca/status.h"
 
 #include <string.h>
@@ -81,8 +82,8 @@ HANDLER(cas_urls) {
     return true;
 }
 
-static void reply_crl_info(struct http_request *request, struct http_response *response,
-                           const char *slug, const struct crl_document *crl) {
+void crl_reply_info(struct http_request *request, struct http_response *response, const char *slug,
+                    const struct crl_document *crl) {
     struct json_writer w = json_writer_on(request->arena);
     json_open_object(&w);
     json_put_string(&w, "id", slug);
@@ -103,9 +104,9 @@ HANDLER(cas_crl) {
         return fail(err, ERROR_MALFORMED, "bad-query",
                     "The query parameter \"format\" is json, pem or der here.");
     TRY(get_ca(context, request, &ca, err));
-    TRY(status_crl(context, request->arena, ca.slug, &crl, err));
+    TRY(status_crl(context, request->arena, generation_slug(request->arena, &ca), &crl, err));
     if (format == FORMAT_JSON) {
-        reply_crl_info(request, response, ca.slug, &crl);
+        crl_reply_info(request, response, ca.slug, &crl);
         return true;
     }
     bool der = format == FORMAT_DER;

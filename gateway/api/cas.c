@@ -81,9 +81,8 @@ static bool write_ca(struct json_writer *w, struct names *names, const struct ca
     return true;
 }
 
-static bool reply_ca(struct core *core, struct http_request *request,
-                     struct http_response *response, int status, const struct ca_record *ca,
-                     struct error *err) {
+bool ca_reply(struct core *core, struct http_request *request, struct http_response *response,
+              int status, const struct ca_record *ca, struct error *err) {
     struct names names = {.core = core, .arena = request->arena};
     struct json_writer w = json_writer_on(request->arena);
     TRY(write_ca(&w, &names, ca, err));
@@ -119,7 +118,7 @@ HANDLER(cas_get) {
     TRY(ask_no_query(request, err));
     TRY(authority_get(context, request->arena, actor_of(request), request->parameters[0], &ca,
                       err));
-    return reply_ca(context, request, response, 200, &ca, err);
+    return ca_reply(context, request, response, 200, &ca, err);
 }
 
 /* {"type":...} names a key to make, {"uri":"pkcs11:..."} one that is in a token. */
@@ -152,7 +151,7 @@ HANDLER(cas_create) {
     TRY(read_key(document, &order, err));
     TRY(ca_profile_from_json(request->arena, document, &order.profile, err));
     TRY(authority_create(context, request->arena, actor_of(request), &order, &ca, err));
-    return reply_ca(context, request, response, 201, &ca, err);
+    return ca_reply(context, request, response, 201, &ca, err);
 }
 
 HANDLER(cas_change) {
@@ -171,7 +170,7 @@ HANDLER(cas_change) {
     TRY(ask_version(request, document, &change.revision, err));
     TRY(authority_change(context, request->arena, actor_of(request), request->parameters[0],
                          &change, &ca, err));
-    return reply_ca(context, request, response, 200, &ca, err);
+    return ca_reply(context, request, response, 200, &ca, err);
 }
 
 HANDLER(cas_remove) {
@@ -195,5 +194,5 @@ HANDLER(cas_import_certificate) {
     }
     TRY(authority_import_certificate(context, request->arena, actor_of(request),
                                      request->parameters[0], bytes, &ca, err));
-    return reply_ca(context, request, response, 200, &ca, err);
+    return ca_reply(context, request, response, 200, &ca, err);
 }

@@ -26,6 +26,10 @@ HANDLER(cas_csr);
 HANDLER(cas_certificate);
 HANDLER(cas_urls);
 HANDLER(cas_crl);
+/* ca_imports.c */
+HANDLER(cas_import);
+HANDLER(cas_history);
+HANDLER(cas_publish_crl);
 /* anchors.c */
 HANDLER(anchors_list);
 HANDLER(anchors_create);
@@ -100,6 +104,13 @@ static inline const struct actor *actor_of(const struct http_request *request) {
 /* ERROR_FORBIDDEN unless some role of the actor has it on something. */
 MUST_USE bool actor_may_somewhere(const struct actor *actor, enum permission permission,
                                   struct error *err);
+
+/* cas.c, ca_documents.c: what several handlers answer with. */
+MUST_USE bool ca_reply(struct core *core, struct http_request *request, struct http_response *response,
+                       int status, const struct ca_record *ca, struct error *err);
+struct crl_document;
+void crl_reply_info(struct http_request *request, struct http_response *response, const char *slug,
+                    const struct crl_document *crl);
 
 /* names.c: ids of organisations and CAs as slugs and back. One per request; look-ups are
  * remembered. */

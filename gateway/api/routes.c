@@ -13,6 +13,7 @@
 #define NO_BODY ((size_t)1024)
 #define SMALL ((size_t)16 * 1024)
 #define MEDIUM ((size_t)256 * 1024)
+#define HUGE_BODY ((size_t)4 * 1024 * 1024) /* what a CA signed elsewhere; it can come in parts */
 #define LARGE ((size_t)1024 * 1024) /* CSRs and certificates with SLH-DSA signatures, as JSON */
 
 /* clang-format off */
@@ -41,6 +42,9 @@
     X("POST", "/cas/{}/certificate", GATE_ACTOR, LARGE, cas_import_certificate, "cas:manage") \
     X("GET", "/cas/{}/urls", GATE_ACTOR, NO_BODY, cas_urls, "cas:read") \
     X("GET", "/cas/{}/crl", GATE_ACTOR, NO_BODY, cas_crl, "cas:read") \
+    X("POST", "/cas/{}/crl", GATE_ACTOR, HUGE_BODY, cas_publish_crl, "cas:manage") \
+    X("POST", "/cas/import", GATE_ACTOR, HUGE_BODY, cas_import, "cas:manage") \
+    X("POST", "/cas/{}/history", GATE_ACTOR, HUGE_BODY, cas_history, "cas:manage") \
     X("GET", "/cas/{}/templates", GATE_ACTOR, NO_BODY, templates_list, "templates:read") \
     X("POST", "/cas/{}/templates", GATE_ACTOR, MEDIUM, templates_create, "templates:manage") \
     X("GET", "/cas/{}/requests", GATE_ACTOR, NO_BODY, requests_of_ca, "requests:read") \

@@ -61,6 +61,21 @@ struct ca_profile {
     const NAME_CONSTRAINTS *name_constraints; /* or NULL */
 };
 
+/* What a CA signed before it came here, so that nothing it revoked comes back and its CRL numbers go on. All
+ * parts may be empty; they add to each other. */
+struct ca_history {
+    struct view certificates; /* PEM, one after the other */
+    struct view index;        /* OpenSSL's index.txt */
+    struct view crl;          /* the last CRL, PEM or DER */
+    int64_t crl_number;       /* of the last CRL, when that is not at hand; 0: none */
+};
+struct ca_history_result {
+    size_t certificates; /* new rows: whole certificates */
+    size_t serials;      /* new rows: of which no more is known than serial number and what index.txt says */
+    size_t revoked;      /* revocations and holds that were taken over */
+    size_t known;        /* entries that were here already */
+};
+
 struct ca_order {
     const char *name;            /* 1-100 characters */
     const char *organisation;    /* slug, NULL: default */
@@ -69,6 +84,10 @@ struct ca_order {
     const char *key_uri;         /* RFC 7512, a key that exists in a token; or NULL */
     const char *issuer;          /* slug of the CA that signs; NULL: self-signed */
     bool csr_only;               /* wait for a certificate from elsewhere */
+    struct view private_key;     /* an existing key (see material_read_key) instead of a new one; or empty */
+    const char *password;        /* of private_key, or NULL */
+    struct view certificates;    /* the CA's own certificate and issuers; without any key: certificate only */
+    const struct ca_history *history; /* of an existing CA, or NULL */
     const struct json *settings; /* or NULL */
 };
 /* Makes key, certificate (or CSR), the "Web Server" template, the first CRL is made on demand. */
@@ -84,6 +103,20 @@ MUST_USE bool authority_page(struct core *core, struct arena *arena, const struc
 MUST_USE bool authority_import_certificate(struct core *core, struct arena *arena,
                                            const struct actor *actor, const char *slug,
                                            struct view bytes, struct ca_record *ret, struct error *err);
+/* Takes over what a CA signed elsewhere: once or in parts, while it waits for its certificate or after.
+ * Every certificate and the CRL must be signed by one of the CA's keys: ERROR_POLICY "not-from-ca". */
+MUST_USE bool authority_import_history(struct core *core, struct arena *arena, const struct actor *actor,
+                                       const char *slug, const struct ca_history *history,
+                                       struct ca_history_result *ret, struct error *err);
+/* A CRL that was signed elsewhere, of a CA whose key is not here (PEM or DER): checked and served. */
+MUST_USE bool authority_import_crl(struct core *core, struct arena *arena, const struct actor *actor,
+                                   const char *slug, struct view bytes, struct error *err);
+
+struct crl_document;
+/* A new CRL now, under every key of the CA that is alive; ret: the present key's. */
+MUST_USE bool authority_publish(struct core *core, struct arena *arena, const struct actor *actor,
+                                const struct ca_record *ca, struct crl_document *ret, struct error *err);
+
 struct ca_change {
     int64_t revision;            /* the one the change is based on, else ERROR_CONFLICT; 0: any */
     const char *name;            /* NULL: unchanged */
@@ -110,6 +143,10 @@ struct ca_warnings {
     size_t count;
 };
 void authority_warnings(struct arena *arena, const struct ca_record *ca, struct ca_warnings *ret);
+
+/* An event when 365, 180, 90, 30, 14, 7, 3 or 1 days are left, and when it is over; each once among all nodes. */
+MUST_USE bool authority_warn_expiry(struct core *core, struct arena *arena, const struct ca_record *ca,
+                                    struct error *err);
 
 /* The URLs of a CA as they go into certificates. */
 struct ca_urls {

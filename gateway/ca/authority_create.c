@@ -1,6 +1,9 @@
+#include "ca/authority_history.h"
+#include "ca/authority_material.h"
 #include "ca/authority_profile.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "ca/issue.h"
 #include "ca/key_use.h"
 #include "ca/slug.h"
@@ -18,6 +21,7 @@ struct making {
     struct ca_record issuer; /* slug NULL: none */
     struct ca_settings settings;
     struct ca_profile profile;
+    struct ca_material material;
     struct key_record key;
     EVP_PKEY *remote_key; /* the arena drops it */
     struct ca_record ca;
@@ -33,8 +37,14 @@ static bool check_order(struct arena *arena, const struct ca_order *order, struc
         return fail(err, ERROR_POLICY, "ca-order",
                     "A CA is either signed by an issuer of this instance or made as CSR only; leave out "
                     "\"issuer\" or \"csrOnly\".");
+    if (order->certificates.len > 0 && (order->csr_only || order->issuer != NULL))
+        return fail(err, ERROR_POLICY, "ca-order",
+                    "A CA that comes with its certificate is not signed anew; leave out \"issuer\" and "
+                    "\"csrOnly\".");
     TRY(authority_settings_read(arena, order->settings, &m->settings, err));
     m->profile = order->profile;
+    if (order->certificates.len > 0)
+        return true; /* the name is in the certificate */
     if (m->profile.subject == NULL) {
         X509_NAME *name = X509_NAME_new();
         keep_X509_NAME(arena, name);
@@ -93,14 +103,39 @@ static bool make_csr(struct arena *arena, struct making *m, struct error *err) {
                      &m->ca.csr, err);
 }
 
-static bool make_ca(struct core *core, struct arena *arena, struct making *m, struct error *err) {
+/* Where the key comes from: elsewhere, a token, nowhere (certificate only), or made now. */
+static bool take_key(struct core *core, struct arena *arena, struct making *m, struct error *err) {
     const struct ca_order *order = m->order;
     const char *key_type = order->key_type;
+    if (order->private_key.len > 0)
+        return key_import(core, arena, m->material.pkcs8, KEY_SIGN, m->organisation.id, &m->key,
+                          &m->remote_key, err);
+    if (m->material.count > 0 && order->key_uri == NULL)
+        return key_public(arena, X509_get0_pubkey(m->material.certificates[0]), m->organisation.id,
+                          &m->key, err);
     if (key_type == NULL && order->key_uri == NULL)
         key_type = "ML-DSA-65";
-    TRY(key_make(core, arena, key_type, order->key_uri, KEY_SIGN, m->organisation.id, &m->key,
-                 &m->remote_key, err));
-    keep_EVP_PKEY(arena, m->remote_key);
+    return key_make(core, arena, key_type, order->key_uri, KEY_SIGN, m->organisation.id, &m->key,
+                    &m->remote_key, err);
+}
+
+/* An existing CA keeps its certificate. While its history comes in it waits, so that no CRL goes out. */
+static bool take_certificate(struct core *core, struct arena *arena, struct making *m, struct error *err) {
+    AUTO(EVP_PKEY) *public_key = NULL;
+    struct ca_own own;
+    TRY(key_from_spki(m->key.spki, &public_key, err));
+    TRY(material_choose(core, arena, &m->material, public_key, &m->ca, &own, err));
+    TRY(ca_take_own(arena, &own, &m->ca, err));
+    if (m->remote_key == NULL)
+        m->ca.state = CA_CERTIFICATE_ONLY;
+    return true;
+}
+
+static bool make_ca(struct core *core, struct arena *arena, struct making *m, struct error *err) {
+    const struct ca_order *order = m->order;
+    TRY(take_key(core, arena, m, err));
+    if (m->remote_key != NULL)
+        keep_EVP_PKEY(arena, m->remote_key);
     m->ca = (struct ca_record){.id = uuid_new(),
                                .organisation_id = m->organisation.id,
                                .slug = slug_from_name(arena, order->name, NULL),
@@ -112,6 +147,8 @@ static bool make_ca(struct core *core, struct arena *arena, struct making *m, st
                                .revision = 1,
                                .generation = 1,
                                .created_us = clock_now_us()};
+    if (m->material.count > 0)
+        return take_certificate(core, arena, m, err);
     if (order->csr_only)
         return make_csr(arena, m, err);
     if (order->issuer != NULL) {
@@ -146,6 +183,7 @@ static bool note_created(struct tx *tx, struct arena *arena, const struct actor 
     json_put_string(&w, "keyType", m->ca.key_type);
     json_put_string(&w, "issuer", m->issuer.slug);
     json_put_bool(&w, "csrOnly", m->order->csr_only);
+    json_put_bool(&w, "imported", m->material.count > 0 || m->order->private_key.len > 0);
     json_close_object(&w);
     struct event_note note = {.code = "ca.created",
                               .organisation_id = m->ca.organisation_id,
@@ -163,23 +201,70 @@ static bool store_ca(struct tx *tx, struct arena *arena, const struct actor *act
     wanted = slug_from_name(arena, m->web_server.name, m->ca.slug);
     TRY(slug_claim(tx, arena, SLUG_TEMPLATE, wanted, m->web_server.id, &m->web_server.slug, err));
     TRY(key_insert(tx, &m->key, err) && ca_insert(tx, &m->ca, err));
-    TRY(template_insert(tx, &m->web_server, err));
+    if (m->ca.state != CA_CERTIFICATE_ONLY) /* which issues nothing */
+        TRY(template_insert(tx, &m->web_server, err));
     TRY(note_created(tx, arena, actor, m, err));
     return m->certificate.der.len == 0 || issue_store(tx, actor, &m->certificate, err);
+}
+
+static bool read_material(struct arena *arena, struct making *m, struct error *err) {
+    const struct ca_order *order = m->order;
+    bool wanted = order->csr_only || order->issuer != NULL;
+    if (order->private_key.len > 0)
+        TRY(material_read_key(arena, order->private_key, order->password, &m->material, err));
+    if (wanted) /* a new certificate is wanted, not one that happens to be in the PKCS#12 file */
+        m->material.count = 0;
+    if (order->certificates.len > 0)
+        TRY(material_read_certificates(arena, order->certificates, &m->material, err));
+    return order->history == NULL || m->material.count > 0 ||
+           fail(err, ERROR_POLICY, "ca-order",
+                "A history belongs to a CA that comes with its certificate; give \"certificate\", or make it "
+                "as CSR only and send the history while it waits.");
+}
+
+static bool insert_ca(struct core *core, struct arena *arena, const struct actor *actor, struct making *m,
+                      struct error *err) {
+    bool done = false;
+    TX(tx, core_db(core), &done, err)
+        tx.ok = store_ca(tx.tx, arena, actor, m, err);
+    return done;
+}
+
+/* Stored as waiting, so that no CRL goes out, until all of the history is there. */
+static bool insert_with_history(struct core *core, struct arena *arena, const struct actor *actor,
+                                struct making *m, struct error *err) {
+    struct ca_record whole = m->ca;
+    struct ca_history_result result;
+    bool done = false;
+    m->ca.state = CA_WAITING;
+    m->ca.certificate = m->ca.chain = view_of(NULL, 0);
+    m->ca.not_before_us = m->ca.not_after_us = 0;
+    TRY(insert_ca(core, arena, actor, m, err));
+    whole.slug = m->ca.slug;
+    if (!history_take(core, arena, actor, &whole, m->order->history, &result, err)) {
+        struct error ignored = {0}; /* the first one counts */
+        if (!authority_remove(core, arena, actor, whole.slug, &ignored))
+            log_failure(LOG_WARN, "ca", "a CA whose history could not be read stays, waiting", &ignored);
+        return false;
+    }
+    TX(tx, core_db(core), &done, err)
+        tx.ok = ca_set_certificate(tx.tx, whole.id, whole.certificate, whole.chain, whole.not_before_us,
+                                   whole.not_after_us, whole.subject, err);
+    m->ca = whole;
+    return done;
 }
 
 bool authority_create(struct core *core, struct arena *arena, const struct actor *actor,
                       const struct ca_order *order, struct ca_record *ret, struct error *err) {
     struct making m = {.order = order};
-    bool done = false;
     TRY(check_order(arena, order, &m, err));
     TRY(load_surroundings(core, arena, actor, &m, err));
-    TRY(make_ca(core, arena, &m, err));
-    TRY(first_template(arena, &m, err));
+    bool ok = read_material(arena, &m, err) && make_ca(core, arena, &m, err);
+    material_wipe(&m.material);
+    TRY(ok && first_template(arena, &m, err));
     m.certificate.requester = actor->name;
-    TX(tx, core_db(core), &done, err)
-        tx.ok = store_ca(tx.tx, arena, actor, &m, err);
-    TRY(done);
+    TRY(order->history != NULL ? insert_with_history(core, arena, actor, &m, err)
+                               : insert_ca(core, arena, actor, &m, err));
     *ret = m.ca;
     return true;
 }

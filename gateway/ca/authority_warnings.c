@@ -84,3 +84,37 @@ void authority_warnings(struct arena *arena, const struct ca_record *ca, struct 
     check_key(arena, ca, ret);
     check_hash(arena, ca, ret);
 }
+
+/* The smallest threshold that has been reached; 0: none. The last one stands for "over". */
+static int64_t threshold(int64_t left_us) {
+    static const int64_t days[] = {1, 3, 7, 14, 30, 90, 180, 365};
+    if (left_us <= 0)
+        return -1;
+    for (size_t i = 0; i < sizeof days / sizeof days[0]; i++)
+        if (left_us <= days[i] * US_PER_DAY)
+            return days[i];
+    return 0;
+}
+
+bool authority_warn_expiry(struct core *core, struct arena *arena, const struct ca_record *ca,
+                           struct error *err) {
+    int64_t reached = threshold(ca->not_after_us - clock_now_us());
+    struct json_writer w = json_writer_on(arena);
+    bool done = false, taken = false;
+    if (ca->certificate.len == 0 || reached == 0 || reached == ca->expiry_warned)
+        return true;
+    json_open_object(&w);
+    json_put_time(&w, "notAfter", ca->not_after_us);
+    json_put_int(&w, "daysLeft", reached < 0 ? 0 : reached);
+    json_close_object(&w);
+    struct event_note note = {.code = reached < 0 ? "ca.expired" : "ca.expires-soon",
+                              .organisation_id = ca->organisation_id,
+                              .ca_id = ca->id,
+                              .object_kind = "ca",
+                              .object = ca->slug,
+                              .details = json_written(&w)};
+    TX(tx, core_db(core), &done, err)
+        tx.ok = ca_set_warned(tx.tx, ca->id, ca->expiry_warned, reached, &taken, err) &&
+                (!taken || access_note(tx.tx, &actor_system, &note, err));
+    return done;
+}

@@ -1,6 +1,7 @@
 #include "ca/generations.h"
 
 #include "base/clock.h"
+#include "ca/status.h"
 
 #include <string.h>
 
@@ -80,5 +81,30 @@ bool generation_by_public_slug(struct core *core, struct arena *arena, const cha
                     slug, (long long)ordinal);
     ca.slug = arena_strdup(arena, text);
     *ret = ca;
+    return true;
+}
+
+const char *generation_slug(struct arena *arena, const struct ca_record *ca) {
+    if (ca->generation == 1 || strchr(ca->slug, '.') != NULL)
+        return ca->slug;
+    return arena_printf(arena, "%s.%lld", ca->slug, (long long)ca->generation);
+}
+
+bool authority_publish(struct core *core, struct arena *arena, const struct actor *actor,
+                       const struct ca_record *ca, struct crl_document *ret, struct error *err) {
+    struct ca_record *items;
+    struct crl_document crl;
+    size_t count;
+    TRY(actor_may(actor, MAY_MANAGE_CAS, ca->organisation_id, ca->id, err));
+    TRY(authority_generations(core, arena, ca, &items, &count, err));
+    for (size_t i = count; i-- > 0;)
+        TRY(status_crl_now(core, arena, generation_slug(arena, &items[i]), &crl, err));
+    *ret = crl;
+    access_note_alone(core, actor,
+                      &(struct event_note){.code = "crl.asked",
+                                           .organisation_id = ca->organisation_id,
+                                           .ca_id = ca->id,
+                                           .object_kind = "ca",
+                                           .object = ca->slug});
     return true;
 }

@@ -105,6 +105,44 @@ bool key_make(struct core *core, struct arena *arena, const char *key_type, cons
     return true;
 }
 
+static bool name_type(struct arena *arena, struct key_record *record, struct error *err) {
+    AUTO(EVP_PKEY) *key = NULL;
+    char type[KEY_TYPE_SIZE];
+    TRY(key_from_spki(record->spki, &key, err));
+    TRY(key_check(key, "key", err));
+    if (!key_type_of(key, type))
+        return fail(err, ERROR_POLICY, "weak-key", "The key is of an unknown type.");
+    record->key_type = arena_strdup(arena, type);
+    return true;
+}
+
+bool key_import(struct core *core, struct arena *arena, struct view pkcs8, enum key_purpose purpose,
+                struct uuid organisation_id, struct key_record *ret_record, EVP_PKEY **ret_key,
+                struct error *err) {
+    struct key_record record = {.id = uuid_new(),
+                                .organisation_id = organisation_id,
+                                .purpose = (int)purpose,
+                                .uri = "",
+                                .created_us = clock_now_us()};
+    TRY(signer_import(core_signer(core), arena, pkcs8, purpose, &record.blob, &record.spki, err));
+    TRY(name_type(arena, &record, err));
+    TRY(signer_managed_key(core_signer(core), record.blob, record.spki, purpose, ret_key, err));
+    *ret_record = record;
+    return true;
+}
+
+bool key_public(struct arena *arena, EVP_PKEY *key, struct uuid organisation_id,
+                struct key_record *ret_record, struct error *err) {
+    struct key_record record = {.id = uuid_new(),
+                                .organisation_id = organisation_id,
+                                .uri = "",
+                                .created_us = clock_now_us()};
+    TRY(key_spki(arena, key, &record.spki, err));
+    TRY(name_type(arena, &record, err));
+    *ret_record = record;
+    return true;
+}
+
 /* A key that was found by URI must still be the one we know: anybody with the PIN can put another one into
  * the token under the same label. */
 static bool open_from_token(struct core *core, struct arena *arena, const struct key_record *record,
@@ -122,6 +160,9 @@ static bool open_from_token(struct core *core, struct arena *arena, const struct
 
 bool key_open(struct core *core, struct arena *arena, const struct key_record *record,
               EVP_PKEY **ret_key, struct error *err) {
+    if (record->uri[0] == '\0' && record->blob.len == 0)
+        return fail(err, ERROR_CONFLICT, "no-key",
+                    "The private key is not here: the authority is certificate only.");
     if (record->uri[0] != '\0')
         return open_from_token(core, arena, record, ret_key, err);
     return signer_managed_key(core_signer(core), record->blob, record->spki,

@@ -17,6 +17,14 @@ void key_cache_put(struct key_cache *cache, struct uuid id, EVP_PKEY *key);
 MUST_USE bool key_make(struct core *core, struct arena *arena, const char *key_type, const char *uri,
                        enum key_purpose purpose, struct uuid organisation_id,
                        struct key_record *ret_record, EVP_PKEY **ret_key, struct error *err);
+/* The same for a private key from elsewhere (PKCS#8 DER): it is wrapped by the managed token. */
+MUST_USE bool key_import(struct core *core, struct arena *arena, struct view pkcs8, enum key_purpose purpose,
+                         struct uuid organisation_id, struct key_record *ret_record, EVP_PKEY **ret_key,
+                         struct error *err);
+/* A public key alone: somebody else has the private one. */
+MUST_USE bool key_public(struct arena *arena, EVP_PKEY *key, struct uuid organisation_id,
+                         struct key_record *ret_record, struct error *err);
+/* ERROR_CONFLICT "no-key" for a public key alone. */
 MUST_USE bool key_open(struct core *core, struct arena *arena, const struct key_record *record,
                        EVP_PKEY **ret_key, struct error *err);
 

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "ca/generations.h"
 #include "ca/service.h"
 #include "ca/status.h"
 #include "store/organisations.h"
@@ -30,14 +31,30 @@ struct jobs {
 };
 
 /* A CRL or signer that cannot be renewed now is tried again in the next round; the old one goes on. */
-static void refresh_ca(struct core *core, const struct ca_record *ca) {
-    SCOPED_ARENA struct arena *arena = arena_new();
+static void refresh_key(struct core *core, struct arena *arena, const struct ca_record *ca) {
     struct error err = {0};
     struct service_identity identity;
-    if (!status_refresh(core, arena, ca->slug, &err))
+    if (!status_refresh(core, arena, generation_slug(arena, ca), &err))
         log_failure(LOG_WARN, "jobs", ca->slug, &err);
     if (!service_ocsp(core, arena, ca, &identity, &err))
         log_failure(LOG_WARN, "jobs", ca->slug, &err);
+}
+
+static void refresh_ca(struct core *core, const struct ca_record *ca) {
+    SCOPED_ARENA struct arena *arena = arena_new();
+    struct error err = {0};
+    struct ca_record *keys;
+    size_t count;
+    if (!authority_warn_expiry(core, arena, ca, &err))
+        log_failure(LOG_WARN, "jobs", ca->slug, &err);
+    if (ca->state == CA_CERTIFICATE_ONLY)
+        return; /* it signs nothing here */
+    if (!authority_generations(core, arena, ca, &keys, &count, &err)) {
+        log_failure(LOG_WARN, "jobs", ca->slug, &err);
+        return;
+    }
+    for (size_t i = 0; i < count; i++)
+        refresh_key(core, arena, &keys[i]);
 }
 
 /* One page of authorities; false after the last. */

@@ -23,6 +23,10 @@ static const char sql_list[] = SELECT "a.slug > ? AND ";
 static const char sql_set_certificate[] =
     "UPDATE cas SET state = ?, certificate = ?, chain = ?, not_before_us = ?, not_after_us = ?, "
     "subject = ? WHERE id = ? AND state = ? AND deleted_us = 0";
+static const char sql_set_issuer[] =
+    "UPDATE cas SET issuer_id = ? WHERE id = ? AND deleted_us = 0";
+static const char sql_set_warned[] =
+    "UPDATE cas SET expiry_warned = ? WHERE id = ? AND expiry_warned = ? AND deleted_us = 0";
 /* Waiting ends by a certificate alone, and nothing becomes waiting again. */
 static const char sql_update[] =
     "UPDATE cas SET name = ?, settings = ?, state = ?, revision = revision + 1 "
@@ -183,6 +187,18 @@ bool ca_set_certificate(struct tx *tx, struct uuid id, struct view certificate, 
     TRY(look_again(tx, id, &state, &revision, err));
     return fail(err, ERROR_CONFLICT, "ca-state",
                 "The CA is not waiting for a certificate: it has one already.");
+}
+
+bool ca_set_issuer(struct tx *tx, struct uuid id, struct uuid issuer_id, struct error *err) {
+    return tx_execute(tx, sql_set_issuer, PARAMS(p_uuid_or_null(&issuer_id), p_uuid(&id)), NULL, err);
+}
+
+bool ca_set_warned(struct tx *tx, struct uuid id, int64_t before, int64_t now, bool *ret_taken,
+                   struct error *err) {
+    int64_t matched;
+    TRY(tx_execute(tx, sql_set_warned, PARAMS(p_int(now), p_uuid(&id), p_int(before)), &matched, err));
+    *ret_taken = matched == 1;
+    return true;
 }
 
 bool ca_update(struct tx *tx, struct uuid id, int64_t revision, const char *name,

@@ -56,6 +56,11 @@ MUST_USE bool ca_by_id(struct tx *tx, struct arena *arena, const struct scope *s
 MUST_USE bool ca_list(struct tx *tx, struct arena *arena, const struct scope *scope,
                       const struct page *page, struct ca_record **ret_items, size_t *ret_count,
                       const char **ret_next, struct error *err);
+/* nil: an issuer that is not in this instance. */
+MUST_USE bool ca_set_issuer(struct tx *tx, struct uuid id, struct uuid issuer_id, struct error *err);
+/* Notes which end was warned of; *ret_taken is false when another node did it first. */
+MUST_USE bool ca_set_warned(struct tx *tx, struct uuid id, int64_t before, int64_t now, bool *ret_taken,
+                            struct error *err);
 /* waiting -> active. ERROR_CONFLICT "ca-state" when it is not waiting any more. */
 MUST_USE bool ca_set_certificate(struct tx *tx, struct uuid id, struct view certificate,
                                  struct view chain, int64_t not_before_us, int64_t not_after_us,

@@ -1,5 +1,9 @@
 """CAs to production depth: what goes into their certificates, and what becomes of them."""
 
+import base64
+import os
+import subprocess
+import tempfile
 import time
 
 from client import make_csr, openssl
@@ -65,8 +69,155 @@ def check_algorithms(admin):
             assert digest is None or f"Hash Algorithm: {digest}" in text, text
 
 
+class OpenSslCa:
+    """A working CA of `openssl ca`: three certificates, one revoked, one held, and its CRL."""
+
+    def __init__(self, directory):
+        self.directory = directory
+        with open(f"{directory}/ca.cnf", "w", encoding="utf-8") as file:
+            file.write(CA_CNF.replace("DIR", directory))
+        for name, text in (("index.txt", ""), ("serial", "8001\n"), ("crlnumber", "2A\n")):
+            with open(f"{directory}/{name}", "w", encoding="utf-8") as file:
+                file.write(text)
+        os.mkdir(f"{directory}/new")
+        self.run("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "900", "-subj", "/O=Old/CN=Old CA",
+                 "-keyout", "ca.key", "-out", "ca.pem", "-extensions", "v3_ca")
+        for name in ("one", "two", "three"):
+            self.run("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj",
+                     f"/CN={name}.old.example", "-keyout", "leaf.key", "-out", "leaf.csr")
+            self.run("ca", "-batch", "-in", "leaf.csr", "-out", f"{name}.pem", "-notext")
+        self.run("ca", "-revoke", "two.pem", "-crl_reason", "keyCompromise")
+        self.run("ca", "-revoke", "three.pem", "-crl_hold", "holdInstructionReject")
+        self.run("ca", "-gencrl", "-out", "crl.pem")
+
+    def run(self, command, *arguments):
+        config = ["-config", "ca.cnf"] if command in ("ca", "req") else []
+        subprocess.run(["openssl", command, *config, *arguments], cwd=self.directory, check=True, capture_output=True)
+
+    def read(self, name):
+        with open(f"{self.directory}/{name}", encoding="utf-8") as file:
+            return file.read()
+
+
+CA_CNF = """
+[ca]
+default_ca = old
+[old]
+dir = DIR
+database = DIR/index.txt
+serial = DIR/serial
+crlnumber = DIR/crlnumber
+new_certs_dir = DIR/new
+certificate = DIR/ca.pem
+private_key = DIR/ca.key
+default_md = sha256
+default_days = 300
+default_crl_days = 20
+policy = any
+[any]
+commonName = supplied
+[req]
+distinguished_name = dn
+[dn]
+[v3_ca]
+basicConstraints = critical,CA:TRUE,pathlen:1
+keyUsage = critical,keyCertSign,cRLSign
+subjectKeyIdentifier = hash
+"""
+
+
+def crl_of(admin, ca):
+    return openssl("crl", "-noout", "-text", data=admin.get(f"/cas/{ca}/crl?format=pem").body).decode()
+
+
+def check_history(admin, old):
+    """A working CA comes with its history: nothing is un-revoked, numbers go on."""
+    key, certificate = old.read("ca.key"), old.read("ca.pem")
+    sealed = subprocess.run(["openssl", "pkcs8", "-topk8", "-passout", "pass:over the sea", "-in", "ca.key"],
+                            cwd=old.directory, check=True, capture_output=True).stdout.decode()
+    ca = admin.post("/cas/import", {
+        "name": "Old CA", "privateKey": sealed, "password": "over the sea", "certificate": certificate,
+        "history": {"index": old.read("index.txt"), "crl": old.read("crl.pem"),
+                    "certificates": old.read("one.pem") + old.read("two.pem")}}, 201)
+    assert ca["state"] == "active" and ca["subject"] == "CN=Old CA,O=Old", ca.value
+    assert ca["certificate"]["pem"].strip() == certificate.strip()
+    listed = admin.get(f"/cas/{ca['id']}/certificates")["items"]
+    assert {(c["serial"], c["state"]) for c in listed} == {("8001", "valid"), ("8002", "revoked"), ("8003", "held")} or \
+        {(c["serial"], c["state"]) for c in listed} == {("008001", "valid"), ("008002", "revoked"), ("008003", "held")}, listed
+    text = crl_of(admin, ca["id"])
+    assert "8002" in text and "8003" in text and "8001" not in text and "Key Compromise" in text, text
+    sign_one(admin, ca["id"], "new.old.example")
+    fresh = admin.post(f"/cas/{ca['id']}/crl")
+    text = crl_of(admin, ca["id"])
+    assert fresh["number"] > 0x2a and "8002" in text and "8003" in text, text
+    openssl("crl", "-noout", "-CAfile", f"{old.directory}/ca.pem",
+            data=admin.get(f"/cas/{ca['id']}/crl?format=pem").body)
+    again = admin.post(f"/cas/{ca['id']}/history", {"index": old.read("index.txt"), "crlNumber": 43})
+    assert again.value == {"certificates": 0, "serials": 0, "revoked": 0, "known": 3}, again.value
+    admin.post(f"/cas/{ca['id']}/history", {"index": "V\tx"}, 400, problem="malformed-index")
+    admin.post(f"/cas/{ca['id']}/history", {"certificates": admin.get("/cas/shapes")["certificate"]["pem"]}, 422,
+               problem="not-from-ca")
+    admin.post("/cas/import", {"name": "X", "privateKey": sealed, "password": "wrong", "certificate": certificate}, 422,
+               problem="wrong-password")
+    admin.post("/cas/import", {"name": "X", "privateKey": sealed, "certificate": certificate}, 422)
+    admin.post("/cas/import", {"name": "X", "privateKey": key,
+                               "certificate": admin.get("/cas/shapes")["certificate"]["pem"]}, 422,
+               problem="key-mismatch")
+    leaf = old.read("one.pem")
+    admin.post("/cas/import", {"name": "X", "certificate": leaf}, 422, problem="wrong-certificate")
+
+
+def check_keys_alone(admin, old):
+    """A key alone signs itself, is signed by an issuer, or waits; a PKCS#12 file brings both."""
+    key = old.read("ca.key")
+    alone = admin.post("/cas/import", {"name": "Alone", "privateKey": key, "subject": {"CN": "Alone"}, "pathLength": 0}, 201)
+    assert alone["certificate"]["pathLength"] == 0 and alone["keyType"] == "RSA-2048"
+    waiting = admin.post("/cas/import", {"name": "Later", "privateKey": key, "csrOnly": True}, 201)
+    openssl("req", "-verify", "-noout", data=admin.get(f"/cas/{waiting['id']}/csr").body)
+    old.run("pkcs12", "-export", "-inkey", "ca.key", "-in", "ca.pem", "-out", "ca.p12", "-passout", "pass:secret99")
+    with open(f"{old.directory}/ca.p12", "rb") as file:
+        bag = base64.b64encode(file.read()).decode()
+    both = admin.post("/cas/import", {"name": "From a file", "privateKey": bag, "password": "secret99"}, 201)
+    assert both["state"] == "active" and both["certificate"]["pem"].strip() == old.read("ca.pem").strip()
+
+
+def check_offline_root(admin, directory):
+    """An offline root is here by its certificate; its subordinate waits; its CRL comes in and is served."""
+    old = OpenSslCa(directory)
+    root = admin.post("/cas/import", {"name": "Offline Root", "certificate": old.read("ca.pem")}, 201)
+    assert root["state"] == "certificate-only"
+    admin.get(f"/cas/{root['id']}/crl", 404)
+    admin.patch(f"/cas/{root['id']}", {"enabled": True}, 409, problem="ca-state")
+    below = admin.post("/cas", {"name": "Below", "csrOnly": True, "key": {"type": "EC", "curve": "P-256"}}, 201)
+    with open(f"{directory}/below.csr", "wb") as file:
+        file.write(admin.get(f"/cas/{below['id']}/csr").body)
+    old.run("ca", "-batch", "-in", "below.csr", "-out", "below.pem", "-notext", "-extensions", "v3_ca")
+    admin.post(f"/cas/{below['id']}/certificate", {"certificate": old.read("one.pem")}, 422, problem="key-mismatch")
+    active = admin.post(f"/cas/{below['id']}/certificate", {"certificate": old.read("below.pem")})
+    assert active["state"] == "active" and active["issuer"] == root["id"], active.value
+    chain = admin.get(f"/cas/{below['id']}/certificate?format=chain").body
+    assert chain.count(b"BEGIN CERTIFICATE") == 2
+    der = openssl("crl", "-outform", "DER", data=old.read("crl.pem").encode())
+    crl = admin.post(f"/cas/{root['id']}/crl", body=der, headers={"Content-Type": "application/pkix-crl"})
+    assert crl["number"] == 0x2a and admin.get(f"/cas/{root['id']}/crl?format=der").body == der
+    admin.post(f"/cas/{root['id']}/crl", None, 409, body=der, headers={"Content-Type": "application/pkix-crl"},
+               problem="crl-number")
+    admin.post(f"/cas/{below['id']}/crl", None, 409, body=der, headers={"Content-Type": "application/pkix-crl"},
+               problem="ca-state")
+
+
+def check_imports(admin):
+    with tempfile.TemporaryDirectory(prefix="gatehouse-old.") as directory:
+        old = OpenSslCa(directory)
+        check_history(admin, old)
+        check_keys_alone(admin, old)
+    with tempfile.TemporaryDirectory(prefix="gatehouse-offline.") as directory:
+        check_offline_root(admin, directory)
+
+
 def run(_gateway, admin, _made):
     started = time.monotonic()
     check_shapes(admin)
     check_algorithms(admin)
+    check_imports(admin)
     print(f"authorities: as ordered ({time.monotonic() - started:.0f} s)")

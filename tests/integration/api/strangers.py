@@ -29,6 +29,8 @@ def bodies(path, made):
     table = {
         "/cas": {"name": "Stranger", "issuer": made["root"], "key": {"type": "EC", "curve": "P-256"}},
         "/cas/{ca}": {"name": "Stolen"},
+        "/cas/import": {"name": "Stolen", "privateKey": "eA=="},
+        "/cas/{ca}/history": {"crlNumber": 5},
         "/cas/{ca}/certificate": {"certificate": "x"},
         "/cas/{ca}/templates": {"name": "Stolen", "starter": "sub-ca"},
         "/templates/{template}": {"name": "Stolen", "document": {}, "version": 2},
