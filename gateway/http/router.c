@@ -35,6 +35,20 @@ static struct segment next_segment(const char **at) {
     return s;
 }
 
+static int folded(int byte) {
+    return byte >= 'A' && byte <= 'Z' ? byte + 'a' - 'A' : byte;
+}
+
+/* The decoded segment is the text, of `len` characters, in any letter case of ASCII. */
+static bool segment_folds_to(struct segment s, const char *text, size_t len) {
+    for (const char *at = s.at; at < s.end; len--, text++) {
+        int byte = http_percent_next(&at, s.end);
+        if (byte < 0 || len == 0 || folded(byte) != folded((unsigned char)*text))
+            return false;
+    }
+    return len == 0;
+}
+
 /* The decoded segment from its `skip`th byte is the text. */
 static bool segment_is(struct segment s, size_t skip, const char *text) {
     size_t pos = 0;
@@ -69,6 +83,8 @@ static bool starts_with(struct segment s, const char *text) {
 /* How the pattern's segment takes the path's: a rank, or -1. */
 static int match_segment(const char *scratch, struct segment pattern, struct segment raw) {
     size_t len = segment_length(raw);
+    if (starts_with(pattern, "{~")) /* "{~text}" */
+        return segment_folds_to(raw, scratch + 2, strlen(scratch) - 3) ? RANK_TEXT : -1;
     if (starts_with(pattern, "{}")) {
         const char *suffix = scratch + 2;
         size_t suffix_len = strlen(suffix);

@@ -83,7 +83,8 @@ enum http_gate {
 struct http_route {
     const char *method; /* "GET" */
     /* "/api/v1/cas/{}/certificates"; a last segment "{*}" takes the rest, slashes too; "{}.crl"
-     * matches a segment with that suffix and yields it without. When several match, the more
+     * matches a segment with that suffix and yields it without; "{~text}" is the text in any letter
+     * case. When several match, the more
      * literal wins: text, then {}.suffix, {}, {*}, from the left. An empty segment ("//") or an
      * encoded slash matches {*} alone. */
     const char *pattern;

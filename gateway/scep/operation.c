@@ -1,5 +1,5 @@
 /* What is done with a pkiMessage: RFC 8894 section 4, and devices older than it. */
-#include "scep/exchange.h"
+#include "scep/outside.h"
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -225,6 +225,12 @@ static bool alongside(struct tx *tx, void *context, const struct request_record 
            queue(tx, x, a->validation, request, err);
 }
 
+/* Errors that the device should wait out are HTTP's: many take a CertRep with a failure as the last word. */
+static bool final(const struct error *err) {
+    return err->kind != ERROR_INTERNAL && err->kind != ERROR_UNAVAILABLE &&
+           err->kind != ERROR_TOO_MANY;
+}
+
 static bool enrol_new(struct scep_exchange *x, struct enrolled *ret, struct error *err) {
     struct scep_validation validation = {.requester = "scep", .rule = ""};
     TRY(scep_validate(x, &validation, err));
@@ -242,7 +248,11 @@ static bool enrol_new(struct scep_exchange *x, struct enrolled *ret, struct erro
                                   .alongside = alongside,
                                   .context = &context};
     actor.user_id = validation.requester_id;
-    return enrol(x->core, x->arena, &actor, &enrolment, ret, err);
+    if (enrol(x->core, x->arena, &actor, &enrolment, ret, err))
+        return true;
+    if (validation.notify != NULL && final(err))
+        scep_queue_failure(x, validation.notify, err);
+    return false;
 }
 
 static bool read_csr(struct scep_exchange *x, struct view content, struct error *err) {
@@ -346,12 +356,6 @@ static bool decide(struct scep_exchange *x, struct verdict *verdict, struct erro
         break;
     }
     return fail(err, ERROR_POLICY, "scep-type", "A server is not sent a CertRep.");
-}
-
-/* Errors that the device should wait out are HTTP's: many take a CertRep with a failure as the last word. */
-static bool final(const struct error *err) {
-    return err->kind != ERROR_INTERNAL && err->kind != ERROR_UNAVAILABLE &&
-           err->kind != ERROR_TOO_MANY;
 }
 
 static enum scep_fail fail_of(const struct scep_exchange *x, const struct error *err) {

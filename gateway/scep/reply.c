@@ -139,7 +139,8 @@ static bool add_attributes(CMS_SignerInfo *signer, const struct scep_reply *repl
     if (reply->fail_text == NULL)
         return true;
     AUTO(ASN1_OBJECT) *oid = OBJ_txt2obj(SCEP_FAIL_INFO_TEXT, 1);
-    return CMS_signed_add1_attr_by_OBJ(signer, oid, V_ASN1_UTF8STRING, reply->fail_text, -1) == 1 ||
+    return CMS_signed_add1_attr_by_OBJ(signer, oid, V_ASN1_UTF8STRING, reply->fail_text,
+                                       (int)strlen(reply->fail_text)) == 1 ||
            fail_internal(err, "failInfoText");
 }
 

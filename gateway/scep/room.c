@@ -1,7 +1,7 @@
 #include "scep/room.h"
 
 #include "ca/credentials.h"
-#include "scep/exchange.h"
+#include "scep/outside.h"
 #include "scep/scep.h"
 #include "store/scep.h"
 
@@ -19,8 +19,15 @@ static const struct http_route routes[] = {
     {"POST", "/scep/{}", GATE_OPEN, ANY, SCEP_MESSAGE_MAX, scep_public, NULL},
     {"GET", "/scep/{}/{*}", GATE_OPEN, ANY, NO_BODY, scep_public_suffix, NULL},
     {"POST", "/scep/{}/{*}", GATE_OPEN, ANY, SCEP_MESSAGE_MAX, scep_public_suffix, NULL},
+    {"GET", "/{~certsrv}/{~mscep_admin}/{}", GATE_OPEN, ANY, NO_BODY, scep_ndes_admin, NULL},
+    {"GET", "/{~certsrv}/{~mscep_admin}/{}/{*}", GATE_OPEN, ANY, NO_BODY, scep_ndes_admin, NULL},
+    {"GET", "/{~certsrv}/{~mscep}/{}", GATE_OPEN, ANY, NO_BODY, scep_ndes, NULL},
+    {"POST", "/{~certsrv}/{~mscep}/{}", GATE_OPEN, ANY, SCEP_MESSAGE_MAX, scep_ndes, NULL},
+    {"GET", "/{~certsrv}/{~mscep}/{}/{*}", GATE_OPEN, ANY, NO_BODY, scep_ndes, NULL},
+    {"POST", "/{~certsrv}/{~mscep}/{}/{*}", GATE_OPEN, ANY, SCEP_MESSAGE_MAX, scep_ndes, NULL},
     {"GET", TEMPLATE "/scep", GATE_ACTOR, TLS, NO_BODY, scep_settings_get, "templates:read"},
     {"PUT", TEMPLATE "/scep", GATE_ACTOR, TLS, DOCUMENT, scep_settings_put, "templates:manage"},
+    {"POST", TEMPLATE "/scep/check", GATE_ACTOR, TLS, NO_BODY, scep_check, "templates:manage"},
     {"GET", TEMPLATE "/scep/captures", GATE_ACTOR, TLS, NO_BODY, scep_captures_list,
      "templates:manage"},
     {"DELETE", TEMPLATE "/scep/captures", GATE_ACTOR, TLS, NO_BODY, scep_captures_clear,
@@ -49,6 +56,15 @@ size_t scep_jobs(struct core *core, struct job *table) {
     table[count++] = (struct job){.name = "scep-housekeeping",
                                   .every_us = 3600 * US_PER_SECOND,
                                   .run = housekeeping,
+                                  .context = core};
+    table[count++] = (struct job){.name = "scep-notifications",
+                                  .every_us = 5 * US_PER_SECOND,
+                                  .run = scep_deliver,
+                                  .context = core};
+    /* Microsoft wants an hour between two downloads of one tenant to see an empty list filled again. */
+    table[count++] = (struct job){.name = "scep-intune",
+                                  .every_us = 900 * US_PER_SECOND,
+                                  .run = scep_poll_revocations,
                                   .context = core};
     return count;
 }

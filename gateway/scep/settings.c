@@ -89,18 +89,19 @@ static bool read_ndes(const struct json *document, struct scep_settings *setting
 
 static bool read_webhook(const struct json *document, struct scep_webhook *webhook,
                          struct error *err) {
-    static const char *const members[] = {"url", "secret", "secretSet", "notify", NULL};
+    static const char *const members[] = {"url", "secret", "secretSet", "notify", "caFile", NULL};
     const struct json *object;
     bool set = false;
     TRY(part(document, "webhook", members, &object, err));
     if (object == NULL)
         return true;
     webhook->notify = true;
-    webhook->secret = "";
+    webhook->secret = webhook->ca_file = "";
     TRY(text_in(object, "url", MAX_TEXT, &webhook->url, err));
     TRY(text_in(object, "secret", MAX_SECRET, &webhook->secret, err));
     TRY(json_bool(object, "secretSet", &set, err)); /* as it was shown; says nothing new */
     TRY(json_bool(object, "notify", &webhook->notify, err));
+    TRY(text_in(object, "caFile", MAX_TEXT, &webhook->ca_file, err));
     if (webhook->url == NULL)
         return fail(err, ERROR_POLICY, "scep-settings", "A webhook needs its \"url\".");
     return check_url("url", webhook->url, err);
@@ -255,6 +256,7 @@ static void write_outside(struct json_writer *w, const struct scep_settings *set
         json_put_string(w, "url", settings->webhook.url);
         put_secret(w, "secret", "secretSet", settings->webhook.secret, shown);
         json_put_bool(w, "notify", settings->webhook.notify);
+        json_put_string(w, "caFile", settings->webhook.ca_file);
         json_close_object(w);
     }
     json_name(w, "intune");

@@ -25,6 +25,7 @@
 struct scep_webhook {
     const char *url;    /* NULL: none */
     const char *secret; /* of the signature; sealed in the stored form */
+    const char *ca_file; /* PEM file of who vouches for it; "": the system's */
     bool notify;        /* tells what became of a request */
 };
 

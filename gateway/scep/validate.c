@@ -1,5 +1,5 @@
 /* May this request be made? Each template says by which rules. */
-#include "scep/exchange.h"
+#include "scep/outside.h"
 
 #include "base/clock.h"
 #include "ca/credentials.h"
@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-#define LONGEST_LOCAL 1000 /* octets of a challenge password of ours; those of services are longer */
+#define LONGEST_MADE 128 /* octets of a challenge password that we make */
 
 bool scep_glob(const char *pattern, const char *text) {
     const char *star = NULL, *again = NULL;
@@ -195,8 +195,14 @@ bool scep_validate(struct scep_exchange *x, struct scep_validation *ret, struct 
         return fail(err, ERROR_UNAUTHENTICATED, "bad-challenge",
                     "The CSR has no challenge password, and the template demands one.");
     }
-    if (local && strlen(x->challenge) <= LONGEST_LOCAL)
+    /* What a service outside hands out is longer than ours, or there are none of ours. */
+    bool outside = settings->intune.tenant != NULL || settings->webhook.url != NULL;
+    if (local && (!outside || strlen(x->challenge) <= LONGEST_MADE))
         return by_credential(x, ret, err);
+    if (settings->intune.tenant != NULL)
+        return scep_intune_validate(x, ret, err);
+    if (settings->webhook.url != NULL)
+        return scep_webhook_validate(x, ret, err);
     if (settings->anyone)
         return by_anyone(x, ret);
     return fail(err, ERROR_UNAUTHENTICATED, "bad-challenge",

@@ -119,6 +119,32 @@ bool scep_outbox_remove(struct tx *tx, struct uuid id, struct error *err) {
     return tx_execute(tx, sql_outbox_remove, PARAMS(p_uuid(&id)), NULL, err);
 }
 
+static const char sql_templates[] =
+    "SELECT p.template_id, t.ca_id, a.organisation_id, t.slug, p.document "
+    "FROM template_protocols p JOIN templates t ON t.id = p.template_id "
+    "JOIN cas a ON a.id = t.ca_id WHERE p.protocol = 'scep' AND t.deleted_us = 0";
+
+bool scep_template_list(struct tx *tx, struct arena *arena, struct scep_template **ret_items,
+                        size_t *ret_count, struct error *err) {
+    size_t count = 0, capacity = 16;
+    struct scep_template *items = arena_array(arena, capacity, sizeof *items);
+    struct rows rows;
+    TRY(rows_open(tx, arena, sql_templates, NO_PARAMS, &rows, err));
+    while (rows_next(&rows)) {
+        items = grow(arena, items, count, &capacity, sizeof *items);
+        items[count].template_id = rows_uuid(&rows);
+        items[count].ca_id = rows_uuid(&rows);
+        items[count].organisation_id = rows_uuid(&rows);
+        items[count].slug = rows_text(&rows);
+        items[count].document = rows_text(&rows);
+        count++;
+    }
+    TRY(rows_close(&rows, err));
+    *ret_items = items;
+    *ret_count = count;
+    return true;
+}
+
 /* --- captures ----------------------------------------------------------------------------------------- */
 
 bool scep_capture_insert(struct tx *tx, const struct scep_capture *capture, struct error *err) {

@@ -37,6 +37,15 @@ MUST_USE bool scep_outbox_due(struct tx *tx, struct arena *arena, int64_t now_us
 MUST_USE bool scep_outbox_postpone(struct tx *tx, struct uuid id, int64_t next_us, struct error *err);
 MUST_USE bool scep_outbox_remove(struct tx *tx, struct uuid id, struct error *err);
 
+/* Templates whose SCEP settings were ever changed, with what hangs on them. */
+struct scep_template {
+    struct uuid template_id, ca_id, organisation_id;
+    const char *slug, *document;
+};
+MUST_USE bool scep_template_list(struct tx *tx, struct arena *arena,
+                                 struct scep_template **ret_items, size_t *ret_count,
+                                 struct error *err);
+
 struct scep_capture {
     struct uuid id, template_id;
     int64_t at_us;

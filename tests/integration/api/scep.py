@@ -29,6 +29,7 @@ def run(_gateway, admin, made):
     admin.put(path, {}, 400, problem="missing-field")
     assert admin.get(path)["version"] == 2
     assert admin.put(path, {"settings": {}})["settings"]["webhook"] is None
+    assert admin.post(path + "/check")["service"] == "none"
     assert admin.get(path + "/captures")["items"] == []
     admin.delete(path + "/captures")
     text = str([e["details"] for e in admin.get("/events?code=scep.&limit=100")["items"]])
