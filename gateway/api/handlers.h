@@ -42,8 +42,19 @@ HANDLER(templates_create);
 HANDLER(templates_get);
 HANDLER(templates_change);
 HANDLER(templates_remove);
+HANDLER(templates_clone);
+HANDLER(templates_export);
+HANDLER(templates_import);
+HANDLER(templates_versions);
+HANDLER(templates_diff);
+/* template_preview.c */
 HANDLER(templates_preview);
+/* starters.c */
 HANDLER(starters_list);
+HANDLER(starter_sets_list);
+HANDLER(starter_sets_of_ca);
+HANDLER(starter_sets_on);
+HANDLER(starter_sets_off);
 /* requests.c, decisions.c */
 HANDLER(requests_create);
 HANDLER(requests_list);
@@ -169,5 +180,13 @@ MUST_USE bool document_format(const struct http_request *request, enum document_
 MUST_USE bool document_reply(const struct http_request *request, struct http_response *response,
                              enum document_format format, const char *name, const struct view *ders,
                              size_t count, struct error *err);
+
+struct template_record;
+/* The answer with one template, its address and version. */
+bool template_reply(struct http_request *request, struct http_response *response, int status,
+                    const struct template_record *template);
+/* The member "csr" (PEM, or base64 of DER) or "publicKey" of a body. */
+MUST_USE bool ask_csr(struct arena *arena, const struct json *document, struct view *ret_csr,
+                      struct error *err);
 
 #endif

@@ -2,6 +2,7 @@
 #include "api/handlers.h"
 
 #include "base/encode.h"
+#include "x509/csr.h"
 
 #include <string.h>
 
@@ -29,6 +30,7 @@ void request_write(struct json_writer *w, struct arena *arena, const struct requ
     json_open_object(w);
     write_summary(w, arena, request);
     put_document(w, arena, "proposal", request->proposal);
+    put_document(w, arena, "notes", request->notes == NULL ? "[]" : request->notes);
     json_put_string(w, "csr", pem_encode(arena, "CERTIFICATE REQUEST", request->csr));
     json_name(w, "certificate");
     if (certificate == NULL || uuid_is_nil(certificate->id)) {
@@ -53,6 +55,32 @@ static bool read_csr(struct arena *arena, const struct json *document, struct vi
                 "The field \"csr\" is neither PEM nor base64 of DER (RFC 2986).");
 }
 
+/* A request without a signature for a bare public key: for keys that cannot sign, under templates that ask for
+ * no proof. */
+static bool wrap_public_key(struct arena *arena, const char *pem, struct view *ret_csr,
+                            struct error *err) {
+    AUTO(EVP_PKEY) *key = NULL;
+    AUTO(X509_NAME) *empty = X509_NAME_new();
+    struct view der;
+    if (!pem_decode(arena, view_text(pem), "PUBLIC KEY", &der))
+        return fail(err, ERROR_MALFORMED, "malformed-key",
+                    "The field \"publicKey\" is no PEM block \"PUBLIC KEY\" (RFC 7468).");
+    TRY(key_from_spki(der, &key, err));
+    return csr_unsigned(arena, empty, NULL, NULL, key, ret_csr, err);
+}
+
+bool ask_csr(struct arena *arena, const struct json *document, struct view *ret_csr,
+             struct error *err) {
+    const char *key = NULL;
+    TRY(json_string(document, "publicKey", &key, err));
+    if (key == NULL)
+        return read_csr(arena, document, ret_csr, err);
+    if (json_get(document, "csr") != NULL)
+        return fail(err, ERROR_MALFORMED, "malformed-csr",
+                    "Give either \"csr\" or \"publicKey\", not both.");
+    return wrap_public_key(arena, key, ret_csr, err);
+}
+
 /* The certification request itself as the body; ?issue=true beside it. */
 static bool read_bare(struct http_request *request, struct submission *submission,
                       struct error *err) {
@@ -69,14 +97,15 @@ static bool read_bare(struct http_request *request, struct submission *submissio
 
 static bool read_submission(struct http_request *request, struct submission *submission,
                             struct error *err) {
-    static const char *const members[] = {"csr",       "subject",  "sans",  "validityDays",
-                                          "notBefore", "notAfter", "issue", NULL};
-    static const char *const ours[] = {"csr", "issue", NULL};
+    static const char *const members[] = {"csr",      "publicKey", "subject",   "sans",
+                                          "validityDays", "notBefore", "notAfter",  "variables",
+                                          "extensions",   "issue",     NULL};
+    static const char *const ours[] = {"csr", "publicKey", "issue", NULL};
     const struct json *document;
     if (strcmp(ask_media_type(request), "application/pkcs10") == 0) /* rfc5967 */
         return read_bare(request, submission, err);
     TRY(ask_document(request, members, &document, err));
-    TRY(read_csr(request->arena, document, &submission->csr, err));
+    TRY(ask_csr(request->arena, document, &submission->csr, err));
     TRY(json_bool(document, "issue", &submission->issue, err));
     submission->proposal = ask_without(request->arena, document, ours);
     return true;
@@ -95,25 +124,6 @@ HANDLER(requests_create) {
     reply_created(
         response, &w,
         arena_printf(request->arena, "/requests/%s", uuid_text(request->arena, record.id)));
-    return true;
-}
-
-HANDLER(templates_preview) {
-    static const char *const members[] = {"csr",       "subject",  "sans", "validityDays",
-                                          "notBefore", "notAfter", NULL};
-    static const char *const ours[] = {"csr", NULL};
-    const struct json *document;
-    struct view csr;
-    const char *text;
-    TRY(ask_document(request, members, &document, err));
-    TRY(read_csr(request->arena, document, &csr, err));
-    TRY(request_preview(context, request->arena, actor_of(request), request->parameters[0], csr,
-                        ask_without(request->arena, document, ours), &text, err));
-    struct json_writer w = json_writer_on(request->arena);
-    json_open_object(&w);
-    json_put_string(&w, "text", text);
-    json_close_object(&w);
-    reply_json(response, 200, &w);
     return true;
 }
 

@@ -70,6 +70,15 @@
       "templates:manage") \
     X("PUT", "/templates/{}/anchors/{}/crl", GATE_ACTOR, LARGE, anchors_crl, \
       "templates:manage") \
+    X("POST", "/templates/{}/clone", GATE_ACTOR, SMALL, templates_clone, "templates:manage") \
+    X("GET", "/templates/{}/export", GATE_ACTOR, NO_BODY, templates_export, "templates:read") \
+    X("GET", "/templates/{}/versions", GATE_ACTOR, NO_BODY, templates_versions, "templates:read") \
+    X("GET", "/templates/{}/diff", GATE_ACTOR, NO_BODY, templates_diff, "templates:read") \
+    X("POST", "/cas/{}/templates/import", GATE_ACTOR, MEDIUM, templates_import, "templates:manage") \
+    X("GET", "/starter-sets", GATE_ACTOR, NO_BODY, starter_sets_list, "templates:read") \
+    X("GET", "/cas/{}/starter-sets", GATE_ACTOR, NO_BODY, starter_sets_of_ca, "templates:read") \
+    X("PUT", "/cas/{}/starter-sets/{}", GATE_ACTOR, NO_BODY, starter_sets_on, "templates:manage") \
+    X("DELETE", "/cas/{}/starter-sets/{}", GATE_ACTOR, NO_BODY, starter_sets_off, "templates:manage") \
     X("GET", "/starters", GATE_ACTOR, NO_BODY, starters_list, "templates:read") \
     X("GET", "/requests", GATE_ACTOR, NO_BODY, requests_list, "requests:read") \
     X("POST", "/requests/batch", GATE_ACTOR, SMALL, requests_batch, "requests:create") \

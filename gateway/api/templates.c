@@ -14,11 +14,12 @@ static void write_template(struct json_writer *w, struct arena *arena,
     put_document(w, arena, "document", template->document);
     json_put_time(w, "createdAt", template->created_us);
     json_put_time(w, "changedAt", template->changed_us);
+    put_text_or_null(w, "starter", template->starter);
     json_close_object(w);
 }
 
-static bool reply_template(struct http_request *request, struct http_response *response, int status,
-                           const struct template_record *template) {
+bool template_reply(struct http_request *request, struct http_response *response, int status,
+                    const struct template_record *template) {
     struct json_writer w = json_writer_on(request->arena);
     write_template(&w, request->arena, template);
     reply_version(response, template->version);
@@ -77,7 +78,7 @@ HANDLER(templates_create) {
     TRY(read_document(request->arena, body, &document, err));
     TRY(template_create(context, request->arena, actor_of(request), request->parameters[0], name,
                         document, &template, err));
-    return reply_template(request, response, 201, &template);
+    return template_reply(request, response, 201, &template);
 }
 
 HANDLER(templates_get) {
@@ -85,7 +86,7 @@ HANDLER(templates_get) {
     TRY(ask_no_query(request, err));
     TRY(template_get(context, request->arena, actor_of(request), request->parameters[0], &template,
                      err));
-    return reply_template(request, response, 200, &template);
+    return template_reply(request, response, 200, &template);
 }
 
 HANDLER(templates_change) {
@@ -106,7 +107,7 @@ HANDLER(templates_change) {
                     "the field \"version\".");
     TRY(template_change(context, request->arena, actor_of(request), request->parameters[0], version,
                         name, document, &template, err));
-    return reply_template(request, response, 200, &template);
+    return template_reply(request, response, 200, &template);
 }
 
 HANDLER(templates_remove) {
@@ -116,18 +117,114 @@ HANDLER(templates_remove) {
     return true;
 }
 
-HANDLER(starters_list) {
+HANDLER(templates_clone) {
+    static const char *const members[] = {"name", "ca", NULL};
+    const struct json *body, *document;
+    const char *name, *ca = NULL;
+    struct template_record from, made;
+    TRY(ask_document(request, members, &body, err));
+    TRY(ask_string(body, "name", &name, err) && json_string(body, "ca", &ca, err));
+    TRY(template_get(context, request->arena, actor_of(request), request->parameters[0], &from,
+                     err));
+    TRY(json_parse(request->arena, view_text(from.document), &document, err));
+    TRY(template_create(context, request->arena, actor_of(request), ca == NULL ? from.ca_slug : ca,
+                        name, document, &made, err));
+    return template_reply(request, response, 201, &made);
+}
+
+#define EXPORT_FORMAT "gatehouse-template"
+
+HANDLER(templates_export) {
+    struct template_record template;
+    TRY(ask_no_query(request, err));
+    TRY(template_get(context, request->arena, actor_of(request), request->parameters[0], &template,
+                     err));
+    struct json_writer w = json_writer_on(request->arena);
+    json_open_object(&w);
+    json_put_string(&w, "format", EXPORT_FORMAT);
+    json_put_int(&w, "formatVersion", 1);
+    json_put_string(&w, "name", template.name);
+    json_put_int(&w, "version", template.version);
+    put_document(&w, request->arena, "document", template.document);
+    json_close_object(&w);
+    reply_json(response, 200, &w);
+    return true;
+}
+
+HANDLER(templates_import) {
+    static const char *const members[] = {"format",  "formatVersion", "name",
+                                          "version", "document",      NULL};
+    const struct json *body, *document = NULL;
+    const char *format, *name;
+    int64_t format_version = 1, version = 0;
+    struct template_record made;
+    TRY(ask_document(request, members, &body, err));
+    TRY(ask_string(body, "format", &format, err) && ask_string(body, "name", &name, err));
+    TRY(json_int(body, "formatVersion", 1, INT32_MAX, &format_version, err) &&
+        json_int(body, "version", 1, INT64_MAX, &version, err) &&
+        json_object(body, "document", &document, err));
+    if (strcmp(format, EXPORT_FORMAT) != 0 || format_version != 1)
+        return fail(
+            err, ERROR_POLICY, "unknown-format",
+            "This is no export of a template that this release reads (\"format\" " EXPORT_FORMAT
+            ", \"formatVersion\" 1).");
+    if (document == NULL)
+        return fail(err, ERROR_MALFORMED, "missing-field", "The field \"document\" is missing.");
+    TRY(template_create(context, request->arena, actor_of(request), request->parameters[0], name,
+                        document, &made, err));
+    return template_reply(request, response, 201, &made);
+}
+
+HANDLER(templates_versions) {
+    struct template_record *items;
     size_t count;
     TRY(ask_no_query(request, err));
-    const struct template_starter *starters = template_starters(&count);
+    TRY(template_history(context, request->arena, actor_of(request), request->parameters[0], &items,
+                         &count, err));
     struct json_writer w = reply_list_begin(request->arena);
     for (size_t i = 0; i < count; i++) {
         json_open_object(&w);
-        json_put_string(&w, "id", starters[i].id);
-        json_put_string(&w, "name", starters[i].name);
-        put_document(&w, request->arena, "document", starters[i].document);
+        json_put_int(&w, "version", items[i].version);
+        json_put_string(&w, "name", items[i].name);
+        json_put_time(&w, "createdAt", items[i].created_us);
         json_close_object(&w);
     }
     reply_list(request, response, &w, NULL);
+    return true;
+}
+
+/* A version number of the query; absent: 0, the newest. */
+static bool ask_number(const struct http_request *request, const char *name, int64_t *ret,
+                       struct error *err) {
+    const char *text = http_query(request, name);
+    struct json number = {.type = JSON_NUMBER, .name = name, .text = text};
+    struct json object = {.type = JSON_OBJECT, .count = 1, .first = &number};
+    if (text == NULL)
+        return true;
+    if (text[0] == '\0' || text[strspn(text, "0123456789")] != '\0')
+        return fail(err, ERROR_MALFORMED, "bad-query", "\"%s\" is a version number.", name);
+    return json_int(&object, name, 1, INT64_MAX, ret, err);
+}
+
+HANDLER(templates_diff) {
+    static const char *const names[] = {"from", "to", NULL};
+    struct template_record before, after;
+    int64_t from = 0, to = 0;
+    TRY(ask_query(request, names, err));
+    TRY(ask_number(request, "from", &from, err) && ask_number(request, "to", &to, err));
+    TRY(template_at(context, request->arena, actor_of(request), request->parameters[0], to, &after,
+                    err));
+    if (from == 0) /* what the newest edit did */
+        from = after.version > 1 ? after.version - 1 : 1;
+    TRY(template_at(context, request->arena, actor_of(request), request->parameters[0], from,
+                    &before, err));
+    struct json_writer w = json_writer_on(request->arena);
+    json_open_object(&w);
+    json_put_int(&w, "from", before.version);
+    json_put_int(&w, "to", after.version);
+    json_name(&w, "changes");
+    TRY(template_diff(&w, request->arena, before.document, after.document, err));
+    json_close_object(&w);
+    reply_json(response, 200, &w);
     return true;
 }

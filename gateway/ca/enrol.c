@@ -171,6 +171,8 @@ static bool judge(struct core *core, struct arena *arena, struct order *o, struc
         TRY(check_renewal(core, arena, c, e->renews, &o->renewed, err));
         o->supersede = renewal_revokes(&c->template);
     }
+    c->requester = e->requester;
+    c->door = e->door;
     TRY(flow_apply_policy(arena, c, &o->plan, err));
     struct flow_origin origin = {.door = e->door,
                                  .proposal = e->proposal,

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/encode.h"
+#include "ca/policy.h"
 #include "ca/status.h"
 
 #include <string.h>
@@ -60,6 +61,22 @@ static bool fill_record(struct arena *arena, const struct issue_order *order, co
     return true;
 }
 
+/* The template says which rules must hold; a service's certificate keeps them all. */
+static bool lint_order(struct arena *arena, const struct issue_order *order, const X509 *certificate,
+                       const X509 *issuer, struct error *err) {
+    struct lint_findings findings;
+    if (order->template == NULL)
+        return certificate_lint(certificate, issuer, err);
+    return policy_lint(arena, order->template, certificate, issuer, &findings, err);
+}
+
+static const EVP_MD *digest_of(const struct issue_order *order, const struct ca_settings *settings) {
+    const EVP_MD *digest = authority_digest(order->ca, settings);
+    if (digest == NULL || order->template == NULL || order->template->digest == NULL)
+        return digest; /* NULL: the key brings its own */
+    return EVP_get_digestbyname(order->template->digest);
+}
+
 static bool sign_plan(struct core *core, struct arena *arena, const struct issue_order *order,
                       const struct certificate_plan *plan, X509 **ret_certificate,
                       struct error *err) {
@@ -67,15 +84,17 @@ static bool sign_plan(struct core *core, struct arena *arena, const struct issue
     AUTO(EVP_PKEY) *key = NULL;
     struct ca_settings settings;
     TRY(authority_settings(arena, order->ca, &settings, err));
+    if (order->template != NULL && order->template->padding != PADDING_AUTO)
+        settings.pss = order->template->padding == PADDING_PSS;
     if (order->issuer_key != NULL)
         TRY(authority_pad(&settings, order->issuer_key, &key, err));
     else
         TRY(authority_key(core, order->ca, &settings, &key, err));
     TRY(certificate_build(plan, &certificate, err));
-    TRY(certificate_lint(certificate, plan->issuer, err));
+    TRY(lint_order(arena, order, certificate, plan->issuer, err));
     EVP_PKEY *issuer_public =
         plan->issuer == NULL ? plan->public_key : X509_get0_pubkey(plan->issuer);
-    if (!certificate_sign(certificate, key, authority_digest(order->ca, &settings), issuer_public,
+    if (!certificate_sign(certificate, key, digest_of(order, &settings), issuer_public,
                           err)) {
         signer_take_error(err); /* the signer knows better why, if it was the signer */
         return false;

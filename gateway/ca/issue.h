@@ -8,12 +8,16 @@
 #include "store/requests.h"
 
 /* What comes beside a CSR, or instead of it in an approver's overrides. One JSON form:
- * {"subject":{...},"sans":[...],"validityDays":90,"notBefore":"...","notAfter":"..."} ; absent: unchanged. */
+ * {"subject":{...},"sans":[...],"validityDays":90,"notBefore":"...","notAfter":"...",
+ *  "variables":{"user":"alice"},"extensions":[...]} ; absent: unchanged. Extensions: see x509/extension.h, judged
+ * as those of a CSR. */
 struct proposal {
     const X509_NAME *subject;  /* NULL: from the CSR */
     const GENERAL_NAMES *sans; /* NULL: from the CSR */
     int64_t validity_days;     /* 0: the template's */
     int64_t not_before_us, not_after_us; /* 0: none */
+    const struct json *variables;        /* object of texts, or NULL */
+    const struct json *extensions;       /* array, or NULL */
 };
 /* Objects live as long as the arena. NULL document: empty proposal. */
 MUST_USE bool proposal_from_json(struct arena *arena, const struct json *document,
@@ -52,10 +56,6 @@ MUST_USE bool request_cancel(struct core *core, struct arena *arena, const struc
                              struct uuid id, const char *reason, struct request_record *ret,
                              struct error *err);
 
-/* The TBS a template and a request give, without storing anything: signed by nobody. For previews. */
-MUST_USE bool request_preview(struct core *core, struct arena *arena, const struct actor *actor,
-                              const char *template_slug, struct view csr, const struct json *proposal,
-                              const char **ret_text, struct error *err);
 
 /* --- certificates ----------------------------------------------------------------------------------- */
 
@@ -86,6 +86,7 @@ struct issue_order {
     const struct ca_record *ca; /* without a certificate yet: self-signed by issuer_key */
     EVP_PKEY *issuer_key;       /* NULL: the CA's key as it is stored */
     struct certificate_plan plan;
+    const struct template *template; /* lint and digest as it says; NULL: the rules for services */
     int64_t serial_octets;
     enum certificate_use use;
     struct uuid template_id, request_id;

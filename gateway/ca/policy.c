@@ -1,274 +1,175 @@
-#include "ca/policy.h"
+/* The order in which a template is applied, the key, and lint. */
+#include "ca/policy_internal.h"
 
-#include "base/clock.h"
-#include "ca/template_tables.h"
 #include "x509/csr.h"
 
-#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
-static bool listed(const struct text_list *list, const char *text) {
+void policy_note(const struct policy *p, const char *format, ...) {
+    char text[600];
+    struct policy_notes *notes = p->in->notes;
+    va_list args;
+    if (notes == NULL || notes->count >= POLICY_MAX_NOTES)
+        return;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    notes->items[notes->count++] = arena_strdup(p->arena, text);
+}
+
+const char *policy_notes_json(struct arena *arena, const struct policy_notes *notes) {
+    struct json_writer w = json_writer_on(arena);
+    json_open_array(&w);
+    for (size_t i = 0; i < notes->count; i++)
+        json_add_string(&w, notes->items[i]);
+    json_close_array(&w);
+    return json_written(&w);
+}
+
+bool policy_listed(const struct text_list *list, const char *text) {
     for (size_t i = 0; i < list->count; i++)
         if (strcmp(list->items[i], text) == 0)
             return true;
     return false;
 }
 
-/* Lists may name attributes by short name, long name or OID; objects decide. */
-static bool lists_object(const struct text_list *list, const ASN1_OBJECT *object) {
-    for (size_t i = 0; i < list->count; i++) {
-        ASN1_OBJECT *listed_object = OBJ_txt2obj(list->items[i], 0);
-        bool same = listed_object != NULL && OBJ_cmp(listed_object, object) == 0;
-        ASN1_OBJECT_free(listed_object);
-        if (same)
-            return true;
-    }
-    return false;
-}
-
-static bool check_attributes(const struct template *t, const X509_NAME *name, struct error *err) {
-    for (int i = 0; i < X509_NAME_entry_count(name); i++) {
-        const ASN1_OBJECT *object = X509_NAME_ENTRY_get_object(X509_NAME_get_entry(name, i));
-        char text[80];
-        if (lists_object(&t->subject.attributes, object))
-            continue;
-        int nid = OBJ_obj2nid(object);
-        if (nid != NID_undef)
-            return fail(err, ERROR_POLICY, "subject-attribute",
-                        "The subject has the attribute %s, which the template does not allow; leave it "
-                        "out or have it added to the template's subject.attributes.",
-                        OBJ_nid2sn(nid));
-        OBJ_obj2txt(text, sizeof text, object, 1);
-        return fail(err, ERROR_POLICY, "subject-attribute",
-                    "The subject has the attribute %s, which the template does not allow.", text);
-    }
-    return true;
-}
-
-/* Attributes that the template fixes replace those of the request. */
-static bool set_fixed(X509_NAME *name, const struct json *fixed, struct error *err) {
-    AUTO(X509_NAME) *values = NULL;
-    if (fixed == NULL || fixed->count == 0)
-        return true;
-    TRY(name_from_json(fixed, &values, err));
-    for (int i = 0; i < X509_NAME_entry_count(values); i++) {
-        const ASN1_OBJECT *object = X509_NAME_ENTRY_get_object(X509_NAME_get_entry(values, i));
-        for (int at; (at = X509_NAME_get_index_by_OBJ(name, object, -1)) >= 0;)
-            X509_NAME_ENTRY_free(X509_NAME_delete_entry(name, at));
-    }
-    for (int i = 0; i < X509_NAME_entry_count(values); i++)
-        if (X509_NAME_add_entry(name, X509_NAME_get_entry(values, i), -1, 0) != 1)
-            return fail_internal(err, "X509_NAME_add_entry");
-    return true;
-}
-
-static bool check_required(const struct template *t, const X509_NAME *name, struct error *err) {
-    for (size_t i = 0; i < t->subject.required.count; i++) {
-        ASN1_OBJECT *object = OBJ_txt2obj(t->subject.required.items[i], 0);
-        bool there = object != NULL && X509_NAME_get_index_by_OBJ(name, object, -1) >= 0;
-        ASN1_OBJECT_free(object);
-        if (!there)
-            return fail(err, ERROR_POLICY, "subject-attribute",
-                        "The subject lacks %s, which the template requires; add it to the CSR or the "
-                        "request's \"subject\".",
-                        t->subject.required.items[i]);
-    }
-    return true;
-}
-
-static bool make_subject(struct arena *arena, const struct policy_input *in,
-                         const X509_NAME **ret_subject, struct error *err) {
-    const struct template *t = in->template;
-    const X509_NAME *from = NULL;
-    if (t->subject.from == SUBJECT_FROM_CSR)
-        from = in->proposal->subject != NULL ? in->proposal->subject
-                                             : X509_REQ_get_subject_name(in->csr);
-    X509_NAME *name = from == NULL ? X509_NAME_new() : X509_NAME_dup(from);
-    if (name == NULL)
-        return fail_internal(err, "X509_NAME_dup");
-    keep_X509_NAME(arena, name);
-    TRY(name_check(name, err));
-    TRY(check_attributes(t, name, err));
-    TRY(set_fixed(name, t->subject.fixed, err));
-    TRY(check_required(t, name, err));
-    *ret_subject = name;
-    return true;
-}
-
-static bool has_san(struct arena *arena, const GENERAL_NAMES *sans, const char *text) {
-    for (int i = 0; i < sk_GENERAL_NAME_num(sans); i++)
-        if (strcasecmp(san_text(arena, sk_GENERAL_NAME_value(sans, i), NULL), text) == 0)
-            return true;
-    return false;
-}
-
-/* The common name as a SAN, when it is a DNS name or an address that the template allows. */
-static bool add_common_name(struct arena *arena, const struct template *t, const X509_NAME *subject,
-                            GENERAL_NAMES *sans) {
-    const char *name = name_common_name(arena, subject);
-    AUTO(GENERAL_NAMES) *probe = GENERAL_NAMES_new();
-    const char *type = NULL;
-    if (name == NULL || strchr(name, ':') == name || !san_add_text(probe, name, NULL))
-        return true;
-    const char *text = san_text(arena, sk_GENERAL_NAME_value(probe, 0), &type);
-    if ((strcmp(type, "dns") != 0 && strcmp(type, "ip") != 0) || !listed(&t->sans.types, type) ||
-        has_san(arena, sans, text))
-        return true;
-    return san_add_text(sans, text, NULL);
-}
-
-static bool check_sans(struct arena *arena, const struct template *t, const GENERAL_NAMES *sans,
-                       struct error *err) {
-    int64_t count = sk_GENERAL_NAME_num(sans);
-    for (int i = 0; i < count; i++) {
-        const char *type = NULL;
-        const char *text = san_text(arena, sk_GENERAL_NAME_value(sans, i), &type);
-        if (!listed(&t->sans.types, type))
-            return fail(err, ERROR_POLICY, "san-type",
-                        "The name %.100s is of the type \"%s\", which the template does not allow; "
-                        "leave it out or have the type added to sans.types.",
-                        text, type);
-    }
-    if (count < t->sans.min || count > t->sans.max)
-        return fail(err, ERROR_POLICY, "san-count",
-                    "The request has %" PRId64 " subject alternative names; the template wants %" PRId64
-                    " to %" PRId64 ".",
-                    count, t->sans.min, t->sans.max);
-    return true;
-}
-
-static bool make_sans(struct arena *arena, const struct policy_input *in, const X509_NAME *subject,
-                      const GENERAL_NAMES **ret_sans, struct error *err) {
-    GENERAL_NAMES *sans = NULL;
-    if (in->proposal->sans != NULL) {
-        struct view der = san_der(arena, in->proposal->sans);
-        sans = GENERAL_NAMES_new();
-        if (sk_GENERAL_NAME_num(in->proposal->sans) > 0) {
-            GENERAL_NAMES_free(sans);
-            TRY(san_from_der(der, &sans, err));
-        }
-    } else {
-        TRY(csr_sans(in->csr, &sans, err));
-    }
-    keep_GENERAL_NAMES(arena, sans);
-    if (in->template->sans.common_name_to_san && !add_common_name(arena, in->template, subject, sans))
-        return fail_internal(err, "common name to SAN");
-    TRY(check_sans(arena, in->template, sans, err));
-    if (name_empty(subject) && sk_GENERAL_NAME_num(sans) == 0)
-        return fail(err, ERROR_POLICY, "no-names",
-                    "The request names nothing: neither subject nor subject alternative names.");
-    *ret_sans = sans;
-    return true;
-}
-
-static bool explicit_end(const struct policy_input *in, int64_t not_before, int64_t *not_after,
-                         struct error *err) {
-    const struct template *t = in->template;
-    if (in->proposal->validity_days > t->max_days)
-        return fail(err, ERROR_POLICY, "validity",
-                    "The validity of %" PRId64 " days is more than the template's %" PRId64
-                    " (validity.maxDays).",
-                    in->proposal->validity_days, t->max_days);
-    *not_after = in->proposal->not_after_us != 0
-                     ? in->proposal->not_after_us
-                     : not_before + in->proposal->validity_days * US_PER_DAY - US_PER_SECOND;
-    if (*not_after <= not_before)
-        return fail(err, ERROR_POLICY, "validity", "The certificate would end before it begins.");
-    if (*not_after <= in->now_us)
-        return fail(err, ERROR_POLICY, "validity", "The certificate would have expired already.");
-    if (*not_after - not_before > t->max_days * US_PER_DAY + t->backdate_seconds * US_PER_SECOND)
-        return fail(err, ERROR_POLICY, "validity",
-                    "The validity is longer than the template's %" PRId64
-                    " days (validity.maxDays).",
-                    t->max_days);
-    return true;
-}
-
-static bool make_dates(const struct policy_input *in, struct certificate_plan *plan,
-                       struct error *err) {
-    const struct template *t = in->template;
-    int64_t issuer_from, issuer_to, from, to;
-    char text[TIME_TEXT_SIZE];
-    TRY(asn1_time_to_us(X509_get0_notBefore(in->issuer), &issuer_from, err) &&
-        asn1_time_to_us(X509_get0_notAfter(in->issuer), &issuer_to, err));
-    from = in->proposal->not_before_us;
-    if (from == 0) {
-        from = in->now_us - t->backdate_seconds * US_PER_SECOND;
-        from = from < issuer_from ? issuer_from : from;
-    }
-    bool explicitly = in->proposal->validity_days != 0 || in->proposal->not_after_us != 0;
-    if (explicitly)
-        TRY(explicit_end(in, from, &to, err));
-    else
-        to = from + t->days * US_PER_DAY - US_PER_SECOND;
-    time_format(issuer_to, text);
-    if (issuer_to <= in->now_us)
-        return fail(err, ERROR_POLICY, "issuer-expired",
-                    "The authority's own certificate expired at %s.", text);
-    if (to > issuer_to && explicitly)
-        return fail(err, ERROR_POLICY, "validity",
-                    "The certificate would outlive the authority, which ends at %s; ask for less.", text);
-    if (from < issuer_from || from > issuer_to)
-        return fail(err, ERROR_POLICY, "validity",
-                    "The certificate would begin outside the authority's own validity.");
-    plan->not_before_us = from;
-    plan->not_after_us = to > issuer_to ? issuer_to : to;
-    return true;
-}
-
-/* rfc5280#4.2.1.3, rfc8410#5, rfc9881#5, rfc9909#5: bits that the key cannot do are not written. */
+/* rfc5280#4.2.1.3, rfc8410#5, rfc9881#5, rfc9909#5, rfc9935#5: bits that the key cannot do are not
+ * written. */
 static unsigned usable_bits(const char *key_type, unsigned bits) {
+    const unsigned encipherment = KU_KEY_ENCIPHERMENT | KU_DATA_ENCIPHERMENT;
     if (strncmp(key_type, "RSA", 3) == 0)
         return bits & ~(unsigned)KU_KEY_AGREEMENT;
     if (key_type_is_ec(key_type))
-        return bits & ~(unsigned)(KU_KEY_ENCIPHERMENT | KU_DATA_ENCIPHERMENT);
-    return bits & ~(unsigned)(KU_KEY_ENCIPHERMENT | KU_DATA_ENCIPHERMENT | KU_KEY_AGREEMENT);
+        return bits & ~encipherment;
+    if (strncmp(key_type, "ML-KEM", 6) == 0) /* and nothing else */
+        return bits & KU_KEY_ENCIPHERMENT;
+    return bits & ~(encipherment | (unsigned)KU_KEY_AGREEMENT);
 }
 
-static bool take_key(struct arena *arena, const struct policy_input *in, struct certificate_plan *plan,
-                     struct error *err) {
-    char key_type[KEY_TYPE_SIZE];
-    const struct text_list *allowed = &in->template->keys;
-    EVP_PKEY *key = X509_REQ_get_pubkey((X509_REQ *)(uintptr_t)in->csr);
-    if (key == NULL)
-        return fail_internal(err, "X509_REQ_get_pubkey");
-    keep_EVP_PKEY(arena, key);
-    if (!key_type_of(key, key_type) || !key_type_allowed(key_type, allowed->items, allowed->count))
-        return fail(err, ERROR_POLICY, "key-type",
-                    "The CSR's key is not of a type that the template allows (keys).");
-    plan->public_key = key;
-    plan->key_usage = usable_bits(key_type, in->template->key_usage);
+static bool check_key_type(const struct policy *p) {
+    const struct text_list *list = &p->t->keys;
+    if (key_type_allowed(p->key_type, list->items, list->count) || p->t->keys_level == LEVEL_OFF)
+        return true;
+    if (p->t->keys_level == LEVEL_BLOCK)
+        return fail(p->err, ERROR_POLICY, "key-type",
+                    "The CSR's key (%s) is not of a type that the template allows (keys).",
+                    p->key_type);
+    policy_note(p, "keys: %s is not among the template's key types", p->key_type);
     return true;
+}
+
+bool policy_key(struct policy *p) {
+    EVP_PKEY *key = X509_REQ_get_pubkey((X509_REQ *)(uintptr_t)p->in->csr);
+    if (key == NULL)
+        return fail_internal(p->err, "X509_REQ_get_pubkey");
+    keep_EVP_PKEY(p->arena, key);
+    if (!key_type_of(key, p->key_type))
+        return fail(p->err, ERROR_POLICY, "key-type", "The type of the CSR's key is not known.");
+    TRY(check_key_type(p));
+    p->plan.public_key = key;
+    p->plan.key_usage = usable_bits(p->key_type, p->t->key_usage);
+    p->plan.key_usage_not_critical = !p->t->key_usage_critical;
+    if (p->t->key_usage != 0 && p->plan.key_usage == 0)
+        return fail(p->err, ERROR_POLICY, "key-type",
+                    "None of the template's key usages is possible with a key of the type %s.",
+                    p->key_type);
+    return true;
+}
+
+/* What the request asks for, decoded once. */
+static bool read_asked(struct policy *p) {
+    GENERAL_NAMES *sans = NULL;
+    if (p->in->proposal->sans != NULL) {
+        sans = GENERAL_NAMES_new();
+        if (sans != NULL && sk_GENERAL_NAME_num(p->in->proposal->sans) > 0) {
+            GENERAL_NAMES_free(sans);
+            TRY(san_from_der(san_der(p->arena, p->in->proposal->sans), &sans, p->err));
+        }
+    } else {
+        TRY(csr_sans(p->in->csr, &sans, p->err));
+    }
+    if (sans == NULL)
+        return fail_internal(p->err, "GENERAL_NAMES_new");
+    p->asked_sans = keep_GENERAL_NAMES(p->arena, sans);
+    TRY(csr_extensions(p->in->csr, &p->asked, p->err));
+    if (p->asked != NULL)
+        keep_EXTENSION_LIST(p->arena, p->asked);
+    return true;
+}
+
+static void take_urls(const struct text_list *own, const struct text_list *authority, bool on,
+                      const char *const **ret_items, size_t *ret_count) {
+    const struct text_list *list = own->count > 0 ? own : authority;
+    *ret_items = on ? list->items : NULL;
+    *ret_count = on ? list->count : 0;
 }
 
 bool policy_apply(struct arena *arena, const struct policy_input *in,
                   struct certificate_plan *ret_plan, struct error *err) {
     const struct template *t = in->template;
-    struct certificate_plan plan = {
+    struct policy p = {.arena = arena, .in = in, .t = t, .err = err};
+    p.plan = (struct certificate_plan){
+        .issuer = in->issuer,
         .basic_constraints = t->basic.include,
         .is_ca = t->basic.ca,
         .path_length = (int)t->basic.path_length,
-        .extended_key_usage = t->extended_key_usage.items,
-        .extended_key_usage_count = t->extended_key_usage.count,
-        .policies = t->policies.items,
-        .policy_count = t->policies.count,
+        .subject_key_id = t->subject_key_id,
+        .authority_key_id = t->authority_key_id,
     };
-    TRY(take_key(arena, in, &plan, err));
-    TRY(make_subject(arena, in, &plan.subject, err));
-    TRY(make_sans(arena, in, plan.subject, &plan.sans, err));
-    TRY(make_dates(in, &plan, err));
-    if (t->aia) {
-        plan.ca_issuers = in->urls->ca_issuers.items;
-        plan.ca_issuers_count = in->urls->ca_issuers.count;
-    }
-    if (t->ocsp) {
-        plan.ocsp = in->urls->ocsp.items;
-        plan.ocsp_count = in->urls->ocsp.count;
-    }
-    if (t->crl) {
-        plan.crl = in->urls->crl.items;
-        plan.crl_count = in->urls->crl.count;
-    }
-    *ret_plan = plan;
+    TRY(policy_key(&p) && read_asked(&p));
+    TRY(policy_check_variables(&p));
+    TRY(policy_subject(&p) && policy_sans(&p) && policy_dates(&p));
+    take_urls(&t->urls.ca_issuers, &in->urls->ca_issuers, t->aia, &p.plan.ca_issuers,
+              &p.plan.ca_issuers_count);
+    take_urls(&t->urls.ocsp, &in->urls->ocsp, t->ocsp, &p.plan.ocsp, &p.plan.ocsp_count);
+    take_urls(&t->urls.crl, &in->urls->crl, t->crl, &p.plan.crl, &p.plan.crl_count);
+    TRY(policy_extensions(&p));
+    *ret_plan = p.plan;
     return true;
+}
+
+static unsigned profiles_at(const struct template *t, enum template_level least) {
+    unsigned bits = 0;
+    for (unsigned i = 0; i < LINT_PROFILE_COUNT; i++)
+        if (t->lint[i] >= least)
+            bits |= 1u << i;
+    return bits;
+}
+
+static bool blocks(const struct template *t, const struct lint_finding *finding) {
+    if (finding->severity == LINT_FATAL)
+        return true;
+    /* An own rule that is an error blocks: who wants less writes a warning. */
+    return finding->severity == LINT_ERROR &&
+           (finding->profile == 0 || (profiles_at(t, LEVEL_BLOCK) & finding->profile) != 0);
+}
+
+bool policy_lint(struct arena *arena, const struct template *t, const X509 *certificate,
+                 const X509 *issuer, struct lint_findings *ret, struct error *err) {
+    unsigned wanted = profiles_at(t, LEVEL_WARN);
+    struct lint_order order = {.certificate = certificate,
+                               .issuer = issuer,
+                               .profiles = wanted | LINT_RFC5280, /* its fatal rules hold always */
+                               .own = t->lint_rules};
+    struct lint_findings all, shown;
+    struct lint_finding first = {0};
+    size_t blocking = 0;
+    TRY(lint_run(arena, &order, &all, err));
+    shown = (struct lint_findings){.items = all.items};
+    for (size_t i = 0; i < all.count; i++) {
+        struct lint_finding finding = all.items[i];
+        if (blocks(t, &finding) && blocking++ == 0)
+            first = finding;
+        else if (finding.profile != 0 && (finding.profile & wanted) == 0)
+            continue;
+        shown.items[shown.count++] = finding;
+    }
+    *ret = shown;
+    if (blocking == 0)
+        return true;
+    const char *more =
+        blocking > 1 ? arena_printf(arena, " (%zu more rules are broken)", blocking - 1) : "";
+    return fail(err, ERROR_POLICY, "lint", "Certificate: %s [%s, %s]%s", first.text, first.rule,
+                first.source, more);
 }

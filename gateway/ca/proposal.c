@@ -33,7 +33,7 @@ static bool read_names(struct arena *arena, const struct json *document, struct 
 bool proposal_from_json(struct arena *arena, const struct json *document, struct proposal *ret,
                         struct error *err) {
     static const char *const names[] = {"subject", "sans", "validityDays", "notBefore", "notAfter",
-                                        NULL};
+                                        "variables", "extensions", NULL};
     struct proposal proposal = {0};
     if (document == NULL || document->type == JSON_NULL) {
         *ret = proposal;
@@ -44,6 +44,8 @@ bool proposal_from_json(struct arena *arena, const struct json *document, struct
     TRY(json_int(document, "validityDays", 1, 36525, &proposal.validity_days, err));
     TRY(read_time(document, "notBefore", &proposal.not_before_us, err));
     TRY(read_time(document, "notAfter", &proposal.not_after_us, err));
+    TRY(json_object(document, "variables", &proposal.variables, err));
+    TRY(json_array(document, "extensions", &proposal.extensions, err));
     if (proposal.validity_days != 0 && proposal.not_after_us != 0)
         return fail(err, ERROR_POLICY, "validity",
                     "Give either validityDays or notAfter, not both.");

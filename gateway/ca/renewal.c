@@ -1,23 +1,42 @@
+/* Renewal: what the holder of a certificate may have by showing it. */
 #include "ca/template.h"
+#include "base/clock.h"
 #include "store/certificates.h"
 
-bool renewal_check(const struct template *template, const struct ca_record *ca,
-                   const struct certificate_record *old, int64_t now_us, struct error *err) {
-    (void)template;
-    if (!uuid_equal(old->ca_id, ca->id))
-        return fail(err, ERROR_POLICY, "renewal",
-                    "The certificate that is to be renewed is of another authority than %s; enrol anew.",
-                    ca->slug);
-    if (old->revoked)
-        return fail(err, ERROR_POLICY, "renewal",
-                    "The certificate that is to be renewed is revoked or held; enrol anew.");
-    if (old->not_after_us < now_us)
-        return fail(err, ERROR_POLICY, "renewal",
-                    "The certificate that is to be renewed has expired; enrol anew.");
-    return true;
+#include <inttypes.h>
+
+static bool refuse(struct error *err, const char *rule) {
+    return fail(err, ERROR_POLICY, "renewal",
+                "The certificate that is to be renewed %s; enrol anew.", rule);
 }
 
-bool renewal_revokes(const struct template *template) {
-    (void)template;
-    return false;
+bool renewal_check(const struct template *t, const struct ca_record *ca,
+                   const struct certificate_record *old, int64_t now_us, struct error *err) {
+    char text[TIME_TEXT_SIZE];
+    if (!t->renewal.by_certificate)
+        return fail(err, ERROR_POLICY, "renewal",
+                    "The template does not renew by the old certificate (renewal.byCertificate); "
+                    "enrol anew.");
+    if (!uuid_equal(old->ca_id, ca->id))
+        return fail(
+            err, ERROR_POLICY, "renewal",
+            "The certificate that is to be renewed is of another authority than %s; enrol anew.",
+            ca->slug);
+    if (old->revoked)
+        return refuse(err, "is revoked or held");
+    if (old->not_after_us + t->renewal.grace_days * US_PER_DAY < now_us)
+        return refuse(err, t->renewal.grace_days > 0 ? "has expired, and the days of grace are over"
+                                                     : "has expired");
+    int64_t opens = old->not_after_us - t->renewal.window_days * US_PER_DAY;
+    if (t->renewal.window_days == 0 || now_us >= opens)
+        return true;
+    time_format(opens, text);
+    return fail(err, ERROR_POLICY, "renewal",
+                "It is too early: the template renews in the last %" PRId64
+                " days of a certificate (renewal.windowDays), which is from %s on.",
+                t->renewal.window_days, text);
+}
+
+bool renewal_revokes(const struct template *t) {
+    return t->renewal.revoke_old;
 }

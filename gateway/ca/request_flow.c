@@ -46,14 +46,18 @@ bool flow_check_door(const struct request_context *c, const char *door, struct e
                 slug, door);
 }
 
-bool flow_apply_policy(struct arena *arena, const struct request_context *c,
+bool flow_apply_policy(struct arena *arena, struct request_context *c,
                        struct certificate_plan *ret_plan, struct error *err) {
     struct policy_input input = {.template = &c->template,
                                  .urls = &c->urls,
                                  .issuer = c->issuer,
                                  .csr = c->csr,
                                  .proposal = &c->proposal,
-                                 .now_us = clock_now_us()};
+                                 .now_us = clock_now_us(),
+                                 .requester = c->requester,
+                                 .door = c->door,
+                                 .notes = &c->notes};
+    c->notes.count = 0;
     return policy_apply(arena, &input, ret_plan, err);
 }
 
@@ -99,6 +103,7 @@ bool flow_fill_request(struct arena *arena, const struct flow_origin *origin,
         .proof = origin->proof,
         .renews_id = origin->renews_id,
         .reason = "",
+        .notes = policy_notes_json(arena, &c->notes),
         .created_us = clock_now_us(),
     };
     ret->changed_us = ret->created_us;
@@ -120,7 +125,8 @@ bool flow_note(struct tx *tx, struct arena *arena, const struct actor *actor,
 bool flow_insert(struct tx *tx, struct arena *arena, const struct actor *actor,
                  const struct request_record *request, struct error *err) {
     return request_insert(tx, request, err) &&
-           flow_note(tx, arena, actor, request, "request.submitted", NULL, err);
+           flow_note(tx, arena, actor, request, "request.submitted",
+                     arena_printf(arena, "{\"notes\":%s}", request->notes), err);
 }
 
 bool flow_sign(struct core *core, struct arena *arena, const struct request_context *c,
@@ -128,6 +134,7 @@ bool flow_sign(struct core *core, struct arena *arena, const struct request_cont
                struct certificate_record *ret, struct error *err) {
     struct issue_order order = {.ca = &c->ca,
                                 .plan = *plan,
+                                .template = &c->template,
                                 .serial_octets = c->template.serial_octets,
                                 .use =
                                     c->template.basic.ca ? CERTIFICATE_CA : CERTIFICATE_END_ENTITY,

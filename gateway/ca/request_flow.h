@@ -3,7 +3,7 @@
 #ifndef GATEHOUSE_CA_REQUEST_FLOW_H
 #define GATEHOUSE_CA_REQUEST_FLOW_H
 
-#include "ca/issue.h"
+#include "ca/policy.h"
 
 /* Everything a request needs to be judged, read in one transaction. */
 struct request_context {
@@ -15,6 +15,8 @@ struct request_context {
     X509_REQ *csr; /* likewise */
     struct view csr_der;
     struct proposal proposal;
+    const char *requester, *door; /* for the template's expressions; may be NULL */
+    struct policy_notes notes;    /* what policy left out or changed of what was asked for */
 };
 
 /* Parses what the records hold: template, URLs, issuer. ERROR_CONFLICT "ca-state". */
@@ -23,7 +25,7 @@ MUST_USE bool flow_open(struct core *core, struct arena *arena, struct request_c
 MUST_USE bool flow_check_door(const struct request_context *c, const char *door, struct error *err);
 MUST_USE bool flow_decode_csr(struct arena *arena, struct view bytes, enum request_proof proof,
                               struct request_context *c, struct error *err);
-MUST_USE bool flow_apply_policy(struct arena *arena, const struct request_context *c,
+MUST_USE bool flow_apply_policy(struct arena *arena, struct request_context *c,
                                 struct certificate_plan *ret_plan, struct error *err);
 
 /* By which door a request came, from whom, and with what beside the CSR. */

@@ -37,15 +37,19 @@ static bool submit(struct core *core, struct arena *arena, const struct actor *a
     bool done = false, at_once;
     TRY(load_template(core, arena, actor, submission->template_slug, context, err));
     TRY(flow_check_door(context, submission->door, err));
-    TRY(flow_decode_csr(arena, submission->csr, PROOF_SIGNATURE, context, err));
+    enum request_proof proof =
+        context->template.proof == PROOF_RULE_NONE ? PROOF_PROTOCOL : PROOF_SIGNATURE;
+    TRY(flow_decode_csr(arena, submission->csr, proof, context, err));
     TRY(proposal_from_json(arena, submission->proposal, &context->proposal, err));
+    context->requester = actor->name;
+    context->door = submission->door;
     TRY(flow_apply_policy(arena, context, &plan, err));
     TRY(issue_at_once(context, actor, submission->issue, &at_once, err));
     struct flow_origin origin = {.door = submission->door,
                                  .proposal = submission->proposal,
                                  .requester = actor->name,
                                  .requester_id = actor->user_id,
-                                 .proof = PROOF_SIGNATURE};
+                                 .proof = proof};
     TRY(flow_fill_request(arena, &origin, context, &plan, &request, err));
     if (at_once)
         TRY(flow_sign(core, arena, context, &plan, &request, &certificate, err));
@@ -142,6 +146,10 @@ static bool merge_overrides(struct arena *arena, const struct request_record *re
         ret->subject = over.subject;
     if (over.sans != NULL)
         ret->sans = over.sans;
+    if (over.variables != NULL)
+        ret->variables = over.variables;
+    if (over.extensions != NULL)
+        ret->extensions = over.extensions;
     if (over.not_before_us != 0)
         ret->not_before_us = over.not_before_us;
     if (over.validity_days != 0 || over.not_after_us != 0) {
@@ -195,6 +203,8 @@ static bool sign_and_store(struct core *core, struct arena *arena, const struct 
     bool done = false;
     TRY(flow_decode_csr(arena, request->csr, request->proof, c, err));
     TRY(merge_overrides(arena, request, overrides, &c->proposal, err));
+    c->requester = request->requester;
+    c->door = request->door;
     TRY(flow_apply_policy(arena, c, &plan, err));
     TRY(flow_sign(core, arena, c, &plan, request, &certificate, err));
     TX(tx, core_db(core), &done, err)
@@ -284,24 +294,5 @@ bool request_cancel(struct core *core, struct arena *arena, const struct actor *
         TRY(actor_may(actor, MAY_DECIDE_REQUESTS, request.organisation_id, request.ca_id, err));
     TRY(close_request(core, arena, actor, &request, REQUEST_CANCELLED, reason, err));
     *ret = request;
-    return true;
-}
-
-bool request_preview(struct core *core, struct arena *arena, const struct actor *actor,
-                     const char *template_slug, struct view csr, const struct json *proposal,
-                     const char **ret_text, struct error *err) {
-    struct request_context c = {0};
-    struct certificate_plan plan;
-    AUTO(X509) *certificate = NULL;
-    static const uint8_t sample_serial[] = {1};
-    TRY(load_template(core, arena, actor, template_slug, &c, err));
-    TRY(flow_decode_csr(arena, csr, PROOF_SIGNATURE, &c, err));
-    TRY(proposal_from_json(arena, proposal, &c.proposal, err));
-    TRY(flow_apply_policy(arena, &c, &plan, err));
-    plan.serial = view_of(sample_serial, sizeof sample_serial);
-    plan.issuer = c.issuer;
-    TRY(certificate_build(&plan, &certificate, err));
-    TRY(certificate_lint(certificate, c.issuer, err));
-    *ret_text = certificate_text(arena, certificate);
     return true;
 }

@@ -1,4 +1,4 @@
-#include "ca/template.h"
+#include "ca/template_internal.h"
 
 #include "base/clock.h"
 #include "ca/slug.h"
@@ -12,8 +12,8 @@ static bool check_name(const char *name, struct error *err) {
            fail(err, ERROR_POLICY, "bad-name", "A template's name has 1 to 100 bytes.");
 }
 
-static bool note_template(struct tx *tx, const struct actor *actor, const struct ca_record *ca,
-                          const char *code, const char *slug, const char *details, struct error *err) {
+bool template_note(struct tx *tx, const struct actor *actor, const struct ca_record *ca,
+                   const char *code, const char *slug, const char *details, struct error *err) {
     return access_note(tx, actor,
                        &(struct event_note){.code = code,
                                             .organisation_id = ca->organisation_id,
@@ -25,9 +25,9 @@ static bool note_template(struct tx *tx, const struct actor *actor, const struct
 }
 
 /* The CA of a template act; the actor must see it and have the permission on it. */
-static bool authorized_ca(struct tx *tx, struct arena *arena, const struct actor *actor,
-                          enum permission permission, const char *slug, struct ca_record *ret,
-                          struct error *err) {
+bool template_authorized_ca(struct tx *tx, struct arena *arena, const struct actor *actor,
+                            enum permission permission, const char *slug, struct ca_record *ret,
+                            struct error *err) {
     struct scope scope;
     actor_scope(arena, actor, MAY_READ_TEMPLATES, &scope);
     TRY(ca_by_slug(tx, arena, &scope, slug, ret, err));
@@ -35,8 +35,8 @@ static bool authorized_ca(struct tx *tx, struct arena *arena, const struct actor
 }
 
 /* The complete document in our spelling, and the before-and-after of the event. */
-static bool normalize(struct arena *arena, const struct json *document, const char **ret_text,
-                      struct error *err) {
+bool template_normalize(struct arena *arena, const struct json *document, const char **ret_text,
+                        struct error *err) {
     struct template parsed;
     TRY(template_from_json(arena, document, &parsed, err));
     *ret_text = template_to_json(arena, &parsed);
@@ -49,19 +49,20 @@ bool template_create(struct core *core, struct arena *arena, const struct actor 
     struct template_record record = {.id = uuid_new(), .name = name, .version = 1};
     record.created_us = record.changed_us = clock_now_us();
     TRY(check_name(name, err));
-    TRY(normalize(arena, document, &record.document, err));
+    TRY(template_normalize(arena, document, &record.document, err));
     bool done = false;
     TX(tx, core_db(core), &done, err) {
         struct ca_record ca;
-        tx.ok = authorized_ca(tx.tx, arena, actor, MAY_MANAGE_TEMPLATES, ca_slug, &ca, err) &&
-                slug_claim(tx.tx, arena, SLUG_TEMPLATE, slug_from_name(arena, name, ca_slug),
-                           record.id, &record.slug, err);
+        tx.ok =
+            template_authorized_ca(tx.tx, arena, actor, MAY_MANAGE_TEMPLATES, ca_slug, &ca, err) &&
+            slug_claim(tx.tx, arena, SLUG_TEMPLATE, slug_from_name(arena, name, ca_slug), record.id,
+                       &record.slug, err);
         if (tx.ok) {
             record.ca_id = ca.id;
             record.ca_slug = ca.slug;
             tx.ok = template_insert(tx.tx, &record, err) &&
-                    note_template(tx.tx, actor, &ca, "template.created", record.slug, record.document,
-                                  err);
+                    template_note(tx.tx, actor, &ca, "template.created", record.slug,
+                                  record.document, err);
         }
     }
     TRY(done);
@@ -69,13 +70,13 @@ bool template_create(struct core *core, struct arena *arena, const struct actor 
     return true;
 }
 
-bool template_get(struct core *core, struct arena *arena, const struct actor *actor, const char *slug,
-                  struct template_record *ret, struct error *err) {
+bool template_get(struct core *core, struct arena *arena, const struct actor *actor,
+                  const char *slug, struct template_record *ret, struct error *err) {
     struct scope scope;
     bool done = false;
     actor_scope(arena, actor, MAY_READ_TEMPLATES, &scope);
     TX(tx, core_db(core), &done, err)
-        tx.ok = template_by_slug(tx.tx, arena, &scope, slug, ret, err);
+    tx.ok = template_by_slug(tx.tx, arena, &scope, slug, ret, err);
     return done;
 }
 
@@ -87,8 +88,37 @@ bool template_page(struct core *core, struct arena *arena, const struct actor *a
     actor_scope(arena, actor, MAY_READ_TEMPLATES, &scope);
     TX(tx, core_db(core), &done, err) {
         struct ca_record ca;
-        tx.ok = ca_by_slug(tx.tx, arena, &scope, ca_slug, &ca, err) &&
-                template_list(tx.tx, arena, &scope, ca.id, page, ret_items, ret_count, ret_next, err);
+        tx.ok =
+            ca_by_slug(tx.tx, arena, &scope, ca_slug, &ca, err) &&
+            template_list(tx.tx, arena, &scope, ca.id, page, ret_items, ret_count, ret_next, err);
+    }
+    return done;
+}
+
+bool template_history(struct core *core, struct arena *arena, const struct actor *actor,
+                      const char *slug, struct template_record **ret_items, size_t *ret_count,
+                      struct error *err) {
+    struct scope scope;
+    bool done = false;
+    actor_scope(arena, actor, MAY_READ_TEMPLATES, &scope);
+    TX(tx, core_db(core), &done, err) {
+        struct template_record record;
+        tx.ok = template_by_slug(tx.tx, arena, &scope, slug, &record, err) &&
+                template_versions(tx.tx, arena, record.id, ret_items, ret_count, err);
+    }
+    return done;
+}
+
+bool template_at(struct core *core, struct arena *arena, const struct actor *actor,
+                 const char *slug, int64_t version, struct template_record *ret,
+                 struct error *err) {
+    struct scope scope;
+    bool done = false;
+    actor_scope(arena, actor, MAY_READ_TEMPLATES, &scope);
+    TX(tx, core_db(core), &done, err) {
+        struct template_record record;
+        tx.ok = template_by_slug(tx.tx, arena, &scope, slug, &record, err) &&
+                template_version(tx.tx, arena, record.id, version, ret, err);
     }
     return done;
 }
@@ -104,12 +134,12 @@ static bool authorized_template(struct tx *tx, struct arena *arena, const struct
 }
 
 bool template_change(struct core *core, struct arena *arena, const struct actor *actor,
-                     const char *slug, int64_t version, const char *name, const struct json *document,
-                     struct template_record *ret, struct error *err) {
+                     const char *slug, int64_t version, const char *name,
+                     const struct json *document, struct template_record *ret, struct error *err) {
     const char *text;
     bool done = false;
     TRY(check_name(name, err));
-    TRY(normalize(arena, document, &text, err));
+    TRY(template_normalize(arena, document, &text, err));
     int64_t now = clock_now_us();
     TX(tx, core_db(core), &done, err) {
         struct ca_record ca;
@@ -118,7 +148,7 @@ bool template_change(struct core *core, struct arena *arena, const struct actor 
             const char *details =
                 arena_printf(arena, "{\"before\":%s,\"after\":%s}", ret->document, text);
             tx.ok = template_update(tx.tx, ret->id, version, name, text, now, err) &&
-                    note_template(tx.tx, actor, &ca, "template.changed", slug, details, err);
+                    template_note(tx.tx, actor, &ca, "template.changed", slug, details, err);
         }
     }
     TRY(done);
@@ -137,7 +167,7 @@ bool template_remove(struct core *core, struct arena *arena, const struct actor 
         struct ca_record ca;
         tx.ok = authorized_template(tx.tx, arena, actor, slug, &record, &ca, err) &&
                 template_delete(tx.tx, record.id, clock_now_us(), err) &&
-                note_template(tx.tx, actor, &ca, "template.deleted", slug, NULL, err);
+                template_note(tx.tx, actor, &ca, "template.deleted", slug, NULL, err);
     }
     return done;
 }

@@ -9,7 +9,7 @@
     "SELECT q.id, q.ca_id, q.template_id, q.organisation_id, a.slug, t.slug, q.template_version, " \
     "q.state, q.door, q.csr, q.proposal, q.subject, q.sans, q.key_type, q.requester_id, "          \
     "q.requester, q.approver_id, q.reason, q.certificate_id, q.created_us, q.changed_us, "         \
-    "q.proof, q.renews_id "                                                                        \
+    "q.proof, q.renews_id, q.notes "                                                               \
     "FROM requests q FORCE INDEX (PRIMARY) STRAIGHT_JOIN cas a ON a.id = q.ca_id "                 \
     "STRAIGHT_JOIN templates t ON t.id = q.template_id WHERE "
 
@@ -17,8 +17,8 @@
 static const char sql_insert[] =
     "INSERT INTO requests (id, ca_id, template_id, template_version, organisation_id, state, door, "
     "csr, proposal, subject, sans, key_type, requester_id, requester, approver_id, reason, "
-    "certificate_id, created_us, changed_us, proof, renews_id) "
-    "SELECT ?, a.id, t.id, ?, a.organisation_id, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? "
+    "certificate_id, created_us, changed_us, proof, renews_id, notes) "
+    "SELECT ?, a.id, t.id, ?, a.organisation_id, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? "
     "FROM templates t JOIN cas a ON a.id = t.ca_id "
     "WHERE t.id = ? AND a.id = ? AND t.deleted_us = 0 AND a.deleted_us = 0 LOCK IN SHARE MODE";
 static const char sql_by_id[] = SELECT "q.id = ? AND a.deleted_us = 0 AND ";
@@ -95,6 +95,7 @@ static void read_row(struct rows *rows, struct request_record *ret) {
     ret->changed_us = rows_int(rows);
     ret->proof = (enum request_proof)rows_int(rows);
     ret->renews_id = rows_uuid(rows);
+    ret->notes = rows_text(rows);
 }
 
 bool request_insert(struct tx *tx, const struct request_record *request, struct error *err) {
@@ -109,7 +110,8 @@ bool request_insert(struct tx *tx, const struct request_record *request, struct 
                                 p_uuid_or_null(&q->certificate_id), p_int(q->created_us),
                                 p_int(q->changed_us),
                                 p_int(q->proof == 0 ? PROOF_SIGNATURE : q->proof),
-                                p_uuid_or_null(&q->renews_id), p_uuid(&q->template_id),
+                                p_uuid_or_null(&q->renews_id),
+                                p_text(q->notes == NULL ? "[]" : q->notes), p_uuid(&q->template_id),
                                 p_uuid(&q->ca_id)),
                          &inserted, err));
     if (inserted == INSERTED_NOTHING)

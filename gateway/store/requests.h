@@ -39,6 +39,7 @@ struct request_record {
     int64_t created_us, changed_us;
     enum request_proof proof;   /* 0 counts as PROOF_SIGNATURE */
     struct uuid renews_id;      /* the certificate it renews, or nil */
+    const char *notes;          /* what policy left out or changed: a JSON array of texts; NULL: [] */
 };
 /* ERROR_NOT_FOUND when the template, of that CA, has been deleted meanwhile. */
 MUST_USE bool request_insert(struct tx *tx, const struct request_record *request, struct error *err);

@@ -5,7 +5,8 @@
 
 #define LIST 't'
 #define COLUMNS                                                                                    \
-    "t.id, t.ca_id, a.slug, t.slug, v.name, v.version, v.document, t.created_us, t.changed_us "
+    "t.id, t.ca_id, a.slug, t.slug, v.name, v.version, v.document, t.created_us, t.changed_us, "  \
+    "t.starter "
 #define CURRENT                                                                                    \
     "SELECT " COLUMNS "FROM templates t JOIN cas a ON a.id = t.ca_id "                             \
     "JOIN template_versions v ON v.template_id = t.id AND v.version = t.version "                  \
@@ -13,8 +14,8 @@
 
 /* Only into a CA that is there, which stays until this transaction ends (the shared lock). */
 static const char sql_insert[] =
-    "INSERT INTO templates (id, ca_id, slug, name, version, created_us, changed_us, deleted_us) "
-    "SELECT ?, a.id, ?, ?, 1, ?, ?, 0 FROM cas a WHERE a.id = ? AND a.deleted_us = 0 "
+    "INSERT INTO templates (id, ca_id, slug, name, version, created_us, changed_us, deleted_us, starter) "
+    "SELECT ?, a.id, ?, ?, 1, ?, ?, 0, ? FROM cas a WHERE a.id = ? AND a.deleted_us = 0 "
     "LOCK IN SHARE MODE";
 static const char sql_insert_version[] =
     "INSERT INTO template_versions (template_id, version, name, document, created_us) "
@@ -27,6 +28,10 @@ static const char sql_newest[] =
 static const char sql_version[] =
     "SELECT " COLUMNS "FROM templates t JOIN cas a ON a.id = t.ca_id "
     "JOIN template_versions v ON v.template_id = t.id WHERE t.id = ? AND v.version = ?";
+static const char sql_started[] = CURRENT "t.ca_id = ? AND t.starter <> '' ORDER BY t.starter LIMIT 500";
+static const char sql_versions[] =
+    "SELECT v.version, v.name, v.created_us FROM template_versions v WHERE v.template_id = ? "
+    "ORDER BY v.version DESC LIMIT 500";
 static const char sql_update[] = "UPDATE templates SET version = ?, name = ?, changed_us = ? "
                                  "WHERE id = ? AND version = ? AND deleted_us = 0";
 static const char sql_exists[] =
@@ -53,6 +58,7 @@ static void read_row(struct rows *rows, struct template_record *ret) {
     ret->document = rows_text(rows);
     ret->created_us = rows_int(rows);
     ret->changed_us = rows_int(rows);
+    ret->starter = rows_text(rows);
 }
 
 static bool no_template(struct uuid id, struct error *err) {
@@ -66,7 +72,9 @@ bool template_insert(struct tx *tx, const struct template_record *template, stru
     TRY(tx_insert_select(tx, sql_insert,
                          PARAMS(p_uuid(&template->id), p_text(template->slug),
                                 p_text(template->name), p_int(template->created_us),
-                                p_int(template->changed_us), p_uuid(&template->ca_id)),
+                                p_int(template->changed_us),
+                                p_text(template->starter == NULL ? "" : template->starter),
+                                p_uuid(&template->ca_id)),
                          &inserted, err));
     if (inserted == INSERTED_DUPLICATE)
         return fail(err, ERROR_CONFLICT, "exists", "The template \"%s\" exists already.",
@@ -187,4 +195,36 @@ bool template_delete(struct tx *tx, struct uuid id, int64_t now_us, struct error
                     "Certificates of the template are neither expired nor revoked; revoke them "
                     "first.");
     return tx_execute(tx, sql_delete, PARAMS(p_int(now_us), p_uuid(&id)), NULL, err);
+}
+
+bool template_started(struct tx *tx, struct arena *arena, struct uuid ca_id,
+                      struct template_record **ret_items, size_t *ret_count, struct error *err) {
+    struct rows rows;
+    struct template_record *items = arena_array(arena, 501, sizeof *items);
+    size_t count = 0;
+    TRY(rows_open(tx, arena, sql_started, PARAMS(p_uuid(&ca_id)), &rows, err));
+    while (count < 500 && rows_next(&rows))
+        read_row(&rows, &items[count++]);
+    TRY(rows_close(&rows, err));
+    *ret_items = items;
+    *ret_count = count;
+    return true;
+}
+
+bool template_versions(struct tx *tx, struct arena *arena, struct uuid id,
+                       struct template_record **ret_items, size_t *ret_count, struct error *err) {
+    struct rows rows;
+    struct template_record *items = arena_array(arena, 501, sizeof *items);
+    size_t count = 0;
+    TRY(rows_open(tx, arena, sql_versions, PARAMS(p_uuid(&id)), &rows, err));
+    while (count < 500 && rows_next(&rows)) {
+        items[count].id = id;
+        items[count].version = rows_int(&rows);
+        items[count].name = rows_text(&rows);
+        items[count++].created_us = rows_int(&rows);
+    }
+    TRY(rows_close(&rows, err));
+    *ret_items = items;
+    *ret_count = count;
+    return true;
 }

@@ -63,9 +63,6 @@ MUST_USE bool certificate_build(const struct certificate_plan *plan, X509 **ret_
  * "signing-failed" when the key does not answer; ERROR_INTERNAL when its answer does not verify. */
 MUST_USE bool certificate_sign(X509 *certificate, EVP_PKEY *issuer_key, const EVP_MD *digest,
                                EVP_PKEY *issuer_public, struct error *err);
-/* The same with RSASSA-PSS (rfc4055#3.1; the salt is as long as the digest), for RSA issuers. */
-MUST_USE bool certificate_sign_pss(X509 *certificate, EVP_PKEY *issuer_key, const EVP_MD *digest,
-                                   EVP_PKEY *issuer_public, struct error *err);
 /* Rules of RFC 5280 and of the algorithms' RFCs that a certificate of ours must never break,
  * whatever a template says; ERROR_POLICY "lint" names rule, citation and remedy. Signed or not:
  * lint before signing. issuer NULL: self-signed. The rules are those of x509/lint.h. */

@@ -5,7 +5,6 @@
 #include "x509/internal.h"
 #include "x509/san.h"
 
-#include <openssl/rsa.h>
 #include <openssl/sha.h>
 #include <string.h>
 
@@ -313,25 +312,6 @@ bool certificate_build(const struct certificate_plan *plan, X509 **ret_certifica
     TRY(set_dates(x, plan, err));
     TRY(add_extensions(x, plan, err));
     *ret_certificate = TAKE(x);
-    return true;
-}
-
-static bool set_pss(EVP_PKEY_CTX *ctx) {
-    return EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PSS_PADDING) == 1 &&
-           EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, RSA_PSS_SALTLEN_DIGEST) == 1;
-}
-
-bool certificate_sign_pss(X509 *certificate, EVP_PKEY *issuer_key, const EVP_MD *digest,
-                          EVP_PKEY *issuer_public, struct error *err) {
-    AUTO(EVP_MD_CTX) *ctx = EVP_MD_CTX_new();
-    EVP_PKEY_CTX *key_ctx = NULL; /* the digest's context owns it */
-    if (ctx == NULL || EVP_DigestSignInit(ctx, &key_ctx, digest, NULL, issuer_key) != 1 ||
-        !set_pss(key_ctx))
-        return signing_failed(err, "certificate");
-    if (X509_sign_ctx(certificate, ctx) <= 0)
-        return signing_failed(err, "certificate");
-    if (X509_verify(certificate, issuer_public) != 1)
-        return fail_internal(err, "the signature of the new certificate does not verify");
     return true;
 }
 

@@ -3,12 +3,10 @@
 
 #include "base/clock.h"
 #include "base/encode.h"
-#include "x509/name.h"
+#include "x509/name_constraints.h"
 #include "x509/san.h"
 
-#include <arpa/inet.h>
 #include <openssl/sha.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define MAX_POLICIES 64
@@ -81,94 +79,12 @@ bool write_policies(const struct extension_place *place, const struct json *valu
     return true;
 }
 
-/* "10.0.0.0/8" as address and mask (rfc5280#4.2.1.10). */
-static bool put_network(struct buffer *out, const char *text, struct error *err) {
-    unsigned char octets[32] = {0};
-    char address[INET6_ADDRSTRLEN];
-    const char *slash = strchr(text, '/');
-    size_t len = slash == NULL ? 0 : (size_t)(slash - text);
-    if (len > 0 && len < sizeof address) {
-        memcpy(address, text, len);
-        address[len] = '\0';
-        size_t size = inet_pton(AF_INET, address, octets) == 1    ? 4
-                      : inet_pton(AF_INET6, address, octets) == 1 ? 16
-                                                                  : 0;
-        char *end;
-        long bits = strtol(slash + 1, &end, 10);
-        if (size != 0 && slash[1] != '\0' && *end == '\0' && bits >= 0 &&
-            (size_t)bits <= 8 * size) {
-            for (long i = 0; i < bits; i++)
-                octets[size + (size_t)i / 8] |= (unsigned char)(0x80 >> (i % 8));
-            for (size_t i = 0; i < size; i++)
-                octets[i] &= octets[size + i];
-            der_add(out, DER_CONTEXT + 7, view_of(octets, 2 * size));
-            return true;
-        }
-    }
-    return extension_bad(err, "nameConstraints", "\"%.60s\" is no network such as 10.0.0.0/8.",
-                         text);
-}
-
-static bool put_directory(struct arena *arena, struct buffer *out, const char *text,
-                          struct error *err) {
-    AUTO(X509_NAME) *name = NULL;
-    TRY(name_from_text(text, &name, err));
-    der_add(out, DER_CONTEXT_CONSTRUCTED + 4, name_der(arena, name));
-    return true;
-}
-
-static bool put_subtree(struct arena *arena, struct buffer *out, const char *text,
-                        struct error *err) {
-    static const struct {
-        const char *prefix;
-        unsigned tag;
-    } hosts[] = {{"DNS:", DER_CONTEXT + 2}, {"email:", DER_CONTEXT + 1}, {"URI:", DER_CONTEXT + 6}};
-    if (strncmp(text, "IP:", 3) == 0)
-        return put_network(out, text + 3, err);
-    if (strncmp(text, "dirName:", 8) == 0)
-        return put_directory(arena, out, text + 8, err);
-    for (size_t i = 0; i < sizeof hosts / sizeof hosts[0]; i++) {
-        size_t len = strlen(hosts[i].prefix);
-        if (strncmp(text, hosts[i].prefix, len) != 0)
-            continue;
-        const char *host = text + len, *at = strchr(host, '@');
-        const char *domain = i == 1 && at != NULL ? at + 1 : host;
-        /* An empty DNS constraint means every name. */
-        if (domain[0] != '\0' && dns_name_problem(domain + (domain[0] == '.'), false) != NULL)
-            break;
-        der_add_text(out, hosts[i].tag, host);
-        return true;
-    }
-    return extension_bad(
-        err, "nameConstraints",
-        "\"%.60s\" is none of DNS:, email:, URI: with a domain, IP: with a network, dirName:.",
-        text);
-}
-
 bool write_name_constraints(const struct extension_place *place, const struct json *value,
                             struct buffer *out, struct error *err) {
-    static const char *const names[] = {"permitted", "excluded", NULL};
-    struct buffer both = buffer_on(place->arena);
-    TRY(json_only(value, names, err));
-    for (unsigned side = 0; side < 2; side++) {
-        const struct json *list = NULL;
-        struct buffer all = buffer_on(place->arena);
-        TRY(json_array(value, names[side], &list, err));
-        JSON_EACH (item, list) {
-            struct buffer base = buffer_on(place->arena);
-            if (item->type != JSON_STRING)
-                return extension_bad(err, "nameConstraints",
-                                     "%s holds texts such as DNS:example.com.", names[side]);
-            TRY(put_subtree(place->arena, &base, item->text, err));
-            der_add(&all, DER_SEQUENCE, buffer_view(&base));
-        }
-        if (all.len > 0)
-            der_add(&both, DER_CONTEXT_CONSTRUCTED + side, buffer_view(&all));
-    }
-    if (both.len == 0)
-        return extension_bad(err, "nameConstraints",
-                             "it must permit or exclude something (RFC 5280 4.2.1.10).");
-    der_add(out, DER_SEQUENCE, buffer_view(&both));
+    const NAME_CONSTRAINTS *constraints;
+    TRY(name_constraints_from_json(place->arena, value, &constraints, err));
+    struct view der = item_der(place->arena, constraints, ASN1_ITEM_rptr(NAME_CONSTRAINTS));
+    buffer_add(out, der.at, der.len);
     return true;
 }
 

@@ -176,6 +176,33 @@ const char *name_common_name(struct arena *arena, const X509_NAME *name) {
     return last < 0 ? NULL : entry_text(arena, X509_NAME_get_entry(name, last));
 }
 
+bool name_attribute_type(const char *name, ASN1_OBJECT **ret_type, struct error *err) {
+    return attribute_type_parse(view_text(name), ret_type, err);
+}
+
+bool name_attribute_texts(struct arena *arena, const X509_NAME *name, const char *type,
+                          const char ***ret_values, size_t *ret_count, struct error *err) {
+    AUTO(ASN1_OBJECT) *object = NULL;
+    struct view text;
+    size_t count = 0;
+    TRY(attribute_type_parse(view_text(type), &object, err));
+    const char **values = arena_array(arena, (size_t)X509_NAME_entry_count(name) + 1, sizeof *values);
+    for (int at = -1; (at = X509_NAME_get_index_by_OBJ(name, object, at)) >= 0;)
+        if (attribute_value_text(arena, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, at)), &text))
+            values[count++] = arena_text(arena, text);
+    *ret_values = values;
+    *ret_count = count;
+    return true;
+}
+
+const char *name_attribute_text(struct arena *arena, const X509_NAME *name, const char *type) {
+    const char **values;
+    size_t count;
+    struct error ignored;
+    bool found = name_attribute_texts(arena, name, type, &values, &count, &ignored) && count > 0;
+    return found ? values[0] : NULL;
+}
+
 bool name_from_der(struct view der, X509_NAME **ret_name, struct error *err) {
     X509_NAME *name = item_decode(der, ASN1_ITEM_rptr(X509_NAME));
     if (name == NULL)

@@ -26,6 +26,13 @@ const char *name_text(struct arena *arena, const X509_NAME *name);
 void name_write_json(struct json_writer *w, struct arena *arena, const X509_NAME *name);
 /* The last CN as UTF-8, or NULL. */
 const char *name_common_name(struct arena *arena, const X509_NAME *name);
+/* The type of a short name, long name, alias (any case) or dotted OID; the caller frees it. */
+MUST_USE bool name_attribute_type(const char *name, ASN1_OBJECT **ret_type, struct error *err);
+/* The values of an attribute in order, as UTF-8; values that are no text are left out. */
+MUST_USE bool name_attribute_texts(struct arena *arena, const X509_NAME *name, const char *type,
+                                   const char ***ret_values, size_t *ret_count, struct error *err);
+/* The first of them, or NULL. */
+const char *name_attribute_text(struct arena *arena, const X509_NAME *name, const char *type);
 MUST_USE bool name_from_der(struct view der, X509_NAME **ret_name, struct error *err);
 struct view name_der(struct arena *arena, const X509_NAME *name);
 bool name_empty(const X509_NAME *name);

@@ -84,6 +84,51 @@ int attribute_string_type(const struct attribute_kind *kind) {
     return kind->string_type;
 }
 
+/* Spellings that other products use, and attributes that OpenSSL has no name for. */
+static const struct {
+    const char *alias, *oid;
+} aliases[] = {
+    {"Org", "2.5.4.10"},
+    {"OrgUnit", "2.5.4.11"},
+    {"OrganizationUnit", "2.5.4.11"},
+    {"Country", "2.5.4.6"},
+    {"Locality", "2.5.4.7"},
+    {"State", "2.5.4.8"},
+    {"STREET", "2.5.4.9"},
+    {"T", "2.5.4.12"},
+    {"I", "2.5.4.43"},
+    {"DeviceSerialNumber", "2.5.4.5"},
+    {"Email", "1.2.840.113549.1.9.1"},
+    {"JurisdictionOfIncorporationLocalityName", "1.3.6.1.4.1.311.60.2.1.1"},
+    {"JurisdictionOfIncorporationStateOrProvinceName", "1.3.6.1.4.1.311.60.2.1.2"},
+    {"JurisdictionOfIncorporationCountryName", "1.3.6.1.4.1.311.60.2.1.3"},
+    {"TrademarkOfficeName", "1.3.6.1.4.1.53087.1.2"}, /* Verified Mark Certificates */
+    {"TrademarkCountryOrRegionName", "1.3.6.1.4.1.53087.1.3"},
+    {"TrademarkRegistration", "1.3.6.1.4.1.53087.1.4"},
+    {"LegalEntityIdentifier", "1.3.6.1.4.1.53087.1.5"},
+    {"WordMark", "1.3.6.1.4.1.53087.1.6"},
+    {"MarkType", "1.3.6.1.4.1.53087.1.13"},
+    {"StatuteCountryName", "1.3.6.1.4.1.53087.3.2"},
+    {"StatuteStateOrProvinceName", "1.3.6.1.4.1.53087.3.3"},
+    {"StatuteLocalityName", "1.3.6.1.4.1.53087.3.4"},
+    {"StatuteCitation", "1.3.6.1.4.1.53087.3.5"},
+    {"StatuteURL", "1.3.6.1.4.1.53087.3.6"},
+    {"MatterNodeId", "1.3.6.1.4.1.37244.1.1"}, /* Matter specification 6.5.6 */
+    {"MatterIcacId", "1.3.6.1.4.1.37244.1.3"},
+    {"MatterRcacId", "1.3.6.1.4.1.37244.1.4"},
+    {"MatterFabricId", "1.3.6.1.4.1.37244.1.5"},
+    {"MatterNocCat", "1.3.6.1.4.1.37244.1.6"},
+    {"MatterVid", "1.3.6.1.4.1.37244.2.1"},
+    {"MatterPid", "1.3.6.1.4.1.37244.2.2"},
+};
+
+static ASN1_OBJECT *object_of_alias(const char *text) {
+    for (size_t i = 0; i < sizeof aliases / sizeof aliases[0]; i++)
+        if (strcasecmp(text, aliases[i].alias) == 0)
+            return oid_parse(aliases[i].oid, false);
+    return NULL;
+}
+
 static int nid_of_name(const char *text) {
     for (size_t i = 0; i < KIND_COUNT; i++)
         if (strcasecmp(text, OBJ_nid2sn(kinds[i].nid)) == 0 ||
@@ -100,6 +145,8 @@ bool attribute_type_parse(struct view text, ASN1_OBJECT **ret_type, struct error
         name[text.len] = '\0';
         int nid = nid_of_name(name);
         ASN1_OBJECT *type = nid != NID_undef ? OBJ_nid2obj(nid) : oid_parse(name, false);
+        if (type == NULL)
+            type = object_of_alias(name);
         if (type != NULL) {
             *ret_type = type;
             return true;

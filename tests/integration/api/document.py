@@ -6,10 +6,11 @@ import re
 import jsonschema
 
 FREE_FORM = {  # objects that may have any member, and why
-    "variables": "of a credential: whatever its maker calls them",
+    "variables": "of a credential or a template: whatever their maker calls them",
     "Subject": "attribute types of X.509",
     "fixed": "attribute types of X.509",
     "fields": "what an organisation defines",
+    "expression": "attribute types of X.509",
     "details": "what an event says depends on its code",
     "openapi.json": "OpenAPI's own shape",
 }

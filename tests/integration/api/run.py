@@ -11,6 +11,7 @@ import urllib.parse
 
 import credentials
 import authorities
+import templates
 import hostile
 import scenario
 import scep
@@ -79,6 +80,7 @@ def main():
     made = scenario.run(gateway, admin)
     credentials.run(gateway, admin, made)
     authorities.run(gateway, admin, made)
+    templates.run(gateway, admin, made)
     scep.run(gateway, admin, made)
     check_coverage(gateway)
     print(f"scenario: every operation has worked, every answer is as documented ({seconds():.0f} s)")

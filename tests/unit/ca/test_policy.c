@@ -97,7 +97,12 @@ static bool apply(struct arena *arena, const struct row *row, EVP_PKEY *key,
     if (!proposal_from_json(arena, beside, &proposal, err))
         return false;
     X509_REQ *csr = make_csr(arena, row, key);
-    struct policy_input input = {&template, &urls, issuer, csr, &proposal, NOW};
+    struct policy_input input = {.template = &template,
+                                 .urls = &urls,
+                                 .issuer = issuer,
+                                 .csr = csr,
+                                 .proposal = &proposal,
+                                 .now_us = NOW};
     bool ok = policy_apply(arena, &input, ret, err);
     X509_REQ_free(csr);
     return ok;

@@ -1,0 +1,117 @@
+"""Templates to production depth: starters, previews, expressions, what is left out of a request and told."""
+
+import os
+import tempfile
+import time
+
+from client import make_csr, openssl
+
+
+def csr_with(extensions, subject="/CN=device-7", key="ec:P-256"):
+    """A CSR that asks for these lines of [v3_req]."""
+    kind, parameter = key.split(":")
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "req.cnf")
+        with open(path, "w", encoding="ascii") as file:
+            file.write("[req]\ndistinguished_name=dn\nreq_extensions=v3_req\nprompt=no\n[dn]\nCN=x\n[v3_req]\n")
+            file.write("\n".join(extensions) + "\n")
+        return openssl("req", "-new", "-newkey", kind, "-pkeyopt", f"ec_paramgen_curve:{parameter}", "-nodes",
+                       "-keyout", "/dev/null", "-config", path, "-subj", subject).decode()
+
+
+def text_of(pem):
+    return openssl("x509", "-noout", "-text", "-nameopt", "RFC2253", data=pem.encode()).decode()
+
+
+def check_sets(admin, ca):
+    sets = admin.get("/starter-sets")["items"]
+    assert len(sets) > 25 and sum(len(one["starters"]) for one in sets) == len(admin.get("/starters")["items"])
+    on = admin.put(f"/cas/{ca}/starter-sets/mqtt", None, 200)
+    assert on["on"] and on["made"] == 2 and on["enabled"] == 2
+    assert admin.put(f"/cas/{ca}/starter-sets/mqtt", None, 200)["made"] == 2, "a second call makes nothing twice"
+    state = {one["id"]: one for one in admin.get(f"/cas/{ca}/starter-sets")["items"]}
+    assert state["mqtt"]["on"] and not state["wifi"]["on"]
+    device = [one for one in admin.get(f"/cas/{ca}/templates?limit=200")["items"] if one["starter"] == "mqtt-device"][0]
+    return device["id"]
+
+
+def check_expressions(admin, ca, device):
+    csr = make_csr("ignored.example").decode()
+    path = f"/templates/{device}/requests"
+    admin.post(path, {"csr": csr}, 422, problem="variable")
+    admin.post(path, {"csr": csr, "variables": {"deviceId": "no spaces"}}, 422, problem="variable")
+    admin.post(path, {"csr": csr, "variables": {"nothing": "x"}}, 422, problem="variable")
+    issued = admin.post(path, {"csr": csr, "variables": {"deviceId": "sensor-17"}, "issue": True}, 201)
+    text = text_of(issued["certificate"]["pem"])
+    assert "Subject: CN=sensor-17,O=devices" in text and "URI:urn:device:sensor-17" in text, text
+    assert any("subject" in note for note in issued["notes"]) and any("sans" in note for note in issued["notes"])
+    assert admin.get(f"/requests/{issued['id']}")["notes"] == issued["notes"], "what was left out stays known"
+    # A set with a living certificate is switched off, not removed; on again it is what it was.
+    off = admin.delete(f"/cas/{ca}/starter-sets/mqtt", 200)
+    assert off["made"] == 1 and off["enabled"] == 0, off
+    admin.post(path, {"csr": csr, "variables": {"deviceId": "sensor-18"}}, 422, problem="template-disabled")
+    assert admin.put(f"/cas/{ca}/starter-sets/mqtt", None, 200)["on"]
+
+
+def check_request_extensions(admin, ca):
+    document = {"subject": {"from": "csr", "attributes": ["*"]}, "extendedKeyUsage": [],
+                "extendedKeyUsageFrom": "request", "keyUsage": ["digitalSignature"],
+                "requestExtensions": {"allowed": ["certificatePolicies", "microsoftTemplateName"], "others": "ignore"}}
+    open_one = admin.post(f"/cas/{ca}/templates", {"name": "From requests", "document": document}, 201)
+    lines = ["extendedKeyUsage=critical,timeStamping", "certificatePolicies=1.2.3.4",
+             "1.3.6.1.4.1.311.20.2=ASN1:BMPSTRING:Machine", "1.2.3.4.5=ASN1:UTF8String:secret",
+             "basicConstraints=critical,CA:TRUE", "keyUsage=keyCertSign"]
+    issued = admin.post(f"/templates/{open_one['id']}/requests", {"csr": csr_with(lines), "issue": True}, 201)
+    text, notes = text_of(issued["certificate"]["pem"]), " ".join(issued["notes"])
+    assert "X509v3 Extended Key Usage: critical\n                Time Stamping" in text, text
+    assert "1.2.3.4\n" in text and "1.2.3.4.5" not in text.replace("1.2.3.4\n", "") and "CA:FALSE" in text
+    assert "1.2.3.4.5" in notes and "basicConstraints" in notes and "keyUsage" in notes, notes
+    document["requestExtensions"]["others"] = "refuse"
+    strict = admin.post(f"/cas/{ca}/templates", {"name": "Strict", "document": document}, 201)
+    admin.post(f"/templates/{strict['id']}/requests", {"csr": csr_with(lines)}, 422, problem="request-extension")
+    # Beside the CSR, in our own form.
+    asked = {"csr": csr_with(["keyUsage=digitalSignature"]),
+             "extensions": [{"type": "certificatePolicies", "value": ["1.2.3.9"]}], "issue": True}
+    issued = admin.post(f"/templates/{strict['id']}/requests", asked, 201)
+    assert "1.2.3.9" in text_of(issued["certificate"]["pem"]) and issued["notes"] == []
+
+
+def check_preview(admin, ca):
+    public = admin.post(f"/cas/{ca}/templates", {"name": "Public", "starter": "public-tls-domain"}, 201)
+    seen = admin.post(f"/templates/{public['id']}/preview", {"subject": {"CN": "www.example.local"}}, 200)
+    assert seen["blocked"] and "tls-internal-name" in [f["rule"] for f in seen["findings"]], seen["findings"]
+    assert "CN=www.example.local" in text_of(seen["pem"])
+    admin.post(f"/templates/{public['id']}/requests", {"csr": make_csr("www.example.local").decode(), "issue": True}, 422,
+               problem="lint")
+    document = dict(public["document"], lint={"rules": [
+        {"id": "house-cn", "source": "House rules 3", "severity": "warning", "field": "subject.CN",
+         "pattern": "www[.].*", "text": "Names begin with www."}]})
+    seen = admin.post(f"/templates/{public['id']}/preview", {"document": document, "subject": {"CN": "ftp.example.com"}}, 200)
+    assert seen["blocked"] is None and [f["rule"] for f in seen["findings"]] == ["house-cn"], seen["findings"]
+    return public
+
+
+def check_copies(admin, ca, made, public):
+    clone = admin.post(f"/templates/{public['id']}/clone", {"name": "Public elsewhere", "ca": made["root"]}, 201)
+    assert clone["ca"] == made["root"] and clone["document"] == public["document"]
+    export = admin.get(f"/templates/{public['id']}/export")
+    again = admin.post(f"/cas/{ca}/templates/import", dict(export.value, name="Imported"), 201)
+    assert again["document"] == public["document"]
+    admin.post(f"/cas/{ca}/templates/import", dict(export.value, formatVersion=2), 422, problem="unknown-format")
+    changed = dict(public["document"], approval="always", validity=dict(public["document"]["validity"], days=10))
+    admin.put(f"/templates/{again['id']}", {"name": "Imported", "document": changed, "version": 1}, 200)
+    assert [one["version"] for one in admin.get(f"/templates/{again['id']}/versions")["items"]] == [2, 1]
+    diff = admin.get(f"/templates/{again['id']}/diff?from=1&to=2")
+    assert diff["changes"] == [{"path": "approval", "before": "role", "after": "always"},
+                               {"path": "validity.days", "before": 47, "after": 10}], diff
+
+
+def run(gateway, admin, made):
+    started = time.monotonic()
+    ca = made["issuing"]
+    device = check_sets(admin, ca)
+    check_expressions(admin, ca, device)
+    check_request_extensions(admin, ca)
+    public = check_preview(admin, ca)
+    check_copies(admin, ca, made, public)
+    print(f"templates: as described ({time.monotonic() - started:.0f} s)")
