@@ -7,7 +7,7 @@
 #include "ocsp/ocsp.h"
 #include "portal/portal.h"
 #include "scep/scep.h"
-#include "tsp/tsp.h"
+#include "tsp/manage.h"
 
 #include <assert.h>
 #include <pthread.h>
@@ -38,6 +38,7 @@ struct service {
     struct portal *portal;
     struct tsp_clock *clock;
     struct tsp *tsp;
+    struct tsp_management tsp_management;
     struct jobs *jobs;
     struct http_room rooms[MAX_ROOMS];
     size_t room_count;
@@ -101,6 +102,8 @@ static void build_tsp(struct service *s) {
     s->clock = tsp_clock_new(&settings, tsp_clock_note, s->app.core);
     s->tsp = tsp_new(&source, s->clock);
     add_room(s, tsp_room(s->tsp));
+    s->tsp_management = (struct tsp_management){s->app.core, s->tsp};
+    add_room(s, tsp_management_room(&s->tsp_management));
     if (settings.chrony != NULL || settings.server_count > 0)
         portal_add_check(s->portal, &(struct portal_check){"clock", look_at_clock, s->clock});
 }

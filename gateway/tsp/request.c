@@ -1,6 +1,7 @@
 #include "tsp/request.h"
 
 #include "base/encode.h"
+#include "tsp/der.h"
 
 #include <openssl/asn1t.h>
 #include <openssl/err.h>
@@ -91,6 +92,19 @@ bool tsp_request_decode(struct arena *arena, struct view der, struct tsp_query *
     TRY(read_options(arena, request, &query, ret_failure, err));
     *ret = query;
     return true;
+}
+
+struct view tsp_imprint(struct arena *arena, const struct tsp_digest *digest, struct view hash) {
+    unsigned char *oid = NULL;
+    struct der d = der_on(arena, 128);
+    int len = i2d_ASN1_OBJECT(OBJ_nid2obj(digest->nid), &oid);
+    der_put(&d, DER_OCTETS, hash);
+    size_t mark = der_mark(&d);
+    der_raw(&d, view_of(oid, len > 0 ? (size_t)len : 0));
+    OPENSSL_free(oid);
+    der_wrap(&d, DER_SEQUENCE, mark);
+    der_wrap(&d, DER_SEQUENCE, 0);
+    return der_view(&d);
 }
 
 bool tsp_request_check(const struct tsp_query *query, const struct tsp_profile *profile,

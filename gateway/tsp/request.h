@@ -33,6 +33,8 @@ struct tsp_query {
  * *ret_failure what the answer says; nothing of the issuer's own rules is looked at. */
 MUST_USE bool tsp_request_decode(struct arena *arena, struct view der, struct tsp_query *ret,
                                  enum tsp_failure *ret_failure, struct error *err);
+/* MessageImprint of a hash, DER. */
+struct view tsp_imprint(struct arena *arena, const struct tsp_digest *digest, struct view hash);
 /* The issuer's rules: digest and policy. ret_policy is the DER of the OID that the token names. */
 MUST_USE bool tsp_request_check(const struct tsp_query *query, const struct tsp_profile *profile,
                                 struct view *ret_policy, enum tsp_failure *ret_failure,

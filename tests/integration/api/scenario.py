@@ -7,6 +7,7 @@ import ssl
 import time
 
 import inventory
+import timestamps
 from anchors import check_anchors
 from client import Client, log_in, make_csr, openssl, token_for
 
@@ -374,5 +375,6 @@ def run(gateway, admin):
     for check in (check_templates, check_requests, check_certificates, check_users, check_instance):
         check(gateway, admin, made)
     inventory.run(gateway, admin, made)
+    timestamps.run(admin, made)
     check_anchors(admin, made)
     return made

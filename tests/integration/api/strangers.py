@@ -10,6 +10,7 @@ OPEN = {("GET", "/"), ("GET", "/openapi.json"), ("POST", "/session")}
 OWN = {  # about the caller itself, or the same for everybody who has logged in
     ("GET", "/session"), ("DELETE", "/session"), ("POST", "/session/password"), ("GET", "/session/tokens"),
     ("POST", "/session/tokens"), ("GET", "/roles"), ("GET", "/status"), ("POST", "/inspect"),
+    ("POST", "/evidence/verify"),
     # Of what the caller sees: nothing, see inventory.py.
     ("GET", "/views"), ("POST", "/views"), ("GET", "/certificates/count"), ("GET", "/certificates/export"),
 }
@@ -18,9 +19,11 @@ OWN = {  # about the caller itself, or the same for everybody who has logged in
 def fill(path, made):
     """The path with the ids of objects that exist, but are not the caller's."""
     kinds = {"requests": "request", "certificates": "certificate", "users": "user", "session": "request",
-             "credentials": "credential", "templates": "anchor", "views": "request"}
+             "credentials": "credential", "templates": "anchor", "views": "request",
+             "timestamping-certificates": "tsa-certificate", "cas": "evidence"}
     path = path.replace("{ca}", made["issuing"]).replace("{template}", made["template"])
     path = path.replace("{set}", "wifi")
+    path = path.replace("{issuer}", "default").replace("{imprint}", "00" * 32)
     return re.sub(r"\{id\}", lambda _: made[kinds[path.split("/")[1]]], path)
 
 
@@ -33,6 +36,12 @@ def bodies(path, made):
         "/cas/import": {"name": "Stolen", "privateKey": "eA=="},
         "/cas/{ca}/history": {"crlNumber": 5},
         "/cas/{ca}/certificate": {"certificate": "x"},
+        "/cas/{ca}/timestamping": {"id": "stolen"},
+        "/cas/{ca}/timestamping/{issuer}": {"document": {}, "version": 1},
+        "/cas/{ca}/evidence": {"digest": "SHA-256", "imprints": ["00" * 32]},
+        "/timestamping-certificates": {"name": "Stolen", "ca": made["issuing"], "key": {"type": "Ed25519"},
+                                       "subject": {"CN": "x"}},
+        "/timestamping-certificates/{id}/certificate": {"certificate": "x"},
         "/cas/{ca}/templates": {"name": "Stolen", "starter": "sub-ca"},
         "/cas/{ca}/templates/import": {"format": "gatehouse-template", "name": "Stolen", "document": {}},
         "/templates/{template}/clone": {"name": "Stolen"},
