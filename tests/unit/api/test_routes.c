@@ -1,6 +1,7 @@
 /* The table of routes and the OpenAPI document say the same, and every route states its gate. */
 #include "api/api.h"
 #include "scep/scep.h"
+#include "tsp/manage.h"
 
 #include "base/json.h"
 
@@ -15,8 +16,14 @@
 
 #define BASE "/api/v1"
 
+static struct http_room timestamps(struct core *core) {
+    (void)core;
+    return tsp_management_room(NULL);
+}
+
 /* Every room that has routes under BASE. */
-static struct http_room (*const room_makers[])(struct core *core) = {api_room, scep_room};
+static struct http_room (*const room_makers[])(struct core *core) = {api_room, scep_room,
+                                                                    timestamps};
 #define ROOM_COUNT (sizeof room_makers / sizeof room_makers[0])
 
 /* Their routes under BASE, one after the other; NULL after the last. */
