@@ -23,6 +23,7 @@ static const struct service_kind {
     enum certificate_use certificate_use;
     const char *lease; /* its name, before the CA's slug */
     int64_t days;
+    int64_t key_days; /* the private key usage period; 0: as long as the certificate */
     int purpose; /* enum key_purpose */
     bool rsa_only;
     unsigned key_usage;
@@ -31,13 +32,13 @@ static const struct service_kind {
     bool critical, ocsp_no_check;
 } kinds[SERVICE_USE_COUNT] = {
     /* rfc6960#4.2.2.2: nocheck, for it lives shortly. */
-    [SERVICE_OCSP] = {CERTIFICATE_OCSP, "ocsp-signer", 0, KEY_SIGN, false, KU_DIGITAL_SIGNATURE,
+    [SERVICE_OCSP] = {CERTIFICATE_OCSP, "ocsp-signer", 0, 0, KEY_SIGN, false, KU_DIGITAL_SIGNATURE,
                       {"OCSPSigning"}, 1, false, true},
-    [SERVICE_TSA] = {CERTIFICATE_TSA, "tsa-signer", 3652, KEY_SIGN, false, KU_DIGITAL_SIGNATURE,
+    [SERVICE_TSA] = {CERTIFICATE_TSA, "tsa-signer", 3652, 365, KEY_SIGN, false, KU_DIGITAL_SIGNATURE,
                      {"timeStamping"}, 1, true, false},
-    [SERVICE_SCEP] = {CERTIFICATE_SCEP, "scep-ra", 730, KEY_SIGN | KEY_DECRYPT, true,
+    [SERVICE_SCEP] = {CERTIFICATE_SCEP, "scep-ra", 730, 0, KEY_SIGN | KEY_DECRYPT, true,
                       KU_DIGITAL_SIGNATURE | KU_KEY_ENCIPHERMENT, {NULL}, 0, false, false},
-    [SERVICE_CMP] = {CERTIFICATE_CMP, "cmp-signer", 730, KEY_SIGN, false, KU_DIGITAL_SIGNATURE,
+    [SERVICE_CMP] = {CERTIFICATE_CMP, "cmp-signer", 730, 0, KEY_SIGN, false, KU_DIGITAL_SIGNATURE,
                      {"1.3.6.1.5.5.7.3.28", "1.3.6.1.5.5.7.3.32"}, 2, false, false},
 };
 
@@ -111,6 +112,18 @@ static bool from_cache(struct service_cache *cache, struct arena *arena, struct 
     return found;
 }
 
+/* When the key ends to sign: with the certificate, or with its private key usage period. */
+static int64_t usable_until(const X509 *certificate, int64_t not_after_us) {
+    PKEY_USAGE_PERIOD *period = X509_get_ext_d2i(certificate, NID_private_key_usage_period, NULL, NULL);
+    int64_t until;
+    struct error ignored = {0};
+    if (period != NULL && period->notAfter != NULL && asn1_time_to_us(period->notAfter, &until, &ignored) &&
+        until < not_after_us)
+        not_after_us = until;
+    PKEY_USAGE_PERIOD_free(period);
+    return not_after_us;
+}
+
 static bool remember(struct core *core, struct arena *arena, const struct service_record *record,
                      EVP_PKEY *key, struct error *err) {
     struct service_cache *cache = core_service_cache(core);
@@ -121,7 +134,7 @@ static bool remember(struct core *core, struct arena *arena, const struct servic
     struct slot *slot = slot_of(cache, record->ca_id, record->use);
     empty_slot(slot);
     *slot = (struct slot){record->ca_id, record->use, certificate, key, record->not_before_us,
-                          record->not_after_us};
+                          usable_until(certificate, record->not_after_us)};
     pthread_mutex_unlock(&cache->mutex);
     return true;
 }
@@ -180,6 +193,30 @@ static void limit_to_ca(const struct ca_record *ca, struct certificate_plan *pla
         plan->not_after_us = ca->not_after_us;
 }
 
+/* The certificate outlives its key's use, so that what the key has signed can be verified for years. */
+static bool add_key_period(struct arena *arena, const struct service_kind *kind,
+                           struct certificate_plan *plan, struct error *err) {
+    PKEY_USAGE_PERIOD *period = PKEY_USAGE_PERIOD_new();
+    EXTENSION_LIST *list = sk_X509_EXTENSION_new_null();
+    AUTO(ASN1_TIME) *from = NULL;
+    AUTO(ASN1_TIME) *to = NULL;
+    int64_t end = plan->not_before_us + kind->key_days * US_PER_DAY;
+    keep_EXTENSION_LIST(arena, list);
+    bool ok = asn1_time_from_us(plan->not_before_us, &from, err) &&
+              asn1_time_from_us(end < plan->not_after_us ? end : plan->not_after_us, &to, err);
+    if (ok) {
+        period->notBefore = ASN1_TIME_to_generalizedtime(from, NULL);
+        period->notAfter = ASN1_TIME_to_generalizedtime(to, NULL);
+        X509_EXTENSION *extension = X509V3_EXT_i2d(NID_private_key_usage_period, 0, period);
+        ok = extension != NULL && sk_X509_EXTENSION_push(list, extension) > 0;
+        if (!ok)
+            fail_internal(err, "private key usage period");
+    }
+    PKEY_USAGE_PERIOD_free(period);
+    plan->extensions = list;
+    return ok;
+}
+
 /* Issued by the CA itself. */
 static bool sign_service(struct core *core, struct arena *arena, const struct ca_record *ca,
                          enum service_use use, EVP_PKEY *public_key, struct certificate_record *ret,
@@ -203,6 +240,8 @@ static bool sign_service(struct core *core, struct arena *arena, const struct ca
     plan->extended_key_usage_count = kind->extended_key_usage_count;
     plan->extended_key_usage_critical = kind->critical;
     plan->ocsp_no_check = kind->ocsp_no_check;
+    if (kind->key_days != 0)
+        TRY(add_key_period(arena, kind, plan, err));
     return issue_sign(core, arena, &order, ret, err);
 }
 
@@ -294,7 +333,7 @@ static bool open_record(struct core *core, struct arena *arena, const struct ser
     AUTO(EVP_PKEY) *key = NULL;
     TRY(certificate_decode(arena, record->certificate, &certificate, err));
     TRY(core_key(core, record->key_id, &key, err));
-    hand_out(arena, certificate, key, record->not_after_us, ret);
+    hand_out(arena, certificate, key, usable_until(certificate, record->not_after_us), ret);
     return true;
 }
 

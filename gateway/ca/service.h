@@ -15,7 +15,8 @@ struct service_identity {
  * of its life left; one maker at a time among all nodes. A newer one that cannot be made now leaves the
  * present one in use until it ends.
  *   SERVICE_OCSP  extendedKeyUsage OCSPSigning, id-pkix-ocsp-nocheck
- *   SERVICE_TSA   critical extendedKeyUsage timeStamping (rfc3161#2.3)
+ *   SERVICE_TSA   critical extendedKeyUsage timeStamping (rfc3161#2.3); ten years, whose private key usage period
+ *                 is one: it is renewed by that
  *   SERVICE_SCEP  always RSA, signs and decrypts
  *   SERVICE_CMP   extendedKeyUsage cmcRA and cmKGA (rfc9480#2.2)
  * Keys are of the CA's own type where that is quick to sign with (SLH-DSA CAs get ML-DSA-65 ones). */
