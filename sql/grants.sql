@@ -72,3 +72,12 @@ GRANT INSERT, UPDATE, DELETE ON anchor_crls TO gatehouse_application;
 GRANT INSERT, UPDATE, DELETE ON cmp_transactions TO gatehouse_application;
 GRANT INSERT, UPDATE, DELETE ON cmp_certificates TO gatehouse_application;
 GRANT INSERT, DELETE ON cmp_messages TO gatehouse_application;
+
+-- ACME. Accounts and bindings stay; orders without a certificate, authorizations and used nonces go.
+GRANT INSERT, UPDATE ON acme_policies TO gatehouse_application;
+GRANT INSERT, UPDATE ON acme_eabs TO gatehouse_application;
+GRANT INSERT, UPDATE ON acme_accounts TO gatehouse_application;
+GRANT INSERT, UPDATE, DELETE ON acme_orders TO gatehouse_application;
+GRANT INSERT, UPDATE, DELETE ON acme_authorizations TO gatehouse_application;
+GRANT INSERT, DELETE ON acme_order_names TO gatehouse_application;
+GRANT INSERT, DELETE ON acme_nonces TO gatehouse_application;

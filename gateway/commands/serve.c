@@ -1,3 +1,4 @@
+#include "acme/acme.h"
 #include "api/api.h"
 #include "base/log.h"
 #include "ca/service.h"
@@ -39,6 +40,7 @@ struct service {
     struct tsp_clock *clock;
     struct tsp *tsp;
     struct tsp_management tsp_management;
+    struct acme *acme;
     struct jobs *jobs;
     struct http_room rooms[MAX_ROOMS];
     size_t room_count;
@@ -117,6 +119,9 @@ static void build_router(struct service *s) {
     build_tsp(s);
     add_room(s, api_room(s->app.core));
     add_room(s, scep_room(s->app.core));
+    s->acme = acme_new(s->app.core);
+    add_room(s, acme_room(s->acme));
+    add_room(s, acme_manage_room(s->acme));
     s->router = (struct http_router){.rooms = s->rooms,
                                      .room_count = s->room_count,
                                      .authenticate = api_authenticate,
@@ -130,6 +135,10 @@ static bool start_jobs(struct service *s, struct error *err) {
     struct job table[MAX_JOBS];
     size_t count = 0;
     count += scep_jobs(s->app.core, table + count);
+    table[count++] = (struct job){.name = "acme-housekeeping",
+                                  .every_us = 600 * US_PER_SECOND,
+                                  .run = acme_housekeeping,
+                                  .context = s->acme};
     return jobs_start(s->app.core, (int)option_number(s->app.options, "jobs-interval"), table, count,
                       &s->jobs, err);
 }
@@ -156,6 +165,7 @@ static bool start(struct service *s, struct error *err) {
     add_listens(s, "https", LISTENER_HTTPS);
     add_listens(s, "mtls", LISTENER_MTLS);
     TRY(start_jobs(s, err));
+    TRY(acme_start(s->acme, err));
     TRY(tsp_clock_start(s->clock, err));
     TRY(http_server_start(&s->config, &s->server, err));
     printf("ready: %s/\n", names.https);
@@ -166,6 +176,9 @@ static bool start(struct service *s, struct error *err) {
 static void stop(struct service *s) {
     http_server_stop(s->server);
     jobs_stop(s->jobs);
+    if (s->acme != NULL)
+        acme_stop(s->acme);
+    acme_free(s->acme);
     tsp_free(s->tsp);
     tsp_clock_free(s->clock);
     if (s->portal != NULL)

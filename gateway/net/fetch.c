@@ -268,16 +268,20 @@ static bool set_way(CURL *curl, struct hop *hop, struct error *err) {
     const char *proxy = request->proxy;
     if (proxy == NULL && !listed(hop->arena, configured.no_proxy, hop->host))
         proxy = configured.proxy;
-    if (request->address != NULL && hop->first_origin) {
+    const char *dial = hop->first_origin ? request->address : NULL;
+    hop->through_proxy = proxy != NULL && *proxy != '\0';
+    if (dial == NULL && request->resolve != NULL && !hop->through_proxy)
+        TRY(request->resolve(request->resolve_context, hop->arena,
+                             bare_host(hop->arena, hop->host), &dial, err));
+    if (dial != NULL) {
         struct net_address address;
-        if (!net_address_parse(request->address, &address))
-            return fail_internal(err, "fetch: '%s' is no address", request->address);
+        if (!net_address_parse(dial, &address))
+            return fail_internal(err, "fetch: '%s' is no address", dial);
         if (!net_reach_allows(hop->reach, &address))
             return fail(err, ERROR_POLICY, "fetch-refused", "%s: its address %s may not be reached",
-                        hop->shown, request->address);
+                        hop->shown, dial);
         struct curl_slist *list = add_line(
-            NULL, arena_printf(hop->arena, strchr(request->address, ':') ? "::[%s]:" : "::%s:",
-                               request->address));
+            NULL, arena_printf(hop->arena, strchr(dial, ':') ? "::[%s]:" : "::%s:", dial));
         if (list == NULL)
             return fail_internal(err, "fetch: no memory");
         arena_defer(hop->arena, free_list, list);
@@ -286,7 +290,6 @@ static bool set_way(CURL *curl, struct hop *hop, struct error *err) {
     /* "" also keeps libcurl from looking at the environment. */
     curl_easy_setopt(curl, CURLOPT_PROXY, proxy == NULL ? "" : proxy);
     curl_easy_setopt(curl, CURLOPT_NOPROXY, "");
-    hop->through_proxy = proxy != NULL && *proxy != '\0';
     return true;
 }
 

@@ -32,6 +32,11 @@ struct fetch_request {
     const char *const
         *denied; /* "10.0.0.0/8", "fd00::/8": refused besides; NULL-terminated, or NULL */
     const char *const *allowed; /* reached in spite of `reach` */
+    /* Asked for the address of every host on the way, redirects included, instead of the system's
+     * resolver; its errors become those of fetch. Not asked when there is a proxy. */
+    bool (*resolve)(void *context, struct arena *arena, const char *host, const char **ret_address,
+                    struct error *err);
+    void *resolve_context;
     const char *address;        /* dial this one instead of asking the resolver; NULL: resolver */
     const char *proxy;          /* URL; NULL: the instance's (fetch_configure); "": none */
     const char *username, *password;

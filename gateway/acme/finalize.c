@@ -1,0 +1,232 @@
+/* From a ready order to a certificate (rfc8555#7.4). Issuing, the order's new state and the nonce
+ * are one transaction, that of ca/enrol.h. */
+#include "acme/post.h"
+
+#include "base/clock.h"
+#include "base/encode.h"
+#include "x509/csr.h"
+
+#include <string.h>
+
+struct finalization {
+    struct post *post;
+    struct acme_order order;
+    struct identifier *identifiers;
+    size_t count;
+    struct view csr;
+    bool common_only, has_subject; /* of the CSR */
+};
+
+static bool read_csr(struct finalization *f, struct error *err) {
+    struct post *post = f->post;
+    const char *text = NULL;
+    struct view bytes;
+    X509_REQ *csr = NULL;
+    struct identifier *names;
+    size_t count;
+    TRY(post_needs_payload(post, err));
+    TRY(json_string(post->payload, "csr", &text, err));
+    if (text == NULL || !base64url_decode(post->arena, view_text(text), &bytes))
+        return acme_refuse(err, "badCSR", ERROR_MALFORMED,
+                           "\"csr\" must be a DER CSR in base64url (rfc8555#7.4).");
+    if (bytes.len > 0 && bytes.at[0] != 0x30)
+        return acme_refuse(err, "badCSR", ERROR_MALFORMED, "\"csr\" must be DER, not PEM.");
+    TRY(csr_decode(post->arena, bytes, &csr, &f->csr, err));
+    keep_X509_REQ(post->arena, csr);
+    TRY(identifiers_of_csr(post->arena, csr, &names, &count, &f->common_only, err));
+    if (!identifiers_same(names, count, f->identifiers, f->count))
+        return acme_refuse(err, "badCSR", ERROR_MALFORMED,
+                           "The names of the CSR are not those of the order (rfc8555#7.4).");
+    f->has_subject = X509_NAME_entry_count(X509_REQ_get_subject_name(csr)) > 0;
+    /* rfc8555#11.1 */
+    if (EVP_PKEY_eq(X509_REQ_get0_pubkey(csr), post->jwk.key) == 1)
+        return acme_refuse(err, "badCSR", ERROR_MALFORMED,
+                           "The CSR is for the account's own key; use a key of its own for each "
+                           "certificate (rfc8555#11.1).");
+    return true;
+}
+
+static bool check_caa_of_all(struct finalization *f, struct error *err) {
+    struct post *post = f->post;
+    if (!post->policy.caa)
+        return true;
+    TRY(acme_settings_get(post->acme, post->arena, &post->settings, err));
+    for (size_t i = 0; i < f->count; i++)
+        TRY(check_caa(post->arena, &post->policy, &post->settings, &f->identifiers[i],
+                      post_url(post, "acct", post->account.id), NULL, err));
+    return true;
+}
+
+static void put_sans(struct finalization *f, struct json_writer *w) {
+    json_name(w, "sans");
+    json_open_array(w);
+    for (size_t i = 0; i < f->count; i++)
+        json_add_string(w, arena_printf(f->post->arena, "%s:%s",
+                                        f->identifiers[i].kind == ACME_IP ? "IP" : "DNS",
+                                        identifier_text(f->post->arena, &f->identifiers[i])));
+    json_close_array(w);
+}
+
+/* What goes beside the CSR, which itself stays as it is. */
+static const struct json *make_proposal(struct finalization *f) {
+    struct json_writer w = json_writer_on(f->post->arena);
+    const struct json *document = NULL;
+    enum common_name_rule rule = f->post->policy.common_name;
+    json_open_object(&w);
+    if (f->order.not_before_us > 0)
+        json_put_time(&w, "notBefore", f->order.not_before_us);
+    if (f->order.not_after_us > 0)
+        json_put_time(&w, "notAfter", f->order.not_after_us);
+    if (rule == COMMON_NAME_NONE || (rule == COMMON_NAME_FIRST && !f->has_subject)) {
+        const char *first = identifier_text(f->post->arena, &f->identifiers[0]);
+        json_name(&w, "subject");
+        json_open_object(&w);
+        if (rule == COMMON_NAME_FIRST && strlen(first) <= 64) /* ub-common-name */
+            json_put_string(&w, "CN", first);
+        json_close_object(&w);
+    }
+    if (f->common_only || rule == COMMON_NAME_NONE)
+        put_sans(f, &w);
+    json_close_object(&w);
+    if (!json_parse(f->post->arena, view_text(json_written(&w)), &document, NULL))
+        return NULL;
+    return document->count > 0 ? document : NULL;
+}
+
+static bool alongside(struct tx *tx, void *context, const struct request_record *request,
+                      struct error *err) {
+    struct finalization *f = context;
+    struct acme_order order = f->order;
+    order.state = request->state == REQUEST_ISSUED ? ACME_ORDER_VALID : ACME_ORDER_PROCESSING;
+    order.certificate_id = request->certificate_id;
+    order.problem = "";
+    return post_spend(tx, f->post, err) &&
+           acme_order_move(tx, &order, ACME_ORDER_PENDING, request->created_us, err);
+}
+
+static bool template_slug(struct core *core, struct arena *arena, struct uuid id, const char **ret,
+                          struct error *err) {
+    struct template_record record;
+    bool done = false;
+    TX(tx, core_db(core), &done, err)
+    tx.ok = template_version(tx.tx, arena, id, 0, &record, err);
+    TRY(done);
+    *ret = record.slug;
+    return true;
+}
+
+/* What refused stands in the order, so that the administrator sees it; failing to write it changes
+ * nothing. */
+static void keep_problem(struct finalization *f, const struct error *problem) {
+    struct json_writer w = json_writer_on(f->post->arena);
+    struct acme_order order = f->order;
+    struct error ignored;
+    bool done = false;
+    if (problem->kind == ERROR_INTERNAL || problem->kind == ERROR_UNAVAILABLE ||
+        strcmp(problem->type, "acme:badNonce") == 0)
+        return;
+    acme_problem_write(&w, f->post->arena, problem, NULL);
+    order.problem = json_written(&w);
+    TX(tx, core_db(f->post->core), &done, &ignored)
+    tx.ok = acme_order_move(tx.tx, &order, ACME_ORDER_PENDING, clock_now_us(), &ignored);
+}
+
+static const char *requester_of(struct post *post) {
+    const struct json *contacts;
+    const char *text = post->policy_record.name;
+    if (json_parse(post->arena, view_text(post->account.contacts), &contacts, NULL) &&
+        contacts->first != NULL && strncmp(contacts->first->text, "mailto:", 7) == 0)
+        text = contacts->first->text + 7;
+    return arena_printf(post->arena, "acme: %.150s", text);
+}
+
+static bool issue(struct finalization *f, struct error *err) {
+    struct post *post = f->post;
+    struct enrolled enrolled;
+    const char *slug;
+    TRY(template_slug(post->core, post->arena, f->order.template_id, &slug, err));
+    struct enrolment enrolment = {.template_slug = slug,
+                                  .door = "acme",
+                                  .transaction =
+                                      view_of(f->order.id.bytes, sizeof f->order.id.bytes),
+                                  .csr = f->csr,
+                                  .proposal = make_proposal(f),
+                                  .requester = requester_of(post),
+                                  .approved = true,
+                                  .alongside = alongside,
+                                  .context = f};
+    TRY(enrol(post->core, post->arena, &post->actor, &enrolment, &enrolled, err));
+    f->order.state =
+        enrolled.request.state == REQUEST_ISSUED ? ACME_ORDER_VALID : ACME_ORDER_PROCESSING;
+    f->order.certificate_id = enrolled.certificate.id;
+    return true;
+}
+
+bool acme_finalize(struct post *post, struct error *err) {
+    struct finalization f = {.post = post};
+    enum order_status status;
+    TRY(order_load(post, 1, &f.order, err));
+    TRY(order_status(post->core, post->arena, &f.order, &status, err));
+    /* A client that did not get the answer asks again. */
+    if (status == ORDER_VALID || status == ORDER_PROCESSING)
+        return order_reply(post, 200, &f.order, err);
+    if (status != ORDER_READY)
+        return acme_refuse(err, "orderNotReady", ERROR_FORBIDDEN, "The order is %s.",
+                           order_status_name(status));
+    TRY(order_identifiers(post->arena, &f.order, &f.identifiers, &f.count, err));
+    if (!read_csr(&f, err) || !check_caa_of_all(&f, err) || !issue(&f, err)) {
+        keep_problem(&f, err);
+        return false;
+    }
+    /* Told before under this order: then nothing was written now. */
+    struct acme_order now;
+    TRY(order_load(post, 1, &now, err));
+    post->spent = now.state != ACME_ORDER_PENDING;
+    return order_reply(post, 200, &now, err);
+}
+
+/* --- what became of a request that waits for people
+ * -------------------------------------------------------- */
+
+static bool refresh(struct core *core, struct arena *arena, struct acme_order *order,
+                    struct error *err) {
+    struct enrolled enrolled;
+    struct acme_order next = *order;
+    struct json_writer w = json_writer_on(arena);
+    struct error declined;
+    const char *slug;
+    bool done = false;
+    TRY(template_slug(core, arena, order->template_id, &slug, err));
+    TRY(enrol_poll(core, arena, slug, "acme", view_of(order->id.bytes, sizeof order->id.bytes),
+                   &enrolled, err));
+    switch (enrolled.request.state) {
+    case REQUEST_ISSUED:
+        next.state = ACME_ORDER_VALID;
+        next.certificate_id = enrolled.certificate.id;
+        break;
+    case REQUEST_DECLINED:
+    case REQUEST_CANCELLED:
+        acme_refuse(&declined, "unauthorized", ERROR_FORBIDDEN, "The request was declined: %.300s",
+                    enrolled.request.reason);
+        acme_problem_write(&w, arena, &declined, NULL);
+        next.state = ACME_ORDER_INVALID;
+        next.problem = json_written(&w);
+        break;
+    default:
+        return true;
+    }
+    TX(tx, core_db(core), &done, err)
+    tx.ok = acme_order_move(tx.tx, &next, ACME_ORDER_PROCESSING, clock_now_us(), err);
+    if (!done && err->kind == ERROR_CONFLICT) { /* another node has seen it */
+        TX(tx, core_db(core), &done, err)
+        tx.ok = acme_order_by_id(tx.tx, arena, order->id, &next, err);
+    }
+    TRY(done);
+    *order = next;
+    return true;
+}
+
+bool order_refresh(struct core *core, struct arena *arena, struct acme_order *order,
+                   struct error *err) {
+    return order->state != ACME_ORDER_PROCESSING || refresh(core, arena, order, err);
+}

@@ -1,0 +1,214 @@
+/* What the files of this room share. */
+#ifndef GATEHOUSE_ACME_INTERNAL_H
+#define GATEHOUSE_ACME_INTERNAL_H
+
+#include "acme/acme.h"
+#include "acme/jws.h"
+#include "acme/policy.h"
+#include "base/uuid.h"
+#include "ca/enrol.h"
+#include "store/acme.h"
+
+#include <pthread.h>
+
+#define VALIDATORS 4
+#define SHARED_DIRECTORY "_" /* no slug has an underscore */
+#define NONCE_LIFE_US (3600 * US_PER_SECOND)
+
+struct acme {
+    struct core *core;
+    pthread_mutex_t mutex;
+    bool have_key;
+    uint8_t nonce_key[32];
+    /* validators */
+    pthread_cond_t wake;
+    pthread_t threads[VALIDATORS];
+    unsigned thread_count, wanted;
+    bool stopping;
+};
+
+/* --- settings.c: of the instance, one JSON document
+ * -------------------------------------------------- */
+struct acme_settings {
+    bool open; /* accounts without external binding, under policies that say so, too */
+    const char *terms, *website; /* URLs or "" */
+    struct text_list caa_identities;
+    const char *default_policy; /* for such accounts in the shared directory: an id, or "" */
+};
+MUST_USE bool acme_settings_from_json(struct arena *arena, const struct json *document,
+                                      struct acme_settings *ret, struct error *err);
+const char *acme_settings_to_json(struct arena *arena, const struct acme_settings *settings);
+MUST_USE bool acme_settings_get(struct acme *acme, struct arena *arena, struct acme_settings *ret,
+                                struct error *err);
+
+/* --- problem.c: urn:ietf:params:acme:error:NAME
+ * ------------------------------------------------------- */
+/* Fills an error that becomes this problem. */
+bool acme_refuse(struct error *err, const char *name, enum error_kind kind, const char *message,
+                 ...) PRINTF_LIKE(4, 5);
+/* The name for any error of the rooms below. */
+const char *acme_problem_name(const struct error *err);
+int acme_problem_status(const struct error *err);
+/* A problem object. identifier NULL: none. */
+void acme_problem_write(struct json_writer *w, struct arena *arena, const struct error *err,
+                        const struct identifier *identifier);
+
+/* --- nonce.c
+ * ------------------------------------------------------------------------------------------ */
+MUST_USE bool nonce_make(struct acme *acme, struct arena *arena, const char **ret,
+                         struct error *err);
+/* acme badNonce when we have not made it or it is too old. */
+MUST_USE bool nonce_check(struct acme *acme, struct arena *arena, const char *text,
+                          uint8_t ret[static ACME_NONCE_SIZE], struct error *err);
+
+/* --- post.c: what every signed request has in common
+ * ---------------------------------------------------- */
+struct subproblem {
+    struct identifier identifier;
+    struct error error;
+};
+struct post {
+    struct acme *acme;
+    struct core *core;
+    struct arena *arena;
+    struct http_request *request;
+    struct http_response *response;
+    const char *base;      /* https://pki.example.org */
+    const char *directory; /* "_" or the template's slug */
+    struct uuid directory_id;
+    struct enrolment_target target; /* of a template's directory */
+    struct acme_settings settings;
+    struct actor actor;
+    /* of signed requests */
+    struct jws jws;
+    struct jwk jwk;
+    uint8_t nonce[ACME_NONCE_SIZE];
+    bool nonce_read, spent;
+    const struct json *payload; /* NULL: POST-as-GET */
+    bool has_account;
+    struct acme_account account;
+    struct acme_policy_record policy_record;
+    struct acme_policy policy;
+    struct text_list scope; /* of the account's external binding */
+    /* for the answer */
+    struct subproblem *subproblems;
+    size_t subproblem_count;
+    const char *terms_link; /* with userActionRequired */
+    int64_t retry_after_s;
+    bool algorithms; /* with badSignatureAlgorithm */
+};
+
+enum post_gate { POST_KID = 1, POST_JWK = 2 };
+/* Spends the nonce in the handler's transaction; the handler sets post->spent after COMMIT. */
+MUST_USE bool post_spend(struct tx *tx, const struct post *post, struct error *err);
+/* acme malformed unless there is a payload, an object. */
+MUST_USE bool post_needs_payload(const struct post *post, struct error *err);
+MUST_USE bool post_is_get(const struct post *post, struct error *err);
+MUST_USE bool post_policy(struct post *post, const struct acme_policy_record *record,
+                          struct error *err);
+const char *post_url(const struct post *post, const char *what, struct uuid id);
+void post_reply(struct post *post, int status, struct json_writer *w);
+void post_link(struct post *post, const char *url, const char *rel);
+/* Adds an event of the account's organisation in the caller's transaction; details may be NULL. */
+MUST_USE bool post_note(struct tx *tx, const struct post *post, const char *code, const char *kind,
+                        struct uuid object, const char *details, struct error *err);
+MUST_USE bool ask_uuid(const struct post *post, size_t parameter, const char *what,
+                       struct uuid *ret, struct error *err);
+
+/* --- account.c
+ * ------------------------------------------------------------------------------------------ */
+bool acme_new_account(struct post *post, struct error *err);
+bool acme_account(struct post *post, struct error *err);
+bool acme_account_orders(struct post *post, struct error *err);
+bool acme_key_change(struct post *post, struct error *err);
+
+/* --- authorization.c, challenge.c
+ * ------------------------------------------------------------------------ */
+enum challenge_state {
+    CHALLENGE_PENDING,
+    CHALLENGE_PROCESSING,
+    CHALLENGE_VALID,
+    CHALLENGE_INVALID
+};
+struct challenge {
+    const char *type, *token;
+    enum challenge_state state;
+    int64_t attempts, validated_us;
+    const struct json *problem; /* or NULL */
+};
+#define MAX_CHALLENGES 8
+struct challenges {
+    struct challenge items[MAX_CHALLENGES];
+    size_t count;
+};
+MUST_USE bool challenges_read(struct arena *arena, const char *text, struct challenges *ret,
+                              struct error *err);
+const char *challenges_write(struct arena *arena, const struct challenges *challenges);
+const char *challenge_state_name(enum challenge_state state);
+/* As the client sees it: a pending or valid one that has expired is so no more. */
+enum acme_authorization_state authorization_state(const struct acme_authorization *authorization);
+const char *authorization_state_name(enum acme_authorization_state state);
+/* Finds one of the account that can be used again, or makes one, in the caller's transaction. */
+MUST_USE bool authorization_provide(struct tx *tx, const struct post *post,
+                                    const struct identifier *identifier,
+                                    struct acme_authorization *ret, struct error *err);
+/* May this account ask for it at all? acme rejectedIdentifier says why not. */
+MUST_USE bool authorization_allowed(const struct post *post, const struct identifier *identifier,
+                                    struct error *err);
+bool acme_new_authz(struct post *post, struct error *err);
+bool acme_authz(struct post *post, struct error *err);
+bool acme_challenge(struct post *post, struct error *err);
+
+/* --- order.c, finalize.c, certificate.c
+ * ------------------------------------------------------------------- */
+enum order_status { ORDER_PENDING, ORDER_READY, ORDER_PROCESSING, ORDER_VALID, ORDER_INVALID };
+const char *order_status_name(enum order_status status);
+/* By its state and its authorizations. */
+MUST_USE bool order_status(struct core *core, struct arena *arena, const struct acme_order *order,
+                           enum order_status *ret, struct error *err);
+MUST_USE bool order_load(struct post *post, size_t parameter, struct acme_order *ret,
+                         struct error *err);
+MUST_USE bool order_reply(struct post *post, int status, const struct acme_order *order,
+                          struct error *err);
+MUST_USE bool order_identifiers(struct arena *arena, const struct acme_order *order,
+                                struct identifier **ret, size_t *ret_count, struct error *err);
+bool acme_new_order(struct post *post, struct error *err);
+bool acme_order(struct post *post, struct error *err);
+bool acme_finalize(struct post *post, struct error *err);
+/* A request that waited for people may be done by now. */
+MUST_USE bool order_refresh(struct core *core, struct arena *arena, struct acme_order *order,
+                            struct error *err);
+bool acme_certificate(struct post *post, struct error *err);
+bool acme_revoke(struct post *post, struct error *err);
+/* The certificate that a renewal identifier names (rfc9773#4.1). */
+MUST_USE bool ari_certificate(struct core *core, struct arena *arena, const char *text,
+                              struct certificate_record *ret, struct error *err);
+void ari_window(const struct certificate_record *certificate, int64_t now_us, int64_t *ret_start_us,
+                int64_t *ret_end_us);
+
+/* --- validate.c, check_*.c
+ * ---------------------------------------------------------------------------------- */
+void validators_wake(struct acme *acme);
+struct check {
+    struct arena *arena;
+    const struct acme_policy *policy;
+    const struct acme_authorization *authorization;
+    const char *token;
+    const char *key_authorization; /* rfc8555#8.1 */
+    uint8_t digest[32];            /* SHA-256 of it */
+};
+/* The errors are ACME problems in words an administrator can act on, with what was seen. */
+MUST_USE bool check_http(const struct check *check, struct error *err);
+MUST_USE bool check_dns(const struct check *check, struct error *err);
+MUST_USE bool check_tls(const struct check *check, struct error *err);
+/* Addresses of the identifier, IPv6 first. */
+MUST_USE bool check_addresses(const struct check *check, struct net_address **ret,
+                              size_t *ret_count, struct error *err);
+/* What a peer sent, made printable and short. */
+const char *check_seen(struct arena *arena, struct view bytes, size_t most);
+/* rfc8659, rfc8657: may we issue for it? acme caa. */
+MUST_USE bool check_caa(struct arena *arena, const struct acme_policy *policy,
+                        const struct acme_settings *settings, const struct identifier *identifier,
+                        const char *account_url, const char *method, struct error *err);
+
+#endif

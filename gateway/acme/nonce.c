@@ -1,0 +1,104 @@
+/* Nonces are made without the database: eight octets of time, sixteen random ones, and a MAC under
+ * a key that all nodes share. Used ones are rows, whose key begins with the time, so that they are
+ * added at the index's end and removed from its beginning. */
+#include "acme/internal.h"
+
+#include "base/clock.h"
+#include "base/encode.h"
+#include "ca/secret.h"
+#include "store/organisations.h"
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <string.h>
+
+#define MAC_SIZE 16
+#define SETTING "acme-nonce-key"
+
+/* The first node that needs it makes it; all take what stands in the database afterwards. */
+static bool load_key(struct acme *acme, uint8_t key[static 32], struct error *err) {
+    SCOPED_ARENA struct arena *arena = arena_new();
+    const char *sealed = NULL, *kept = NULL;
+    struct view secret;
+    uint8_t fresh[32];
+    bool done = false;
+    TX(tx, core_db(acme->core), &done, err)
+    tx.ok = setting_get(tx.tx, arena, SETTING, &kept, err);
+    TRY(done);
+    if (kept == NULL) {
+        random_bytes(fresh, sizeof fresh);
+        TRY(secret_seal(acme->core, arena, SETTING, view_of(fresh, sizeof fresh), &sealed, err));
+        TX(tx, core_db(acme->core), &done, err)
+        tx.ok = setting_default(tx.tx, arena, SETTING, sealed, &kept, err);
+        TRY(done);
+    }
+    TRY(secret_open(acme->core, arena, SETTING, kept, &secret, err));
+    if (secret.len != 32)
+        return fail_internal(err, "the setting " SETTING " has %zu octets", secret.len);
+    memcpy(key, secret.at, 32);
+    return true;
+}
+
+static bool get_key(struct acme *acme, uint8_t key[static 32], struct error *err) {
+    uint8_t loaded[32];
+    pthread_mutex_lock(&acme->mutex);
+    bool have = acme->have_key;
+    memcpy(key, acme->nonce_key, 32);
+    pthread_mutex_unlock(&acme->mutex);
+    if (have)
+        return true;
+    TRY(load_key(acme, loaded, err));
+    pthread_mutex_lock(&acme->mutex);
+    memcpy(acme->nonce_key, loaded, 32);
+    acme->have_key = true;
+    pthread_mutex_unlock(&acme->mutex);
+    memcpy(key, loaded, 32);
+    return true;
+}
+
+static bool mac(const uint8_t key[static 32], const uint8_t nonce[static ACME_NONCE_SIZE],
+                uint8_t ret[static MAC_SIZE], struct error *err) {
+    unsigned char full[EVP_MAX_MD_SIZE];
+    size_t len = 0;
+    if (EVP_Q_mac(NULL, "HMAC", NULL, "SHA2-256", NULL, key, 32, nonce, ACME_NONCE_SIZE, full,
+                  sizeof full, &len) == NULL ||
+        len < MAC_SIZE)
+        return fail_internal(err, "HMAC of a nonce");
+    memcpy(ret, full, MAC_SIZE);
+    return true;
+}
+
+bool nonce_make(struct acme *acme, struct arena *arena, const char **ret, struct error *err) {
+    uint8_t key[32], bytes[ACME_NONCE_SIZE + MAC_SIZE];
+    uint64_t now = (uint64_t)clock_now_us();
+    TRY(get_key(acme, key, err));
+    for (int i = 0; i < 8; i++)
+        bytes[i] = (uint8_t)(now >> (56 - 8 * i));
+    random_bytes(bytes + 8, 16);
+    TRY(mac(key, bytes, bytes + ACME_NONCE_SIZE, err));
+    *ret = base64url_encode(arena, view_of(bytes, sizeof bytes));
+    return true;
+}
+
+bool nonce_check(struct acme *acme, struct arena *arena, const char *text,
+                 uint8_t ret[static ACME_NONCE_SIZE], struct error *err) {
+    uint8_t key[32], expected[MAC_SIZE];
+    struct view bytes;
+    uint64_t made = 0;
+    TRY(get_key(acme, key, err));
+    if (!base64url_decode(arena, view_text(text), &bytes) ||
+        bytes.len != ACME_NONCE_SIZE + MAC_SIZE)
+        return acme_refuse(err, "badNonce", ERROR_MALFORMED,
+                           "The nonce is not one of this server.");
+    TRY(mac(key, bytes.at, expected, err));
+    for (int i = 0; i < 8; i++)
+        made = made << 8 | bytes.at[i];
+    if (CRYPTO_memcmp(expected, bytes.at + ACME_NONCE_SIZE, MAC_SIZE) != 0)
+        return acme_refuse(err, "badNonce", ERROR_MALFORMED,
+                           "The nonce is not one of this server.");
+    if ((int64_t)made < clock_now_us() - NONCE_LIFE_US)
+        return acme_refuse(err, "badNonce", ERROR_MALFORMED,
+                           "The nonce is too old; take a new one and try again.");
+    memcpy(ret, bytes.at, ACME_NONCE_SIZE);
+    return true;
+}

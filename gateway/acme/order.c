@@ -1,0 +1,369 @@
+/* Orders: rfc8555#7.4, profiles, and replacing certificates (rfc9773#5). */
+#include "acme/post.h"
+
+#include "base/clock.h"
+
+#include <string.h>
+
+#define HOUR_US (3600 * US_PER_SECOND)
+
+const char *order_status_name(enum order_status status) {
+    static const char *const names[] = {"pending", "ready", "processing", "valid", "invalid"};
+    return names[status];
+}
+
+bool order_identifiers(struct arena *arena, const struct acme_order *order, struct identifier **ret,
+                       size_t *ret_count, struct error *err) {
+    const struct json *array;
+    TRY(json_parse(arena, view_text(order->identifiers), &array, err));
+    return identifiers_read(arena, array, ret, ret_count, err);
+}
+
+/* rfc8555#7.1.6: pending until every authorization is valid, invalid when one is not to be had any
+ * more. */
+static bool by_authorizations(struct core *core, struct arena *arena,
+                              const struct acme_order *order, enum order_status *ret,
+                              struct error *err) {
+    struct acme_authorization *items = NULL;
+    size_t wanted = order->authorizations.len / 16, count = 0;
+    bool done = false, all = true, broken;
+    struct uuid *ids = arena_array(arena, wanted, sizeof *ids);
+    for (size_t i = 0; i < wanted; i++)
+        memcpy(ids[i].bytes, order->authorizations.at + 16 * i, 16);
+    TX(tx, core_db(core), &done, err)
+    tx.ok = acme_authorization_by_ids(tx.tx, arena, ids, wanted, &items, &count, err);
+    TRY(done);
+    broken = count < wanted;
+    for (size_t i = 0; i < count; i++) {
+        enum acme_authorization_state state = authorization_state(&items[i]);
+        all = all && state == ACME_AUTHZ_VALID;
+        broken = broken || (state != ACME_AUTHZ_VALID && state != ACME_AUTHZ_PENDING);
+    }
+    *ret = broken ? ORDER_INVALID : all ? ORDER_READY : ORDER_PENDING;
+    return true;
+}
+
+bool order_status(struct core *core, struct arena *arena, const struct acme_order *order,
+                  enum order_status *ret, struct error *err) {
+    switch (order->state) {
+    case ACME_ORDER_VALID:
+        *ret = ORDER_VALID;
+        return true;
+    case ACME_ORDER_PROCESSING:
+        *ret = ORDER_PROCESSING;
+        return true;
+    case ACME_ORDER_INVALID:
+        *ret = ORDER_INVALID;
+        return true;
+    case ACME_ORDER_PENDING:
+        break;
+    }
+    if (order->expires_us <= clock_now_us()) {
+        *ret = ORDER_INVALID;
+        return true;
+    }
+    return by_authorizations(core, arena, order, ret, err);
+}
+
+bool order_load(struct post *post, size_t parameter, struct acme_order *ret, struct error *err) {
+    struct uuid id;
+    bool done = false;
+    TRY(ask_uuid(post, parameter, "order", &id, err));
+    TX(tx, core_db(post->core), &done, err)
+    tx.ok = acme_order_by_id(tx.tx, post->arena, id, ret, err);
+    if (!done && err->kind == ERROR_NOT_FOUND)
+        return acme_refuse(err, "malformed", ERROR_NOT_FOUND, "There is no such order.");
+    TRY(done);
+    return uuid_equal(ret->account_id, post->account.id) ||
+           acme_refuse(err, "unauthorized", ERROR_FORBIDDEN,
+                       "The order belongs to another account.");
+}
+
+static void put_identifiers(struct json_writer *w, const char *text, struct arena *arena) {
+    const struct json *array;
+    json_name(w, "identifiers");
+    if (json_parse(arena, view_text(text), &array, NULL))
+        json_add_value(w, array);
+    else
+        json_add_null(w);
+}
+
+static void put_error(struct post *post, struct json_writer *w, const struct acme_order *order) {
+    const struct json *document;
+    if (*order->problem == '\0' ||
+        !json_parse(post->arena, view_text(order->problem), &document, NULL))
+        return;
+    json_name(w, "error");
+    json_add_value(w, document);
+}
+
+static void put_authorizations(struct post *post, struct json_writer *w,
+                               const struct acme_order *order) {
+    json_name(w, "authorizations");
+    json_open_array(w);
+    for (size_t i = 0; i + 16 <= order->authorizations.len; i += 16) {
+        struct uuid id;
+        memcpy(id.bytes, order->authorizations.at + i, 16);
+        json_add_string(w, post_url(post, "authz", id));
+    }
+    json_close_array(w);
+}
+
+bool order_reply(struct post *post, int status, const struct acme_order *order, struct error *err) {
+    struct json_writer w = json_writer_on(post->arena);
+    enum order_status now;
+    TRY(order_status(post->core, post->arena, order, &now, err));
+    json_open_object(&w);
+    json_put_string(&w, "status", order_status_name(now));
+    json_put_time(&w, "expires", order->expires_us / US_PER_SECOND * US_PER_SECOND);
+    put_identifiers(&w, order->identifiers, post->arena);
+    if (order->not_before_us > 0)
+        json_put_time(&w, "notBefore", order->not_before_us);
+    if (order->not_after_us > 0)
+        json_put_time(&w, "notAfter", order->not_after_us);
+    if (*order->profile != '\0')
+        json_put_string(&w, "profile", order->profile);
+    put_error(post, &w, order);
+    put_authorizations(post, &w, order);
+    json_put_string(&w, "finalize", post_url(post, "finalize", order->id));
+    if (now == ORDER_VALID)
+        json_put_string(&w, "certificate", post_url(post, "cert", order->id));
+    json_close_object(&w);
+    if (now == ORDER_PROCESSING)
+        post->retry_after_s = 5;
+    http_add_header(post->response, "Location", post_url(post, "order", order->id));
+    post_reply(post, status, &w);
+    return true;
+}
+
+/* --- a new one
+ * ------------------------------------------------------------------------------------------- */
+
+struct wish {
+    struct identifier *identifiers;
+    size_t count;
+    struct acme_order order;
+    struct certificate_record replaced;
+};
+
+static bool check_terms(struct post *post, struct error *err) {
+    if (*post->settings.terms == '\0' || strcmp(post->settings.terms, post->account.terms) == 0)
+        return true;
+    /* rfc8555#7.3.3 */
+    post->terms_link = post->settings.terms;
+    return acme_refuse(err, "userActionRequired", ERROR_FORBIDDEN,
+                       "The terms of service have changed; agree to them: %.300s",
+                       post->settings.terms);
+}
+
+static const char *profile_template(const struct post *post, const char *profile) {
+    for (size_t i = 0; i < post->policy.profile_names.count; i++)
+        if (strcmp(post->policy.profile_names.items[i], profile) == 0)
+            return post->policy.profile_templates.items[i];
+    return text_list_has(&post->policy.templates, profile) ? profile : NULL;
+}
+
+static bool choose_template(struct post *post, struct wish *wish, struct error *err) {
+    const char *slug = post->policy.templates.items[0], *profile = wish->order.profile;
+    struct enrolment_target target;
+    if (!uuid_is_nil(post->directory_id)) {
+        slug = post->target.record.slug;
+        if (*profile != '\0' && strcmp(profile, slug) != 0)
+            return acme_refuse(err, "invalidProfile", ERROR_MALFORMED,
+                               "This directory has no profile \"%.60s\".", profile);
+    } else if (*profile != '\0') {
+        slug = profile_template(post, profile);
+        if (slug == NULL)
+            return acme_refuse(err, "invalidProfile", ERROR_MALFORMED,
+                               "The account's policy has no profile \"%.60s\".", profile);
+    }
+    if (!enrol_target(post->core, post->arena, slug, "acme", &target, err)) {
+        if (err->kind == ERROR_NOT_FOUND)
+            return acme_refuse(
+                err, "unauthorized", ERROR_FORBIDDEN,
+                "The template %.60s of the account's policy does not take ACME requests; "
+                "the administrator has to add \"acme\" to its doors.",
+                slug);
+        return false;
+    }
+    wish->order.template_id = target.record.id;
+    int64_t most = target.template.max_days * US_PER_DAY;
+    if (wish->order.not_after_us != 0 &&
+        wish->order.not_after_us -
+                (wish->order.not_before_us != 0 ? wish->order.not_before_us : clock_now_us()) >
+            most)
+        return acme_refuse(err, "malformed", ERROR_MALFORMED,
+                           "The certificate would live longer than the %lld days of the template.",
+                           (long long)target.template.max_days);
+    return true;
+}
+
+static bool read_time(const struct post *post, const char *name, int64_t *ret, struct error *err) {
+    const char *text = NULL;
+    TRY(json_string(post->payload, name, &text, err));
+    return text == NULL || time_parse(text, ret, err);
+}
+
+static bool read_replaces(struct post *post, struct wish *wish, struct error *err) {
+    const char *text = NULL;
+    struct acme_order old;
+    bool done = false;
+    TRY(json_string(post->payload, "replaces", &text, err));
+    if (text == NULL)
+        return true;
+    TRY(ari_certificate(post->core, post->arena, text, &wish->replaced, err));
+    TX(tx, core_db(post->core), &done, err)
+    tx.ok = acme_order_by_certificate(tx.tx, post->arena, wish->replaced.id, &old, err);
+    /* rfc9773#5: one of the account's own */
+    if ((!done && err->kind == ERROR_NOT_FOUND) ||
+        (done && !uuid_equal(old.account_id, post->account.id)))
+        return acme_refuse(err, "malformed", ERROR_MALFORMED,
+                           "The certificate to be replaced is not one of this account.");
+    TRY(done);
+    wish->order.replaces_id = wish->replaced.id;
+    return true;
+}
+
+/* Every identifier that is refused is named (rfc8555#6.7.1). */
+static bool check_identifiers(struct post *post, const struct wish *wish, struct error *err) {
+    struct error one, first = {0};
+    if ((int64_t)wish->count > post->policy.identifiers_per_order)
+        return acme_refuse(err, "malformed", ERROR_MALFORMED,
+                           "An order of this policy has at most %lld identifiers.",
+                           (long long)post->policy.identifiers_per_order);
+    post->subproblems = arena_array(post->arena, wish->count, sizeof *post->subproblems);
+    for (size_t i = 0; i < wish->count; i++) {
+        if (authorization_allowed(post, &wish->identifiers[i], &one))
+            continue;
+        if (post->subproblem_count == 0)
+            first = one;
+        post->subproblems[post->subproblem_count++] =
+            (struct subproblem){wish->identifiers[i], one};
+    }
+    if (post->subproblem_count == 0)
+        return true;
+    if (err != NULL)
+        *err = first;
+    return false;
+}
+
+static bool read_wish(struct post *post, struct wish *wish, struct error *err) {
+    struct json_writer w = json_writer_on(post->arena);
+    const struct json *array = NULL;
+    const char *profile = "";
+    TRY(json_array(post->payload, "identifiers", &array, err));
+    TRY(identifiers_read(post->arena, array, &wish->identifiers, &wish->count, err));
+    TRY(json_string(post->payload, "profile", &profile, err));
+    TRY(read_time(post, "notBefore", &wish->order.not_before_us, err));
+    TRY(read_time(post, "notAfter", &wish->order.not_after_us, err));
+    if (wish->order.not_after_us != 0 && (wish->order.not_after_us <= clock_now_us() ||
+                                          wish->order.not_after_us <= wish->order.not_before_us))
+        return acme_refuse(err, "malformed", ERROR_MALFORMED,
+                           "notAfter is not in the future, or not "
+                           "after notBefore.");
+    if (strlen(profile) > 60)
+        return acme_refuse(err, "invalidProfile", ERROR_MALFORMED, "There is no such profile.");
+    wish->order.profile = profile;
+    json_open_array(&w);
+    for (size_t i = 0; i < wish->count; i++)
+        identifier_write(&w, post->arena, &wish->identifiers[i], true);
+    json_close_array(&w);
+    wish->order.identifiers = json_written(&w);
+    return true;
+}
+
+static bool limited(struct error *err, struct post *post, const char *what, int64_t most,
+                    const char *span, int64_t retry_s) {
+    post->retry_after_s = retry_s;
+    return acme_refuse(err, "rateLimited", ERROR_TOO_MANY,
+                       "%s has made its %lld orders of this %s.", what, (long long)most, span);
+}
+
+static bool check_limits(struct tx *tx, struct post *post, const struct wish *wish,
+                         struct error *err) {
+    const struct acme_policy *p = &post->policy;
+    struct uuid none = {{0}}, policy = post->account.policy_id;
+    int64_t now = clock_now_us(), count = 0;
+    if (p->orders_per_hour > 0) {
+        TRY(acme_order_count(tx, post->account.id, none, now - HOUR_US, p->orders_per_hour, &count,
+                             err));
+        if (count >= p->orders_per_hour)
+            return limited(err, post, "The account", p->orders_per_hour, "hour", 600);
+    }
+    if (p->policy_orders_per_hour > 0) {
+        TRY(acme_order_count(tx, none, policy, now - HOUR_US, p->policy_orders_per_hour, &count,
+                             err));
+        if (count >= p->policy_orders_per_hour)
+            return limited(err, post, "The policy", p->policy_orders_per_hour, "hour", 600);
+    }
+    int64_t most = p->orders_per_identifier_per_week;
+    for (size_t i = 0; most > 0 && i < wish->count; i++) {
+        const char *name = identifier_text(post->arena, &wish->identifiers[i]);
+        TRY(acme_order_name_count(tx, policy, name, now - 7 * US_PER_DAY, most, &count, err));
+        if (count >= most)
+            return limited(err, post, name, most, "week", 3600);
+        TRY(acme_order_name_add(tx, policy, name, wish->order.id, err));
+    }
+    return true;
+}
+
+static const char *details(struct arena *arena, const struct acme_order *order) {
+    struct json_writer w = json_writer_on(arena);
+    json_open_object(&w);
+    put_identifiers(&w, order->identifiers, arena);
+    json_close_object(&w);
+    return json_written(&w);
+}
+
+static bool store(struct tx *tx, struct post *post, struct wish *wish, struct error *err) {
+    struct buffer ids = buffer_on(post->arena);
+    bool duplicate;
+    TRY(post_spend(tx, post, err));
+    TRY(check_limits(tx, post, wish, err));
+    for (size_t i = 0; i < wish->count; i++) {
+        struct acme_authorization authorization;
+        TRY(authorization_provide(tx, post, &wish->identifiers[i], &authorization, err));
+        buffer_add(&ids, authorization.id.bytes, 16);
+    }
+    wish->order.authorizations = buffer_view(&ids);
+    TRY(acme_order_insert(tx, &wish->order, &duplicate, err));
+    if (duplicate) /* rfc9773#5 */
+        return acme_refuse(err, "alreadyReplaced", ERROR_CONFLICT,
+                           "The certificate has been replaced by another order.");
+    return post_note(tx, post, "acme.order.created", "acme-order", wish->order.id,
+                     details(post->arena, &wish->order), err);
+}
+
+bool acme_new_order(struct post *post, struct error *err) {
+    struct wish wish = {.order = {.id = uuid_new(),
+                                  .account_id = post->account.id,
+                                  .policy_id = post->account.policy_id,
+                                  .state = ACME_ORDER_PENDING,
+                                  .problem = "",
+                                  .created_us = clock_now_us()}};
+    bool done = false;
+    TRY(post_needs_payload(post, err));
+    if (!post->policy.enabled)
+        return acme_refuse(err, "unauthorized", ERROR_FORBIDDEN,
+                           "The account's ACME policy is switched off.");
+    TRY(acme_settings_get(post->acme, post->arena, &post->settings, err));
+    TRY(check_terms(post, err));
+    TRY(read_wish(post, &wish, err));
+    TRY(check_identifiers(post, &wish, err));
+    TRY(choose_template(post, &wish, err));
+    TRY(read_replaces(post, &wish, err));
+    wish.order.expires_us = wish.order.created_us + post->policy.order_hours * HOUR_US;
+    TX(tx, core_db(post->core), &done, err)
+    tx.ok = store(tx.tx, post, &wish, err);
+    TRY(done);
+    post->spent = true;
+    return order_reply(post, 201, &wish.order, err);
+}
+
+bool acme_order(struct post *post, struct error *err) {
+    struct acme_order order;
+    TRY(post_is_get(post, err));
+    TRY(order_load(post, 1, &order, err));
+    TRY(order_refresh(post->core, post->arena, &order, err));
+    return order_reply(post, 200, &order, err);
+}

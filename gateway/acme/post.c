@@ -1,0 +1,317 @@
+#include "acme/post.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#include <string.h>
+
+bool post_policy(struct post *post, const struct acme_policy_record *record, struct error *err) {
+    const struct json *document;
+    TRY(json_parse(post->arena, view_text(record->document), &document, err));
+    TRY(acme_policy_from_json(post->arena, document, &post->policy, err));
+    post->policy_record = *record;
+    return true;
+}
+
+/* The directory that the path names, and the base of all URLs. */
+static bool open_directory(struct post *post, struct error *err) {
+    struct core_urls urls;
+    const char *slug = post->request->parameters[0];
+    TRY(core_public_urls(post->core, post->arena, &urls, err));
+    post->base = urls.https;
+    post->directory = slug == NULL ? SHARED_DIRECTORY : slug;
+    if (strcmp(post->directory, SHARED_DIRECTORY) == 0)
+        return true;
+    TRY(enrol_target(post->core, post->arena, slug, "acme", &post->target, err));
+    post->directory_id = post->target.record.id;
+    return true;
+}
+
+static bool check_url(const struct post *post, struct error *err) {
+    const struct http_request *request = post->request;
+    const char *path = request->raw_path == NULL ? request->path : request->raw_path;
+    const char *url = arena_printf(post->arena, "%s%s%s%s", post->base, path,
+                                   *request->query == '\0' ? "" : "?", request->query);
+    /* rfc8555#6.4 */
+    return strcmp(url, post->jws.url) == 0 ||
+           acme_refuse(err, "unauthorized", ERROR_FORBIDDEN,
+                       "The JWS is for the URL \"%.150s\", this is \"%.150s\".", post->jws.url,
+                       url);
+}
+
+static bool known_algorithm(struct post *post, struct error *err) {
+    static const char *const known[] = {"ES256",     "ES384",     "ES512",    "RS256",
+                                        "PS256",     "EdDSA",     "Ed25519",  "Ed448",
+                                        "ML-DSA-44", "ML-DSA-65", "ML-DSA-87"};
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+        if (strcmp(known[i], post->jws.alg) == 0)
+            return true;
+    post->algorithms = true;
+    return acme_refuse(err, "badSignatureAlgorithm", ERROR_MALFORMED,
+                       "The signature algorithm \"%.40s\" is not supported (rfc8555#6.2).",
+                       post->jws.alg);
+}
+
+static bool no_account(struct error *err) {
+    return acme_refuse(err, "accountDoesNotExist", ERROR_MALFORMED,
+                       "There is no account with this URL in this directory.");
+}
+
+static bool account_of_kid(const struct post *post, struct uuid *ret, struct error *err) {
+    const char *prefix = arena_printf(post->arena, "%s/acme/%s/acct/", post->base, post->directory);
+    size_t len = strlen(prefix);
+    if (strncmp(post->jws.kid, prefix, len) != 0 || !uuid_parse(post->jws.kid + len, ret))
+        return no_account(err);
+    return true;
+}
+
+/* Account and policy, in one transaction that only reads. */
+static bool load_account(struct post *post, struct error *err) {
+    struct acme_policy_record record;
+    struct uuid id;
+    bool done = false;
+    const struct json *scope;
+    TRY(account_of_kid(post, &id, err));
+    TX(tx, core_db(post->core), &done, err)
+    tx.ok = acme_account_by_id(tx.tx, post->arena, id, &post->account, err) &&
+            acme_policy_by_id(tx.tx, post->arena, &scope_everything, post->account.policy_id,
+                              &record, err);
+    if (!done)
+        return err->kind == ERROR_NOT_FOUND ? no_account(err) : false;
+    if (!uuid_equal(post->account.directory_id, post->directory_id))
+        return no_account(err);
+    post->has_account = true;
+    TRY(post_policy(post, &record, err));
+    TRY(json_parse(post->arena, view_text(post->account.scope), &scope, err));
+    TRY(patterns_from_json(post->arena, scope, "scope", &post->scope, err));
+    return jwk_parse(post->arena, post->account.jwk, &post->jwk, err);
+}
+
+static bool check_account_state(const struct post *post, struct error *err) {
+    if (!post->has_account || post->account.state == ACME_ACCOUNT_VALID)
+        return true;
+    return acme_refuse(err, "unauthorized", ERROR_FORBIDDEN, "The account is %s.",
+                       post->account.state == ACME_ACCOUNT_DEACTIVATED ? "deactivated" : "revoked");
+}
+
+static bool check_signature(struct post *post, struct error *err) {
+    if (!jwk_fits(&post->jwk, post->jws.alg)) {
+        post->algorithms = true;
+        return acme_refuse(err, "badSignatureAlgorithm", ERROR_MALFORMED,
+                           "The algorithm \"%.40s\" does not fit the account's key.",
+                           post->jws.alg);
+    }
+    return jwk_verify(&post->jwk, post->jws.alg, post->jws.signing_input, post->jws.signature) ||
+           acme_refuse(err, "malformed", ERROR_MALFORMED, "The signature of the JWS is wrong.");
+}
+
+static bool read_payload(struct post *post, struct error *err) {
+    if (post->jws.payload.len == 0)
+        return true;
+    TRY(json_parse(post->arena, post->jws.payload, &post->payload, err));
+    return post->payload->type == JSON_OBJECT ||
+           acme_refuse(err, "malformed", ERROR_MALFORMED, "The payload is no JSON object.");
+}
+
+/* rfc8555#6.2 to 6.5, in an order in which strangers cost little. */
+static bool open_post(struct post *post, unsigned gates, struct error *err) {
+    const char *type = http_header(post->request, "Content-Type");
+    if (type == NULL || strcasecmp(arena_text(post->arena, view_of(type, strcspn(type, "; "))),
+                                   "application/jose+json") != 0)
+        return acme_refuse(err, "malformed", ERROR_MALFORMED,
+                           "The Content-Type must be application/jose+json (rfc8555#6.2).");
+    TRY(jws_read(post->arena, post->request->body, &post->jws, err));
+    TRY(known_algorithm(post, err));
+    TRY(check_url(post, err));
+    if (post->jws.nonce == NULL)
+        return acme_refuse(err, "badNonce", ERROR_MALFORMED, "The JWS has no nonce.");
+    TRY(nonce_check(post->acme, post->arena, post->jws.nonce, post->nonce, err));
+    if ((post->jws.kid != NULL && (gates & POST_KID) == 0) ||
+        (post->jws.jwk != NULL && (gates & POST_JWK) == 0))
+        return acme_refuse(err, "malformed", ERROR_MALFORMED, "This request is signed with \"%s\".",
+                           (gates & POST_KID) != 0 ? "kid" : "jwk");
+    if (post->jws.kid != NULL)
+        TRY(load_account(post, err));
+    else
+        TRY(jwk_read(post->arena, post->jws.jwk, &post->jwk, err));
+    TRY(check_signature(post, err));
+    post->nonce_read = true; /* from here on it is spent, whatever comes */
+    TRY(check_account_state(post, err));
+    return read_payload(post, err);
+}
+
+bool post_spend(struct tx *tx, const struct post *post, struct error *err) {
+    bool fresh;
+    TRY(acme_nonce_use(tx, post->nonce, &fresh, err));
+    return fresh || acme_refuse(err, "badNonce", ERROR_MALFORMED,
+                                "The nonce was used before; take a new one and try again.");
+}
+
+/* rfc8555#6.5: a nonce is accepted once, also when the rest of the request fails or only reads. */
+static bool spend_alone(struct post *post, struct error *err) {
+    bool done = false;
+    if (!post->nonce_read || post->spent)
+        return true;
+    TX(tx, core_db(post->core), &done, err)
+    tx.ok = post_spend(tx.tx, post, err);
+    post->spent = done;
+    return done;
+}
+
+bool post_needs_payload(const struct post *post, struct error *err) {
+    return post->payload != NULL ||
+           acme_refuse(err, "malformed", ERROR_MALFORMED, "The request needs a payload.");
+}
+
+bool post_is_get(const struct post *post, struct error *err) {
+    return post->payload == NULL ||
+           acme_refuse(
+               err, "malformed", ERROR_MALFORMED,
+               "This resource is read by POST-as-GET: the payload must be empty (rfc8555#6.3).");
+}
+
+const char *post_url(const struct post *post, const char *what, struct uuid id) {
+    return arena_printf(post->arena, "%s/acme/%s/%s/%s", post->base, post->directory, what,
+                        uuid_text(post->arena, id));
+}
+
+void post_link(struct post *post, const char *url, const char *rel) {
+    http_add_header(post->response, "Link", arena_printf(post->arena, "<%s>;rel=\"%s\"", url, rel));
+}
+
+void post_reply(struct post *post, int status, struct json_writer *w) {
+    http_reply_text(post->response, status, "application/json", json_written(w));
+}
+
+bool post_note(struct tx *tx, const struct post *post, const char *code, const char *kind,
+               struct uuid object, const char *details, struct error *err) {
+    struct event_note note = {.code = code,
+                              .organisation_id = post->policy_record.organisation_id,
+                              .object_kind = kind,
+                              .object = uuid_text(post->arena, object),
+                              .details = details};
+    return access_note(tx, &post->actor, &note, err);
+}
+
+bool ask_uuid(const struct post *post, size_t parameter, const char *what, struct uuid *ret,
+              struct error *err) {
+    const char *text = post->request->parameters[parameter];
+    return (text != NULL && uuid_parse(text, ret)) ||
+           acme_refuse(err, "malformed", ERROR_NOT_FOUND, "There is no such %s.", what);
+}
+
+static void add_common(struct post *post, bool with_nonce) {
+    const char *nonce = NULL;
+    struct error err = {0};
+    if (with_nonce && nonce_make(post->acme, post->arena, &nonce, &err))
+        http_add_header(post->response, "Replay-Nonce", nonce);
+    http_add_header(post->response, "Cache-Control", "no-store");
+    if (post->base != NULL)
+        post_link(
+            post,
+            strcmp(post->directory, SHARED_DIRECTORY) == 0
+                ? arena_printf(post->arena, "%s/acme/directory", post->base)
+                : arena_printf(post->arena, "%s/acme/%s/directory", post->base, post->directory),
+            "index");
+    if (post->retry_after_s > 0)
+        http_add_header(post->response, "Retry-After",
+                        arena_printf(post->arena, "%lld", (long long)post->retry_after_s));
+}
+
+static void put_subproblems(struct post *post, struct json_writer *w) {
+    json_name(w, "subproblems");
+    json_open_array(w);
+    for (size_t i = 0; i < post->subproblem_count; i++)
+        acme_problem_write(w, post->arena, &post->subproblems[i].error,
+                           &post->subproblems[i].identifier);
+    json_close_array(w);
+}
+
+static void put_algorithms(struct json_writer *w) {
+    static const char *const list[] = {"ES256", "ES384",     "ES512",     "EdDSA",    "RS256",
+                                       "PS256", "ML-DSA-44", "ML-DSA-65", "ML-DSA-87"};
+    json_name(w, "algorithms");
+    json_open_array(w);
+    for (size_t i = 0; i < sizeof list / sizeof list[0]; i++)
+        json_add_string(w, list[i]);
+    json_close_array(w);
+}
+
+static void problem(struct post *post, const struct error *err) {
+    struct json_writer w = json_writer_on(post->arena);
+    const char *name = acme_problem_name(err);
+    int status = acme_problem_status(err);
+    json_open_object(&w);
+    json_put_string(&w, "type", arena_printf(post->arena, "urn:ietf:params:acme:error:%s", name));
+    json_put_string(&w, "detail",
+                    err->kind == ERROR_INTERNAL
+                        ? "The server has a problem of its own; its log says more."
+                        : err->message);
+    json_put_int(&w, "status", status);
+    if (post->algorithms)
+        put_algorithms(&w);
+    if (post->subproblem_count > 0)
+        put_subproblems(post, &w);
+    if (post->terms_link != NULL) {
+        json_put_string(&w, "instance", post->terms_link);
+        post_link(post, post->terms_link, "terms-of-service");
+    }
+    json_close_object(&w);
+    if (err->kind == ERROR_UNAVAILABLE || err->kind == ERROR_TOO_MANY)
+        post->retry_after_s = post->retry_after_s > 0 ? post->retry_after_s : 5;
+    if (err->kind == ERROR_INTERNAL || err->kind == ERROR_UNAVAILABLE)
+        log_failure(err->kind == ERROR_INTERNAL ? LOG_ERROR : LOG_WARN, "acme", name, err);
+    http_reply_text(post->response, status, "application/problem+json", json_written(&w));
+}
+
+static void begin(struct acme *acme, struct http_request *request, struct http_response *response,
+                  struct post *post) {
+    *post = (struct post){.acme = acme,
+                          .core = acme->core,
+                          .arena = request->arena,
+                          .request = request,
+                          .response = response,
+                          .directory = SHARED_DIRECTORY};
+    post->actor = actor_device("acme", request->address, request->id);
+}
+
+/* Events name the account. */
+static void name_actor(struct post *post) {
+    if (post->has_account)
+        post->actor = actor_device(
+            arena_printf(post->arena, "acme:%s", uuid_text(post->arena, post->account.id)),
+            post->request->address, post->request->id);
+}
+
+bool post_handle(struct acme *acme, struct http_request *request, struct http_response *response,
+                 unsigned gates, post_handler *handler) {
+    struct post *post = arena_alloc(request->arena, sizeof *post);
+    struct error err = {0}, ignored = {0};
+    begin(acme, request, response, post);
+    bool ok = open_directory(post, &err) && open_post(post, gates, &err);
+    if (ok) {
+        name_actor(post);
+        ok = handler(post, &err) && spend_alone(post, &err);
+    }
+    if (!ok) {
+        if (!spend_alone(post, &ignored) && strcmp(ignored.type, "acme:badNonce") == 0)
+            err = ignored;
+        response->header_count = 0;
+        problem(post, &err);
+    }
+    add_common(post, true);
+    return true;
+}
+
+bool post_plain(struct acme *acme, struct http_request *request, struct http_response *response,
+                bool with_nonce, post_handler *handler) {
+    struct post *post = arena_alloc(request->arena, sizeof *post);
+    struct error err = {0};
+    begin(acme, request, response, post);
+    if (!open_directory(post, &err) || !handler(post, &err)) {
+        response->header_count = 0;
+        problem(post, &err);
+    }
+    add_common(post, with_nonce);
+    return true;
+}

@@ -1,0 +1,199 @@
+#include "store/acme.h"
+#include "store/query.h"
+
+#define LIST 'w'
+#define COLUMNS                                                                                    \
+    "o.id, o.account_id, o.policy_id, o.template_id, o.state, o.identifiers, o.authorizations, "   \
+    "o.profile, o.not_before_us, o.not_after_us, o.expires_us, o.problem, o.replaces_id, "         \
+    "o.certificate_id, o.created_us, o.changed_us "
+
+static const char sql_insert[] =
+    "INSERT INTO acme_orders (id, account_id, policy_id, template_id, state, identifiers, "
+    "authorizations, profile, not_before_us, not_after_us, expires_us, problem, replaces_id, "
+    "certificate_id, created_us, changed_us) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', ?, NULL, ?, ?)";
+static const char sql_by_id[] = "SELECT " COLUMNS "FROM acme_orders o WHERE o.id = ?";
+static const char sql_by_certificate[] =
+    "SELECT " COLUMNS "FROM acme_orders o WHERE o.certificate_id = ? LIMIT 1";
+static const char sql_by_serial[] =
+    "SELECT c.id FROM certificates c WHERE c.serial = ? ORDER BY c.id LIMIT 8";
+static const char sql_by_replaced[] =
+    "SELECT " COLUMNS "FROM acme_orders o WHERE o.replaces_id = ?";
+/* What failed no longer replaces anything: the certificate may be replaced by another order. */
+static const char sql_move[] =
+    "UPDATE acme_orders SET state = ?, problem = ?, certificate_id = ?, changed_us = ?, "
+    "replaces_id = IF(? = 4, NULL, replaces_id) WHERE id = ? AND state = ?";
+static const char sql_list[] =
+    "SELECT " COLUMNS "FROM acme_orders o JOIN acme_policies p ON p.id = o.policy_id "
+    "WHERE o.id < ? AND ";
+static const char sql_count_account[] =
+    "SELECT COUNT(*) FROM (SELECT 1 FROM acme_orders o WHERE o.account_id = ? AND o.id >= ? "
+    "LIMIT ?) x";
+static const char sql_count_policy[] =
+    "SELECT COUNT(*) FROM (SELECT 1 FROM acme_orders o WHERE o.policy_id = ? AND o.id >= ? "
+    "LIMIT ?) x";
+static const char sql_name_add[] =
+    "INSERT INTO acme_order_names (policy_id, identifier, order_id) VALUES (?, ?, ?)";
+static const char sql_name_count[] =
+    "SELECT COUNT(*) FROM (SELECT 1 FROM acme_order_names m WHERE m.policy_id = ? "
+    "AND m.identifier = ? AND m.order_id >= ? LIMIT ?) x";
+
+bool acme_order_insert(struct tx *tx, const struct acme_order *order, bool *ret_duplicate,
+                       struct error *err) {
+    const struct acme_order *o = order;
+    return tx_insert(tx, sql_insert,
+                     PARAMS(p_uuid(&o->id), p_uuid(&o->account_id), p_uuid(&o->policy_id),
+                            p_uuid(&o->template_id), p_int(o->state), p_text(o->identifiers),
+                            p_blob(o->authorizations), p_text(o->profile), p_int(o->not_before_us),
+                            p_int(o->not_after_us), p_int(o->expires_us),
+                            p_uuid_or_null(&o->replaces_id), p_int(o->created_us),
+                            p_int(o->created_us)),
+                     ret_duplicate, err);
+}
+
+static void read_row(struct rows *rows, struct acme_order *ret) {
+    ret->id = rows_uuid(rows);
+    ret->account_id = rows_uuid(rows);
+    ret->policy_id = rows_uuid(rows);
+    ret->template_id = rows_uuid(rows);
+    ret->state = (enum acme_order_state)rows_int(rows);
+    ret->identifiers = rows_text(rows);
+    ret->authorizations = rows_blob(rows);
+    ret->profile = rows_text(rows);
+    ret->not_before_us = rows_int(rows);
+    ret->not_after_us = rows_int(rows);
+    ret->expires_us = rows_int(rows);
+    ret->problem = rows_text(rows);
+    ret->replaces_id = rows_uuid(rows);
+    ret->certificate_id = rows_uuid(rows);
+    ret->created_us = rows_int(rows);
+    ret->changed_us = rows_int(rows);
+}
+
+static bool one(struct tx *tx, struct arena *arena, const char *sql, struct params params,
+                struct acme_order *ret, struct error *err) {
+    struct acme_order order;
+    struct rows rows;
+    bool found;
+    TRY(rows_first(tx, arena, sql, params, &rows, &found, err));
+    if (!found)
+        return fail(err, ERROR_NOT_FOUND, "not-found", "There is no such ACME order.");
+    read_row(&rows, &order);
+    TRY(rows_close(&rows, err));
+    *ret = order;
+    return true;
+}
+
+bool acme_order_by_id(struct tx *tx, struct arena *arena, struct uuid id, struct acme_order *ret,
+                      struct error *err) {
+    return one(tx, arena, sql_by_id, PARAMS(p_uuid(&id)), ret, err);
+}
+
+bool acme_order_by_certificate(struct tx *tx, struct arena *arena, struct uuid certificate_id,
+                               struct acme_order *ret, struct error *err) {
+    return one(tx, arena, sql_by_certificate, PARAMS(p_uuid(&certificate_id)), ret, err);
+}
+
+bool acme_certificates_by_serial(struct tx *tx, struct arena *arena, struct view serial,
+                                 struct uuid ret_ids[static 8], size_t *ret_count,
+                                 struct error *err) {
+    struct rows rows;
+    size_t count = 0;
+    TRY(rows_open(tx, arena, sql_by_serial, PARAMS(p_blob(serial)), &rows, err));
+    while (count < 8 && rows_next(&rows))
+        ret_ids[count++] = rows_uuid(&rows);
+    TRY(rows_close(&rows, err));
+    *ret_count = count;
+    return true;
+}
+
+bool acme_order_by_replaced(struct tx *tx, struct arena *arena, struct uuid certificate_id,
+                            struct acme_order *ret, struct error *err) {
+    return one(tx, arena, sql_by_replaced, PARAMS(p_uuid(&certificate_id)), ret, err);
+}
+
+bool acme_order_move(struct tx *tx, const struct acme_order *order, enum acme_order_state from,
+                     int64_t now_us, struct error *err) {
+    int64_t matched;
+    TRY(tx_execute(tx, sql_move,
+                   PARAMS(p_int(order->state), p_text(order->problem),
+                          p_uuid_or_null(&order->certificate_id), p_int(now_us),
+                          p_int(order->state), p_uuid(&order->id), p_int(from)),
+                   &matched, err));
+    return matched == 1 || fail(err, ERROR_CONFLICT, "changed-meanwhile",
+                                "The order was changed meanwhile; read it again.");
+}
+
+bool acme_order_list(struct tx *tx, struct arena *arena, const struct scope *scope,
+                     struct uuid account_id, struct uuid policy_id, const struct page *page,
+                     struct acme_order **ret_items, size_t *ret_count, const char **ret_next,
+                     struct error *err) {
+    struct query query = query_on(arena);
+    struct acme_order *items = NULL;
+    struct uuid before;
+    struct rows rows;
+    size_t count = 0, capacity = 0;
+    TRY(page_before(arena, page, LIST, &before, err));
+    query_add(&query, sql_list);
+    query_bind(&query, p_uuid(&before));
+    query_scope(&query, scope, "p.organisation_id", NULL);
+    if (!uuid_is_nil(account_id)) {
+        query_add(&query, " AND o.account_id = ?");
+        query_bind(&query, p_uuid(&account_id));
+    }
+    if (!uuid_is_nil(policy_id)) {
+        query_add(&query, " AND o.policy_id = ?");
+        query_bind(&query, p_uuid(&policy_id));
+    }
+    query_add(&query, " ORDER BY o.id DESC LIMIT ?");
+    query_bind(&query, p_int(page->limit + 1));
+    TRY(rows_open(tx, arena, query_sql(&query), query_params(&query), &rows, err));
+    while (rows_next(&rows)) {
+        items = grow(arena, items, count, &capacity, sizeof *items);
+        read_row(&rows, &items[count++]);
+    }
+    TRY(rows_close(&rows, err));
+    *ret_next = NULL;
+    if (count > page->limit) {
+        count = page->limit;
+        *ret_next = page_next(arena, LIST, view_of(items[count - 1].id.bytes, 16));
+    }
+    *ret_items = items;
+    *ret_count = count;
+    return true;
+}
+
+/* rfc9562#5.7: the first id that could have been made at that time. */
+static struct uuid first_id(int64_t at_us) {
+    struct uuid id = {{0}};
+    int64_t ms = at_us / 1000;
+    for (int i = 0; i < 6; i++)
+        id.bytes[i] = (uint8_t)(ms >> (40 - 8 * i));
+    return id;
+}
+
+bool acme_order_count(struct tx *tx, struct uuid account_id, struct uuid policy_id,
+                      int64_t since_us, int64_t most, int64_t *ret_count, struct error *err) {
+    struct uuid first = first_id(since_us);
+    bool by_account = !uuid_is_nil(account_id);
+    return tx_number(
+        tx, by_account ? sql_count_account : sql_count_policy,
+        PARAMS(p_uuid(by_account ? &account_id : &policy_id), p_uuid(&first), p_int(most)),
+        ret_count, err);
+}
+
+bool acme_order_name_add(struct tx *tx, struct uuid policy_id, const char *identifier,
+                         struct uuid order_id, struct error *err) {
+    bool duplicate;
+    return tx_insert(tx, sql_name_add,
+                     PARAMS(p_uuid(&policy_id), p_text(identifier), p_uuid(&order_id)), &duplicate,
+                     err);
+}
+
+bool acme_order_name_count(struct tx *tx, struct uuid policy_id, const char *identifier,
+                           int64_t since_us, int64_t most, int64_t *ret_count, struct error *err) {
+    struct uuid first = first_id(since_us);
+    return tx_number(tx, sql_name_count,
+                     PARAMS(p_uuid(&policy_id), p_text(identifier), p_uuid(&first), p_int(most)),
+                     ret_count, err);
+}

@@ -1,0 +1,251 @@
+/* ACME policies, their external account bindings, used nonces, and what goes by itself. */
+#include "store/acme.h"
+#include "store/query.h"
+
+#define POLICY_LIST 'p'
+#define EAB_LIST 'b'
+#define POLICY_COLUMNS                                                                             \
+    "p.id, p.organisation_id, p.name, p.version, p.document, p.created_us, p.changed_us "
+#define EAB_COLUMNS                                                                                \
+    "b.id, b.policy_id, b.name, b.secret, b.scope, b.uses, b.used, b.revoked, b.created_us, "      \
+    "b.expires_us, b.last_used_us, b.maker "
+
+static const char sql_policy_insert[] =
+    "INSERT INTO acme_policies (id, organisation_id, name, version, document, created_us, "
+    "changed_us, deleted_us) VALUES (?, ?, ?, 1, ?, ?, ?, 0)";
+static const char sql_policy_by_id[] =
+    "SELECT " POLICY_COLUMNS "FROM acme_policies p WHERE p.id = ? AND p.deleted_us = 0 AND ";
+static const char sql_policy_list[] =
+    "SELECT " POLICY_COLUMNS "FROM acme_policies p WHERE p.deleted_us = 0 AND p.id < ? AND ";
+static const char sql_policy_update[] =
+    "UPDATE acme_policies SET name = ?, document = ?, changed_us = ?, version = version + 1 "
+    "WHERE id = ? AND version = ? AND deleted_us = 0";
+static const char sql_policy_delete[] =
+    "UPDATE acme_policies SET deleted_us = ? WHERE id = ? AND deleted_us = 0";
+
+static const char sql_eab_insert[] =
+    "INSERT INTO acme_eabs (id, policy_id, name, secret, scope, uses, used, revoked, created_us, "
+    "expires_us, last_used_us, maker) VALUES (?, ?, ?, ?, ?, ?, 0, 0, ?, ?, 0, ?)";
+static const char sql_eab_by_id[] = "SELECT " EAB_COLUMNS "FROM acme_eabs b WHERE b.id = ?";
+static const char sql_eab_list[] = "SELECT " EAB_COLUMNS "FROM acme_eabs b WHERE b.policy_id = ? "
+                                   "AND b.id < ? ORDER BY b.id DESC LIMIT ?";
+static const char sql_eab_revoke[] = "UPDATE acme_eabs SET revoked = 1 WHERE id = ?";
+static const char sql_eab_spend[] =
+    "UPDATE acme_eabs SET used = used + 1, last_used_us = ? WHERE id = ? AND revoked = 0 "
+    "AND (uses = 0 OR used < uses) AND (expires_us = 0 OR expires_us > ?)";
+
+static const char sql_nonce_use[] = "INSERT INTO acme_nonces (nonce) VALUES (?)";
+
+static const char sql_sweep_nonces[] = "DELETE FROM acme_nonces WHERE nonce < ? LIMIT 5000";
+static const char sql_sweep_orders[] =
+    "UPDATE acme_orders SET state = 4, changed_us = ?, problem = ? "
+    "WHERE state IN (1, 2) AND expires_us < ? LIMIT 5000";
+static const char sql_sweep_authorizations[] =
+    "DELETE FROM acme_authorizations WHERE expires_us < ? LIMIT 5000";
+static const char sql_sweep_invalid[] =
+    "DELETE FROM acme_orders WHERE state = 4 AND certificate_id IS NULL AND expires_us < ? "
+    "LIMIT 5000";
+
+static const char sql_sweep_names[] = "DELETE FROM acme_order_names WHERE order_id < ? LIMIT 5000";
+
+bool acme_policy_insert(struct tx *tx, const struct acme_policy_record *policy, struct error *err) {
+    return tx_execute(tx, sql_policy_insert,
+                      PARAMS(p_uuid(&policy->id), p_uuid(&policy->organisation_id),
+                             p_text(policy->name), p_text(policy->document),
+                             p_int(policy->created_us), p_int(policy->created_us)),
+                      NULL, err);
+}
+
+static void read_policy(struct rows *rows, struct acme_policy_record *ret) {
+    ret->id = rows_uuid(rows);
+    ret->organisation_id = rows_uuid(rows);
+    ret->name = rows_text(rows);
+    ret->version = rows_int(rows);
+    ret->document = rows_text(rows);
+    ret->created_us = rows_int(rows);
+    ret->changed_us = rows_int(rows);
+}
+
+bool acme_policy_by_id(struct tx *tx, struct arena *arena, const struct scope *scope,
+                       struct uuid id, struct acme_policy_record *ret, struct error *err) {
+    struct query query = query_on(arena);
+    struct acme_policy_record policy;
+    struct rows rows;
+    bool found;
+    query_add(&query, sql_policy_by_id);
+    query_bind(&query, p_uuid(&id));
+    query_scope(&query, scope, "p.organisation_id", NULL);
+    TRY(rows_first(tx, arena, query_sql(&query), query_params(&query), &rows, &found, err));
+    if (!found)
+        return fail(err, ERROR_NOT_FOUND, "not-found", "There is no ACME policy %s.",
+                    uuid_text(arena, id));
+    read_policy(&rows, &policy);
+    TRY(rows_close(&rows, err));
+    *ret = policy;
+    return true;
+}
+
+bool acme_policy_list(struct tx *tx, struct arena *arena, const struct scope *scope,
+                      const struct page *page, struct acme_policy_record **ret_items,
+                      size_t *ret_count, const char **ret_next, struct error *err) {
+    struct query query = query_on(arena);
+    struct acme_policy_record *items = NULL;
+    struct uuid before;
+    struct rows rows;
+    size_t count = 0, capacity = 0;
+    TRY(page_before(arena, page, POLICY_LIST, &before, err));
+    query_add(&query, sql_policy_list);
+    query_bind(&query, p_uuid(&before));
+    query_scope(&query, scope, "p.organisation_id", NULL);
+    query_add(&query, " ORDER BY p.id DESC LIMIT ?");
+    query_bind(&query, p_int(page->limit + 1));
+    TRY(rows_open(tx, arena, query_sql(&query), query_params(&query), &rows, err));
+    while (rows_next(&rows)) {
+        items = grow(arena, items, count, &capacity, sizeof *items);
+        read_policy(&rows, &items[count++]);
+    }
+    TRY(rows_close(&rows, err));
+    *ret_next = NULL;
+    if (count > page->limit) {
+        count = page->limit;
+        *ret_next = page_next(arena, POLICY_LIST, view_of(items[count - 1].id.bytes, 16));
+    }
+    *ret_items = items;
+    *ret_count = count;
+    return true;
+}
+
+bool acme_policy_update(struct tx *tx, struct uuid id, int64_t version, const char *name,
+                        const char *document, int64_t now_us, struct error *err) {
+    int64_t matched;
+    TRY(tx_execute(
+        tx, sql_policy_update,
+        PARAMS(p_text(name), p_text(document), p_int(now_us), p_uuid(&id), p_int(version)),
+        &matched, err));
+    return matched == 1 || fail(err, ERROR_CONFLICT, "changed-meanwhile",
+                                "The ACME policy was changed meanwhile; read it again, then repeat "
+                                "the change.");
+}
+
+bool acme_policy_delete(struct tx *tx, struct uuid id, int64_t now_us, struct error *err) {
+    int64_t matched;
+    TRY(tx_execute(tx, sql_policy_delete, PARAMS(p_int(now_us), p_uuid(&id)), &matched, err));
+    return matched == 1 || fail(err, ERROR_NOT_FOUND, "not-found", "There is no such ACME policy.");
+}
+
+bool acme_eab_insert(struct tx *tx, const struct acme_eab *eab, struct error *err) {
+    return tx_execute(tx, sql_eab_insert,
+                      PARAMS(p_uuid(&eab->id), p_uuid(&eab->policy_id), p_text(eab->name),
+                             p_text(eab->secret), p_text(eab->scope), p_int(eab->uses),
+                             p_int(eab->created_us), p_int(eab->expires_us), p_text(eab->maker)),
+                      NULL, err);
+}
+
+static void read_eab(struct rows *rows, struct acme_eab *ret) {
+    ret->id = rows_uuid(rows);
+    ret->policy_id = rows_uuid(rows);
+    ret->name = rows_text(rows);
+    ret->secret = rows_text(rows);
+    ret->scope = rows_text(rows);
+    ret->uses = rows_int(rows);
+    ret->used = rows_int(rows);
+    ret->revoked = rows_bool(rows);
+    ret->created_us = rows_int(rows);
+    ret->expires_us = rows_int(rows);
+    ret->last_used_us = rows_int(rows);
+    ret->maker = rows_text(rows);
+}
+
+bool acme_eab_by_id(struct tx *tx, struct arena *arena, struct uuid id, struct acme_eab *ret,
+                    struct error *err) {
+    struct acme_eab eab;
+    struct rows rows;
+    bool found;
+    TRY(rows_first(tx, arena, sql_eab_by_id, PARAMS(p_uuid(&id)), &rows, &found, err));
+    if (!found)
+        return fail(err, ERROR_NOT_FOUND, "not-found", "There is no external account binding %s.",
+                    uuid_text(arena, id));
+    read_eab(&rows, &eab);
+    TRY(rows_close(&rows, err));
+    *ret = eab;
+    return true;
+}
+
+bool acme_eab_list(struct tx *tx, struct arena *arena, struct uuid policy_id,
+                   const struct page *page, struct acme_eab **ret_items, size_t *ret_count,
+                   const char **ret_next, struct error *err) {
+    struct acme_eab *items = NULL;
+    struct uuid before;
+    struct rows rows;
+    size_t count = 0, capacity = 0;
+    TRY(page_before(arena, page, EAB_LIST, &before, err));
+    TRY(rows_open(tx, arena, sql_eab_list,
+                  PARAMS(p_uuid(&policy_id), p_uuid(&before), p_int(page->limit + 1)), &rows, err));
+    while (rows_next(&rows)) {
+        items = grow(arena, items, count, &capacity, sizeof *items);
+        read_eab(&rows, &items[count++]);
+    }
+    TRY(rows_close(&rows, err));
+    *ret_next = NULL;
+    if (count > page->limit) {
+        count = page->limit;
+        *ret_next = page_next(arena, EAB_LIST, view_of(items[count - 1].id.bytes, 16));
+    }
+    *ret_items = items;
+    *ret_count = count;
+    return true;
+}
+
+bool acme_eab_revoke(struct tx *tx, struct uuid id, struct error *err) {
+    int64_t matched;
+    TRY(tx_execute(tx, sql_eab_revoke, PARAMS(p_uuid(&id)), &matched, err));
+    return matched == 1 ||
+           fail(err, ERROR_NOT_FOUND, "not-found", "There is no such external account binding.");
+}
+
+bool acme_eab_spend(struct tx *tx, struct uuid id, int64_t now_us, bool *ret_spent,
+                    struct error *err) {
+    int64_t matched;
+    TRY(tx_execute(tx, sql_eab_spend, PARAMS(p_int(now_us), p_uuid(&id), p_int(now_us)), &matched,
+                   err));
+    *ret_spent = matched == 1;
+    return true;
+}
+
+bool acme_nonce_use(struct tx *tx, const uint8_t nonce[ACME_NONCE_SIZE], bool *ret_fresh,
+                    struct error *err) {
+    bool duplicate;
+    TRY(tx_insert(tx, sql_nonce_use, PARAMS(p_bytes(nonce, ACME_NONCE_SIZE)), &duplicate, err));
+    *ret_fresh = !duplicate;
+    return true;
+}
+
+static bool sweep(struct tx *tx, const char *sql, struct params params, int64_t *gone,
+                  struct error *err) {
+    int64_t affected;
+    TRY(tx_execute(tx, sql, params, &affected, err));
+    *gone += affected;
+    return true;
+}
+
+bool acme_sweep(struct tx *tx, int64_t now_us, int64_t nonces_us, int64_t before_us,
+                int64_t *ret_gone, struct error *err) {
+    static const char expired[] = "{\"type\":\"urn:ietf:params:acme:error:malformed\","
+                                  "\"detail\":\"The order was not finished in time.\"}";
+    uint8_t nonce[ACME_NONCE_SIZE] = {0};
+    int64_t gone = 0;
+    for (int i = 0; i < 8; i++)
+        nonce[i] = (uint8_t)((uint64_t)nonces_us >> (56 - 8 * i));
+    TRY(sweep(tx, sql_sweep_nonces, PARAMS(p_bytes(nonce, sizeof nonce)), &gone, err));
+    TRY(sweep(tx, sql_sweep_orders, PARAMS(p_int(now_us), p_text(expired), p_int(now_us)), &gone,
+              err));
+    TRY(sweep(tx, sql_sweep_authorizations, PARAMS(p_int(before_us)), &gone, err));
+    TRY(sweep(tx, sql_sweep_invalid, PARAMS(p_int(before_us)), &gone, err));
+    /* Ids begin with their time in milliseconds (rfc9562#5.7). */
+    struct uuid first = {{0}};
+    for (int i = 0; i < 6; i++)
+        first.bytes[i] = (uint8_t)(before_us / 1000 >> (40 - 8 * i));
+    TRY(sweep(tx, sql_sweep_names, PARAMS(p_uuid(&first)), &gone, err));
+    *ret_gone = gone;
+    return true;
+}
