@@ -1,0 +1,138 @@
+#!/bin/bash
+# http-01 with certbot (standalone), lego, acme-tiny, dehydrated, uacme and acmetool's kind of web root: each registers,
+# gets, renews and revokes. The names are resolved by the policy's own resolver.
+here=$(dirname -- "${BASH_SOURCE[0]}")
+# shellcheck source=tests/interop/lib.sh
+. "$here/lib.sh"
+# shellcheck source=tests/interop/acme.sh
+. "$here/acme.sh"
+
+serve_webroot() {
+    mkdir -p www/.well-known/acme-challenge
+    http_port=$(free_port)
+    python3 -m http.server --bind 127.0.0.1 --directory www "$http_port" >www.log 2>&1 &
+    other_pids+=("$!")
+    within 10 curl -s -o /dev/null "http://127.0.0.1:$http_port/" || die "no web server"
+}
+
+run_certbot() {
+    local -a base=(certbot --config-dir cb --work-dir cb --logs-dir cb --non-interactive)
+    acme_binding "$policy" certbot
+    "${base[@]}" certonly --standalone --http-01-port "$alone_port" --server "$directory" --eab-kid "$kid" \
+        --eab-hmac-key "$hmac" --agree-tos -m a@example.org -d certbot.example.test >certbot.out 2>&1 ||
+        die "certbot: $(cat certbot.out)"
+    cp cb/live/certbot.example.test/fullchain.pem certbot.pem
+    checked certbot.pem certbot.example.test
+    "${base[@]}" renew --force-renewal --no-random-sleep-on-renew >certbot.out 2>&1 || die "certbot renew: $(cat certbot.out)"
+    cmp -s certbot.pem cb/live/certbot.example.test/fullchain.pem && die "certbot did not renew"
+    "${base[@]}" revoke --server "$directory" --cert-path cb/live/certbot.example.test/cert.pem --no-delete-after-revoke \
+        --reason superseded >certbot.out 2>&1 || die "certbot revoke: $(cat certbot.out)"
+    expect "certbot's second certificate" "$(state_of cb/live/certbot.example.test/cert.pem)" revoked
+    "${base[@]}" update_account --server "$directory" -m b@example.org >certbot.out 2>&1 ||
+        die "certbot update_account: $(cat certbot.out)"
+    "${base[@]}" unregister --server "$directory" >certbot.out 2>&1 || die "certbot unregister: $(cat certbot.out)"
+    shown "certbot standalone: registered with EAB, got, renewed, revoked, changed its contact, deactivated"
+}
+
+run_lego() {
+    local -a base=(lego --path lego --server "$directory" --email a@example.org --domains lego.example.test
+        --http --http.port "127.0.0.1:$alone_port" --accept-tos)
+    acme_binding "$policy" lego
+    "${base[@]}" --eab --kid "$kid" --hmac "$hmac" run >lego.out 2>&1 || die "lego run: $(cat lego.out)"
+    cp lego/certificates/lego.example.test.crt lego.pem
+    checked lego.pem lego.example.test
+    "${base[@]}" renew --days 9999 >lego.out 2>&1 || die "lego renew: $(cat lego.out)"
+    cmp -s lego.pem lego/certificates/lego.example.test.crt && die "lego did not renew"
+    cp lego/certificates/lego.example.test.crt lego2.pem
+    "${base[@]}" revoke >lego.out 2>&1 || die "lego revoke: $(cat lego.out)"
+    expect "lego's certificate" "$(state_of lego2.pem)" revoked
+    shown "lego: registered with EAB, got, renewed, revoked"
+}
+
+run_dehydrated() {
+    mkdir -p dehydrated
+    acme_binding "$policy" dehydrated
+    cat >dehydrated/config <<EOF
+CA="$directory"
+EAB_KID="$kid"
+EAB_HMAC_KEY="$hmac"
+BASEDIR="$work/dehydrated"
+WELLKNOWN="$work/www/.well-known/acme-challenge"
+DOMAINS_TXT="$work/dehydrated/domains.txt"
+CONTACT_EMAIL=a@example.org
+CURL_OPTS="--cacert $GATEHOUSE_TLS_CERT"
+KEY_ALGO=secp384r1
+EOF
+    echo "dehydrated.example.test other.example.test" >dehydrated/domains.txt
+    dehydrated -f dehydrated/config --register --accept-terms >dehydrated.out 2>&1 || die "dehydrated: $(cat dehydrated.out)"
+    dehydrated -f dehydrated/config -c >dehydrated.out 2>&1 || die "dehydrated -c: $(cat dehydrated.out)"
+    cp dehydrated/certs/dehydrated.example.test/fullchain.pem dehydrated.pem
+    checked dehydrated.pem other.example.test
+    dehydrated -f dehydrated/config -c -x >dehydrated.out 2>&1 || die "dehydrated -x: $(cat dehydrated.out)"
+    cmp -s dehydrated.pem dehydrated/certs/dehydrated.example.test/fullchain.pem && die "dehydrated did not renew"
+    cp dehydrated/certs/dehydrated.example.test/cert.pem dehydrated2.pem
+    dehydrated -f dehydrated/config -r "$work/dehydrated/certs/dehydrated.example.test/cert.pem" >dehydrated.out 2>&1 ||
+        die "dehydrated -r: $(cat dehydrated.out)"
+    expect "dehydrated's certificate" "$(state_of dehydrated2.pem)" revoked
+    shown "dehydrated: registered with EAB, got two names in one, renewed, revoked"
+}
+
+run_uacme() {
+    local hook=$work/uacme.sh
+    cat >"$hook" <<EOF
+#!/bin/sh
+[ "\$2" = http-01 ] || exit 1
+case \$1 in
+begin) printf '%s' "\$5" >"$work/www/.well-known/acme-challenge/\$4" ;;
+*) rm -f "$work/www/.well-known/acme-challenge/\$4" ;;
+esac
+EOF
+    chmod +x "$hook"
+    acme_binding "$policy" uacme
+    local -a base=(uacme -c "$work/uacme" -a "$directory" -v -y)
+    "${base[@]}" -e "$kid:$hmac" new a@example.org >uacme.out 2>&1 || die "uacme new: $(cat uacme.out)"
+    "${base[@]}" -h "$hook" issue uacme.example.test >uacme.out 2>&1 || die "uacme issue: $(cat uacme.out)"
+    cp uacme/uacme.example.test/cert.pem uacme.pem
+    checked uacme.pem uacme.example.test
+    "${base[@]}" -h "$hook" -f issue uacme.example.test >uacme.out 2>&1 || die "uacme -f: $(cat uacme.out)"
+    cmp -s uacme.pem uacme/uacme.example.test/cert.pem && die "uacme did not renew"
+    cp uacme/uacme.example.test/cert.pem uacme2.pem
+    "${base[@]}" newkey >uacme.out 2>&1 || die "uacme newkey: $(cat uacme.out)"
+    "${base[@]}" revoke uacme/uacme.example.test/cert.pem >uacme.out 2>&1 || die "uacme revoke: $(cat uacme.out)"
+    expect "uacme's certificate" "$(state_of uacme2.pem)" revoked
+    shown "uacme: registered with EAB, got, renewed, changed the account's key, revoked with the new one"
+}
+
+# acme-tiny knows no EAB: it uses the template's directory, under an open policy, where the instance is open.
+run_acme_tiny() {
+    local own=$GATEHOUSE_URL/acme/$template/directory
+    "$openssl" genrsa -out tiny.key 3072 2>/dev/null
+    make_csr P-256 tiny tiny.example.test
+    acme-tiny --account-key tiny.key --csr tiny.csr --acme-dir www/.well-known/acme-challenge --directory-url "$own" \
+        --disable-check >tiny.out 2>tiny.err && die "acme-tiny got a certificate without a binding"
+    grep -q externalAccountRequired tiny.err || die "acme-tiny: $(cat tiny.err)"
+    rest PUT acme/settings '{"open":true}' >/dev/null
+    acme_policy Open "{\"open\":true,\"dns\":{\"resolvers\":[\"127.0.0.1@$dns_port\"]},\"validation\":{\"httpPort\":$http_port}}" >/dev/null
+    acme-tiny --account-key tiny.key --csr tiny.csr --acme-dir www/.well-known/acme-challenge --directory-url "$own" \
+        --disable-check >tiny.pem 2>tiny.err || die "acme-tiny: $(cat tiny.err)"
+    checked tiny.pem tiny.example.test
+    rest PUT acme/settings '{"open":false}' >/dev/null
+    shown "acme-tiny: refused without EAB; served by the template's directory once the instance is open"
+}
+
+begin
+need certbot lego dehydrated uacme acme-tiny python3
+acme_instance
+start_bind
+serve_webroot
+alone_port=$(free_port)
+validation() { printf '{"dns":{"resolvers":["127.0.0.1@%s"]},"validation":{"httpPort":%s}}' "$dns_port" "$1"; }
+policy=$(acme_policy Alone "$(validation "$alone_port")")
+run_certbot
+run_lego
+policy=$(acme_policy "Web root" "$(validation "$http_port")")
+run_dehydrated
+run_uacme
+run_acme_tiny
+expect "failed challenges" "$(rest GET 'events?code=acme.challenge.invalid' | jq '.items | length')" 0
+finish
