@@ -60,8 +60,8 @@ bool acme_certificate(struct post *post, struct error *err) {
     TRY(done);
     post->spent = true;
     TRY(certificate_chain(post->core, post->arena, &certificate, &ders, &count, err));
-    TRY(choose(post, count, chain_length(post->arena, ders, count, &alternate), alternate, &shown,
-               err));
+    size_t shortened = chain_length(post->arena, ders, count, &alternate);
+    TRY(choose(post, count, shortened, alternate, &shown, err));
     for (size_t i = 0; i < shown; i++)
         buffer_add_text(&out, certificate_pem(post->arena, ders[i]));
     const char *url = post_url(post, "cert", order.id);

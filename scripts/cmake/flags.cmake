@@ -7,6 +7,10 @@ target_compile_options(gatehouse_flags INTERFACE
 target_compile_definitions(gatehouse_flags INTERFACE _GNU_SOURCE OPENSSL_API_COMPAT=30000
     OPENSSL_NO_DEPRECATED GATEHOUSE_VERSION="${PROJECT_VERSION}")
 
+# What a library of others calls is its own: libunbound would find our event_add for libevent's.
+target_link_options(gatehouse_flags INTERFACE
+    $<$<STREQUAL:$<TARGET_PROPERTY:TYPE>,EXECUTABLE>:-Wl,--exclude-libs,ALL>)
+
 if(GATEHOUSE_SANITIZE)
     target_compile_options(gatehouse_flags INTERFACE
         -fsanitize=${GATEHOUSE_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g -O1)

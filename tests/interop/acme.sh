@@ -78,5 +78,5 @@ inside IN A 10.255.255.1
 EOF
     named -g -c "$work/bind/named.conf" >bind/log 2>&1 &
     other_pids+=("$!")
-    within 10 grep -q 'running' bind/log || die "BIND does not start: $(tail -n 5 bind/log)"
+    within 10 grep -qs "all zones loaded" bind/log || die "BIND does not start: $(tail -n 5 bind/log)"
 }
