@@ -160,8 +160,8 @@ class Client:
             self.raw("HEAD", self.directory["newNonce"])
         return self.nonces.pop()
 
-    def protected(self, url, **changes):
-        head = {"alg": self.alg, "nonce": None, "url": url}
+    def protected(self, target, **changes):
+        head = {"alg": self.alg, "nonce": None, "url": target}
         if self.kid is None:
             head["jwk"] = jwk_of(self.key)
         else:
@@ -175,10 +175,9 @@ class Client:
         body = message if isinstance(message, (bytes, str)) else json.dumps(message)
         return self.raw("POST", url, body, {"Content-Type": content_type})
 
-    def post(self, url, payload=None, key=None, **changes):
-        return self.send(url, jws(key or self.key, changes.get("sign_alg", self.alg),
-                                  self.protected(url, **{k: v for k, v in changes.items() if k != "sign_alg"}),
-                                  payload))
+    def post(self, target, payload=None, key=None, sign_alg=None, **changes):
+        return self.send(target, jws(key or self.key, sign_alg or self.alg, self.protected(target, **changes),
+                                     payload))
 
     def binding(self, kid, secret, **changes):
         url = self.directory["newAccount"]

@@ -205,7 +205,7 @@ def key_change(client, stranger):
     expect("wrong old key", client.post(url, inner(fresh, stranger.key, client.kid)).problem, "malformed")
     expect("changed", client.post(url, inner(fresh, client.key, client.kid)).status, 200)
     old, old_alg = client.key, client.alg
-    expect("the old key", client.post(client.kid, None, key=old, alg=old_alg).status, 400)
+    expect("the old key", client.post(client.kid, None, key=old, sign_alg=old_alg, alg=old_alg).status, 400)
     client.key, client.alg = fresh, alg_of(fresh)
     expect("the new key", client.post(client.kid).status, 200)
     shown("key change: proof of the new key, a key with an account of its own, the old key is worth nothing")
