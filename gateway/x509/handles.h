@@ -14,10 +14,10 @@
     static inline void auto_##type(type **object) {                                                \
         drop(*object);                                                                             \
     }                                                                                              \
-    static inline void drop_##type(void *object) {                                                 \
+    __attribute__((unused)) static inline void drop_##type(void *object) {                                                 \
         drop((type *)object);                                                                      \
     }                                                                                              \
-    static inline type *keep_##type(struct arena *arena, type *object) {                           \
+    __attribute__((unused)) static inline type *keep_##type(struct arena *arena, type *object) {                           \
         arena_defer(arena, drop_##type, object);                                                   \
         return object;                                                                             \
     }
