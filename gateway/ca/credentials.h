@@ -51,6 +51,10 @@ MUST_USE bool credential_find(struct core *core, struct arena *arena, const stru
 MUST_USE bool credential_by_name(struct core *core, struct arena *arena, struct uuid template_id,
                                  enum credential_kind kind, const char *name, struct credential *ret,
                                  struct view *ret_secret, struct error *err);
+/* The credential that a transaction of several messages was begun with (CMP): it may be used up or over by now, but
+ * not revoked. ERROR_UNAUTHENTICATED "bad-challenge". */
+MUST_USE bool credential_again(struct core *core, struct arena *arena, struct uuid id, struct credential *ret,
+                               struct view *ret_secret, struct error *err);
 /* One use, in the caller's transaction (enrolment.alongside): affected rows decide, so two nodes cannot both.
  * ERROR_UNAUTHENTICATED when another was quicker. */
 MUST_USE bool credential_spend(struct tx *tx, struct uuid id, int64_t now_us, struct error *err);

@@ -7,6 +7,7 @@
 #include "jobs/jobs.h"
 #include "ocsp/ocsp.h"
 #include "portal/portal.h"
+#include "cmp/cmp.h"
 #include "scep/scep.h"
 #include "tsp/manage.h"
 
@@ -122,6 +123,7 @@ static void build_router(struct service *s) {
     s->acme = acme_new(s->app.core);
     add_room(s, acme_room(s->acme));
     add_room(s, acme_manage_room(s->acme));
+    add_room(s, cmp_room(s->app.core));
     s->router = (struct http_router){.rooms = s->rooms,
                                      .room_count = s->room_count,
                                      .authenticate = api_authenticate,
@@ -139,6 +141,7 @@ static bool start_jobs(struct service *s, struct error *err) {
                                   .every_us = 600 * US_PER_SECOND,
                                   .run = acme_housekeeping,
                                   .context = s->acme};
+    count += cmp_jobs(s->app.core, table + count);
     return jobs_start(s->app.core, (int)option_number(s->app.options, "jobs-interval"), table, count,
                       &s->jobs, err);
 }
