@@ -202,12 +202,14 @@ bool anchors_check(struct arena *arena, const struct anchor_set *set, struct vie
         return refused(err, s.subject, "the template has no trust anchors",
                        "An administrator can add the CA of the device to them.");
     TRY(check_leaf(&s, err));
-    const struct anchor_record *anchor;
     struct anchored found = {0};
-    TRY(find_path(&s, set, &anchor, err));
     unsigned len = sizeof found.fingerprint_sha256;
     if (X509_digest(leaf, EVP_sha256(), found.fingerprint_sha256, &len) != 1)
         return fail_internal(err, "X509_digest");
+    /* A certificate that is trusted by itself is that before it is one of its CA's. */
+    const struct anchor_record *anchor = find(set, found.fingerprint_sha256);
+    struct anchor_set pinned = {.anchors = anchor, .anchor_count = 1};
+    TRY(find_path(&s, anchor != NULL && anchor->role == ANCHOR_RA ? &pinned : set, &anchor, err));
     if (anchor->role == ANCHOR_DEVICE &&
         view_equal(view_of(anchor->fingerprint_sha256, 32), view_of(found.fingerprint_sha256, 32)))
         return refused(err, s.subject, "it is a trust anchor, not a device's certificate",

@@ -31,7 +31,7 @@ state_of() { record_of "$1" | jq -r .state; }
 settings() { # JSON merged into the template's CMP settings
     local now
     now=$(rest GET "templates/$label/cmp")
-    rest PUT "templates/$label/cmp" "$(jq -c --argjson more "$1" '{version, settings: (.settings + $more)}' <<<"$now")" \
+    rest PUT "templates/$label/cmp" "$(jq -c --argjson more "$1" '{settings: (.settings + $more)} + if .version > 0 then {version} else {} end' <<<"$now")" \
         >/dev/null
 }
 template_with() { # APPROVAL

@@ -197,6 +197,19 @@ static void test_forged_crl(__attribute__((unused)) void **state) {
     assert_string_equal(err.type, "crl-signature");
 }
 
+/* An RA that is trusted by itself, though its CA is trusted for devices, too. */
+static void test_pinned_below_another(__attribute__((unused)) void **state) {
+    struct error err = {0};
+    struct anchored found;
+    const struct anchor_record anchors[] = {anchor_of(&stranger, ANCHOR_DEVICE, ANCHOR_CRL_NONE),
+                                            anchor_of(&ra, ANCHOR_RA, ANCHOR_CRL_NONE)};
+    struct anchor_set set = {anchors, 2, NULL, 0};
+    assert_true(anchors_check(arena, &set, ra.der, NULL, 0, NOW, &found, &err));
+    assert_int_equal(found.role, ANCHOR_RA);
+    assert_true(anchors_check(arena, &set, orphan.der, NULL, 0, NOW, &found, &err));
+    assert_int_equal(found.role, ANCHOR_DEVICE);
+}
+
 static void test_hostile(__attribute__((unused)) void **state) {
     static const struct {
         const char *name;
@@ -224,6 +237,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rows),
         cmocka_unit_test(test_forged_crl),
+        cmocka_unit_test(test_pinned_below_another),
         cmocka_unit_test(test_hostile),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
