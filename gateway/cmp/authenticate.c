@@ -5,6 +5,7 @@
 #include "x509/key_type.h"
 #include "x509/name.h"
 
+#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <string.h>
 
@@ -120,7 +121,7 @@ static bool by_signature(struct exchange *x, const struct cmp_message *m, struct
     TRY(find_signer(x, m, &p->x509, err));
     struct view der = certificate_der(x->arena, p->x509);
     hash_peer("certificate", der, p->hash);
-    bool going_on = x->known && memcmp(x->row.peer_hash, p->hash, sizeof p->hash) == 0;
+    bool going_on = x->known && CRYPTO_memcmp(x->row.peer_hash, p->hash, sizeof p->hash) == 0;
     p->name = arena_printf(x->arena, "cmp: %.150s", name_text(x->arena, X509_get_subject_name(p->x509)));
     /* A pinned RA may have its certificate from here. */
     if (by_anchor(x, m, der, p, err))

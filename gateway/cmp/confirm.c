@@ -3,6 +3,7 @@
 #include "x509/certificate.h"
 #include "x509/crl.h"
 
+#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <string.h>
 
@@ -65,10 +66,10 @@ static bool hash_matches(struct exchange *x, const struct wanted *w, const CMP_C
     const EVP_MD *md = EVP_get_digestbynid(digest);
     bool weak = digest == NID_sha1 || digest == NID_md5;
     bool ok = md != NULL && !weak && X509_digest(certificate, md, hash, &len) == 1 &&
-              ASN1_STRING_length(c->hash) == (int)len && memcmp(ASN1_STRING_get0_data(c->hash), hash, len) == 0;
+              ASN1_STRING_length(c->hash) == (int)len && CRYPTO_memcmp(ASN1_STRING_get0_data(c->hash), hash, len) == 0;
     if (!ok && c->hash_alg == NULL && X509_digest(certificate, EVP_sha512(), hash, &len) == 1)
         ok = X509_get_signature_nid(certificate) == NID_ED25519 && ASN1_STRING_length(c->hash) == (int)len &&
-             memcmp(ASN1_STRING_get0_data(c->hash), hash, len) == 0;
+             CRYPTO_memcmp(ASN1_STRING_get0_data(c->hash), hash, len) == 0;
     ERR_clear_error();
     return ok;
 }

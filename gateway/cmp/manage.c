@@ -71,8 +71,7 @@ static bool reply_settings(struct core *core, struct http_request *request, stru
     json_put_string(&w, "url", arena_printf(request->arena, "%s/.well-known/cmp/p/%s", urls.http, template->slug));
     put_document(&w, request->arena, "settings", cmp_settings_write(request->arena, settings));
     json_close_object(&w);
-    if (version > 0)
-        reply_version(response, version);
+    reply_version(response, version);
     reply_json(response, 200, &w);
     return true;
 }

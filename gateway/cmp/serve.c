@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "x509/certificate.h"
 
+#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <string.h>
 
@@ -173,8 +174,8 @@ static bool answered_before(struct exchange *x, struct view *ret, bool *ret_foun
     size_t count = 0;
     bool done = false;
     *ret_found = false;
-    if (!x->known || memcmp(x->row.last_request, x->hash, sizeof x->hash) != 0 ||
-        memcmp(x->row.peer_hash, x->peer.hash, sizeof x->peer.hash) != 0)
+    if (!x->known || CRYPTO_memcmp(x->row.last_request, x->hash, sizeof x->hash) != 0 ||
+        CRYPTO_memcmp(x->row.peer_hash, x->peer.hash, sizeof x->peer.hash) != 0)
         return true;
     TX(tx, core_db(x->core), &done, err)
         tx.ok = cmp_message_list(tx.tx, x->arena, x->row.id, &messages, &count, err);
@@ -208,7 +209,7 @@ static bool check_place(struct exchange *x, struct error *err) {
     if (!x->known)
         return REFUSED(x, CMP_BAD_REQUEST, ERROR_CONFLICT, "cmp-transaction",
                        "There is no such transaction: it was never begun with this template, or it is over.");
-    if (memcmp(x->row.peer_hash, x->peer.hash, sizeof x->peer.hash) != 0)
+    if (CRYPTO_memcmp(x->row.peer_hash, x->peer.hash, sizeof x->peer.hash) != 0)
         return REFUSED(x, CMP_NOT_AUTHORIZED, ERROR_FORBIDDEN, "cmp-transaction",
                        "The transaction was begun by another client.");
     /* rfc9483#3.5 */

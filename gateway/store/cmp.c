@@ -44,7 +44,7 @@ static const char sql_message_insert[] =
     "INSERT INTO cmp_messages (id, transaction, direction, body, at_us, der) VALUES (?, ?, ?, ?, ?, ?)";
 static const char sql_message_list[] =
     "SELECT m.id, m.transaction, m.direction, m.body, m.at_us, m.der FROM cmp_messages m "
-    "WHERE m.transaction = ? ORDER BY m.id LIMIT 100";
+    "WHERE m.transaction = ? ORDER BY m.at_us, m.direction LIMIT 100";
 
 const char *cmp_state_name(enum cmp_state state) {
     static const char *const names[] = {"", "waiting", "confirm", "done", "refused", "given-up"};

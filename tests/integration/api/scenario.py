@@ -6,6 +6,7 @@ import os
 import ssl
 import time
 
+import cmp
 import inventory
 import timestamps
 from anchors import check_anchors
@@ -377,4 +378,5 @@ def run(gateway, admin):
     inventory.run(gateway, admin, made)
     timestamps.run(admin, made)
     check_anchors(admin, made)
+    cmp.run(admin, made)
     return made

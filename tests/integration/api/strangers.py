@@ -52,6 +52,8 @@ def bodies(path, made):
         "/certificates/{id}/revoke": {"reason": "keyCompromise"},
         "/templates/{template}/scep": {"settings": {}},
         "/templates/{template}/credentials/remove": {"state": "any"},
+        "/templates/{template}/cmp": {"settings": {}},
+        "/cmp": {"defaultTemplate": None},
         "/templates/{template}/anchors": {"certificate": made["anchorPem"]},
         "/templates/{template}/anchors/{id}/crl": {"crl": "x"},
         "/users": {"username": "mallory", "roles": [{"role": "administrator", "scope": "instance"}]},
