@@ -217,7 +217,8 @@ static bool mac_value(struct arena *arena, const X509_ALGOR *algorithm, struct v
 }
 
 static bool equal(const ASN1_BIT_STRING *value, const uint8_t *mac, size_t len) {
-    return len > 0 && (size_t)ASN1_STRING_length(value) == len &&
+    /* All bits count: one MAC has one encoding. */
+    return len > 0 && (value->flags & 0x07) == 0 && (size_t)ASN1_STRING_length(value) == len &&
            CRYPTO_memcmp(ASN1_STRING_get0_data(value), mac, len) == 0;
 }
 
