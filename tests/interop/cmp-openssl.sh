@@ -210,6 +210,27 @@ by_maker() {
     shown "an RA vouches for the key (raVerified), and revokes"
 }
 
+# What the client cannot make: PBMAC1, nested messages, and what is no message at all.
+by_hand() {
+    local url=$GATEHOUSE_HTTP_URL/.well-known/cmp/p/$label tool="$interop_root/tests/interop/cmp_messages.py"
+    "$openssl" req -new -key c.key -subj /CN=pbmac1 -outform DER -out pbmac1.csr
+    expect "PBMAC1" "$(python3 "$tool" pbmac1 "$url" ref-1 "$secret" pbmac1.csr)" "cp 0"
+    shown "a request under PBMAC1, and the answer's MAC, by another implementation"
+    "$openssl" x509 -in ra.pem -outform DER -out ra.der
+    "$openssl" x509 -in idevid.pem -outform DER -out idevid.der
+    for name in one two; do
+        "$openssl" cmp -config '' -cmd cr -ref ref-1 -secret "pass:$secret" "${mac[@]}" -newkey a.key -subject "/CN=$name" \
+            -server "$server" -reqout_only "$name.der" >/dev/null 2>&1 || die "no message $name"
+    done
+    expect "nested" "$(python3 "$tool" nested "$url/nested" "$openssl" ra.der ra.key one.der)" "cp 0"
+    expect "a batch" "$(python3 "$tool" nested "$url" "$openssl" ra.der ra.key one.der two.der)" "nested: cp 0, cp 0"
+    python3 "$tool" nested "$url" "$openssl" idevid.der idevid.key one.der | grep -q 'Only a registration authority' ||
+        die "a device may nest messages"
+    shown "an RA adds its protection to one message and to a batch; a device may not"
+    python3 "$tool" hostile "$url" >hostile.out || die "$(cat hostile.out)"
+    shown "$(cat hostile.out)"
+}
+
 # The messages of one transaction go to two gateways in turn: a relay that alternates.
 two_gateways() {
     local second relay
@@ -259,6 +280,7 @@ proofs
 information
 by_approval
 by_maker
+by_hand
 two_gateways
 other_pids+=("$(cat second.pid)")
 debugging
