@@ -122,7 +122,7 @@ HANDLER(cas_get) {
 }
 
 /* {"type":...} names a key to make, {"uri":"pkcs11:..."} one that is in a token. */
-static bool read_key(const struct json *document, struct ca_order *order, struct error *err) {
+bool ca_read_key(const struct json *document, struct ca_order *order, struct error *err) {
     static const char *const members[] = {"uri", NULL};
     const struct json *key = json_get(document, "key");
     if (key == NULL || key->type == JSON_NULL)
@@ -148,7 +148,7 @@ HANDLER(cas_create) {
     TRY(json_string(document, "issuer", &order.issuer, err));
     TRY(json_bool(document, "csrOnly", &order.csr_only, err));
     TRY(json_object(document, "settings", &order.settings, err));
-    TRY(read_key(document, &order, err));
+    TRY(ca_read_key(document, &order, err));
     TRY(ca_profile_from_json(request->arena, document, &order.profile, err));
     TRY(authority_create(context, request->arena, actor_of(request), &order, &ca, err));
     return ca_reply(context, request, response, 201, &ca, err);
@@ -174,8 +174,10 @@ HANDLER(cas_change) {
 }
 
 HANDLER(cas_remove) {
-    TRY(ask_no_query(request, err));
-    TRY(authority_remove(context, request->arena, actor_of(request), request->parameters[0], err));
+    static const char *const names[] = {"confirm", NULL};
+    TRY(ask_query(request, names, err));
+    TRY(authority_remove_confirmed(context, request->arena, actor_of(request), request->parameters[0],
+                                   http_query(request, "confirm"), err));
     reply_nothing(response);
     return true;
 }

@@ -26,6 +26,13 @@ HANDLER(cas_csr);
 HANDLER(cas_certificate);
 HANDLER(cas_urls);
 HANDLER(cas_crl);
+/* ca_renewals.c */
+HANDLER(cas_renew);
+HANDLER(cas_rekey);
+HANDLER(cas_chains);
+HANDLER(cas_chains_add);
+HANDLER(cas_chains_use);
+HANDLER(cas_generations);
 /* ca_imports.c */
 HANDLER(cas_import);
 HANDLER(cas_history);
@@ -119,6 +126,8 @@ MUST_USE bool actor_may_somewhere(const struct actor *actor, enum permission per
 /* cas.c, ca_documents.c: what several handlers answer with. */
 MUST_USE bool ca_reply(struct core *core, struct http_request *request, struct http_response *response,
                        int status, const struct ca_record *ca, struct error *err);
+/* "key": {"type":...} names a key to make, {"uri":"pkcs11:..."} one that is in a token. */
+MUST_USE bool ca_read_key(const struct json *document, struct ca_order *order, struct error *err);
 struct crl_document;
 void crl_reply_info(struct http_request *request, struct http_response *response, const char *slug,
                     const struct crl_document *crl);

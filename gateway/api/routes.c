@@ -42,6 +42,12 @@
     X("POST", "/cas/{}/certificate", GATE_ACTOR, LARGE, cas_import_certificate, "cas:manage") \
     X("GET", "/cas/{}/urls", GATE_ACTOR, NO_BODY, cas_urls, "cas:read") \
     X("GET", "/cas/{}/crl", GATE_ACTOR, NO_BODY, cas_crl, "cas:read") \
+    X("POST", "/cas/{}/renew", GATE_ACTOR, SMALL, cas_renew, "cas:manage") \
+    X("POST", "/cas/{}/rekey", GATE_ACTOR, SMALL, cas_rekey, "cas:manage") \
+    X("GET", "/cas/{}/chains", GATE_ACTOR, NO_BODY, cas_chains, "cas:read") \
+    X("POST", "/cas/{}/chains", GATE_ACTOR, LARGE, cas_chains_add, "cas:manage") \
+    X("POST", "/cas/{}/chains/{}/use", GATE_ACTOR, NO_BODY, cas_chains_use, "cas:manage") \
+    X("GET", "/cas/{}/generations", GATE_ACTOR, NO_BODY, cas_generations, "cas:read") \
     X("POST", "/cas/{}/crl", GATE_ACTOR, HUGE_BODY, cas_publish_crl, "cas:manage") \
     X("POST", "/cas/import", GATE_ACTOR, HUGE_BODY, cas_import, "cas:manage") \
     X("POST", "/cas/{}/history", GATE_ACTOR, HUGE_BODY, cas_history, "cas:manage") \

@@ -239,3 +239,32 @@ bool authority_remove(struct core *core, struct arena *arena, const struct actor
         status_cache_forget(core);
     return done;
 }
+
+static const char *names_of(struct arena *arena, const struct ca_below *below) {
+    struct buffer text = buffer_on(arena);
+    for (size_t i = 0; i < below->template_count && i < 10; i++)
+        buffer_printf(&text, "%s%s", i == 0 ? "" : ", ", below->templates[i]);
+    if (below->template_count > 10)
+        buffer_printf(&text, " and %zu more", below->template_count - 10);
+    return buffer_text(&text);
+}
+
+bool authority_remove_confirmed(struct core *core, struct arena *arena, const struct actor *actor,
+                                const char *slug, const char *typed, struct error *err) {
+    struct ca_record ca;
+    struct ca_below below = {.template_count = 0};
+    bool done = false;
+    TRY(authority_get(core, arena, actor, slug, &ca, err));
+    TRY(actor_may(actor, MAY_MANAGE_CAS, ca.organisation_id, ca.id, err));
+    if (typed != NULL && strcmp(typed, ca.name) == 0)
+        return authority_remove(core, arena, actor, slug, err);
+    TX(tx, core_db(core), &done, err)
+        tx.ok = ca_below(tx.tx, arena, ca.id, &below, err);
+    TRY(done);
+    return fail(err, ERROR_CONFLICT, "confirmation",
+                "Deleting \"%.100s\" cannot be undone. With it go %zu template%s (%.200s), %lld service "
+                "certificates and its CRLs; %lld certificates stay in the records. To go on, give its name as "
+                "the parameter \"confirm\".",
+                ca.name, below.template_count, below.template_count == 1 ? "" : "s", names_of(arena, &below),
+                (long long)below.services, (long long)below.certificates);
+}

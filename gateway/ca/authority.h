@@ -126,6 +126,9 @@ struct ca_change {
 MUST_USE bool authority_change(struct core *core, struct arena *arena, const struct actor *actor,
                                const char *slug, const struct ca_change *change, struct ca_record *ret,
                                struct error *err);
+/* For people: `typed` must be the CA's name; else ERROR_CONFLICT "confirmation" says what would go with it. */
+MUST_USE bool authority_remove_confirmed(struct core *core, struct arena *arena, const struct actor *actor,
+                                         const char *slug, const char *typed, struct error *err);
 MUST_USE bool authority_remove(struct core *core, struct arena *arena, const struct actor *actor,
                                const char *slug, struct error *err);
 

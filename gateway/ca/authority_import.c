@@ -1,7 +1,7 @@
 #include "ca/authority_material.h"
 
 #include "base/clock.h"
-#include "ca/authority_profile.h"
+#include "ca/authority_renew.h"
 #include "ca/status_cache.h"
 #include "x509/key_type.h"
 
@@ -40,13 +40,46 @@ bool ca_take_own(struct arena *arena, const struct ca_own *own, struct ca_record
     return true;
 }
 
-static bool public_key_of(struct core *core, struct arena *arena, const struct ca_record *ca,
+static bool public_key_of(struct core *core, struct arena *arena, struct uuid key_id, struct key_record *record,
                           EVP_PKEY **ret_key, struct error *err) {
-    struct key_record record = {0};
     bool done = false;
     TX(tx, core_db(core), &done, err)
-        tx.ok = key_by_id(tx.tx, arena, ca->key_id, &record, err);
-    return done && key_from_spki(record.spki, ret_key, err);
+        tx.ok = key_by_id(tx.tx, arena, key_id, record, err);
+    return done && key_from_spki(record->spki, ret_key, err);
+}
+
+static bool holds_key(const struct ca_material *material, EVP_PKEY *key) {
+    for (size_t i = 0; i < material->count; i++)
+        if (EVP_PKEY_eq(X509_get0_pubkey(material->certificates[i]), key) == 1)
+            return true;
+    return false;
+}
+
+/* The key that the certificate is for: of a re-key that waits, else the present one. */
+static bool choose_key(struct core *core, struct arena *arena, const struct ca_record *ca,
+                       const struct ca_material *material, struct key_record *ret_record, EVP_PKEY **ret_key,
+                       struct error *err) {
+    AUTO(EVP_PKEY) *next = NULL;
+    if (!uuid_is_nil(ca->next_key_id)) {
+        TRY(public_key_of(core, arena, ca->next_key_id, ret_record, &next, err));
+        if (holds_key(material, next)) {
+            *ret_key = TAKE(next);
+            return true;
+        }
+    }
+    return public_key_of(core, arena, ca->key_id, ret_record, ret_key, err);
+}
+
+/* A CA that has a certificate gets another: a renewal of its key, or the one of the key that waits. */
+static bool replace(struct core *core, const struct actor *actor, const struct ca_record *ca,
+                    struct ca_record *next, const struct key_record *key, struct error *err) {
+    bool done = false, new_key = !uuid_equal(key->id, ca->key_id);
+    next->state = ca->state;
+    next->key_id = key->id;
+    next->key_type = key->key_type;
+    TX(tx, core_db(core), &done, err)
+        tx.ok = authority_adopt(tx.tx, actor, ca, next, new_key, err);
+    return done;
 }
 
 bool authority_import_certificate(struct core *core, struct arena *arena, const struct actor *actor,
@@ -54,19 +87,26 @@ bool authority_import_certificate(struct core *core, struct arena *arena, const 
                                   struct error *err) {
     AUTO(EVP_PKEY) *key = NULL;
     struct ca_material material = {.count = 0};
-    struct ca_record ca;
+    struct key_record record;
+    struct ca_record before, ca;
     struct ca_own own;
-    TRY(authority_get(core, arena, actor, slug, &ca, err));
-    TRY(actor_may(actor, MAY_MANAGE_CAS, ca.organisation_id, ca.id, err));
-    if (ca.state != CA_WAITING)
+    TRY(authority_get(core, arena, actor, slug, &before, err));
+    TRY(actor_may(actor, MAY_MANAGE_CAS, before.organisation_id, before.id, err));
+    if (before.state != CA_WAITING && before.csr.len == 0)
         return fail(err, ERROR_CONFLICT, "ca-state",
-                    "The authority %s does not wait for a certificate.", ca.slug);
-    TRY(public_key_of(core, arena, &ca, &key, err));
+                    "The authority %s does not wait for a certificate; have a CSR made by renew or rekey with "
+                    "\"csrOnly\".",
+                    before.slug);
     TRY(material_read_certificates(arena, bytes, &material, err));
-    TRY(material_choose(core, arena, &material, key, &ca, &own, err));
+    TRY(choose_key(core, arena, &before, &material, &record, &key, err));
+    TRY(material_choose(core, arena, &material, key, &before, &own, err));
+    ca = before;
     TRY(ca_take_own(arena, &own, &ca, err));
-    TRY(store_import(core, actor, &ca, err));
+    if (view_equal(ca.certificate, before.certificate))
+        return fail(err, ERROR_CONFLICT, "ca-state", "The authority %s has this certificate already.",
+                    before.slug);
+    TRY(before.state == CA_WAITING ? store_import(core, actor, &ca, err)
+                                   : replace(core, actor, &before, &ca, &record, err));
     status_cache_forget(core);
-    *ret = ca;
-    return true;
+    return authority_get(core, arena, actor, slug, ret, err);
 }

@@ -90,12 +90,12 @@ void crl_cache_free(struct crl_cache *cache) {
 static struct crl_slot *slot_of(struct crl_cache *cache, const struct crl_kind *kind) {
     uint32_t hash = 2166136261u; /* FNV-1a */
     for (size_t i = 0; i < sizeof kind->ca_id.bytes; i++)
-        hash = (hash ^ kind->ca_id.bytes[i]) * 16777619u;
+        hash = (hash ^ kind->ca_id.bytes[i] ^ kind->key_id.bytes[i]) * 16777619u;
     return &cache->slots[(hash + (uint32_t)kind->scope * 2 + kind->delta) % SLOTS];
 }
 
 static bool same_kind(const struct crl_kind *a, const struct crl_kind *b) {
-    return uuid_equal(a->ca_id, b->ca_id) && a->scope == b->scope && a->delta == b->delta;
+    return uuid_equal(a->ca_id, b->ca_id) && uuid_equal(a->key_id, b->key_id) && a->scope == b->scope && a->delta == b->delta;
 }
 
 struct crl_held *crl_cache_find(struct crl_cache *cache, const struct crl_kind *kind, int64_t *ret_epoch) {

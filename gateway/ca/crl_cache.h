@@ -24,6 +24,7 @@ struct crl_kind {
     struct uuid ca_id;
     int scope;
     bool delta;
+    struct uuid key_id; /* that signs; nil: the CA's first one */
 };
 /* With a reference for the caller, or NULL; *ret_epoch is the one it is known to be right at. */
 struct crl_held *crl_cache_find(struct crl_cache *cache, const struct crl_kind *kind, int64_t *ret_epoch);

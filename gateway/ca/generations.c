@@ -108,3 +108,7 @@ bool authority_publish(struct core *core, struct arena *arena, const struct acto
                                            .object = ca->slug});
     return true;
 }
+
+struct uuid generation_key(const struct ca_record *ca) {
+    return ca->generation > 1 ? ca->key_id : (struct uuid){{0}};
+}

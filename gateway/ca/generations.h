@@ -31,6 +31,8 @@ struct ca_record generation_view(struct arena *arena, const struct ca_record *ca
 MUST_USE bool authority_generations(struct core *core, struct arena *arena,
                                     const struct ca_record *ca, struct ca_record **ret_items,
                                     size_t *ret_count, struct error *err);
+/* The key by which stored CRLs and service certificates are told apart: nil for the first one. */
+struct uuid generation_key(const struct ca_record *ca);
 /* The slug by which a generation's documents are asked for: the first one's is plain. */
 const char *generation_slug(struct arena *arena, const struct ca_record *ca);
 /* "example" or "example.2": the CA of the slug in that generation, with the text that was asked as its slug.

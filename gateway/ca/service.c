@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "ca/generations.h"
 #include "ca/issue.h"
 #include "ca/key_use.h"
 #include "ca/status_cache.h"
@@ -42,11 +43,11 @@ static const struct service_kind {
                      {"1.3.6.1.5.5.7.3.28", "1.3.6.1.5.5.7.3.32"}, 2, false, false},
 };
 
-/* Opened identities by CA and use; one whose slot is taken by another is opened again. */
+/* Opened identities by the key that signed them and use; one whose slot is taken by another is opened again. */
 struct service_cache {
     pthread_mutex_t mutex;
     struct slot {
-        struct uuid ca_id;
+        struct uuid issuer_key_id;
         enum service_use use;
         X509 *certificate;
         EVP_PKEY *key;
@@ -98,12 +99,12 @@ static bool fresh(int64_t not_before_us, int64_t not_after_us, int64_t now) {
     return now + (not_after_us - not_before_us) / 3 < not_after_us;
 }
 
-static bool from_cache(struct service_cache *cache, struct arena *arena, struct uuid ca_id,
+static bool from_cache(struct service_cache *cache, struct arena *arena, struct uuid issuer_key_id,
                        enum service_use use, bool stale_too, struct service_identity *ret) {
     int64_t now = clock_now_us();
     pthread_mutex_lock(&cache->mutex);
-    struct slot *slot = slot_of(cache, ca_id, use);
-    bool found = slot->key != NULL && slot->use == use && uuid_equal(slot->ca_id, ca_id) &&
+    struct slot *slot = slot_of(cache, issuer_key_id, use);
+    bool found = slot->key != NULL && slot->use == use && uuid_equal(slot->issuer_key_id, issuer_key_id) &&
                  (fresh(slot->not_before_us, slot->not_after_us, now) ||
                   (stale_too && now < slot->not_after_us));
     if (found)
@@ -124,30 +125,30 @@ static int64_t usable_until(const X509 *certificate, int64_t not_after_us) {
     return not_after_us;
 }
 
-static bool remember(struct core *core, struct arena *arena, const struct service_record *record,
-                     EVP_PKEY *key, struct error *err) {
+static bool remember(struct core *core, struct arena *arena, struct uuid issuer_key_id,
+                     const struct service_record *record, EVP_PKEY *key, struct error *err) {
     struct service_cache *cache = core_service_cache(core);
     X509 *certificate;
     TRY(certificate_decode(arena, record->certificate, &certificate, err));
     EVP_PKEY_up_ref(key);
     pthread_mutex_lock(&cache->mutex);
-    struct slot *slot = slot_of(cache, record->ca_id, record->use);
+    struct slot *slot = slot_of(cache, issuer_key_id, record->use);
     empty_slot(slot);
-    *slot = (struct slot){record->ca_id, record->use, certificate, key, record->not_before_us,
+    *slot = (struct slot){issuer_key_id, record->use, certificate, key, record->not_before_us,
                           usable_until(certificate, record->not_after_us)};
     pthread_mutex_unlock(&cache->mutex);
     return true;
 }
 
 /* The newest one of the database into the cache; ret_found says whether there is one that has not expired. */
-static bool load_current(struct core *core, struct arena *arena, struct uuid ca_id,
+static bool load_current(struct core *core, struct arena *arena, const struct ca_record *ca,
                          enum service_use use, bool *ret_found, struct error *err) {
     struct service_record record = {0};
     AUTO(EVP_PKEY) *key = NULL;
     bool done = false, found = false;
     TX(tx, core_db(core), &done, err) {
         struct error missing = {0};
-        found = service_current(tx.tx, arena, ca_id, use, &record, &missing);
+        found = service_current_of(tx.tx, arena, ca->id, generation_key(ca), use, &record, &missing);
         tx.ok = found || missing.kind == ERROR_NOT_FOUND;
         if (!tx.ok)
             *err = missing;
@@ -157,7 +158,7 @@ static bool load_current(struct core *core, struct arena *arena, struct uuid ca_
     if (!*ret_found)
         return true;
     TRY(core_key(core, record.key_id, &key, err));
-    return remember(core, arena, &record, key, err);
+    return remember(core, arena, ca->key_id, &record, key, err);
 }
 
 /* A signer of answers must be quick: the CA's own type, RSA up to 3072 bits, ML-DSA-65 for SLH-DSA. */
@@ -260,6 +261,7 @@ static bool make(struct core *core, struct arena *arena, const struct ca_record 
     struct service_record record = {.id = uuid_new(),
                                     .ca_id = ca->id,
                                     .use = use,
+                                    .issuer_key_id = generation_key(ca),
                                     .key_id = key.id,
                                     .certificate = certificate.der,
                                     .not_before_us = certificate.not_before_us,
@@ -270,7 +272,7 @@ static bool make(struct core *core, struct arena *arena, const struct ca_record 
                 service_insert(tx.tx, &record, err);
     TRY(done);
     log_info("ca", "CA %s: new %s service certificate", ca->slug, service_use_name(use));
-    return remember(core, arena, &record, remote, err);
+    return remember(core, arena, ca->key_id, &record, remote, err);
 }
 
 static bool take_lease(struct core *core, struct arena *arena, const struct ca_record *ca,
@@ -289,19 +291,19 @@ static bool renew(struct core *core, struct arena *arena, const struct ca_record
     struct service_cache *cache = core_service_cache(core);
     for (int i = 0; i < WAIT_TRIES; i++) {
         bool found = false, taken = false;
-        TRY(load_current(core, arena, ca->id, use, &found, err));
-        if (from_cache(cache, arena, ca->id, use, false, ret))
+        TRY(load_current(core, arena, ca, use, &found, err));
+        if (from_cache(cache, arena, ca->key_id, use, false, ret))
             return true;
         TRY(take_lease(core, arena, ca, use, &taken, err));
         if (taken) {
             if (make(core, arena, ca, use, err))
-                return from_cache(cache, arena, ca->id, use, true, ret) ||
+                return from_cache(cache, arena, ca->key_id, use, true, ret) ||
                        fail_internal(err, "a service identity vanished from the cache");
             log_failure(LOG_WARN, "ca", "a service certificate cannot be made", err);
             /* What there is goes on to its end. */
-            return from_cache(cache, arena, ca->id, use, true, ret);
+            return from_cache(cache, arena, ca->key_id, use, true, ret);
         }
-        if (from_cache(cache, arena, ca->id, use, true, ret))
+        if (from_cache(cache, arena, ca->key_id, use, true, ret))
             return true;
         usleep(WAIT_US);
     }
@@ -313,10 +315,10 @@ static bool renew(struct core *core, struct arena *arena, const struct ca_record
 bool service_of(struct core *core, struct arena *arena, const struct ca_record *ca,
                 enum service_use use, struct service_identity *ret, struct error *err) {
     struct service_cache *cache = core_service_cache(core);
-    if (from_cache(cache, arena, ca->id, use, false, ret))
+    if (from_cache(cache, arena, ca->key_id, use, false, ret))
         return true;
     pthread_mutex_lock(&cache->making);
-    bool ok = from_cache(cache, arena, ca->id, use, false, ret) ||
+    bool ok = from_cache(cache, arena, ca->key_id, use, false, ret) ||
               renew(core, arena, ca, use, ret, err);
     pthread_mutex_unlock(&cache->making);
     return ok;

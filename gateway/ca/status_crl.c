@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "ca/crl_cache.h"
+#include "ca/generations.h"
 #include "ca/status_cache.h"
 #include "x509/crl.h"
 
@@ -49,7 +50,7 @@ static bool follows_changes(const struct quest *q) {
 static bool find_newest(struct tx *tx, struct arena *arena, const struct crl_kind *kind, bool want_der,
                         struct crl_record *ret, bool *ret_found, struct error *err) {
     struct error missing = {0};
-    *ret_found = crl_newest(tx, arena, kind->ca_id, kind->scope, kind->delta, want_der, ret, &missing);
+    *ret_found = crl_newest(tx, arena, kind->ca_id, kind->key_id, kind->scope, kind->delta, want_der, ret, &missing);
     if (*ret_found || missing.kind == ERROR_NOT_FOUND)
         return true;
     if (err != NULL)
@@ -110,7 +111,7 @@ static bool load(struct quest *q, struct crl_held **ret_held, struct error *err)
 static bool public_url(struct quest *q, const char *path, const char **ret, struct error *err) {
     struct core_urls base;
     TRY(core_public_urls(q->core, q->arena, &base, err));
-    *ret = arena_printf(q->arena, "%s/crl/%s/%s", base.http, q->ca.slug, path);
+    *ret = arena_printf(q->arena, "%s/crl/%s/%s", base.http, generation_slug(q->arena, &q->ca), path);
     return true;
 }
 
@@ -187,6 +188,7 @@ static bool build(struct quest *q, const struct standing *s, struct crl_held **r
     plan.issuer = issuer;
     struct crl_record crl = {.id = uuid_new(),
                              .ca_id = q->ca.id,
+                             .key_id = q->kind.key_id,
                              .scope = q->kind.scope,
                              .base_number = plan.delta ? plan.base_number : CRL_COMPLETE,
                              .number = plan.number,
@@ -207,7 +209,7 @@ static bool store(struct quest *q, const struct crl_record *crl, struct error *e
     bool done = false;
     TX(tx, core_db(q->core), &done, err)
         tx.ok = crl_insert(tx.tx, crl, err) &&
-                crl_prune(tx.tx, q->ca.id, crl->scope, q->kind.delta, CRLS_KEPT, err) &&
+                crl_prune(tx.tx, q->ca.id, crl->key_id, crl->scope, q->kind.delta, CRLS_KEPT, err) &&
                 access_note(tx.tx, &actor_system, &note, err);
     return done;
 }
@@ -251,7 +253,7 @@ static bool find_or_make(struct quest *q, struct crl_held **ret_held, int64_t *r
 }
 
 static bool base_moved(struct quest *q, const struct crl_record *delta) {
-    struct crl_kind complete = {q->ca.id, 0, false};
+    struct crl_kind complete = {q->ca.id, 0, false, q->kind.key_id};
     int64_t epoch;
     struct crl_held *base = crl_cache_find(core_crl_cache(q->core), &complete, &epoch);
     bool moved = base == NULL || crl_held_record(base)->number != delta->base_number;
@@ -311,6 +313,7 @@ static bool begin(struct core *core, struct arena *arena, const char *ca_slug, s
     *ret = (struct quest){.core = core, .arena = arena};
     TRY(status_authority(core, arena, ca_slug, &ret->ca, err));
     ret->kind.ca_id = ret->ca.id;
+    ret->kind.key_id = generation_key(&ret->ca);
     return authority_settings(arena, &ret->ca, &ret->settings, err);
 }
 

@@ -9,7 +9,7 @@
     "SELECT a.id, a.organisation_id, a.slug, a.name, a.issuer_id, a.state, a.key_id, "             \
     "a.key_type, a.certificate, a.chain, a.csr, a.subject, a.not_before_us, a.not_after_us, "      \
     "a.settings, e.epoch, a.revision, a.created_us, a.generation, "                \
-    "a.expiry_warned "                                                                             \
+    "a.expiry_warned, a.next_key_id "                                                              \
     "FROM cas a JOIN ca_epochs e ON e.ca_id = a.id WHERE a.deleted_us = 0 AND "
 
 static const char sql_insert[] =
@@ -56,6 +56,13 @@ static const char sql_delete_templates[] =
 static const char sql_delete_services[] =
     "UPDATE service_certificates SET deleted_us = ? WHERE ca_id = ? AND deleted_us = 0";
 
+static const char sql_below_templates[] =
+    "SELECT t.slug FROM templates t WHERE t.ca_id = ? AND t.deleted_us = 0 ORDER BY t.slug LIMIT 1000";
+static const char sql_below_services[] =
+    "SELECT COUNT(*) FROM service_certificates s WHERE s.ca_id = ? AND s.deleted_us = 0";
+static const char sql_below_certificates[] =
+    "SELECT COUNT(*) FROM certificates c FORCE INDEX (certificates_by_ca) WHERE c.ca_id = ?";
+
 static void read_row(struct rows *rows, struct ca_record *ret) {
     ret->id = rows_uuid(rows);
     ret->organisation_id = rows_uuid(rows);
@@ -77,6 +84,7 @@ static void read_row(struct rows *rows, struct ca_record *ret) {
     ret->created_us = rows_int(rows);
     ret->generation = rows_int(rows);
     ret->expiry_warned = rows_int(rows);
+    ret->next_key_id = rows_uuid(rows);
 }
 
 bool ca_insert(struct tx *tx, const struct ca_record *ca, struct error *err) {
@@ -265,5 +273,24 @@ bool ca_epoch(struct tx *tx, struct uuid id, int64_t *ret_epoch, struct error *e
     int64_t epoch = rows_int(&rows);
     TRY(rows_close(&rows, err));
     *ret_epoch = epoch;
+    return true;
+}
+
+bool ca_below(struct tx *tx, struct arena *arena, struct uuid id, struct ca_below *ret,
+              struct error *err) {
+    struct ca_below below = {.template_count = 0};
+    struct rows rows;
+    size_t capacity = 16;
+    below.templates = arena_array(arena, capacity, sizeof(char *));
+    TRY(rows_open(tx, arena, sql_below_templates, PARAMS(p_uuid(&id)), &rows, err));
+    while (rows_next(&rows)) {
+        below.templates =
+            grow(arena, below.templates, below.template_count, &capacity, sizeof(char *));
+        below.templates[below.template_count++] = rows_text(&rows);
+    }
+    TRY(rows_close(&rows, err));
+    TRY(tx_number(tx, sql_below_services, PARAMS(p_uuid(&id)), &below.services, err));
+    TRY(tx_number(tx, sql_below_certificates, PARAMS(p_uuid(&id)), &below.certificates, err));
+    *ret = below;
     return true;
 }

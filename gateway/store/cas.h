@@ -44,6 +44,7 @@ struct ca_record {
     int64_t revision;          /* for compare-and-set of edits */
     int64_t created_us;
     int64_t generation;        /* which of its keys, in their order, this is: 1 for the first */
+    struct uuid next_key_id;   /* the key of a re-key that waits for its certificate, or nil */
     int64_t expiry_warned;     /* days before the end that were warned of; 0: none yet */
 };
 /* Epoch and revision as given. ERROR_CONFLICT "exists" on a slug that is in use (claim it first). */
@@ -74,6 +75,14 @@ MUST_USE bool ca_update(struct tx *tx, struct uuid id, int64_t revision, const c
  * requests; otherwise the CA, its templates, requests and service certificates are marked deleted
  * and disappear from every list; certificates, events and the slug stay. */
 MUST_USE bool ca_delete(struct tx *tx, struct uuid id, int64_t now_us, struct error *err);
+/* What ca_delete takes along (and the certificates, which stay as records). */
+struct ca_below {
+    const char **templates; /* slugs */
+    size_t template_count;
+    int64_t services, certificates;
+};
+MUST_USE bool ca_below(struct tx *tx, struct arena *arena, struct uuid id, struct ca_below *ret,
+                       struct error *err);
 MUST_USE bool ca_epoch(struct tx *tx, struct uuid id, int64_t *ret_epoch, struct error *err);
 
 /* Service certificates: a delegated certificate and its key for one use of a CA. The newest counts. */
@@ -90,6 +99,7 @@ struct service_record {
     struct uuid id;
     struct uuid ca_id;          /* nil: the instance's own (TLS) */
     enum service_use use;
+    struct uuid issuer_key_id;  /* the CA's key that signed it; nil: its first one */
     struct uuid key_id;
     struct view certificate;    /* DER */
     struct view chain;          /* as in ca_record */
@@ -100,7 +110,10 @@ MUST_USE bool service_insert(struct tx *tx, const struct service_record *service
 MUST_USE bool service_list(struct tx *tx, struct arena *arena, struct uuid ca_id, enum service_use use,
                            int64_t now_us, struct service_record **ret_items, size_t *ret_count,
                            struct error *err);
-/* The newest by not_after, or ERROR_NOT_FOUND. */
+/* The newest by not_after that this key of the CA has signed (nil: its first one), or ERROR_NOT_FOUND. */
+MUST_USE bool service_current_of(struct tx *tx, struct arena *arena, struct uuid ca_id, struct uuid issuer_key_id,
+                                 enum service_use use, struct service_record *ret, struct error *err);
+/* The same of the first key, or of the instance itself. */
 MUST_USE bool service_current(struct tx *tx, struct arena *arena, struct uuid ca_id,
                               enum service_use use, struct service_record *ret, struct error *err);
 

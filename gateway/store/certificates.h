@@ -143,6 +143,7 @@ MUST_USE bool revocation_list(struct tx *tx, struct arena *arena, struct uuid ca
 #define CRL_MAX_PARTITIONS 256
 struct crl_record {
     struct uuid id, ca_id;
+    struct uuid key_id;           /* that signed it; nil: the CA's first key */
     int scope;                    /* 0: all; n + p: partition p of n */
     int64_t base_number;          /* CRL_COMPLETE, or of the list that this delta continues */
     int64_t number;               /* unique under the CA */
@@ -152,14 +153,14 @@ struct crl_record {
 };
 /* ERROR_CONFLICT "crl-number" when the number is taken. */
 MUST_USE bool crl_insert(struct tx *tx, const struct crl_record *crl, struct error *err);
-/* The one with the highest number of its kind (ca_id and scope; delta or complete); without its der when want_der
+/* The one with the highest number of its kind (ca_id, key_id and scope; delta or complete); without its der when want_der
  * is false. ERROR_NOT_FOUND. */
-MUST_USE bool crl_newest(struct tx *tx, struct arena *arena, struct uuid ca_id, int scope, bool delta,
+MUST_USE bool crl_newest(struct tx *tx, struct arena *arena, struct uuid ca_id, struct uuid key_id, int scope, bool delta,
                          bool want_der, struct crl_record *ret, struct error *err);
 /* The highest number that any list of the CA has; 0: none. */
 MUST_USE bool crl_last_number(struct tx *tx, struct uuid ca_id, int64_t *ret_number, struct error *err);
 /* Deletes all but the newest `keep` of a kind. */
-MUST_USE bool crl_prune(struct tx *tx, struct uuid ca_id, int scope, bool delta, unsigned keep,
+MUST_USE bool crl_prune(struct tx *tx, struct uuid ca_id, struct uuid key_id, int scope, bool delta, unsigned keep,
                         struct error *err);
 
 #endif

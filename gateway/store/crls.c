@@ -7,21 +7,21 @@
 #define MAX_KEPT 1000u
 
 static const char sql_insert[] = "INSERT INTO crls (id, ca_id, number, this_update_us, "
-                                 "next_update_us, epoch, size, scope, base_number) "
-                                 "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
+                                 "next_update_us, epoch, size, scope, base_number, key_id) "
+                                 "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 static const char sql_insert_chunk[] =
     "INSERT INTO crl_chunks (crl_id, ordinal, content) VALUES (?, ?, ?)";
-#define OF_KIND "l.ca_id = ? AND l.scope = ? AND (l.base_number >= 0) = ?"
+#define OF_KIND "l.ca_id = ? AND l.key_id <=> ? AND l.scope = ? AND (l.base_number >= 0) = ?"
 static const char sql_newest[] =
     "SELECT l.id, l.ca_id, l.number, l.this_update_us, l.next_update_us, l.epoch, l.size, l.scope, "
-    "l.base_number FROM crls l WHERE " OF_KIND " ORDER BY l.number DESC LIMIT 1";
+    "l.base_number, l.key_id FROM crls l WHERE " OF_KIND " ORDER BY l.number DESC LIMIT 1";
 static const char sql_last[] = "SELECT COALESCE(MAX(l.number), 0) FROM crls l WHERE l.ca_id = ?";
 static const char sql_chunks[] =
     "SELECT k.content FROM crl_chunks k WHERE k.crl_id = ? ORDER BY k.ordinal";
 static const char sql_numbers[] =
     "SELECT l.number FROM crls l WHERE " OF_KIND " ORDER BY l.number DESC LIMIT ?";
 /* The chunks go with it (ON DELETE CASCADE). */
-static const char sql_prune[] = "DELETE FROM crls WHERE ca_id = ? AND scope = ? "
+static const char sql_prune[] = "DELETE FROM crls WHERE ca_id = ? AND key_id <=> ? AND scope = ? "
                                 "AND (base_number >= 0) = ? AND number < ?";
 
 bool crl_insert(struct tx *tx, const struct crl_record *crl, struct error *err) {
@@ -29,7 +29,8 @@ bool crl_insert(struct tx *tx, const struct crl_record *crl, struct error *err) 
     TRY(tx_insert(tx, sql_insert,
                   PARAMS(p_uuid(&crl->id), p_uuid(&crl->ca_id), p_int(crl->number),
                          p_int(crl->this_update_us), p_int(crl->next_update_us), p_int(crl->epoch),
-                         p_int((int64_t)crl->der.len), p_int(crl->scope), p_int(crl->base_number)),
+                         p_int((int64_t)crl->der.len), p_int(crl->scope), p_int(crl->base_number),
+                         p_uuid_or_null(&crl->key_id)),
                   &duplicate, err));
     if (duplicate)
         return fail(err, ERROR_CONFLICT, "crl-number",
@@ -77,6 +78,7 @@ static bool read_newest(struct tx *tx, struct arena *arena, struct params kind, 
     *ret_size = (size_t)rows_int(&rows);
     ret->scope = (int)rows_int(&rows);
     ret->base_number = rows_int(&rows);
+    ret->key_id = rows_uuid(&rows);
     return rows_close(&rows, err);
 }
 
@@ -84,9 +86,9 @@ bool crl_last_number(struct tx *tx, struct uuid ca_id, int64_t *ret_number, stru
     return tx_number(tx, sql_last, PARAMS(p_uuid(&ca_id)), ret_number, err);
 }
 
-bool crl_newest(struct tx *tx, struct arena *arena, struct uuid ca_id, int scope, bool delta,
-                bool want_der, struct crl_record *ret, struct error *err) {
-    struct params kind = PARAMS(p_uuid(&ca_id), p_int(scope), p_int(delta));
+bool crl_newest(struct tx *tx, struct arena *arena, struct uuid ca_id, struct uuid key_id, int scope,
+                bool delta, bool want_der, struct crl_record *ret, struct error *err) {
+    struct params kind = PARAMS(p_uuid(&ca_id), p_uuid_or_null(&key_id), p_int(scope), p_int(delta));
     for (int tries = 0; tries < 5; tries++) {
         struct crl_record crl = {.number = 0};
         size_t size = 0;
@@ -102,8 +104,8 @@ bool crl_newest(struct tx *tx, struct arena *arena, struct uuid ca_id, int scope
     return fail_internal(err, "the newest CRL lacks chunks");
 }
 
-bool crl_prune(struct tx *tx, struct uuid ca_id, int scope, bool delta, unsigned keep,
-               struct error *err) {
+bool crl_prune(struct tx *tx, struct uuid ca_id, struct uuid key_id, int scope, bool delta,
+               unsigned keep, struct error *err) {
     SCOPED_ARENA struct arena *arena = arena_new();
     struct rows rows;
     int64_t number = 0;
@@ -111,7 +113,8 @@ bool crl_prune(struct tx *tx, struct uuid ca_id, int scope, bool delta, unsigned
     if (keep < 1 || keep > MAX_KEPT)
         return fail_internal(err, "crl_prune: keep %u is not between 1 and %u", keep, MAX_KEPT);
     TRY(rows_open(tx, arena, sql_numbers,
-                  PARAMS(p_uuid(&ca_id), p_int(scope), p_int(delta), p_int(keep)), &rows, err));
+                  PARAMS(p_uuid(&ca_id), p_uuid_or_null(&key_id), p_int(scope), p_int(delta),
+                         p_int(keep)), &rows, err));
     while (rows_next(&rows)) {
         number = rows_int(&rows);
         count++;
@@ -119,5 +122,6 @@ bool crl_prune(struct tx *tx, struct uuid ca_id, int scope, bool delta, unsigned
     TRY(rows_close(&rows, err));
     return count < keep ||
            tx_execute(tx, sql_prune,
-                      PARAMS(p_uuid(&ca_id), p_int(scope), p_int(delta), p_int(number)), NULL, err);
+                      PARAMS(p_uuid(&ca_id), p_uuid_or_null(&key_id), p_int(scope), p_int(delta),
+                             p_int(number)), NULL, err);
 }

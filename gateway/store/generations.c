@@ -2,6 +2,8 @@
 
 #include "store/query.h"
 
+#include <string.h>
+
 static const char sql_list[] =
     "SELECT g.ca_id, g.ordinal, g.key_id, g.key_type, g.subject, g.certificate, g.chain, "
     "g.not_before_us, g.not_after_us, g.retired_us, g.last_expiry_us "
@@ -17,8 +19,14 @@ static const char sql_last_expiry[] =
 static const char sql_next_key[] =
     "UPDATE cas SET key_id = ?, key_type = ?, certificate = ?, chain = ?, subject = ?, "
     "not_before_us = ?, not_after_us = ?, issuer_id = ?, state = ?, csr = ?, generation = ?, "
-    "expiry_warned = 0, revision = revision + 1 "
+    "expiry_warned = 0, next_key_id = NULL, revision = revision + 1 "
     "WHERE id = ? AND revision = ? AND deleted_us = 0";
+static const char sql_csr[] =
+    "UPDATE cas SET csr = ?, next_key_id = ?, revision = revision + 1 "
+    "WHERE id = ? AND revision = ? AND deleted_us = 0";
+static const char sql_chains[] =
+    "SELECT a.id, a.chain FROM cas a WHERE a.deleted_us = 0 AND a.chain <> '' FOR UPDATE";
+static const char sql_set_chain[] = "UPDATE cas SET chain = ? WHERE id = ?";
 static const char sql_bump[] = "UPDATE ca_epochs SET epoch = epoch + 1 WHERE ca_id = ?";
 static const char sql_replace[] =
     "UPDATE cas SET certificate = ?, chain = ?, subject = ?, not_before_us = ?, not_after_us = ?, "
@@ -134,5 +142,56 @@ bool ca_certificate_list(struct tx *tx, struct arena *arena, struct uuid ca_id,
     TRY(rows_close(&rows, err));
     *ret_items = items;
     *ret_count = count;
+    return true;
+}
+
+bool ca_set_csr(struct tx *tx, const struct ca_record *ca, struct view csr, struct uuid next_key_id,
+                struct error *err) {
+    int64_t matched;
+    TRY(tx_execute(tx, sql_csr,
+                   PARAMS(p_blob(csr), p_uuid_or_null(&next_key_id), p_uuid(&ca->id), p_int(ca->revision)),
+                   &matched, err));
+    return matched == 1 || changed(err);
+}
+
+struct chain_row {
+    struct uuid id;
+    struct view chain;
+};
+
+static bool read_chains(struct tx *tx, struct arena *arena, struct chain_row **ret_items, size_t *ret_count,
+                        struct error *err) {
+    struct rows rows;
+    size_t count = 0, capacity = 16;
+    struct chain_row *items = arena_array(arena, capacity, sizeof *items);
+    TRY(rows_open(tx, arena, sql_chains, NO_PARAMS, &rows, err));
+    while (rows_next(&rows)) {
+        items = grow(arena, items, count, &capacity, sizeof *items);
+        items[count].id = rows_uuid(&rows);
+        items[count++].chain = rows_blob(&rows);
+    }
+    *ret_items = items;
+    *ret_count = count;
+    return rows_close(&rows, err);
+}
+
+bool ca_chains_replace(struct tx *tx, struct view before, struct view after, struct error *err) {
+    SCOPED_ARENA struct arena *arena = arena_new();
+    struct chain_row *items = NULL;
+    size_t count = 0;
+    TRY(read_chains(tx, arena, &items, &count, err));
+    for (size_t i = 0; i < count; i++) {
+        struct view chain = items[i].chain;
+        const uint8_t *at = memmem(chain.at, chain.len, before.at, before.len);
+        if (at == NULL)
+            continue;
+        struct buffer renewed = buffer_on(arena);
+        size_t front = (size_t)(at - chain.at);
+        buffer_add(&renewed, chain.at, front);
+        buffer_add(&renewed, after.at, after.len);
+        buffer_add(&renewed, at + before.len, chain.len - front - before.len);
+        TRY(tx_execute(tx, sql_set_chain, PARAMS(p_blob(buffer_view(&renewed)), p_uuid(&items[i].id)),
+                       NULL, err));
+    }
     return true;
 }

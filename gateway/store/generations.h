@@ -42,4 +42,10 @@ MUST_USE bool ca_certificate_list(struct tx *tx, struct arena *arena, struct uui
 MUST_USE bool ca_replace_certificate(struct tx *tx, const struct ca_record *ca,
                                      const struct ca_record *next, struct error *err);
 
+/* The CSR that the CA offers now, and the key it is for when that is not the present one (else nil). */
+MUST_USE bool ca_set_csr(struct tx *tx, const struct ca_record *ca, struct view csr, struct uuid next_key_id,
+                         struct error *err);
+/* In the chains of all CAs: the certificate `before` is `after` from now on. */
+MUST_USE bool ca_chains_replace(struct tx *tx, struct view before, struct view after, struct error *err);
+
 #endif

@@ -9,13 +9,14 @@ static const char sql_by_id[] = "SELECT k.id, k.organisation_id, k.key_type, k.p
 
 static const char sql_service_insert[] =
     "INSERT INTO service_certificates (id, ca_id, purpose, key_id, certificate, chain, "
-    "not_before_us, not_after_us, created_us, deleted_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0)";
+    "not_before_us, not_after_us, created_us, issuer_key_id, deleted_us) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)";
 #define SERVICES                                                                                   \
     "SELECT s.id, s.ca_id, s.purpose, s.key_id, s.certificate, s.chain, s.not_before_us, "         \
-    "s.not_after_us, s.created_us FROM service_certificates s "                                    \
+    "s.not_after_us, s.created_us, s.issuer_key_id FROM service_certificates s "                   \
     "WHERE s.ca_id <=> ? AND s.purpose = ? AND s.deleted_us = 0 "
 #define NEWEST_FIRST "ORDER BY s.not_after_us DESC, s.id DESC LIMIT "
-static const char sql_service_current[] = SERVICES NEWEST_FIRST "1";
+static const char sql_service_current[] = SERVICES "AND s.issuer_key_id <=> ? " NEWEST_FIRST "1";
 static const char sql_service_list[] = SERVICES "AND s.not_after_us > ? " NEWEST_FIRST "100";
 
 bool key_insert(struct tx *tx, const struct key_record *key, struct error *err) {
@@ -55,7 +56,7 @@ bool service_insert(struct tx *tx, const struct service_record *service, struct 
                              p_int(service->use), p_uuid(&service->key_id),
                              p_blob(service->certificate), p_blob(service->chain),
                              p_int(service->not_before_us), p_int(service->not_after_us),
-                             p_int(service->created_us)),
+                             p_int(service->created_us), p_uuid_or_null(&service->issuer_key_id)),
                       NULL, err);
 }
 
@@ -74,14 +75,16 @@ static void read_service(struct rows *rows, struct service_record *ret) {
     ret->not_before_us = rows_int(rows);
     ret->not_after_us = rows_int(rows);
     ret->created_us = rows_int(rows);
+    ret->issuer_key_id = rows_uuid(rows);
 }
 
-bool service_current(struct tx *tx, struct arena *arena, struct uuid ca_id, enum service_use use,
-                     struct service_record *ret, struct error *err) {
+bool service_current_of(struct tx *tx, struct arena *arena, struct uuid ca_id,
+                        struct uuid issuer_key_id, enum service_use use, struct service_record *ret,
+                        struct error *err) {
     struct rows rows;
     struct service_record service;
     bool found;
-    TRY(rows_first(tx, arena, sql_service_current, PARAMS(p_uuid_or_null(&ca_id), p_int(use)),
+    TRY(rows_first(tx, arena, sql_service_current, PARAMS(p_uuid_or_null(&ca_id), p_int(use), p_uuid_or_null(&issuer_key_id)),
                    &rows, &found, err));
     if (!found)
         return fail(err, ERROR_NOT_FOUND, "not-found",
@@ -92,6 +95,11 @@ bool service_current(struct tx *tx, struct arena *arena, struct uuid ca_id, enum
     TRY(rows_close(&rows, err));
     *ret = service;
     return true;
+}
+
+bool service_current(struct tx *tx, struct arena *arena, struct uuid ca_id, enum service_use use,
+                     struct service_record *ret, struct error *err) {
+    return service_current_of(tx, arena, ca_id, (struct uuid){{0}}, use, ret, err);
 }
 
 bool service_list(struct tx *tx, struct arena *arena, struct uuid ca_id, enum service_use use,

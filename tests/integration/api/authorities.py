@@ -5,6 +5,7 @@ import os
 import subprocess
 import tempfile
 import time
+import urllib.request
 
 from client import make_csr, openssl
 
@@ -114,6 +115,7 @@ default_md = sha256
 default_days = 300
 default_crl_days = 20
 policy = any
+unique_subject = no
 [any]
 commonName = supplied
 [req]
@@ -215,9 +217,137 @@ def check_imports(admin):
         check_offline_root(admin, directory)
 
 
+def public(path):
+    with urllib.request.urlopen(os.environ["GATEHOUSE_HTTP_URL"] + path, timeout=30) as answer:
+        return answer.read()
+
+
+def write(directory, name, data):
+    path = f"{directory}/{name}"
+    with open(path, "wb") as file:
+        file.write(data if isinstance(data, bytes) else data.encode())
+    return path
+
+
+def verify(directory, roots, leaf, *middle):
+    """openssl verify of a leaf under these roots."""
+    extra = ["-untrusted", write(directory, "middle.pem", "".join(middle))] if middle else []
+    return subprocess.run(["openssl", "verify", "-CAfile", write(directory, "roots.pem", "".join(roots)), *extra,
+                           write(directory, "leaf.pem", leaf)], capture_output=True, check=False).returncode == 0
+
+
+def check_renewal(admin, directory):
+    """The same key: old leaves chain to the new certificate, subordinates' chains follow."""
+    root = admin.post("/cas", {"name": "Renewed", "key": "P-256", "validityDays": 400}, 201)
+    below = admin.post("/cas", {"name": "Renewed Below", "key": "P-256", "issuer": root["id"]}, 201)
+    leaf = sign_one(admin, below["id"], "renew.example")["pem"]
+    renewed = admin.post(f"/cas/{root['id']}/renew", {"validityDays": 4000, "version": root["version"]})
+    assert renewed["generation"] == 1 and renewed["notAfter"] > root["notAfter"]
+    assert renewed["certificate"]["subjectKeyId"] == root["certificate"]["subjectKeyId"]
+    admin.post(f"/cas/{root['id']}/renew", {"version": root["version"]}, 409, problem="changed-meanwhile")
+    admin.post(f"/cas/{root['id']}/renew", {"key": "P-384"}, 422, problem="ca-order")
+    new_root = renewed["certificate"]["pem"]
+    assert verify(directory, [new_root], leaf, below["certificate"]["pem"])
+    chain = admin.get(f"/cas/{below['id']}/certificate?format=chain").body.decode()
+    assert new_root.strip() in chain and root["certificate"]["pem"].strip() not in chain
+    chains = admin.get(f"/cas/{root['id']}/chains")["items"]
+    assert [(c["kind"], c["pem"].strip()) for c in chains] == [
+        ("current", new_root.strip()), ("renewed", root["certificate"]["pem"].strip())]
+    back = admin.post(f"/cas/{root['id']}/chains/{chains[1]['id']}/use")
+    assert back["certificate"]["pem"] == root["certificate"]["pem"]
+
+
+def ocsp_status(directory, issuer, leaf, url):
+    """The word of `openssl ocsp` for a leaf: good, revoked ... The answer is verified."""
+    issuer_path = write(directory, "issuer.pem", issuer)
+    answer = subprocess.run(["openssl", "ocsp", "-issuer", issuer_path, "-cert", write(directory, "one.pem", leaf),
+                             "-CAfile", issuer_path, "-url", url, "-no_nonce"], capture_output=True, check=False,
+                            text=True)
+    assert "Response verify OK" in answer.stderr, answer.stderr + answer.stdout
+    return answer.stdout.split(": ")[1].split()[0]
+
+
+def check_rekey(admin, directory):
+    """Overlap: old CRL and OCSP under the old key, new ones under the new, each under its own URL."""
+    root = admin.post("/cas", {"name": "Rolling", "key": "P-256"}, 201)
+    old = sign_one(admin, root["id"], "old.example")
+    gone = sign_one(admin, root["id"], "gone.example")
+    rolled = admin.post(f"/cas/{root['id']}/rekey", {"key": {"type": "EC", "curve": "P-384"}})
+    assert rolled["generation"] == 2 and rolled["keyType"] == "P-384" and rolled["id"] == root["id"]
+    new = sign_one(admin, root["id"], "new.example")
+    admin.post(f"/certificates/{gone['id']}/revoke", {"reason": "superseded"})
+    admin.post(f"/certificates/{new['id']}/revoke", {"reason": "keyCompromise"})
+    old_pem, new_pem = root["certificate"]["pem"], rolled["certificate"]["pem"]
+    assert verify(directory, [old_pem], old["pem"]) and not verify(directory, [new_pem], old["pem"])
+    assert verify(directory, [new_pem], new["pem"]) and not verify(directory, [old_pem], new["pem"])
+    keys = admin.get(f"/cas/{root['id']}/generations")["items"]
+    assert [(k["generation"], k["keyType"], k["signs"]) for k in keys] == [(2, "P-384", True), (1, "P-256", False)]
+    base = os.environ["GATEHOUSE_HTTP_URL"]
+    for leaf, ca, slug in ((gone, old_pem, "rolling"), (new, new_pem, "rolling.2")):
+        text = openssl("x509", "-noout", "-text", data=leaf["pem"].encode()).decode()
+        assert f"{base}/crl/{slug}.crl\n" in text and f"{base}/ocsp/{slug}\n" in text, text
+        crl = openssl("crl", "-inform", "DER", "-noout", "-text", "-CAfile", write(directory, "ca.pem", ca),
+                      data=public(f"/crl/{slug}.crl")).decode()
+        serial = leaf["serial"].upper().lstrip("0")
+        assert serial in crl.upper(), crl
+        assert public(f"/ca/{slug}.crt") == openssl("x509", "-outform", "DER", data=ca.encode())
+        assert ocsp_status(directory, ca, leaf["pem"], f"{base}/ocsp/{slug}") == "revoked"
+    assert ocsp_status(directory, old_pem, old["pem"], f"{base}/ocsp/rolling") == "good"
+    link = next(c for c in admin.get(f"/cas/{root['id']}/chains")["items"] if c["kind"] == "cross")
+    assert verify(directory, [old_pem], new["pem"], link["pem"].split("-----END")[0] + "-----END CERTIFICATE-----\n")
+
+
+def check_rekey_elsewhere(admin, directory):
+    """Signed elsewhere: the CSR goes out, the present key goes on, the certificate comes in."""
+    old = OpenSslCa(directory)
+    waiting = admin.post("/cas", {"name": "Outer", "csrOnly": True, "key": "P-256"}, 201)
+    ca = f"/cas/{waiting['id']}"
+
+    def sign(name):
+        write(directory, "outer.csr", admin.get(ca + "/csr").body)
+        old.run("ca", "-batch", "-in", "outer.csr", "-out", name, "-notext", "-extensions", "v3_ca")
+        return old.read(name) + old.read("ca.pem")
+
+    admin.post(ca + "/certificate", {"certificate": sign("first.pem")})
+    admin.post(ca + "/certificate", {"certificate": old.read("first.pem") + old.read("ca.pem")}, 409,
+               problem="ca-state")
+    admin.post(ca + "/renew", {}, 422, problem="ca-order")
+    admin.post(ca + "/rekey", {"csrOnly": True, "key": "P-384"})
+    leaf = sign_one(admin, waiting["id"], "between.example")["pem"]
+    assert verify(directory, [old.read("ca.pem")], leaf, old.read("first.pem"))
+    rolled = admin.post(ca + "/certificate", {"certificate": sign("second.pem")})
+    assert rolled["generation"] == 2 and rolled["keyType"] == "P-384", rolled.value
+    leaf = sign_one(admin, waiting["id"], "after.example")["pem"]
+    assert verify(directory, [old.read("ca.pem")], leaf, old.read("second.pem"))
+
+
+def check_cross(admin, directory):
+    """A leaf is trusted by either root when the CA is cross-certified."""
+    first = admin.post("/cas", {"name": "First Root", "key": "P-256"}, 201)
+    second = admin.post("/cas", {"name": "Second Root", "key": "P-256"}, 201)
+    leaf = sign_one(admin, first["id"], "cross.example")["pem"]
+    assert not verify(directory, [second["certificate"]["pem"]], leaf)
+    cross = admin.post(f"/cas/{first['id']}/chains", {"issuer": second["id"], "pathLength": 0}, 201)
+    single = cross["pem"].split("-----END")[0] + "-----END CERTIFICATE-----\n"
+    assert verify(directory, [second["certificate"]["pem"]], leaf, single)
+    assert cross["kind"] == "cross" and cross["issuer"] == "CN=Second Root"
+    admin.post(f"/cas/{first['id']}/chains", {"certificate": second["certificate"]["pem"]}, 422, problem="key-mismatch")
+    admin.post(f"/cas/{first['id']}/chains", {}, 400, problem="missing-field")
+    admin.post(f"/cas/{first['id']}/chains", {"issuer": first["id"]}, 409, problem="ca-state")
+
+
+def check_changes(admin):
+    with tempfile.TemporaryDirectory(prefix="gatehouse-renew.") as directory:
+        check_renewal(admin, directory)
+        check_rekey(admin, directory)
+        check_cross(admin, directory)
+        check_rekey_elsewhere(admin, directory)
+
+
 def run(_gateway, admin, _made):
     started = time.monotonic()
     check_shapes(admin)
     check_algorithms(admin)
     check_imports(admin)
+    check_changes(admin)
     print(f"authorities: as ordered ({time.monotonic() - started:.0f} s)")

@@ -3,6 +3,7 @@
 import json
 import socket
 import ssl
+import urllib.parse
 
 from client import BASE, URL
 from strangers import assert_same, bodies, each_route, fill, snapshot
@@ -77,6 +78,8 @@ def check_fields(gateway, admin, made):
         content = operation.get("requestBody", {}).get("content", {}).get("application/json")
         if content is None or path in ("/session", "/session/password"):
             continue
+        if path.endswith(("/renew", "/rekey", "/chains")): # no body at all is fine, and changes the CA
+            continue
         schema = gateway.document.resolve(content["schema"])
         for field in schema["properties"]:
             for value in VALUES:
@@ -97,7 +100,8 @@ def undo(admin, method, path, answer):
         return
     made = json.loads(answer.body)
     if path == "/cas" or path.endswith("/templates"):
-        admin.delete(answer.headers["Location"].removeprefix(BASE))
+        confirm = "?confirm=" + urllib.parse.quote(made["name"]) if path == "/cas" else ""
+        admin.delete(answer.headers["Location"].removeprefix(BASE) + confirm)
     elif path.endswith("/tokens"):
         admin.delete(f"/session/tokens/{made['id']}")
 

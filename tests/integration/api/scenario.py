@@ -71,7 +71,10 @@ def check_cas(gateway, admin, made):
     made["issuing"] = issuing["id"]
     twin = admin.post("/cas", {"name": "Example Issuing", "key": {"type": "EC", "curve": "P-256"}}, 201)
     assert twin["id"] != issuing["id"]
-    admin.delete(f"/cas/{twin['id']}")
+    refused = admin.delete(f"/cas/{twin['id']}?confirm=Example", 409, problem="confirmation")
+    assert f"{twin['id']}-web-server" in refused["detail"], refused.value
+    admin.delete(f"/cas/{twin['id']}", 409, problem="confirmation")
+    admin.delete(f"/cas/{twin['id']}?confirm=Example%20Issuing")
     admin.get(f"/cas/{twin['id']}", 404, problem="not-found")
 
     admin.post("/cas", {"name": "X", "issuer": "no-such-ca"}, 404, problem="not-found")

@@ -20,7 +20,7 @@ def fill(path, made):
     """The path with the ids of objects that exist, but are not the caller's."""
     kinds = {"requests": "request", "certificates": "certificate", "users": "user", "session": "request",
              "credentials": "credential", "templates": "anchor", "views": "request",
-             "timestamping-certificates": "tsa-certificate", "cas": "evidence"}
+             "timestamping-certificates": "tsa-certificate", "cas": "evidence", "keys": "request"}
     path = path.replace("{ca}", made["issuing"]).replace("{template}", made["template"])
     path = path.replace("{set}", "wifi")
     path = path.replace("{issuer}", "default").replace("{imprint}", "00" * 32)
@@ -35,6 +35,7 @@ def bodies(path, made):
         "/cas/{ca}": {"name": "Stolen"},
         "/cas/import": {"name": "Stolen", "privateKey": "eA=="},
         "/cas/{ca}/history": {"crlNumber": 5},
+        "/cas/{ca}/chains": {"issuer": made["root"]},
         "/cas/{ca}/certificate": {"certificate": "x"},
         "/cas/{ca}/timestamping": {"id": "stolen"},
         "/cas/{ca}/timestamping/{issuer}": {"document": {}, "version": 1},

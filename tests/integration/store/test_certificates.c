@@ -331,29 +331,29 @@ static void crls(void **state) {
     uint8_t *der = must_alloc(sizes[3]);
     (void)state;
     random_bytes(der, sizes[3]);
-    REFUSED(crl_newest(tx, arena, own, 0, false, true, &found, &err), ERROR_NOT_FOUND, "not-found");
+    REFUSED(crl_newest(tx, arena, own, NIL, 0, false, true, &found, &err), ERROR_NOT_FOUND, "not-found");
     for (int i = 0; i < 4; i++) {
         crl.id = uuid_new();
         crl.number = 1700000000000 + i;
         crl.der = view_of(der, sizes[i]);
         DONE(crl_insert(tx, &crl, &err));
-        DONE(crl_newest(tx, arena, own, 0, false, true, &found, &err));
+        DONE(crl_newest(tx, arena, own, NIL, 0, false, true, &found, &err));
         assert_true(same_id(found.id, crl.id) && found.number == crl.number);
         assert_true(view_equal(found.der, crl.der));
         assert_true(found.this_update_us == 1 && found.next_update_us == 2 && found.epoch == 3);
     }
     crl.id = uuid_new();
     REFUSED(crl_insert(tx, &crl, &err), ERROR_CONFLICT, "crl-number");
-    DONE(crl_newest(tx, arena, own, 0, false, false, &found, &err));
+    DONE(crl_newest(tx, arena, own, NIL, 0, false, false, &found, &err));
     assert_true(found.der.len == 0 && found.number == 1700000000003);
-    DONE(crl_prune(tx, own, 0, false, 10, &err));
-    DONE(crl_prune(tx, own, 0, false, 1, &err));
-    DONE(crl_newest(tx, arena, own, 0, false, true, &found, &err));
+    DONE(crl_prune(tx, own, NIL, 0, false, 10, &err));
+    DONE(crl_prune(tx, own, NIL, 0, false, 1, &err));
+    DONE(crl_newest(tx, arena, own, NIL, 0, false, true, &found, &err));
     assert_true(found.number == 1700000000003 && found.der.len == sizes[3]);
     crl.number = 1700000000000; /* the pruned number is free, and older than the newest */
     crl.der = view_of(der, 1);
     DONE(crl_insert(tx, &crl, &err));
-    DONE(crl_newest(tx, arena, own, 0, false, false, &found, &err));
+    DONE(crl_newest(tx, arena, own, NIL, 0, false, false, &found, &err));
     assert_true(found.number == 1700000000003);
     free(der);
 }
