@@ -51,6 +51,7 @@ HANDLER(templates_change);
 HANDLER(templates_remove);
 HANDLER(templates_clone);
 HANDLER(templates_export);
+HANDLER(templates_openssl);
 HANDLER(templates_import);
 HANDLER(templates_versions);
 HANDLER(templates_diff);

@@ -78,6 +78,7 @@
       "templates:manage") \
     X("POST", "/templates/{}/clone", GATE_ACTOR, SMALL, templates_clone, "templates:manage") \
     X("GET", "/templates/{}/export", GATE_ACTOR, NO_BODY, templates_export, "templates:read") \
+    X("GET", "/templates/{}/openssl", GATE_ACTOR, NO_BODY, templates_openssl, "templates:read") \
     X("GET", "/templates/{}/versions", GATE_ACTOR, NO_BODY, templates_versions, "templates:read") \
     X("GET", "/templates/{}/diff", GATE_ACTOR, NO_BODY, templates_diff, "templates:read") \
     X("POST", "/cas/{}/templates/import", GATE_ACTOR, MEDIUM, templates_import, "templates:manage") \

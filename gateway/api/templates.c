@@ -1,6 +1,8 @@
 /* Templates and starters. */
 #include "api/handlers.h"
 
+#include "ca/template_text.h"
+
 #include <string.h>
 
 static void write_template(struct json_writer *w, struct arena *arena,
@@ -151,15 +153,34 @@ HANDLER(templates_export) {
     return true;
 }
 
+HANDLER(templates_openssl) {
+    struct template_record template;
+    const char *text;
+    TRY(ask_no_query(request, err));
+    TRY(template_get(context, request->arena, actor_of(request), request->parameters[0], &template,
+                     err));
+    TRY(template_to_text(request->arena, &template, &text, err));
+    reply_file(response, "text/plain; charset=utf-8",
+               arena_printf(request->arena, "%s.cnf", template.slug), view_text(text));
+    return true;
+}
+
 HANDLER(templates_import) {
-    static const char *const members[] = {"format",  "formatVersion", "name",
-                                          "version", "document",      NULL};
+    static const char *const members[] = {"format",   "formatVersion", "name", "version",
+                                          "document", "openssl",       NULL};
     const struct json *body, *document = NULL;
-    const char *format, *name;
+    const char *format, *name, *text = NULL;
     int64_t format_version = 1, version = 0;
     struct template_record made;
     TRY(ask_document(request, members, &body, err));
-    TRY(ask_string(body, "format", &format, err) && ask_string(body, "name", &name, err));
+    TRY(ask_string(body, "name", &name, err) && json_string(body, "openssl", &text, err));
+    if (text != NULL) {
+        TRY(template_from_text(request->arena, text, &document, err));
+        TRY(template_create(context, request->arena, actor_of(request), request->parameters[0], name,
+                            document, &made, err));
+        return template_reply(request, response, 201, &made);
+    }
+    TRY(ask_string(body, "format", &format, err));
     TRY(json_int(body, "formatVersion", 1, INT32_MAX, &format_version, err) &&
         json_int(body, "version", 1, INT64_MAX, &version, err) &&
         json_object(body, "document", &document, err));

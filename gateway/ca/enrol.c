@@ -169,6 +169,7 @@ static bool judge(struct core *core, struct arena *arena, struct order *o, struc
     TRY(proposal_from_json(arena, e->proposal, &c->proposal, err));
     if (!uuid_is_nil(e->renews)) {
         TRY(check_renewal(core, arena, c, e->renews, &o->renewed, err));
+        TRY(renewal_copy_names(arena, &c->template, &o->renewed, &c->proposal, err));
         o->supersede = renewal_revokes(&c->template);
     }
     c->requester = e->requester;

@@ -1,5 +1,5 @@
 /* Renewal: what the holder of a certificate may have by showing it. */
-#include "ca/template.h"
+#include "ca/issue.h"
 #include "base/clock.h"
 #include "store/certificates.h"
 
@@ -39,4 +39,19 @@ bool renewal_check(const struct template *t, const struct ca_record *ca,
 
 bool renewal_revokes(const struct template *t) {
     return t->renewal.revoke_old;
+}
+
+bool renewal_copy_names(struct arena *arena, const struct template *t, const struct certificate_record *old,
+                        struct proposal *proposal, struct error *err) {
+    X509 *certificate;
+    if (!t->renewal.copy_names)
+        return true;
+    TRY(certificate_decode(arena, old->der, &certificate, err));
+    keep_X509(arena, certificate);
+    GENERAL_NAMES *sans = X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
+    if (sans == NULL && (sans = GENERAL_NAMES_new()) == NULL)
+        return fail_internal(err, "GENERAL_NAMES_new");
+    proposal->subject = X509_get_subject_name(certificate);
+    proposal->sans = keep_GENERAL_NAMES(arena, sans);
+    return true;
 }

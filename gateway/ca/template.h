@@ -176,6 +176,11 @@ struct text_list template_policies(struct arena *arena, const struct template *t
 struct certificate_record;
 MUST_USE bool renewal_check(const struct template *template, const struct ca_record *ca,
                             const struct certificate_record *old, int64_t now_us, struct error *err);
+/* Under renewal.copyNames the old certificate's subject and SANs take the place of what the request says. The
+ * names live as long as the arena. */
+struct proposal;
+MUST_USE bool renewal_copy_names(struct arena *arena, const struct template *template,
+                                 const struct certificate_record *old, struct proposal *proposal, struct error *err);
 /* Whether the old one is revoked (superseded) when the new one stands. */
 bool renewal_revokes(const struct template *template);
 

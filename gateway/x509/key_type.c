@@ -12,7 +12,7 @@
 #define RSA_MAX_BITS 8192
 #define RSA_MAX_EXPONENT_BITS 256
 
-enum family { RSA, EC, EDDSA, ML_DSA, SLH_DSA };
+enum family { RSA, EC, EDDSA, ML_DSA, SLH_DSA, ML_KEM };
 
 struct key_type {
     const char *name; /* canonical */
@@ -52,6 +52,9 @@ static const struct key_type types[] = {
     {"SLH-DSA-SHAKE-192f", SLH_DSA, "SLH-DSA-SHAKE-192f", NULL},
     {"SLH-DSA-SHAKE-256s", SLH_DSA, "SLH-DSA-SHAKE-256s", NULL},
     {"SLH-DSA-SHAKE-256f", SLH_DSA, "SLH-DSA-SHAKE-256f", NULL},
+    {"ML-KEM-512", ML_KEM, "ML-KEM-512", NULL},
+    {"ML-KEM-768", ML_KEM, "ML-KEM-768", NULL},
+    {"ML-KEM-1024", ML_KEM, "ML-KEM-1024", NULL},
 };
 
 #define TYPE_COUNT (sizeof types / sizeof types[0])
@@ -116,7 +119,8 @@ bool key_type_from_json(const struct json *value, const char **ret_type, struct 
         type = name;
     }
     const struct key_type *known = type_named(is_ec ? curve : type);
-    if (known == NULL || (is_ec && known->family != EC))
+    /* An ML-KEM key signs nothing: it is a subject's, never one of ours. */
+    if (known == NULL || (is_ec && known->family != EC) || known->family == ML_KEM)
         return unknown_type(is_ec ? curve : type, err);
     *ret_type = known->name;
     return true;
@@ -187,6 +191,8 @@ static bool entry_allows(const char *entry, const char *key_type) {
         return type->family == ML_DSA;
     if (strcasecmp(entry, "SLH-DSA") == 0)
         return type->family == SLH_DSA;
+    if (strcasecmp(entry, "ML-KEM") == 0)
+        return type->family == ML_KEM;
     return type_named(entry) == type;
 }
 
@@ -242,7 +248,7 @@ int key_type_strength(const char *key_type) {
 
 bool key_type_is_quantum_safe(const char *key_type) {
     const struct key_type *type = type_named(key_type);
-    return type != NULL && (type->family == ML_DSA || type->family == SLH_DSA);
+    return type != NULL && type->family >= ML_DSA;
 }
 
 static bool weak(struct error *err, const char *object, const char *what) {

@@ -33,7 +33,7 @@ const EVP_MD *key_type_digest(const char *key_type);
 bool key_type_is_ec(const char *key_type);
 /* Security strength in bits as NIST SP 800-57 part 1 table 2 and FIPS 204/205 have it; 0: unknown. */
 int key_type_strength(const char *key_type);
-/* ML-DSA and SLH-DSA. */
+/* ML-DSA, SLH-DSA and ML-KEM. */
 bool key_type_is_quantum_safe(const char *key_type);
 MUST_USE bool key_spki(struct arena *arena, EVP_PKEY *key, struct view *ret_der, struct error *err);
 MUST_USE bool key_from_spki(struct view der, EVP_PKEY **ret_key, struct error *err);

@@ -204,6 +204,10 @@ static const char *encipherment_problem(const struct lint *l) {
         return (l->key_usage & encipherment) == 0
                    ? NULL
                    : "an EC key must not have keyEncipherment or dataEncipherment (rfc8813#3).";
+    if (strncmp(l->key_type, "ML-KEM", 6) == 0)
+        return l->key_usage == KU_KEY_ENCIPHERMENT
+                   ? NULL
+                   : "an ML-KEM key has keyEncipherment and nothing else (rfc9935#5).";
     if ((l->key_usage & (encipherment | agreement)) == 0)
         return NULL;
     if (strncmp(l->key_type, "Ed", 2) == 0)

@@ -7,6 +7,24 @@ import time
 from client import make_csr, openssl
 
 
+FOREIGN = """
+[ req ]
+default_days = 90
+distinguished_name = dn
+x509_extensions = ext
+[ variables ]
+device = none
+[ dn ]
+O = Example
+CN = ${device}
+[ ext ]
+keyUsage = critical, digitalSignature
+extendedKeyUsage = clientAuth
+subjectAltName = DNS:${device}.example.com
+1.2.3.4 = ASN1:UTF8String:x
+"""
+
+
 def csr_with(extensions, subject="/CN=device-7", key="ec:P-256"):
     """A CSR that asks for these lines of [v3_req]."""
     kind, parameter = key.split(":")
@@ -76,6 +94,25 @@ def check_request_extensions(admin, ca):
     assert "1.2.3.9" in text_of(issued["certificate"]["pem"]) and issued["notes"] == []
 
 
+def check_keys_that_cannot_sign(admin, ca):
+    """An ML-KEM key: taken bare, by a template that asks for no proof, and by no other."""
+    # Kept as a file: OpenSSL makes such keys from 3.5 on.
+    with open(os.path.join(os.path.dirname(__file__), "ml-kem-768.pem"), encoding="ascii") as file:
+        public = file.read()
+    document = {"keys": ["ML-KEM"], "keyUsage": ["keyEncipherment"], "extendedKeyUsage": ["emailProtection"],
+                "sans": {"types": ["email"], "min": 1, "max": 2, "commonNameToSan": False}}
+    body = {"publicKey": public, "subject": {"CN": "Erika"}, "sans": ["email:erika@example.com"], "issue": True}
+    strict = admin.post(f"/cas/{ca}/templates", {"name": "KEM proven", "document": document}, 201)
+    admin.post(f"/templates/{strict['id']}/requests", body, 400, problem="malformed-csr")
+    admin.post(f"/cas/{ca}/templates", {"name": "KEM", "document": dict(document, proof="none", approval="none")}, 422,
+               problem="template-invalid")
+    vouched = admin.post(f"/cas/{ca}/templates", {"name": "KEM", "document": dict(document, proof="none")}, 201)
+    issued = admin.post(f"/templates/{vouched['id']}/requests", body, 201)
+    assert issued["keyType"] == "ML-KEM-768" and "Key Encipherment\n" in text_of(issued["certificate"]["pem"])
+    web = [one for one in admin.get(f"/cas/{ca}/templates?limit=200")["items"] if one["starter"] is None][0]
+    admin.post(f"/templates/{web['id']}/requests", dict(body, csr="x"), 400, problem="malformed-csr")
+
+
 def check_preview(admin, ca):
     public = admin.post(f"/cas/{ca}/templates", {"name": "Public", "starter": "public-tls-domain"}, 201)
     seen = admin.post(f"/templates/{public['id']}/preview", {"subject": {"CN": "www.example.local"}}, 200)
@@ -97,6 +134,20 @@ def check_copies(admin, ca, made, public):
     export = admin.get(f"/templates/{public['id']}/export")
     again = admin.post(f"/cas/{ca}/templates/import", dict(export.value, name="Imported"), 201)
     assert again["document"] == public["document"]
+    # The text in OpenSSL's form loses nothing, takes edits, and OpenSSL's own texts come in.
+    for one in admin.get(f"/cas/{ca}/templates?limit=200")["items"][:12]:
+        text = admin.get(f"/templates/{one['id']}/openssl", 200).body.decode()
+        back = admin.post(f"/cas/{ca}/templates/import", {"name": "Text", "openssl": text}, 201)
+        assert back["document"] == one["document"], (one["document"], back["document"])
+        admin.delete(f"/templates/{back['id']}")
+    foreign = admin.post(f"/cas/{ca}/templates/import", {"name": "Foreign", "openssl": FOREIGN}, 201)["document"]
+    assert foreign["extendedKeyUsage"] == ["clientAuth"] and foreign["keyUsage"] == ["digitalSignature"]
+    assert foreign["subject"]["expression"] == {"O": "Example", "CN": "{device}"} and foreign["validity"]["days"] == 90
+    assert foreign["variables"][0]["default"] == "none" and foreign["sans"]["add"] == ["DNS:{device}.example.com"]
+    assert foreign["extensions"] == [{"critical": False, "oid": "1.2.3.4", "value": {"utf8": "x"}}]
+    admin.post(f"/cas/{ca}/templates/import", {"name": "x", "openssl": ".include /etc/passwd\n"}, 422, problem="template-text")
+    admin.post(f"/cas/{ca}/templates/import", {"name": "x", "openssl": "[dn]\nCN = ${ENV::HOME}\n"}, 422,
+               problem="template-text")
     admin.post(f"/cas/{ca}/templates/import", dict(export.value, formatVersion=2), 422, problem="unknown-format")
     changed = dict(public["document"], approval="always", validity=dict(public["document"]["validity"], days=10))
     admin.put(f"/templates/{again['id']}", {"name": "Imported", "document": changed, "version": 1}, 200)
@@ -112,6 +163,7 @@ def run(gateway, admin, made):
     device = check_sets(admin, ca)
     check_expressions(admin, ca, device)
     check_request_extensions(admin, ca)
+    check_keys_that_cannot_sign(admin, ca)
     public = check_preview(admin, ca)
     check_copies(admin, ca, made, public)
     print(f"templates: as described ({time.monotonic() - started:.0f} s)")
