@@ -8,7 +8,7 @@
 
 static bool value_fits(const struct policy *p, const char *pattern, const struct text_list *values,
                        const char *value) {
-    return (pattern == NULL || pattern_matches(p->arena, pattern, value)) &&
+    return (pattern == NULL || regex_matches(p->arena, pattern, value)) &&
            (values->count == 0 || policy_listed(values, value));
 }
 

@@ -35,7 +35,7 @@ static bool read_rule(struct arena *arena, const struct json *value, const char 
                                 subject ? "an attribute such as CN is" : "a type such as dns is");
     if (rule.min > rule.max)
         return template_invalid(err, "%s.rules: min of %s is more than max.", member, rule.field);
-    TRY(rule.pattern == NULL || pattern_check(rule.pattern, err));
+    TRY(rule.pattern == NULL || regex_check(rule.pattern, err));
     *ret = rule;
     return true;
 }
@@ -78,7 +78,7 @@ static bool read_variable(struct arena *arena, const struct json *value,
     if (strlen(v.description) > 500 || strlen(v.value) > 1000)
         return template_invalid(err, "variables: the description or default of \"%s\" is too long.",
                                 v.name);
-    TRY(v.pattern == NULL || pattern_check(v.pattern, err));
+    TRY(v.pattern == NULL || regex_check(v.pattern, err));
     *ret = v;
     return true;
 }

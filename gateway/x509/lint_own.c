@@ -70,8 +70,8 @@ static bool read_rule(const struct json *value, struct own_rule *ret, struct err
             "extendedKeyUsage, policy, extension.OID, signature");
     if (rule.text == NULL || rule.text[0] == '\0' || strlen(rule.text) > 300)
         return bad_rule(err, rule.id, "has no \"text\" of 1 to 300 bytes for people");
-    TRY(rule.pattern == NULL || pattern_check(rule.pattern, err));
-    TRY(rule.forbidden == NULL || pattern_check(rule.forbidden, err));
+    TRY(rule.pattern == NULL || regex_check(rule.pattern, err));
+    TRY(rule.forbidden == NULL || regex_check(rule.forbidden, err));
     if (rule.pattern == NULL && rule.forbidden == NULL && rule.min == 0 && rule.max == INT64_MAX)
         return bad_rule(err, rule.id, "demands nothing: pattern, forbidden, min or max");
     *ret = rule;
@@ -158,8 +158,8 @@ static bool own_kept(const struct lint *l, const struct own_rule *rule) {
     if (number < rule->min || number > rule->max)
         return false;
     for (size_t i = 0; i < v.count; i++)
-        if ((rule->pattern != NULL && !pattern_matches(l->arena, rule->pattern, v.items[i])) ||
-            (rule->forbidden != NULL && pattern_matches(l->arena, rule->forbidden, v.items[i])))
+        if ((rule->pattern != NULL && !regex_matches(l->arena, rule->pattern, v.items[i])) ||
+            (rule->forbidden != NULL && regex_matches(l->arena, rule->forbidden, v.items[i])))
             return false;
     return true;
 }

@@ -32,7 +32,7 @@ static bool compile(struct arena *arena, const char *pattern, regex_t *ret) {
     return regcomp(ret, whole, REG_EXTENDED | REG_NOSUB) == 0;
 }
 
-bool pattern_check(const char *pattern, struct error *err) {
+bool regex_check(const char *pattern, struct error *err) {
     SCOPED_ARENA struct arena *arena = arena_new();
     regex_t compiled;
     const char *problem = pattern_problem(pattern);
@@ -44,7 +44,7 @@ bool pattern_check(const char *pattern, struct error *err) {
            fail(err, ERROR_POLICY, "bad-pattern", "The pattern \"%.100s\" %s.", pattern, problem);
 }
 
-bool pattern_matches(struct arena *arena, const char *pattern, const char *value) {
+bool regex_matches(struct arena *arena, const char *pattern, const char *value) {
     regex_t compiled;
     if (strlen(value) > MAX_VALUE || pattern_problem(pattern) != NULL ||
         !compile(arena, pattern, &compiled))

@@ -7,8 +7,8 @@
 
 /* Refused: more than 200 bytes, back-references and repetitions over 64 (both cost without bound),
  * broken syntax. ERROR_POLICY "bad-pattern" names it. */
-MUST_USE bool pattern_check(const char *pattern, struct error *err);
-/* False also for a pattern that pattern_check refuses and for values over 4096 bytes. */
-bool pattern_matches(struct arena *arena, const char *pattern, const char *value);
+MUST_USE bool regex_check(const char *pattern, struct error *err);
+/* False also for a pattern that regex_check refuses and for values over 4096 bytes. */
+bool regex_matches(struct arena *arena, const char *pattern, const char *value);
 
 #endif
