@@ -82,7 +82,7 @@ static bool rejected(struct error *err, const struct post *post,
 }
 
 static bool preapproved(const struct post *post, const struct identifier *identifier) {
-    return patterns_match(&post->policy.preapproved, identifier);
+    return name_patterns_match(&post->policy.preapproved, identifier);
 }
 
 /* rfc8738#7: no dns-01 for addresses; rfc8555#8: a wildcard is proved by the DNS alone. */
@@ -102,9 +102,9 @@ static bool can_be_proved(const struct post *post, const struct identifier *iden
 bool authorization_allowed(const struct post *post, const struct identifier *identifier,
                            struct error *err) {
     const struct acme_policy *policy = &post->policy;
-    if (policy->identifiers.count > 0 && !patterns_match(&policy->identifiers, identifier))
+    if (policy->identifiers.count > 0 && !name_patterns_match(&policy->identifiers, identifier))
         return rejected(err, post, identifier, "is not among the names of the account's policy");
-    if (post->scope.count > 0 && !patterns_match(&post->scope, identifier))
+    if (post->scope.count > 0 && !name_patterns_match(&post->scope, identifier))
         return rejected(err, post, identifier,
                         "is not among the names of the account's external binding");
     if (identifier->wildcard && !policy->wildcards)

@@ -123,7 +123,7 @@ static bool is_range(const char *pattern) {
     return net_range_parse(pattern, &range, NULL);
 }
 
-bool pattern_check(const char *pattern, struct error *err) {
+bool name_pattern_check(const char *pattern, struct error *err) {
     const char *name = pattern;
     if (strcmp(pattern, "*") == 0 || is_range(pattern))
         return true;
@@ -146,7 +146,7 @@ static bool below(const char *name, const char *domain) {
            strcasecmp(name + len - tail, domain) == 0;
 }
 
-bool pattern_matches(const char *pattern, const struct identifier *identifier) {
+bool name_pattern_matches(const char *pattern, const struct identifier *identifier) {
     struct net_range range;
     struct net_address address;
     const char *name = identifier->value;
@@ -166,9 +166,9 @@ bool pattern_matches(const char *pattern, const struct identifier *identifier) {
     return !identifier->wildcard && strcasecmp(name, pattern) == 0;
 }
 
-bool patterns_match(const struct text_list *patterns, const struct identifier *identifier) {
+bool name_patterns_match(const struct text_list *patterns, const struct identifier *identifier) {
     for (size_t i = 0; i < patterns->count; i++)
-        if (pattern_matches(patterns->items[i], identifier))
+        if (name_pattern_matches(patterns->items[i], identifier))
             return true;
     return false;
 }

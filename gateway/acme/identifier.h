@@ -30,9 +30,9 @@ const char *identifier_text(struct arena *arena, const struct identifier *identi
 /* Patterns: "example.org" that name alone; "*.example.org" everything below it, wildcards, too;
  * "**.example.org" the name and everything below it; "*" every DNS name; "10.0.0.0/8", "192.0.2.7"
  * addresses. */
-MUST_USE bool pattern_check(const char *pattern, struct error *err);
-bool pattern_matches(const char *pattern, const struct identifier *identifier);
-bool patterns_match(const struct text_list *patterns, const struct identifier *identifier);
+MUST_USE bool name_pattern_check(const char *pattern, struct error *err);
+bool name_pattern_matches(const char *pattern, const struct identifier *identifier);
+bool name_patterns_match(const struct text_list *patterns, const struct identifier *identifier);
 
 /* What a CSR names: its SANs and its common name, as identifiers, sorted as they come. ERROR_POLICY
  * "bad-csr" when there is a name of another kind. ret_common_only: the common name is in no SAN. */

@@ -297,8 +297,8 @@ static bool read_binding(struct http_request *request, const struct json *body,
     if (eab->expires_us != 0 && eab->expires_us <= eab->created_us)
         return fail(err, ERROR_POLICY, "bad-expiry", "\"expiresAt\" is in the past.");
     TRY(json_array(body, "scope", &scope, err));
-    TRY(patterns_from_json(request->arena, scope, "scope", &patterns, err));
-    eab->scope = patterns_to_json(request->arena, &patterns);
+    TRY(name_patterns_from_json(request->arena, scope, "scope", &patterns, err));
+    eab->scope = name_patterns_to_json(request->arena, &patterns);
     return true;
 }
 

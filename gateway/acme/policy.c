@@ -54,8 +54,8 @@ static bool choice(const struct json *object, const char *name, const char *cons
     return bad(err, name, "has a value that does not exist");
 }
 
-bool patterns_from_json(struct arena *arena, const struct json *array, const char *name,
-                        struct text_list *ret, struct error *err) {
+bool name_patterns_from_json(struct arena *arena, const struct json *array, const char *name,
+                             struct text_list *ret, struct error *err) {
     struct json holder = {.type = JSON_OBJECT, .count = 1};
     struct json copy = {0};
     struct text_list list = {0};
@@ -67,14 +67,14 @@ bool patterns_from_json(struct arena *arena, const struct json *array, const cha
         TRY(texts(arena, &holder, name, &list, err));
     }
     for (size_t i = 0; i < list.count; i++)
-        TRY(pattern_check(list.items[i], err));
+        TRY(name_pattern_check(list.items[i], err));
     *ret = list;
     return true;
 }
 
 static bool check_patterns(const struct text_list *list, struct error *err) {
     for (size_t i = 0; i < list->count; i++)
-        TRY(pattern_check(list->items[i], err));
+        TRY(name_pattern_check(list->items[i], err));
     return true;
 }
 
@@ -375,7 +375,7 @@ const char *acme_policy_to_json(struct arena *arena, const struct acme_policy *p
     return json_written(&w);
 }
 
-const char *patterns_to_json(struct arena *arena, const struct text_list *patterns) {
+const char *name_patterns_to_json(struct arena *arena, const struct text_list *patterns) {
     struct json_writer w = json_writer_on(arena);
     json_open_array(&w);
     for (size_t i = 0; i < patterns->count; i++)

@@ -62,8 +62,8 @@ const char *acme_policy_to_json(struct arena *arena, const struct acme_policy *p
 struct dns_config acme_policy_dns(const struct acme_policy *policy);
 bool text_list_has(const struct text_list *list, const char *text);
 /* An array of patterns, e.g. the scope of an external account binding. */
-MUST_USE bool patterns_from_json(struct arena *arena, const struct json *array, const char *name,
-                                 struct text_list *ret, struct error *err);
-const char *patterns_to_json(struct arena *arena, const struct text_list *patterns);
+MUST_USE bool name_patterns_from_json(struct arena *arena, const struct json *array,
+                                      const char *name, struct text_list *ret, struct error *err);
+const char *name_patterns_to_json(struct arena *arena, const struct text_list *patterns);
 
 #endif

@@ -83,7 +83,7 @@ static bool load_account(struct post *post, struct error *err) {
     post->has_account = true;
     TRY(post_policy(post, &record, err));
     TRY(json_parse(post->arena, view_text(post->account.scope), &scope, err));
-    TRY(patterns_from_json(post->arena, scope, "scope", &post->scope, err));
+    TRY(name_patterns_from_json(post->arena, scope, "scope", &post->scope, err));
     return jwk_parse(post->arena, post->account.jwk, &post->jwk, err);
 }
 

@@ -85,9 +85,8 @@ static bool directory(struct post *post, struct error *err) {
 
 static bool new_nonce(struct post *post, struct error *err) {
     (void)err;
-    /* rfc8555#7.2: 200 for HEAD, 204 for GET. The router shows a HEAD as a GET; an empty 200 is
-     * right for both in every client. */
-    http_reply_text(post->response, 200, "text/plain", "");
+    /* rfc8555#7.2 */
+    http_reply(post->response, post->request->head ? 200 : 204, NULL, (struct view){NULL, 0});
     return true;
 }
 

@@ -94,7 +94,7 @@ static void begin(struct exchange *x, struct arena *arena, const struct mg_reque
     request->address = info->remote_addr;
     request->query = info->query_string == NULL ? "" : info->query_string;
     request->method = info->request_method == NULL ? "" : info->request_method;
-    x->head = strcmp(request->method, "HEAD") == 0;
+    x->head = request->head = strcmp(request->method, "HEAD") == 0;
     if (x->head)
         request->method = "GET";
     x->old_version = info->http_version == NULL || strcmp(info->http_version, "1.1") != 0;

@@ -19,6 +19,7 @@ struct http_request {
     const char *id; /* of this request: joins log, event and problem document */
     enum http_listener listener;
     const char *method; /* "GET"; a HEAD arrives as GET, the listener drops the body */
+    bool head;          /* it was one */
     /* Percent-decoded, checked UTF-8, no control characters, no "." or ".." segments. For showing:
      * routes are found by raw_path. */
     const char *path;

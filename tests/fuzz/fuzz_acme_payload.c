@@ -35,7 +35,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *at, size_t len) {
         for (size_t i = 0; i < count; i++)
             identifier_text(arena, &list[i]);
     if (identifier_read(arena, document, &one, &err))
-        pattern_matches("**.example.org", &one);
+        name_pattern_matches("**.example.org", &one);
     read_policy(arena, document);
     if (acme_settings_from_json(arena, document, &settings, &err))
         acme_settings_to_json(arena, &settings);

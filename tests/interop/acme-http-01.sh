@@ -77,6 +77,14 @@ EOF
     shown "dehydrated: registered with EAB, got two names in one, renewed, revoked"
 }
 
+# The GnuTLS flavour of libcurl reads the system's list alone: uacme gets one of its own, in a mount namespace.
+with_our_trust() {
+    local -a space=(unshare --mount)
+    [ "$(id -u)" = 0 ] || space=(unshare --map-root-user --mount)
+    # shellcheck disable=SC2016
+    "${space[@]}" sh -c 'mount --bind "$0" /etc/ssl/certs/ca-certificates.crt && exec "$@"' "$GATEHOUSE_TLS_CERT" "$@"
+}
+
 run_uacme() {
     local hook=$work/uacme.sh
     cat >"$hook" <<EOF
@@ -89,7 +97,7 @@ esac
 EOF
     chmod +x "$hook"
     acme_binding "$policy" uacme
-    local -a base=(uacme -c "$work/uacme" -a "$directory" -v -y)
+    local -a base=(with_our_trust uacme -c "$work/uacme" -a "$directory" -v -y)
     "${base[@]}" -e "$kid:$hmac" new a@example.org >uacme.out 2>&1 || die "uacme new: $(cat uacme.out)"
     "${base[@]}" -h "$hook" issue uacme.example.test >uacme.out 2>&1 || die "uacme issue: $(cat uacme.out)"
     cp uacme/uacme.example.test/cert.pem uacme.pem
@@ -106,14 +114,14 @@ EOF
 # acme-tiny knows no EAB: it uses the template's directory, under an open policy, where the instance is open.
 run_acme_tiny() {
     local own=$GATEHOUSE_URL/acme/$template/directory
-    "$openssl" genrsa -out tiny.key 3072 2>/dev/null
+    "$openssl" genrsa -out tiny-account.key 3072 2>/dev/null
     make_csr P-256 tiny tiny.example.test
-    acme-tiny --account-key tiny.key --csr tiny.csr --acme-dir www/.well-known/acme-challenge --directory-url "$own" \
+    acme-tiny --account-key tiny-account.key --csr tiny.csr --acme-dir www/.well-known/acme-challenge --directory-url "$own" \
         --disable-check >tiny.out 2>tiny.err && die "acme-tiny got a certificate without a binding"
     grep -q externalAccountRequired tiny.err || die "acme-tiny: $(cat tiny.err)"
     rest PUT acme/settings '{"open":true}' >/dev/null
     acme_policy Open "{\"open\":true,\"dns\":{\"resolvers\":[\"127.0.0.1@$dns_port\"]},\"validation\":{\"httpPort\":$http_port}}" >/dev/null
-    acme-tiny --account-key tiny.key --csr tiny.csr --acme-dir www/.well-known/acme-challenge --directory-url "$own" \
+    acme-tiny --account-key tiny-account.key --csr tiny.csr --acme-dir www/.well-known/acme-challenge --directory-url "$own" \
         --disable-check >tiny.pem 2>tiny.err || die "acme-tiny: $(cat tiny.err)"
     checked tiny.pem tiny.example.test
     rest PUT acme/settings '{"open":false}' >/dev/null

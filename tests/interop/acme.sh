@@ -52,7 +52,7 @@ state_of() { # FILE.pem: valid, revoked ...
 # A name server for tests: BIND with the zone example.test, answered to everybody, updated with a TSIG key.
 # Sets $dns_port, $tsig_key. Every name of the zone is this host.
 start_bind() {
-    need named nsupdate
+    need named
     dns_port=$(free_port)
     mkdir -p bind
     chmod 777 bind

@@ -80,12 +80,12 @@ static void test_patterns(void **state) {
                                ? "ip"
                                : "dns";
         assert_true(read(arena, type, patterns[i].name, &one));
-        assert_true(pattern_check(patterns[i].pattern, &err));
-        if (pattern_matches(patterns[i].pattern, &one) != patterns[i].matches)
+        assert_true(name_pattern_check(patterns[i].pattern, &err));
+        if (name_pattern_matches(patterns[i].pattern, &one) != patterns[i].matches)
             fail_msg("%s %s", patterns[i].pattern, patterns[i].name);
     }
     for (size_t i = 0; i < sizeof bad_patterns / sizeof bad_patterns[0]; i++)
-        if (pattern_check(bad_patterns[i], &err))
+        if (name_pattern_check(bad_patterns[i], &err))
             fail_msg("taken: %s", bad_patterns[i]);
 }
 

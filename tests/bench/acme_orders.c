@@ -1,0 +1,287 @@
+/* bench_acme DIRECTORY CA-FILE KID HMAC-KEY THREADS SECONDS [nonces]: whole ACME orders a second
+ * (new-order, finalize, certificate) by one account with pre-approved names, each thread on a
+ * connection of its own; or new nonces a second. Prints the rate alone. */
+#include "base/clock.h"
+#include "base/encode.h"
+#include "base/json.h"
+
+#include <curl/curl.h>
+#include <openssl/core_names.h>
+#include <openssl/ecdsa.h>
+#include <openssl/evp.h>
+#include <openssl/x509v3.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+static const char *ca_file;
+static EVP_PKEY *account_key;
+static char account[500], new_order[500], new_nonce[500];
+static atomic_llong done_count;
+static atomic_bool ending;
+
+struct client {
+    CURL *curl;
+    struct curl_slist *headers;
+    char nonce[200], location[500];
+    char *body;
+    size_t len, room;
+    int number;
+    char *csr; /* base64url */
+};
+
+static void die(const char *what, const struct client *c) {
+    fprintf(stderr, "bench_acme: %s: %.*s\n", what, c == NULL ? 0 : (int)c->len,
+            c == NULL ? "" : c->body);
+    exit(1);
+}
+
+static size_t take_body(char *at, size_t size, size_t count, void *context) {
+    struct client *c = context;
+    size_t len = size * count;
+    if (c->len + len + 1 > c->room) {
+        c->room = (c->len + len + 1) * 2;
+        c->body = realloc(c->body, c->room);
+    }
+    memcpy(c->body + c->len, at, len);
+    c->len += len;
+    c->body[c->len] = '\0';
+    return len;
+}
+
+static void copy_value(const char *from, size_t len, char *to, size_t room) {
+    while (len > 0 && (*from == ' ' || *from == '\t'))
+        from++, len--;
+    while (len > 0 && (from[len - 1] == '\n' || from[len - 1] == '\r'))
+        len--;
+    snprintf(to, room, "%.*s", (int)len, from);
+}
+
+static size_t take_header(char *at, size_t size, size_t count, void *context) {
+    struct client *c = context;
+    size_t len = size * count;
+    if (len > 13 && strncasecmp(at, "Replay-Nonce:", 13) == 0)
+        copy_value(at + 13, len - 13, c->nonce, sizeof c->nonce);
+    if (len > 9 && strncasecmp(at, "Location:", 9) == 0)
+        copy_value(at + 9, len - 9, c->location, sizeof c->location);
+    return len;
+}
+
+static void open_client(struct client *c, int number) {
+    *c = (struct client){.curl = curl_easy_init(), .number = number};
+    c->headers = curl_slist_append(NULL, "Content-Type: application/jose+json");
+    c->headers = curl_slist_append(c->headers, "Expect:");
+    curl_easy_setopt(c->curl, CURLOPT_CAINFO, ca_file);
+    curl_easy_setopt(c->curl, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(c->curl, CURLOPT_TIMEOUT, 60L);
+    curl_easy_setopt(c->curl, CURLOPT_WRITEFUNCTION, take_body);
+    curl_easy_setopt(c->curl, CURLOPT_WRITEDATA, c);
+    curl_easy_setopt(c->curl, CURLOPT_HEADERFUNCTION, take_header);
+    curl_easy_setopt(c->curl, CURLOPT_HEADERDATA, c);
+}
+
+static long perform(struct client *c, const char *url, const char *body) {
+    long status = 0;
+    c->len = 0;
+    curl_easy_setopt(c->curl, CURLOPT_URL, url);
+    if (body == NULL) {
+        curl_easy_setopt(c->curl, CURLOPT_HTTPGET, 1L);
+        curl_easy_setopt(c->curl, CURLOPT_HTTPHEADER, NULL);
+    } else {
+        curl_easy_setopt(c->curl, CURLOPT_POST, 1L);
+        curl_easy_setopt(c->curl, CURLOPT_HTTPHEADER, c->headers);
+        curl_easy_setopt(c->curl, CURLOPT_POSTFIELDSIZE, (long)strlen(body));
+        curl_easy_setopt(c->curl, CURLOPT_POSTFIELDS, body);
+    }
+    CURLcode code = curl_easy_perform(c->curl);
+    if (code != CURLE_OK)
+        die(curl_easy_strerror(code), NULL);
+    curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &status);
+    return status;
+}
+
+static struct view sign(struct arena *arena, const char *input) {
+    EVP_MD_CTX *md = EVP_MD_CTX_new();
+    unsigned char der[100], *raw = arena_alloc(arena, 64);
+    const unsigned char *next = der;
+    size_t len = sizeof der;
+    if (EVP_DigestSignInit_ex(md, NULL, "SHA2-256", NULL, NULL, account_key, NULL) != 1 ||
+        EVP_DigestSign(md, der, &len, (const unsigned char *)input, strlen(input)) != 1)
+        die("signature", NULL);
+    EVP_MD_CTX_free(md);
+    ECDSA_SIG *sig = d2i_ECDSA_SIG(NULL, &next, (long)len);
+    BN_bn2binpad(ECDSA_SIG_get0_r(sig), raw, 32);
+    BN_bn2binpad(ECDSA_SIG_get0_s(sig), raw + 32, 32);
+    ECDSA_SIG_free(sig);
+    return view_of(raw, 64);
+}
+
+static const char *jwk(struct arena *arena) {
+    BIGNUM *x = NULL, *y = NULL;
+    uint8_t point[64];
+    EVP_PKEY_get_bn_param(account_key, OSSL_PKEY_PARAM_EC_PUB_X, &x);
+    EVP_PKEY_get_bn_param(account_key, OSSL_PKEY_PARAM_EC_PUB_Y, &y);
+    BN_bn2binpad(x, point, 32);
+    BN_bn2binpad(y, point + 32, 32);
+    BN_free(x);
+    BN_free(y);
+    return arena_printf(arena, "{\"crv\":\"P-256\",\"kty\":\"EC\",\"x\":\"%s\",\"y\":\"%s\"}",
+                        base64url_encode(arena, view_of(point, 32)),
+                        base64url_encode(arena, view_of(point + 32, 32)));
+}
+
+static long post(struct client *c, struct arena *arena, const char *url, const char *payload) {
+    const char *who = account[0] == '\0' ? arena_printf(arena, "\"jwk\":%s", jwk(arena))
+                                         : arena_printf(arena, "\"kid\":\"%s\"", account);
+    const char *head = base64url_encode(
+        arena,
+        view_text(arena_printf(arena, "{\"alg\":\"ES256\",\"nonce\":\"%s\",\"url\":\"%s\",%s}",
+                               c->nonce, url, who)));
+    const char *body = payload == NULL ? "" : base64url_encode(arena, view_text(payload));
+    struct view signature = sign(arena, arena_printf(arena, "%s.%s", head, body));
+    return perform(c, url,
+                   arena_printf(arena,
+                                "{\"protected\":\"%s\",\"payload\":\"%s\",\"signature\":\"%s\"}",
+                                head, body, base64url_encode(arena, signature)));
+}
+
+static const char *member(struct client *c, struct arena *arena, const char *name) {
+    const struct json *document;
+    const char *text = NULL;
+    if (!json_parse(arena, view_of(c->body, c->len), &document, NULL) ||
+        !json_string(document, name, &text, NULL) || text == NULL)
+        die(name, c);
+    return text;
+}
+
+static void get_nonce(struct client *c) {
+    if (perform(c, new_nonce, NULL) != 204)
+        die("new-nonce", c);
+}
+
+static void make_csr(struct client *c) {
+    SCOPED_ARENA struct arena *arena = arena_new();
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    X509_REQ *csr = X509_REQ_new();
+    STACK_OF(X509_EXTENSION) *list = sk_X509_EXTENSION_new_null();
+    sk_X509_EXTENSION_push(
+        list, X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name,
+                                  arena_printf(arena, "DNS:t%d.bench.test", c->number)));
+    X509_REQ_add_extensions(csr, list);
+    X509_REQ_set_pubkey(csr, key);
+    unsigned char *der = NULL;
+    if (X509_REQ_sign(csr, key, EVP_sha256()) <= 0)
+        die("CSR", NULL);
+    int len = i2d_X509_REQ(csr, &der);
+    c->csr = strdup(base64url_encode(arena, view_of(der, (size_t)len)));
+    OPENSSL_free(der);
+    sk_X509_EXTENSION_pop_free(list, X509_EXTENSION_free);
+    X509_REQ_free(csr);
+    EVP_PKEY_free(key);
+}
+
+static void one_order(struct client *c) {
+    SCOPED_ARENA struct arena *arena = arena_new();
+    if (post(c, arena, new_order,
+             arena_printf(arena,
+                          "{\"identifiers\":[{\"type\":\"dns\",\"value\":\"t%d.bench.test\"}]}",
+                          c->number)) != 201)
+        die("new-order", c);
+    if (strcmp(member(c, arena, "status"), "ready") != 0)
+        die("not ready", c);
+    if (post(c, arena, member(c, arena, "finalize"),
+             arena_printf(arena, "{\"csr\":\"%s\"}", c->csr)) != 200)
+        die("finalize", c);
+    if (post(c, arena, member(c, arena, "certificate"), NULL) != 200)
+        die("certificate", c);
+}
+
+static void *run_orders(void *context) {
+    struct client c;
+    open_client(&c, *(int *)context);
+    make_csr(&c);
+    get_nonce(&c);
+    while (!atomic_load(&ending)) {
+        one_order(&c);
+        atomic_fetch_add(&done_count, 1);
+    }
+    return NULL;
+}
+
+static void *run_nonces(void *context) {
+    struct client c;
+    open_client(&c, *(int *)context);
+    while (!atomic_load(&ending)) {
+        get_nonce(&c);
+        atomic_fetch_add(&done_count, 1);
+    }
+    return NULL;
+}
+
+static void register_account(struct client *c, const char *directory, const char *kid,
+                             const char *secret) {
+    SCOPED_ARENA struct arena *arena = arena_new();
+    unsigned char mac[64];
+    size_t len = 0;
+    struct view key;
+    if (perform(c, directory, NULL) != 200)
+        die("directory", c);
+    snprintf(new_nonce, sizeof new_nonce, "%s", member(c, arena, "newNonce"));
+    snprintf(new_order, sizeof new_order, "%s", member(c, arena, "newOrder"));
+    const char *url = member(c, arena, "newAccount");
+    get_nonce(c);
+    const char *head = base64url_encode(
+        arena, view_text(arena_printf(arena, "{\"alg\":\"HS256\",\"kid\":\"%s\",\"url\":\"%s\"}",
+                                      kid, url)));
+    const char *input =
+        arena_printf(arena, "%s.%s", head, base64url_encode(arena, view_text(jwk(arena))));
+    if (!base64url_decode(arena, view_text(secret), &key) ||
+        EVP_Q_mac(NULL, "HMAC", NULL, "SHA2-256", NULL, key.at, key.len,
+                  (const unsigned char *)input, strlen(input), mac, sizeof mac, &len) == NULL)
+        die("MAC", NULL);
+    const char *payload =
+        arena_printf(arena,
+                     "{\"termsOfServiceAgreed\":true,\"externalAccountBinding\":{\"protected\":\"%"
+                     "s\",\"payload\":\"%s\","
+                     "\"signature\":\"%s\"}}",
+                     head, strchr(input, '.') + 1, base64url_encode(arena, view_of(mac, len)));
+    if (post(c, arena, url, payload) != 201)
+        die("new-account", c);
+    snprintf(account, sizeof account, "%s", c->location);
+}
+
+int main(int argc, char **argv) {
+    struct client first;
+    pthread_t threads[64];
+    int numbers[64];
+    if (argc < 7)
+        die("usage: bench_acme DIRECTORY CA-FILE KID HMAC-KEY THREADS SECONDS [nonces]", NULL);
+    int count = atoi(argv[5]), seconds = atoi(argv[6]);
+    bool nonces = argc > 7 && strcmp(argv[7], "nonces") == 0;
+    ca_file = argv[2];
+    curl_global_init(CURL_GLOBAL_DEFAULT);
+    account_key = EVP_EC_gen("P-256");
+    open_client(&first, 0);
+    register_account(&first, argv[1], argv[3], argv[4]);
+    if (count < 1 || count > 64)
+        die("1 to 64 threads", NULL);
+    for (int i = 0; i < count; i++) {
+        numbers[i] = i;
+        pthread_create(&threads[i], NULL, nonces ? run_nonces : run_orders, &numbers[i]);
+    }
+    struct timespec warm = {.tv_sec = 1}, whole = {.tv_sec = seconds};
+    nanosleep(&warm, NULL);
+    int64_t began = clock_monotonic_us();
+    long long before = atomic_load(&done_count);
+    nanosleep(&whole, NULL);
+    long long after = atomic_load(&done_count);
+    int64_t took = clock_monotonic_us() - began;
+    atomic_store(&ending, true);
+    for (int i = 0; i < count; i++)
+        pthread_join(threads[i], NULL);
+    printf("%.1f\n", (double)(after - before) * 1e6 / (double)took);
+    return 0;
+}
