@@ -11,6 +11,7 @@
 #define ANY (1u << LISTENER_HTTP | 1u << LISTENER_HTTPS | 1u << LISTENER_MTLS)
 #define TLS (1u << LISTENER_HTTPS | 1u << LISTENER_MTLS)
 #define NO_BODY ((size_t)1024)
+#define SMALL ((size_t)16 * 1024)
 #define DOCUMENT ((size_t)256 * 1024)
 #define TEMPLATE API_BASE "/templates/{}"
 
@@ -25,6 +26,16 @@ static const struct http_route routes[] = {
     {"POST", "/{~certsrv}/{~mscep}/{}", GATE_OPEN, ANY, SCEP_MESSAGE_MAX, scep_ndes, NULL},
     {"GET", "/{~certsrv}/{~mscep}/{}/{*}", GATE_OPEN, ANY, NO_BODY, scep_ndes, NULL},
     {"POST", "/{~certsrv}/{~mscep}/{}/{*}", GATE_OPEN, ANY, SCEP_MESSAGE_MAX, scep_ndes, NULL},
+    {"GET", "/mdm/services/{}", GATE_OPEN, TLS, NO_BODY, scep_mdm_describe, NULL},
+    {"POST", "/mdm/services/{}", GATE_OPEN, TLS, SMALL, scep_mdm_challenge, NULL},
+    {"GET", "/profile/{}", GATE_OPEN, TLS, NO_BODY, scep_profile_page, NULL},
+    {"POST", "/profile/{}", GATE_OPEN, TLS, NO_BODY, scep_profile_download, NULL},
+    {"GET", TEMPLATE "/scep/profiles", GATE_ACTOR, TLS, NO_BODY, scep_profiles_list,
+     "templates:manage"},
+    {"POST", TEMPLATE "/scep/profiles", GATE_ACTOR, TLS, SMALL, scep_profiles_create,
+     "templates:manage"},
+    {"DELETE", TEMPLATE "/scep/profiles/{}", GATE_ACTOR, TLS, NO_BODY, scep_profiles_revoke,
+     "templates:manage"},
     {"GET", TEMPLATE "/scep", GATE_ACTOR, TLS, NO_BODY, scep_settings_get, "templates:read"},
     {"PUT", TEMPLATE "/scep", GATE_ACTOR, TLS, DOCUMENT, scep_settings_put, "templates:manage"},
     {"POST", TEMPLATE "/scep/check", GATE_ACTOR, TLS, NO_BODY, scep_check, "templates:manage"},

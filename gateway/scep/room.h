@@ -18,6 +18,15 @@ HANDLER(scep_public_suffix);
 /* ndes.c */
 HANDLER(scep_ndes_admin);
 HANDLER(scep_ndes);
+/* mdm.c */
+HANDLER(scep_mdm_describe);
+HANDLER(scep_mdm_challenge);
+/* apple.c, profiles.c */
+HANDLER(scep_profile_page);
+HANDLER(scep_profile_download);
+HANDLER(scep_profiles_create);
+HANDLER(scep_profiles_list);
+HANDLER(scep_profiles_revoke);
 /* manage.c */
 HANDLER(scep_settings_get);
 HANDLER(scep_settings_put);

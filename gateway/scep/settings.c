@@ -167,7 +167,7 @@ static bool read_intune(const struct json *document, struct scep_intune *intune,
 
 static bool read_mdm(struct arena *arena, const struct json *document, struct scep_mdm *mdm,
                      struct error *err) {
-    static const char *const members[] = {"digitalId", "minutes",   "pkcs12", "parentDn",
+    static const char *const members[] = {"digitalId", "minutes",    "parentDn",
                                           "rdnFormat", "sanFormats", NULL};
     const struct json *object;
     TRY(part(document, "mdm", members, &object, err));
@@ -177,11 +177,11 @@ static bool read_mdm(struct arena *arena, const struct json *document, struct sc
     TRY(text_in(object, "digitalId", 200, &mdm->digital_id, err));
     TRY(text_in(object, "parentDn", MAX_TEXT, &mdm->parent_dn, err));
     TRY(text_in(object, "rdnFormat", MAX_TEXT, &mdm->rdn_format, err));
-    TRY(json_bool(object, "pkcs12", &mdm->pkcs12, err));
     TRY(json_int(object, "minutes", 1, 10080, &mdm->minutes, err));
     TRY(texts(arena, object, "sanFormats", 20, &mdm->san_formats, err));
-    return mdm->digital_id != NULL ||
-           fail(err, ERROR_POLICY, "scep-settings", "\"mdm\" needs its \"digitalId\".");
+    return (mdm->digital_id != NULL && mdm->rdn_format[0] != '\0') ||
+           fail(err, ERROR_POLICY, "scep-settings",
+                "\"mdm\" needs its \"digitalId\" and \"rdnFormat\".");
 }
 
 bool scep_settings_read(struct arena *arena, const struct json *document,
@@ -272,7 +272,6 @@ static void write_outside(struct json_writer *w, const struct scep_settings *set
     json_open_object(w);
     json_put_string(w, "digitalId", settings->mdm.digital_id);
     json_put_int(w, "minutes", settings->mdm.minutes);
-    json_put_bool(w, "pkcs12", settings->mdm.pkcs12);
     json_put_string(w, "parentDn", settings->mdm.parent_dn);
     json_put_string(w, "rdnFormat", settings->mdm.rdn_format);
     put_texts(w, "sanFormats", &settings->mdm.san_formats);

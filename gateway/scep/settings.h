@@ -11,7 +11,7 @@
  *   "webhook": null or {"url":"https://...","secret":"...","notify":true},
  *   "intune": null or {"tenant":"...","clientId":"...","secret":"...", ...},
  *   "captureUntil": null,                      messages are kept until then, see capture.c
- *   "mdm": null or {"minutes":60,"pkcs12":false,...}
+ *   "mdm": null or {"digitalId":"...","minutes":60,"rdnFormat":"CN=<deviceid>",...}
  * }
  * What is secret is sealed in the stored document and never shown. */
 #ifndef GATEHOUSE_SCEP_SETTINGS_H
@@ -48,7 +48,6 @@ struct scep_intune {
 struct scep_mdm {
     bool enabled;
     int64_t minutes;         /* life of a challenge */
-    bool pkcs12;             /* may hand out a PKCS#12 */
     const char *digital_id;  /* the configuration's name that MDMs ask for */
     const char *parent_dn;   /* RFC 4514, appended to every subject; or "" */
     const char *rdn_format;  /* "CN=<deviceid>+UID=<user>": variables in angle brackets */

@@ -32,5 +32,18 @@ def run(_gateway, admin, made):
     assert admin.post(path + "/check")["service"] == "none"
     assert admin.get(path + "/captures")["items"] == []
     admin.delete(path + "/captures")
+    profile = admin.post(path + "/profiles", {"subject": {"CN": "phone"}, "sans": ["email:a@example.com"]}, 201)
+    assert "/profile/" in profile["url"] and profile["uses"] == 1
+    for document, status, problem in (
+            ({}, 400, "missing-field"), ({"subject": {"CN": "*"}}, 422, "bad-name"),
+            ({"subject": {"CN": "x"}, "sans": ["x"]}, 422, "bad-name"),
+            ({"subject": {"CN": "x"}, "platform": "windows"}, 422, "bad-kind"),
+            ({"subject": {"CN": "x"}, "validDays": 900}, 400, None)):
+        admin.post(path + "/profiles", document, status, problem=problem)
+    listed = admin.get(path + "/profiles")["items"]
+    assert [p["id"] for p in listed] == [profile["id"]] and "url" not in listed[0]
+    admin.delete(f"{path}/profiles/{profile['id']}")
+    assert admin.get(path + "/profiles")["items"][0]["revoked"] is True
+    made["profile"] = profile["id"]
     text = str([e["details"] for e in admin.get("/events?code=scep.&limit=100")["items"]])
     assert "not for the eyes" not in text and "secretSet" in text

@@ -1,0 +1,96 @@
+#!/bin/bash
+# Devices that come by way of others: a challenge that a device management product fetches, and an Apple profile
+# from its link to the certificate.
+# shellcheck disable=SC2154 # openssl, work and the instance's addresses are lib.sh's
+here=$(dirname -- "${BASH_SOURCE[0]}")
+# shellcheck source=tests/interop/lib.sh
+. "$here/lib.sh"
+# shellcheck source=tests/interop/scep.sh
+. "$here/scep.sh"
+
+status() { curl -sS -o "$work/body" -w '%{http_code}' --cacert "$GATEHOUSE_TLS_CERT" "$@"; }
+mdm() { status -u "$1" -H 'Content-Type: application/json' -d "$2" "$GATEHOUSE_URL/mdm/services/rsa-phones"; }
+
+check_mdm() {
+    local dir=$work/rsa once secret
+    once=$(rest POST users '{"username":"jamf","roles":[{"role":"requester","scope":"instance"}]}' | jq -r .oneTimePassword)
+    new_password jamf "$once" "correct horse battery"
+    expect "before it is switched on" "$(mdm 'jamf:correct horse battery' '{}')" 404
+    scep_settings rsa-phones '.validation.challenge = false | .mdm = {digitalId: "Phones", minutes: 10,
+        rdnFormat: "CN=<deviceid>", parentDn: "O=Example", sanFormats: ["DNS:<deviceid>.example.test"]}'
+    expect "nobody" "$(status "$GATEHOUSE_URL/mdm/services/rsa-phones")" 401
+    expect "a wrong password" "$(mdm 'jamf:wrong' '{}')" 401
+    expect "the configuration" "$(status -u 'jamf:correct horse battery' "$GATEHOUSE_URL/mdm/services/rsa-phones")" 200
+    expect "its variables" "$(jq -c '.variables | unique' "$work/body")" '["deviceid"]'
+    expect "a missing variable" "$(mdm 'jamf:correct horse battery' '{"digitalId":"Phones","variables":{}}')" 422
+    expect "an asterisk" "$(mdm 'jamf:correct horse battery' '{"digitalId":"Phones","variables":{"deviceid":"*"}}')" 422
+    expect "another configuration" "$(mdm 'jamf:correct horse battery' '{"digitalId":"Tablets","variables":{"deviceid":"d"}}')" 404
+    expect "a challenge" "$(mdm 'jamf:correct horse battery' '{"digitalId":"Phones","variables":{"deviceid":"d4711"}}')" 200
+    secret=$(jq -r .challenge "$work/body")
+    expect "the subject" "$(jq -r .subject "$work/body")" CN=d4711,O=Example
+    shown "a device management product logs in and fetches a challenge for one device; what is missing or too wide is refused"
+    pki_ca rsa-phones "$dir"
+    pki --gen --type rsa --size 2048 --outform pem >"$dir/d.key" 2>/dev/null
+    ! enrol "O=Example, CN=other" other.example.test "$secret" || die "the challenge was good for another device"
+    enrol "O=Example, CN=d4711" d4711.example.test "$secret" || die "not enrolled: $(cat "$work/pki.err")"
+    expect "requester" "$(rest GET "certificates?q=d4711" | jq -r '.items[0].requester')" jamf
+    expect "the challenge's use in the events" "$(rest GET "events?code=credential.used" | jq '.items | length')" 1
+    shown "the device enrols with it, another does not; certificate and events belong to the product's user"
+}
+
+enrol() { # DN SAN CHALLENGE
+    strongswan_pki --scep --url "$GATEHOUSE_HTTP_URL/scep/rsa-phones" --in "$dir/d.key" --dn "$1" --san "$2" --password "$3" \
+        --cacert-enc "$dir/ra.crt" --cacert-sig "$dir/ra.crt" --cacert "$dir/ca.crt" --outform pem >"$dir/d.pem"
+}
+
+check_apple() {
+    local dir=$work/rsa link url challenge
+    scep_settings rsa-phones '.validation.challenge = true | .mdm = null'
+    link=$(rest POST templates/rsa-phones/scep/profiles '{"name":"Example & Co","subject":{"CN":"alice-phone","O":"Example"},
+        "sans":["DNS:alice.example.test"],"platform":"ios"}' | jq -er .url)
+    expect "looking at the link" "$(status "$link")" 200
+    expect "looking again, as mail scanners do" "$(status "$link")" 200
+    grep -q '<form method="post">' "$work/body" || die "no button"
+    expect "downloading" "$(status -X POST -d '' "$link")" 200
+    cp "$work/body" "$dir/device.mobileconfig"
+    expect "downloading twice" "$(status -X POST -d '' "$link")" 404
+    shown "opening the link uses nothing up; the profile is downloaded once"
+    "$openssl" cms -verify -inform DER -in "$dir/device.mobileconfig" -CAfile "$dir/ca.crt" -purpose any -binary \
+        -out "$dir/profile.plist" 2>"$work/cms.err" || die "the profile's signature: $(cat "$work/cms.err")"
+    python3 - "$dir/profile.plist" "$dir" <<'PY'
+import plistlib, sys
+profile = plistlib.load(open(sys.argv[1], "rb"))
+assert profile["PayloadType"] == "Configuration" and profile["PayloadDisplayName"] == "Example & Co"
+kinds = [p["PayloadType"] for p in profile["PayloadContent"]]
+assert kinds == ["com.apple.security.root", "com.apple.security.scep"], kinds
+scep = profile["PayloadContent"][1]["PayloadContent"]
+assert scep["Subject"] == [[["CN", "alice-phone"]], [["O", "Example"]]], scep
+assert scep["SubjectAltName"] == {"dNSName": ["alice.example.test"]} and scep["Keysize"] == 2048
+assert len({p["PayloadUUID"] for p in profile["PayloadContent"]} | {profile["PayloadUUID"]}) == 3
+open(sys.argv[2] + "/url", "w").write(scep["URL"])
+open(sys.argv[2] + "/challenge", "w").write(scep["Challenge"])
+PY
+    shown "the profile is signed by the CA's SCEP identity (OpenSSL), and a property list with CA and SCEP payload"
+    url=$(cat "$dir/url") challenge=$(cat "$dir/challenge")
+    expect "the payload's address" "$url" "$GATEHOUSE_HTTP_URL/scep/rsa-phones"
+    pki --gen --type rsa --size 2048 --outform pem >"$dir/d.key" 2>/dev/null
+    ! enrol "CN=alice-phone, O=Evil" alice.example.test "$challenge" || die "the profile's challenge was good for another"
+    enrol "CN=alice-phone, O=Example" alice.example.test "$challenge" || die "not enrolled: $(cat "$work/pki.err")"
+    shown "the payload, driven by a SCEP client, gives the certificate that was approved, and no other"
+}
+
+new_password() {
+    curl -sS --fail --cacert "$GATEHOUSE_TLS_CERT" -c "$work/jar" -H 'Content-Type: application/json' -o /dev/null \
+        -d "$(jq -n --arg u "$1" --arg p "$2" '{username: $u, password: $p}')" "$GATEHOUSE_URL/api/v1/session"
+    curl -sS --fail --cacert "$GATEHOUSE_TLS_CERT" -b "$work/jar" -H 'Content-Type: application/json' -H 'X-Gatehouse-CSRF: 1' \
+        -d "$(jq -n --arg o "$2" --arg n "$3" '{old: $o, new: $n}')" "$GATEHOUSE_URL/api/v1/session/password"
+}
+
+begin
+need pki python3
+start_instance --jobs-interval 1
+make_ca rsa '{"type":"RSA","bits":2048}' >/dev/null
+scep_template rsa phones role >/dev/null
+check_mdm
+check_apple
+finish
