@@ -1,5 +1,6 @@
 /* The table of routes and the OpenAPI document say the same, and every route states its gate. */
 #include "api/api.h"
+#include "cmp/cmp.h"
 #include "scep/scep.h"
 #include "tsp/manage.h"
 
@@ -22,8 +23,8 @@ static struct http_room timestamps(struct core *core) {
 }
 
 /* Every room that has routes under BASE. */
-static struct http_room (*const room_makers[])(struct core *core) = {api_room, scep_room,
-                                                                    timestamps};
+static struct http_room (*const room_makers[])(struct core *core) = {api_room, cmp_room,
+                                                                    scep_room, timestamps};
 #define ROOM_COUNT (sizeof room_makers / sizeof room_makers[0])
 
 /* Their routes under BASE, one after the other; NULL after the last. */
