@@ -72,6 +72,17 @@ HANDLER(requests_sign);
 HANDLER(requests_decline);
 HANDLER(requests_cancel);
 HANDLER(requests_batch);
+/* request_more.c */
+HANDLER(requests_create_form);
+HANDLER(requests_create_key);
+HANDLER(requests_approve);
+HANDLER(requests_resend);
+HANDLER(requests_move);
+HANDLER(requests_comments);
+HANDLER(requests_comment);
+HANDLER(claims_show);
+HANDLER(claims_create);
+HANDLER(certificates_renew);
 /* certificates.c */
 HANDLER(certificates_list);
 HANDLER(certificates_of_ca);

@@ -1,5 +1,6 @@
 /* Requests: made, listed, read. What is decided about them is in decisions.c. */
 #include "api/handlers.h"
+#include "api/request_parts.h"
 
 #include "base/encode.h"
 #include "x509/csr.h"
@@ -31,7 +32,9 @@ void request_write(struct json_writer *w, struct arena *arena, const struct requ
     write_summary(w, arena, request);
     put_document(w, arena, "proposal", request->proposal);
     put_document(w, arena, "notes", request->notes == NULL ? "[]" : request->notes);
-    json_put_string(w, "csr", pem_encode(arena, "CERTIFICATE REQUEST", request->csr));
+    json_put_string(w, "csr",
+                    request->csr.len == 0 ? NULL
+                                          : pem_encode(arena, "CERTIFICATE REQUEST", request->csr));
     json_name(w, "certificate");
     if (certificate == NULL || uuid_is_nil(certificate->id)) {
         json_add_null(w);
@@ -44,7 +47,7 @@ void request_write(struct json_writer *w, struct arena *arena, const struct requ
 }
 
 /* PEM as it is, anything else as base64 of DER. */
-static bool read_csr(struct arena *arena, const struct json *document, struct view *ret_csr,
+bool read_csr(struct arena *arena, const struct json *document, struct view *ret_csr,
                      struct error *err) {
     const char *text;
     TRY(ask_string(document, "csr", &text, err));
@@ -139,8 +142,8 @@ static bool list(struct core *core, struct http_request *request, struct http_re
     const char *wanted = http_query(request, "state");
     if (wanted != NULL && (state = request_state_from_name(wanted)) == 0)
         return fail(err, ERROR_MALFORMED, "bad-query",
-                    "The query parameter \"state\" is pending, approved, issued, declined or "
-                    "cancelled.");
+                    "The query parameter \"state\" is pending, approved, issued, declined, "
+                    "cancelled, awaiting-csr or expired.");
     TRY(request_page(core, request->arena, actor_of(request), ca, state, &page, &items, &count,
                      &next, err));
     struct json_writer w = reply_list_begin(request->arena);

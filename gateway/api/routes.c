@@ -21,6 +21,8 @@
     X("GET", "", GATE_OPEN, NO_BODY, describe_page, NULL) \
     X("GET", "/", GATE_OPEN, NO_BODY, describe_page, NULL) \
     X("GET", "/openapi.json", GATE_OPEN, NO_BODY, describe_document, NULL) \
+    X("POST", "/claims", GATE_OPEN, LARGE, claims_create, NULL) \
+    X("POST", "/claims/show", GATE_OPEN, SMALL, claims_show, NULL) \
     X("POST", "/session", GATE_OPEN, SMALL, session_create, NULL)
 
 /* method, path, gate, body limit, handler, permission */
@@ -86,6 +88,17 @@
     X("GET", "/cas/{}/starter-sets", GATE_ACTOR, NO_BODY, starter_sets_of_ca, "templates:read") \
     X("PUT", "/cas/{}/starter-sets/{}", GATE_ACTOR, NO_BODY, starter_sets_on, "templates:manage") \
     X("DELETE", "/cas/{}/starter-sets/{}", GATE_ACTOR, NO_BODY, starter_sets_off, "templates:manage") \
+    X("POST", "/templates/{}/requests/form", GATE_ACTOR, MEDIUM, requests_create_form, \
+      "requests:create") \
+    X("POST", "/templates/{}/requests/key", GATE_ACTOR, MEDIUM, requests_create_key, \
+      "requests:create") \
+    X("POST", "/requests/{}/approve", GATE_ACTOR, SMALL, requests_approve, "requests:decide") \
+    X("POST", "/requests/{}/resend", GATE_ACTOR, SMALL, requests_resend, "requests:decide") \
+    X("POST", "/requests/{}/move", GATE_ACTOR, SMALL, requests_move, "requests:decide") \
+    X("GET", "/requests/{}/comments", GATE_ACTOR, NO_BODY, requests_comments, "requests:read") \
+    X("POST", "/requests/{}/comments", GATE_ACTOR, SMALL, requests_comment, "requests:create") \
+    X("POST", "/certificates/{}/renew", GATE_ACTOR, LARGE, certificates_renew, \
+      "requests:create") \
     X("GET", "/starters", GATE_ACTOR, NO_BODY, starters_list, "templates:read") \
     X("GET", "/requests", GATE_ACTOR, NO_BODY, requests_list, "requests:read") \
     X("POST", "/requests/batch", GATE_ACTOR, SMALL, requests_batch, "requests:create") \

@@ -29,6 +29,8 @@ struct submission {
     struct view csr;            /* PEM or DER */
     const struct json *proposal; /* or NULL */
     bool issue;                 /* the actor may sign and wants it at once */
+    bool now_or_never;          /* do not leave a pending request: ERROR_POLICY "approval-needed" */
+    struct certificate_record renews; /* what it renews; its id is nil for none */
 };
 /* Checks CSR and policy, stores the request; issues at once when the template's approval is `none`, or
  * when it is `role` and the actor may decide and said `issue`. ret_certificate->id is nil when pending. */

@@ -19,6 +19,13 @@ struct request_context {
     struct policy_notes notes;    /* what policy left out or changed of what was asked for */
 };
 
+/* A template that the actor may ask under, and its CA, opened. */
+MUST_USE bool flow_load_template(struct core *core, struct arena *arena, const struct actor *actor,
+                                 const char *slug, struct request_context *c, struct error *err);
+/* The request with its CA and the version of the template it was made under; not opened. */
+MUST_USE bool flow_load_request(struct core *core, struct arena *arena, const struct actor *actor,
+                                struct uuid id, struct request_context *c,
+                                struct request_record *ret, struct error *err);
 /* Parses what the records hold: template, URLs, issuer. ERROR_CONFLICT "ca-state". */
 MUST_USE bool flow_open(struct core *core, struct arena *arena, struct request_context *c,
                         struct error *err);

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-static bool load_template(struct core *core, struct arena *arena, const struct actor *actor,
+bool flow_load_template(struct core *core, struct arena *arena, const struct actor *actor,
                           const char *slug, struct request_context *c, struct error *err) {
     struct scope scope;
     bool done = false;
@@ -35,7 +35,7 @@ static bool submit(struct core *core, struct arena *arena, const struct actor *a
     struct request_record request;
     struct certificate_record certificate = {0};
     bool done = false, at_once;
-    TRY(load_template(core, arena, actor, submission->template_slug, context, err));
+    TRY(flow_load_template(core, arena, actor, submission->template_slug, context, err));
     TRY(flow_check_door(context, submission->door, err));
     enum request_proof proof =
         context->template.proof == PROOF_RULE_NONE ? PROOF_PROTOCOL : PROOF_SIGNATURE;
@@ -45,10 +45,19 @@ static bool submit(struct core *core, struct arena *arena, const struct actor *a
     context->door = submission->door;
     TRY(flow_apply_policy(arena, context, &plan, err));
     TRY(issue_at_once(context, actor, submission->issue, &at_once, err));
+    if (submission->now_or_never && !at_once)
+        return fail(err, ERROR_POLICY, "approval-needed",
+                    "The template %s wants an approval first, and a key that is made here is handed out at "
+                    "once or not at all: ask without a CSR; when that is approved, the claim link makes "
+                    "the key.",
+                    submission->template_slug);
+    if (!uuid_is_nil(submission->renews.id))
+        TRY(renewal_check(&context->template, &context->ca, &submission->renews, clock_now_us(), err));
     struct flow_origin origin = {.door = submission->door,
                                  .proposal = submission->proposal,
                                  .requester = actor->name,
                                  .requester_id = actor->user_id,
+                                 .renews_id = submission->renews.id,
                                  .proof = proof};
     TRY(flow_fill_request(arena, &origin, context, &plan, &request, err));
     if (at_once)
@@ -104,7 +113,7 @@ bool request_page(struct core *core, struct arena *arena, const struct actor *ac
 }
 
 /* The request with its CA and the version of the template it was made under. */
-static bool load_request(struct core *core, struct arena *arena, const struct actor *actor,
+bool flow_load_request(struct core *core, struct arena *arena, const struct actor *actor,
                          struct uuid id, struct request_context *c, struct request_record *ret,
                          struct error *err) {
     struct scope scope;
@@ -223,7 +232,7 @@ bool request_sign(struct core *core, struct arena *arena, const struct actor *ac
     struct request_context c = {0};
     struct request_record request;
     struct certificate_record none = {0};
-    TRY(load_request(core, arena, actor, id, &c, &request, err));
+    TRY(flow_load_request(core, arena, actor, id, &c, &request, err));
     TRY(actor_may(actor, MAY_DECIDE_REQUESTS, c.ca.organisation_id, c.ca.id, err));
     if (request.state == REQUEST_ISSUED) {
         TRY(already_issued(core, arena, &request, ret_certificate, err));
@@ -232,6 +241,10 @@ bool request_sign(struct core *core, struct arena *arena, const struct actor *ac
     }
     if (request.state != REQUEST_PENDING && request.state != REQUEST_APPROVED)
         return wrong_state(&request, err);
+    if (request.csr.len == 0)
+        return fail(err, ERROR_CONFLICT, "no-csr",
+                    "The request has no CSR, so there is no key to certify yet: approve it, and its claim "
+                    "link takes the CSR.");
     TRY(flow_open(core, arena, &c, err));
     if (c.template.approval == APPROVAL_FOUR_EYES) {
         TRY(four_eyes(actor, &request, overrides, err));
@@ -254,7 +267,8 @@ static bool close_request(struct core *core, struct arena *arena, const struct a
     bool done = false;
     if (strlen(reason) > 500)
         return fail(err, ERROR_POLICY, "too-long", "The reason is longer than 500 bytes.");
-    if (request->state != REQUEST_PENDING && request->state != REQUEST_APPROVED)
+    if (request->state != REQUEST_PENDING && request->state != REQUEST_APPROVED &&
+        request->state != REQUEST_AWAITING_CSR)
         return wrong_state(request, err);
     struct json_writer w = json_writer_on(arena);
     json_open_object(&w);

@@ -4,6 +4,8 @@
 #include "ca/service.h"
 #include "commands/app.h"
 #include "http/server.h"
+#include "base/clock.h"
+#include "ca/request_more.h"
 #include "jobs/jobs.h"
 #include "ocsp/ocsp.h"
 #include "portal/portal.h"
@@ -132,6 +134,10 @@ static void build_router(struct service *s) {
                                      .refused_context = s->app.core};
 }
 
+static bool expire_requests(void *core, struct arena *arena, struct error *err) {
+    return requests_expire(core, arena, err);
+}
+
 /* What the rooms do by themselves. */
 static bool start_jobs(struct service *s, struct error *err) {
     struct job table[MAX_JOBS];
@@ -142,6 +148,10 @@ static bool start_jobs(struct service *s, struct error *err) {
                                   .run = acme_housekeeping,
                                   .context = s->acme};
     count += cmp_jobs(s->app.core, table + count);
+    table[count++] = (struct job){.name = "expire-requests",
+                                  .every_us = 3600 * US_PER_SECOND,
+                                  .run = expire_requests,
+                                  .context = s->app.core};
     return jobs_start(s->app.core, (int)option_number(s->app.options, "jobs-interval"), table, count,
                       &s->jobs, err);
 }

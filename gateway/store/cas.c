@@ -42,7 +42,7 @@ static const char sql_lock[] =
 static const char sql_subordinates[] =
     "SELECT EXISTS (SELECT 1 FROM cas a WHERE a.issuer_id = ? AND a.id <> ? AND a.deleted_us = 0)";
 static const char sql_open_requests[] =
-    "SELECT EXISTS (SELECT 1 FROM requests q WHERE q.ca_id = ? AND q.state IN (?, ?))";
+    "SELECT EXISTS (SELECT 1 FROM requests q WHERE q.ca_id = ? AND q.state IN (?, ?, 6))";
 /* Its own certificate and those of its own services do not count. 6, 8: CRLReason certificateHold and
  * removeFromCRL; a held certificate may come back. */
 static const char sql_live_certificates[] =

@@ -56,6 +56,7 @@ static const char sql_transaction_find[] =
 static const char *const state_names[] = {
     [REQUEST_PENDING] = "pending",   [REQUEST_APPROVED] = "approved",   [REQUEST_ISSUED] = "issued",
     [REQUEST_DECLINED] = "declined", [REQUEST_CANCELLED] = "cancelled",
+    [(int)REQUEST_AWAITING_CSR] = "awaiting-csr", [(int)REQUEST_EXPIRED] = "expired",
 };
 #define STATE_COUNT (sizeof state_names / sizeof state_names[0])
 
@@ -229,6 +230,34 @@ bool request_list(struct tx *tx, struct arena *arena, const struct scope *scope,
     TRY(read_ids(tx, arena, &keys, ret_items, ret_count, err));
     *ret_next = next;
     return true;
+}
+
+static bool moved(struct uuid id, int64_t matched, const char *what, struct error *err) {
+    char text[UUID_TEXT_SIZE];
+    uuid_format(id, text);
+    return matched == 1 || fail(err, ERROR_CONFLICT, "request-state", "The request %s is not %s any more.",
+                                text, what);
+}
+
+bool request_set_csr(struct tx *tx, struct uuid id, struct view csr, const char *key_type,
+                     struct error *err) {
+    static const char sql[] = "UPDATE requests SET csr = ?, key_type = ? WHERE id = ? AND state = ?";
+    int64_t matched;
+    TRY(tx_execute(tx, sql,
+                   PARAMS(p_blob(csr), p_text(key_type), p_uuid(&id), p_int(REQUEST_AWAITING_CSR)),
+                   &matched, err));
+    return moved(id, matched, "waiting for its CSR", err);
+}
+
+bool request_set_template(struct tx *tx, struct uuid id, struct uuid template_id, int64_t version,
+                          int64_t now_us, struct error *err) {
+    static const char sql[] =
+        "UPDATE requests SET template_id = ?, template_version = ?, state = 1, approver_id = NULL, "
+        "changed_us = ? WHERE id = ? AND state IN (1, 2)";
+    int64_t matched;
+    TRY(tx_execute(tx, sql, PARAMS(p_uuid(&template_id), p_int(version), p_int(now_us), p_uuid(&id)),
+                   &matched, err));
+    return moved(id, matched, "open", err);
 }
 
 bool request_move(struct tx *tx, struct uuid id, const struct request_change *change,

@@ -13,6 +13,10 @@ enum request_state {
     REQUEST_DECLINED = 4,
     REQUEST_CANCELLED = 5,
 };
+/* States of requests that begin without a CSR. No device ever makes one, so what answers devices need not tell
+ * them apart: they are no members of the enumeration. */
+#define REQUEST_AWAITING_CSR ((enum request_state)6) /* approved: its claim link is out */
+#define REQUEST_EXPIRED ((enum request_state)7)      /* nobody came with the link in time */
 
 enum request_proof {
     PROOF_SIGNATURE = 1, /* the CSR's own (rfc2986#4.2) */
@@ -61,6 +65,15 @@ struct request_change {
 /* Compare-and-set from `from` to `to`; ERROR_CONFLICT "request-state" names the state it is in. */
 MUST_USE bool request_move(struct tx *tx, struct uuid id, const struct request_change *change,
                            struct error *err);
+
+/* The CSR of a request that was made without one; only while it is awaiting it, else ERROR_CONFLICT
+ * "request-state". */
+MUST_USE bool request_set_csr(struct tx *tx, struct uuid id, struct view csr, const char *key_type,
+                              struct error *err);
+/* A pending or once approved request goes to another template of its CA and is pending again. ERROR_CONFLICT
+ * "request-state". */
+MUST_USE bool request_set_template(struct tx *tx, struct uuid id, struct uuid template_id,
+                                   int64_t version, int64_t now_us, struct error *err);
 
 /* What a device calls its request; unique within template and door. */
 struct request_transaction {

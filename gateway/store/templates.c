@@ -39,7 +39,7 @@ static const char sql_exists[] =
 static const char sql_lock[] =
     "SELECT t.version FROM templates t WHERE t.id = ? AND t.deleted_us = 0 FOR UPDATE";
 static const char sql_open_requests[] =
-    "SELECT EXISTS (SELECT 1 FROM requests q WHERE q.template_id = ? AND q.state IN (?, ?))";
+    "SELECT EXISTS (SELECT 1 FROM requests q WHERE q.template_id = ? AND q.state IN (?, ?, 6))";
 /* 6, 8: CRLReason certificateHold and removeFromCRL; a held certificate may come back. */
 static const char sql_live_certificates[] =
     "SELECT EXISTS (SELECT 1 FROM certificates c FORCE INDEX (certificates_by_template) "

@@ -6,6 +6,7 @@ import os
 import ssl
 import time
 
+import claims
 import cmp
 import inventory
 import timestamps
@@ -380,6 +381,7 @@ def run(gateway, admin):
         check(gateway, admin, made)
     inventory.run(gateway, admin, made)
     timestamps.run(admin, made)
+    claims.run(gateway, admin, made)
     check_anchors(admin, made)
     cmp.run(admin, made)
     return made

@@ -6,7 +6,7 @@ import re
 
 from client import Client, make_csr, token_for
 
-OPEN = {("GET", "/"), ("GET", "/openapi.json"), ("POST", "/session")}
+OPEN = {("GET", "/"), ("GET", "/openapi.json"), ("POST", "/session"), ("POST", "/claims"), ("POST", "/claims/show")}
 OWN = {  # about the caller itself, or the same for everybody who has logged in
     ("GET", "/session"), ("DELETE", "/session"), ("POST", "/session/password"), ("GET", "/session/tokens"),
     ("POST", "/session/tokens"), ("GET", "/roles"), ("GET", "/status"), ("POST", "/inspect"),
@@ -67,6 +67,13 @@ def bodies(path, made):
         "/certificates/{id}": {"owner": "mallory"},
         "/certificate-fields": {"fields": [], "version": 0},
         "/views": {"name": "mine", "filter": "state=valid"},
+        "/templates/{template}/requests/form": {"sans": ["stranger.example"], "preApproved": True},
+        "/templates/{template}/requests/key": {"sans": ["stranger.example"], "key": "P-256", "issue": True,
+                                               "password": "long enough"},
+        "/requests/{id}/move": {"template": made["template"]},
+        "/requests/{id}/comments": {"text": "mine"},
+        "/claims": {"secret": "A" * 43, "csr": csr},
+        "/claims/show": {"secret": "A" * 43},
     }
     return table.get(path, {})
 

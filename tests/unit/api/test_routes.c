@@ -126,7 +126,8 @@ static void test_descriptions_are_routed(void **state) {
 static void test_gates(void **state) {
     (void)state;
     static const char *const open[] = {"GET " BASE, "GET " BASE "/", "GET " BASE "/openapi.json",
-                                       "POST " BASE "/session"};
+                                       "POST " BASE "/session", "POST " BASE "/claims",
+                                       "POST " BASE "/claims/show"};
     SCOPED_ARENA struct arena *arena = arena_new();
     const struct http_route *route;
     size_t found = 0;

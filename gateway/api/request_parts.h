@@ -1,0 +1,20 @@
+/* What requests.c and request_more.c share. */
+#ifndef GATEHOUSE_API_REQUEST_PARTS_H
+#define GATEHOUSE_API_REQUEST_PARTS_H
+
+#include "base/json.h"
+#include "ca/request_more.h"
+#include "http/types.h"
+
+/* The member "csr": PEM as it is, anything else as base64 of DER. */
+MUST_USE bool read_csr(struct arena *arena, const struct json *document, struct view *ret_csr,
+                       struct error *err);
+/* The members key, password, protection. */
+MUST_USE bool read_made_key(const struct json *document, struct made_key *ret, bool *ret_given,
+                            struct error *err);
+/* {"request":{...},"pkcs12":"base64"|null} */
+void reply_keyed(struct http_request *request, struct http_response *response,
+                 const struct request_record *record, const struct certificate_record *certificate,
+                 struct view pkcs12);
+
+#endif
