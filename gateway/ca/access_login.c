@@ -1,4 +1,5 @@
 #include "ca/access.h"
+#include "ca/actor_cache.h"
 #include "ca/core.h"
 
 #include "base/clock.h"
@@ -232,6 +233,13 @@ bool access_by_token(struct core *core, struct arena *arena, const char *secret,
     bool done = false;
     int64_t now = clock_now_us();
     hash_secret(secret, hash);
+    if (actor_cache_get(core, arena, hash, &actor)) {
+        actor.address = address;
+        actor.request_id = request_id;
+        *ret_actor = actor;
+        return true;
+    }
+    unsigned moment = actor_cache_moment();
     TX(tx, core_db(core), &done, err)
         tx.ok = api_token_find(tx.tx, arena, hash, now, &token, err) &&
                 load_actor(tx.tx, arena, token.user_id, address, request_id, &actor, err) &&
@@ -243,6 +251,8 @@ bool access_by_token(struct core *core, struct arena *arena, const char *secret,
     actor.must_change_password = false;
     actor.by_token = true;
     actor.token_id = token.id;
+    if (token.expires_us == 0 || token.expires_us > now + 2 * US_PER_SECOND)
+        actor_cache_put(core, hash, &actor, moment);
     *ret_actor = actor;
     return true;
 }

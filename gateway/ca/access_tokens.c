@@ -1,4 +1,5 @@
 #include "ca/access.h"
+#include "ca/actor_cache.h"
 #include "ca/core.h"
 
 #include "base/clock.h"
@@ -54,5 +55,6 @@ bool access_token_revoke(struct core *core, struct arena *arena, const struct ac
     TX(tx, core_db(core), &done, err)
         tx.ok = api_token_revoke(tx.tx, actor->user_id, id, err) &&
                 access_note(tx.tx, actor, &note, err);
+    actor_cache_forget();
     return done;
 }

@@ -1,4 +1,5 @@
 #include "ca/access.h"
+#include "ca/actor_cache.h"
 #include "ca/core.h"
 
 #include "base/clock.h"
@@ -187,6 +188,7 @@ bool access_user_update(struct core *core, struct arena *arena, const struct act
     TRY(check_text("e-mail address", change->email, err));
     TX(tx, core_db(core), &done, err)
         tx.ok = apply_change(tx.tx, arena, actor, id, change, err);
+    actor_cache_forget();
     return done;
 }
 

@@ -19,6 +19,7 @@ enum trouble {
 struct tx {
     MYSQL *mysql;
     enum trouble trouble;
+    bool begun;          /* START TRANSACTION was sent, see transaction_enter */
     bool wrote;          /* a statement that may change rows was sent in this transaction */
     unsigned generation; /* of the pool when it was opened */
     struct statement *statements[64]; /* hash table, chained */
@@ -33,6 +34,11 @@ void connection_close(struct tx *tx);
 bool connection_alive(const struct tx *tx);
 /* One statement without values or rows: BEGIN, COMMIT, SET, DDL. */
 MUST_USE bool connection_run(struct tx *tx, const char *sql, struct error *err);
+
+/* Begins the transaction on the server, when it has not: before the first statement that writes or locks. What is
+ * only read needs none, for READ COMMITTED gives each statement its own snapshot anyway; so a transaction that
+ * only reads costs no round trip but its statements. */
+MUST_USE bool transaction_enter(struct tx *tx, struct error *err);
 
 /* Turns a server or client error number into ours and notes the trouble; returns false. `text` is the
  * server's message, `sql` the statement's text: both go to the detail alone. */

@@ -214,6 +214,7 @@ static bool run(struct tx *tx, const char *sql, struct params params, struct sta
 bool tx_execute(struct tx *tx, const char *sql, struct params params, int64_t *ret_affected,
                 struct error *err) {
     struct statement *statement;
+    TRY(transaction_enter(tx, err));
     tx->wrote = true;
     TRY(run(tx, sql, params, &statement, err));
     if (ret_affected != NULL)
@@ -224,6 +225,7 @@ bool tx_execute(struct tx *tx, const char *sql, struct params params, int64_t *r
 bool tx_insert_select(struct tx *tx, const char *sql, struct params params,
                       enum inserted *ret_inserted, struct error *err) {
     struct statement *statement = NULL;
+    TRY(transaction_enter(tx, err));
     tx->wrote = true;
     if (run(tx, sql, params, &statement, err)) {
         bool any = mysql_stmt_affected_rows(statement->stmt) > 0;
@@ -244,9 +246,16 @@ bool tx_insert(struct tx *tx, const char *sql, struct params params, bool *ret_d
     return true;
 }
 
+/* A lock lives as long as the transaction. */
+static bool locks(const char *sql) {
+    return strstr(sql, "FOR UPDATE") != NULL || strstr(sql, "SHARE MODE") != NULL;
+}
+
 bool rows_open(struct tx *tx, struct arena *arena, const char *sql, struct params params,
                struct rows *ret_rows, struct error *err) {
     struct statement *statement;
+    if (locks(sql))
+        TRY(transaction_enter(tx, err));
     TRY(run(tx, sql, params, &statement, err));
     if (statement->column_count == 0)
         return fail_internal(err, "database: no rows come of: %.200s", sql);

@@ -34,22 +34,19 @@ static bool may_repeat(struct tx_loop *loop, enum trouble trouble) {
     return true;
 }
 
-/* A connection with an open transaction, or false with the error filled. */
+bool transaction_enter(struct tx *tx, struct error *err) {
+    if (tx->begun || tx->trouble != TROUBLE_NONE)
+        return true; /* in trouble the statement itself is refused */
+    TRY(connection_run(tx, "START TRANSACTION", err));
+    tx->begun = true;
+    return true;
+}
+
+/* A connection, or false with the error filled. The transaction begins with the first write. */
 static bool begin(struct tx_loop *loop) {
-    for (;;) {
-        TRY(pool_take(loop->db, &loop->tx, loop->err));
-        loop->tx->wrote = false;
-        loop->tx->trouble = TROUBLE_NONE;
-        if (connection_run(loop->tx, "START TRANSACTION", loop->err))
-            break;
-        enum trouble trouble = loop->tx->trouble;
-        loop->tx->trouble =
-            TROUBLE_LOST; /* whatever it was: a fresh connection is cheaper than doubt */
-        give_back(loop);
-        if (trouble == TROUBLE_NONE || !may_repeat(loop, trouble))
-            return false;
-        loop->attempt++;
-    }
+    TRY(pool_take(loop->db, &loop->tx, loop->err));
+    loop->tx->begun = loop->tx->wrote = false;
+    loop->tx->trouble = TROUBLE_NONE;
     loop->attempt++;
     loop->ok = false;
     return true;
@@ -57,13 +54,14 @@ static bool begin(struct tx_loop *loop) {
 
 static void roll_back(struct tx_loop *loop) {
     struct error ignored;
-    if (loop->tx->trouble != TROUBLE_LOST && !connection_run(loop->tx, "ROLLBACK", &ignored))
+    if (loop->tx->begun && loop->tx->trouble != TROUBLE_LOST &&
+        !connection_run(loop->tx, "ROLLBACK", &ignored))
         loop->tx->trouble = TROUBLE_LOST;
 }
 
 /* True when the transaction is over for good (*ret_done tells how), false when it may run again. */
 static bool commit(struct tx_loop *loop) {
-    if (connection_run(loop->tx, "COMMIT", loop->err)) {
+    if (!loop->tx->begun || connection_run(loop->tx, "COMMIT", loop->err)) {
         *loop->ret_done = true;
     } else if (loop->tx->trouble == TROUBLE_RETRY) {
         return false;
