@@ -21,6 +21,8 @@ struct search {
     const struct scope *scope;
     const struct certificate_filter *filter;
     struct query query;
+    struct view from, to; /* the range of a name's beginning or (reversed) end */
+    bool reversed, frequent;
 };
 
 static bool is_given(const char *text) {
@@ -73,48 +75,52 @@ static bool count_matches(struct search *s, const char *sql, struct view from, s
     return true;
 }
 
-/* Names that begin with `key`, in that column; rare ones by its index, common ones newest first. */
-static bool lead_by_part(struct search *s, struct view key, bool reversed, struct error *err) {
+/* Rare beginnings and ends lead by their index. Frequent ones (s->frequent) do not: then pages fill
+ * quickly from the newest certificate, each looked up. */
+static bool read_part(struct search *s, struct error *err) {
     static const char count_name[] =
         "SELECT COUNT(*) FROM (SELECT 1 FROM certificate_names d "
         "FORCE INDEX (certificate_names_by_name) WHERE d.name >= ? AND d.name < ? LIMIT ?) k";
-    static const char count_reversed[] = "SELECT COUNT(*) FROM (SELECT 1 FROM certificate_names d "
-                                         "FORCE INDEX (certificate_names_by_reversed) WHERE "
-                                         "d.reversed >= ? AND d.reversed < ? LIMIT ?) k";
-    struct view end = after(s->arena, key);
-    bool many;
-    TRY(count_matches(s, reversed ? count_reversed : count_name, key, end, &many, err));
-    query_add(&s->query, "SELECT DISTINCT d.certificate_id FROM certificate_names d FORCE INDEX (");
-    query_add(&s->query, many       ? "PRIMARY"
-                         : reversed ? "certificate_names_by_reversed"
-                                    : "certificate_names_by_name");
-    query_add(&s->query, ")" JOIN_CERTIFICATES("d.certificate_id"));
-    add(s, reversed ? " WHERE d.reversed >= ?" : " WHERE d.name >= ?", p_blob(key));
-    add(s, reversed ? " AND d.reversed < ?" : " AND d.name < ?", p_blob(end));
-    return true;
+    static const char count_reversed[] =
+        "SELECT COUNT(*) FROM (SELECT 1 FROM certificate_names d FORCE INDEX "
+        "(certificate_names_by_reversed) WHERE d.reversed >= ? AND d.reversed < ? LIMIT ?) k";
+    if (!is_given(s->filter->name) || s->filter->match == NAME_EXACT)
+        return true;
+    s->reversed = s->filter->match == NAME_SUFFIX;
+    s->from = name_key(s->arena, s->filter->name);
+    if (s->reversed)
+        s->from = name_key_reversed(s->arena, s->from);
+    s->to = after(s->arena, s->from);
+    return count_matches(s, s->reversed ? count_reversed : count_name, s->from, s->to, &s->frequent,
+                         err);
 }
 
-static bool lead_by_name(struct search *s, struct error *err) {
-    const struct certificate_filter *f = s->filter;
-    struct view key = name_key(s->arena, f->name);
-    if (f->match == NAME_PREFIX)
-        return lead_by_part(s, key, false, err);
-    if (f->match == NAME_SUFFIX)
-        return lead_by_part(s, name_key_reversed(s->arena, key), true, err);
-    add(s,
-        "SELECT DISTINCT d.certificate_id FROM certificate_names d "
-        "FORCE INDEX (certificate_names_by_name)" JOIN_CERTIFICATES(
-            "d.certificate_id") " WHERE d.name = ?",
-        p_blob(key));
-    return true;
+static void lead_by_part(struct search *s) {
+    query_add(&s->query, "SELECT DISTINCT d.certificate_id FROM certificate_names d FORCE INDEX (");
+    query_add(&s->query,
+              s->reversed ? "certificate_names_by_reversed" : "certificate_names_by_name");
+    query_add(&s->query, ")" JOIN_CERTIFICATES("d.certificate_id"));
+    add(s, s->reversed ? " WHERE d.reversed >= ?" : " WHERE d.name >= ?", p_blob(s->from));
+    add(s, s->reversed ? " AND d.reversed < ?" : " AND d.name < ?", p_blob(s->to));
+}
+
+static void lead_by_name(struct search *s) {
+    if (s->filter->match != NAME_EXACT)
+        lead_by_part(s);
+    else
+        add(s,
+            "SELECT DISTINCT d.certificate_id FROM certificate_names d "
+            "FORCE INDEX (certificate_names_by_name)" JOIN_CERTIFICATES(
+                "d.certificate_id") " WHERE d.name = ?",
+            p_blob(name_key(s->arena, s->filter->name)));
 }
 
 /* A table of its own that leads to certificates; its id column is d.certificate_id. */
-static bool lead_by_table(struct search *s, struct error *err) {
+static void lead_by_table(struct search *s) {
     const struct certificate_filter *f = s->filter;
-    if (is_given(f->name))
-        return lead_by_name(s, err);
-    if (is_given(f->email))
+    if (is_given(f->name) && !s->frequent)
+        lead_by_name(s);
+    else if (is_given(f->email))
         add(s,
             "SELECT DISTINCT d.certificate_id FROM certificate_names d FORCE INDEX "
             "(certificate_names_by_name)" JOIN_CERTIFICATES(
@@ -141,13 +147,13 @@ static bool lead_by_table(struct search *s, struct error *err) {
             "(requests_by_requester)" JOIN_CERTIFICATES(
                 "d.certificate_id") " WHERE d.requester_id = ?",
             p_uuid(uuid_is_nil(f->requester_id) ? &s->scope->actor : &f->requester_id));
-    return true;
 }
 
 static bool leads_by_table(const struct search *s) {
     const struct certificate_filter *f = s->filter;
-    return is_given(f->name) || is_given(f->email) || is_given(f->tag) || is_given(f->owner) ||
-           f->archived == ARCHIVED_ONLY || !uuid_is_nil(f->requester_id) || s->scope->own_only;
+    return (is_given(f->name) && !s->frequent) || is_given(f->email) || is_given(f->tag) ||
+           is_given(f->owner) || f->archived == ARCHIVED_ONLY || !uuid_is_nil(f->requester_id) ||
+           s->scope->own_only;
 }
 
 static const char *leading_index(const struct certificate_filter *f) {
@@ -163,9 +169,11 @@ static const char *leading_index(const struct certificate_filter *f) {
 }
 
 static bool lead(struct search *s, const char **ret_id, struct error *err) {
+    TRY(read_part(s, err));
     if (leads_by_table(s)) {
         *ret_id = "d.certificate_id";
-        return lead_by_table(s, err);
+        lead_by_table(s);
+        return true;
     }
     *ret_id = "c.id";
     query_add(&s->query, "SELECT c.id FROM certificates c FORCE INDEX (");
@@ -220,9 +228,22 @@ static void add_state(struct search *s) {
     }
 }
 
+static void add_part(struct search *s) {
+    add(s,
+        s->reversed
+            ? " AND EXISTS (SELECT 1 FROM certificate_names p WHERE p.certificate_id = c.id "
+              "AND p.reversed >= ?"
+            : " AND EXISTS (SELECT 1 FROM certificate_names p WHERE p.certificate_id = c.id "
+              "AND p.name >= ?",
+        p_blob(s->from));
+    add(s, s->reversed ? " AND p.reversed < ?)" : " AND p.name < ?)", p_blob(s->to));
+}
+
 static void add_other_tables(struct search *s) {
     const struct certificate_filter *f = s->filter;
     const struct uuid *requester = s->scope->own_only ? &s->scope->actor : &f->requester_id;
+    if (s->frequent)
+        add_part(s);
     if (is_given(f->email))
         add(s,
             " AND EXISTS (SELECT 1 FROM certificate_names m WHERE m.certificate_id = c.id "

@@ -1,0 +1,68 @@
+"""Asks a filled inventory (tests/bench/inventory) and prints medians: inventory.py ROWS CALLS"""
+
+import base64
+import http.client
+import json
+import os
+import ssl
+import statistics
+import sys
+import time
+import urllib.parse
+
+LIMIT_MS = 100
+rows, calls = int(sys.argv[1]), int(sys.argv[2])
+url = urllib.parse.urlsplit(os.environ["GATEHOUSE_URL"])
+connection = http.client.HTTPSConnection(
+    url.hostname, url.port, timeout=120, context=ssl.create_default_context(cafile=os.environ["GATEHOUSE_TLS_CERT"]))
+
+
+def ask(query):
+    began = time.monotonic()
+    connection.request("GET", "/api/v1/certificates" + query,
+                       headers={"Authorization": "Bearer " + os.environ["GATEHOUSE_TOKEN"]})
+    answer = connection.getresponse()
+    body = answer.read()
+    took = (time.monotonic() - began) * 1000
+    assert answer.status == 200, (query, body[:300])
+    return took, json.loads(body)
+
+
+def cursor(page, size=50):
+    """Where that page begins: behind the last item of the one before it, newest first."""
+    seq = rows - (page - 1) * size + 1
+    value = bytes.fromhex(f"{1760000000000 + seq:012X}70008000{seq:012X}")
+    return base64.urlsafe_b64encode(b"c" + value).decode().rstrip("=")
+
+
+middle = rows // 2
+QUESTIONS = [  # what, query, has a limit
+    ("first page of 50", "", True),
+    ("page 10,000 of 50", "?cursor=" + cursor(min(10000, rows // 50)), True),
+    ("name, whole", f"?name=host-{middle}.example.com", True),
+    ("name, rare beginning", f"?namePrefix=host-{middle}.", True),
+    ("name, frequent beginning", "?namePrefix=host-", True),
+    ("name, rare end", f"?nameSuffix=-{middle}.example.com", True),
+    ("name, frequent end", "?nameSuffix=.example.com", True),
+    ("name, nowhere", "?name=nowhere.example.com", True),
+    ("expiring in 30 days", "?expiresWithin=30", True),
+    ("revoked", "?state=revoked", True),
+    ("by door", "?door=acme", True),
+    ("by tag and owner", "?tag=web&owner=alice", True),
+    ("part of a name, frequent", "?q=example", True),
+    ("part of a name, rare", f"?q=st-{middle}.", False),
+    ("count of those that expire in 30 days", "/count?expiresWithin=30", False),
+]
+slow = []
+print(f"{'':40} {'median ms':>10} {'worst ms':>10} {'items':>6}")
+for what, query, limited in QUESTIONS:
+    times = []
+    for _ in range(calls):
+        took, answer = ask(query)
+        times.append(took)
+    median = statistics.median(times)
+    count = len(answer["items"]) if "items" in answer else answer["count"]
+    print(f"{what:40} {median:10.1f} {max(times):10.1f} {count:6}")
+    if limited and median > LIMIT_MS:
+        slow.append(what)
+sys.exit(f"over {LIMIT_MS} ms: {', '.join(slow)}" if slow else 0)
