@@ -1,15 +1,17 @@
-/* Lists of certificates, quick on a million of them: first the ids of one page, by walking narrow indexes
- * newest first, CA by CA; then the rows of these ids. Which index is walked depends on the filter:
+/* Lists of certificates, quick on a million of them: first the ids of one page, by walking narrow
+ * indexes newest first, CA by CA; then the rows of these ids. Which index is walked depends on the
+ * filter:
  *
  *   revoked, held    revocations, which are few
  *   expires_before   the index by expiry: the window is small, and sorted afterwards
- *   text             certificate_search, one narrow row a certificate: a text that matches often fills the
- *                    page at once; one that matches nothing reads all of a CA's rows (a million: about half
+ *   text             certificate_search, one narrow row a certificate: a text that matches often
+ * fills the page at once; one that matches nothing reads all of a CA's rows (a million: about half
  *                    a second)
  *   other filters    see certificate_search.c
  *   else             certificates_by_ca or, for the whole instance, certificates_by_time
  *
- * A text of hexadecimal digits is also looked up as a serial number or the beginning of a fingerprint. */
+ * A text of hexadecimal digits is also looked up as a serial number or the beginning of a
+ * fingerprint. */
 #include "store/certificate_rows.h"
 #include "store/text.h"
 
@@ -39,7 +41,8 @@ static const char sql_walk_serial[] =
     "SELECT c.id FROM certificates c FORCE INDEX (certificates_by_serial) WHERE c.id < ?";
 static const char sql_walk_fingerprint[] =
     "SELECT c.id FROM certificates c FORCE INDEX (certificates_by_fingerprint) WHERE c.id < ?";
-/* Named c, so that the conditions on certificates fit. Only the newest row of a certificate counts. */
+/* Named c, so that the conditions on certificates fit. Only the newest row of a certificate counts.
+ */
 static const char sql_walk_revoked[] =
     "SELECT c.certificate_id FROM revocations c FORCE INDEX (revocations_by_ca) "
     "WHERE c.certificate_id < ?";
@@ -128,12 +131,52 @@ static bool finish(const struct search *search, struct query *query, const char 
     return keys_collect(search->keys, search->tx, query, false, err);
 }
 
+/* The ids of a window of expiry come from the index alone and are sorted; what became of each
+ * certificate is looked up piece by piece, until the page is full. */
+#define WINDOW_PIECE 500
+
+static bool window_piece(const struct search *search, const struct uuid *ca, struct uuid before,
+                         struct keys *piece, struct error *err) {
+    struct query query = query_on(search->arena);
+    query_add(&query, sql_walk_expiry);
+    query_bind(&query, p_uuid(&before));
+    add_ca(&query, ca, " AND c.ca_id = ?");
+    add_expiry(search, &query);
+    query_add(&query, " ORDER BY c.id DESC LIMIT ?");
+    query_bind(&query, p_int(WINDOW_PIECE));
+    return keys_collect(piece, search->tx, &query, false, err);
+}
+
+static bool add_piece(const struct search *search, const struct keys *piece, struct error *err) {
+    struct query query = query_on(search->arena);
+    query_add(&query, "SELECT c.id FROM certificates c FORCE INDEX (PRIMARY) WHERE c.id IN ");
+    query_ids(&query, keys_ids(piece), piece->count);
+    query_add(&query, " AND " REASON_NOW " = 8");
+    query_add(&query, sql_not_archived);
+    return finish(search, &query, " ORDER BY c.id DESC LIMIT ?", err);
+}
+
+static bool walk_window(const struct search *search, const struct uuid *ca, struct error *err) {
+    struct uuid before = search->before;
+    size_t had = search->keys->count;
+    struct keys piece;
+    do {
+        piece = (struct keys){.arena = search->arena};
+        TRY(window_piece(search, ca, before, &piece, err));
+        if (piece.count == 0)
+            return true;
+        TRY(add_piece(search, &piece, err));
+        before = key_id(&piece.at[piece.count - 1]);
+    } while (piece.count == WINDOW_PIECE && search->keys->count - had <= search->limit);
+    return true;
+}
+
 static bool walk_certificates(const struct search *search, const struct uuid *ca,
                               struct error *err) {
     struct query query = query_on(search->arena);
-    bool by_expiry =
-        search->filter->expires_before_us != 0 && search->filter->state == CERTIFICATE_VALID;
-    query_add(&query, by_expiry ? sql_walk_expiry : uuid_is_nil(*ca) ? sql_walk_time : sql_walk_ca);
+    if (search->filter->expires_before_us != 0 && search->filter->state == CERTIFICATE_VALID)
+        return walk_window(search, ca, err);
+    query_add(&query, uuid_is_nil(*ca) ? sql_walk_time : sql_walk_ca);
     query_bind(&query, p_uuid(&search->before));
     add_ca(&query, ca, " AND c.ca_id = ?");
     add_state(search, &query);
@@ -229,8 +272,8 @@ struct view search_pattern(struct arena *arena, const char *text) {
     return buffer_view(&pattern);
 }
 
-/* The filter's text: folded for names; as octets when it is a hexadecimal number of four digits or more,
- * as people copy them ("0A:1B:2C", "0a 1b 2c"). */
+/* The filter's text: folded for names; as octets when it is a hexadecimal number of four digits or
+ * more, as people copy them ("0A:1B:2C", "0a 1b 2c"). */
 static bool read_text(struct search *search, struct error *err) {
     const char *text = search->filter->text;
     if (text == NULL || text[0] == '\0')
@@ -254,7 +297,8 @@ static bool collect(const struct search *search, const struct scope *scope, stru
     const struct uuid nil = {{0}};
     struct uuid *cas;
     size_t count;
-    /* The text search walks a table that is sorted by CA first, so it goes CA by CA even for everything. */
+    /* The text search walks a table that is sorted by CA first, so it goes CA by CA even for
+     * everything. */
     bool by_ca = !scope->everything || !uuid_is_nil(search->filter->ca_id) ||
                  (search->text.len > 0 && !is_status_filter(search));
     if (!by_ca)
