@@ -13,7 +13,7 @@ struct crl_settings {
     int64_t delta_hours;   /* life of delta lists; 0: there are none */
     int64_t partitions;    /* 1: one list for all; a power of two up to 256 */
     bool expired;          /* expired certificates stay listed (expiredCertsOnCRL) */
-    struct text_list publish; /* URLs of copies: file:, http:, https:, ldap:, ldaps: */
+    struct text_list publish; /* URLs of copies: file:, http:, https: */
 };
 enum never_issued { NEVER_ISSUED_UNKNOWN, NEVER_ISSUED_REVOKED };
 struct ocsp_settings {

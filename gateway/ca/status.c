@@ -23,6 +23,8 @@ struct status_cache {
         unsigned long long generation;
     } slots[SLOTS];
     struct crl_cache *crls;
+    struct issuer_table *issuers;
+    struct validation_cache *validators;
 };
 
 struct status_cache *status_cache_new(void) {
@@ -30,6 +32,8 @@ struct status_cache *status_cache_new(void) {
     for (size_t i = 0; i < SLOTS; i++)
         pthread_mutex_init(&cache->slots[i].mutex, NULL);
     cache->crls = crl_cache_new();
+    cache->issuers = issuer_table_new();
+    cache->validators = validation_cache_new();
     return cache;
 }
 
@@ -39,7 +43,21 @@ void status_cache_free(struct status_cache *cache) {
         pthread_mutex_destroy(&cache->slots[i].mutex);
     }
     crl_cache_free(cache->crls);
+    issuer_table_free(cache->issuers);
+    validation_cache_free(cache->validators);
     free(cache);
+}
+
+unsigned long long status_cache_generation(struct core *core) {
+    return atomic_load(&core_status_cache(core)->generation);
+}
+
+struct validation_cache *core_validation_cache(struct core *core) {
+    return core_status_cache(core)->validators;
+}
+
+struct issuer_table *core_issuer_table(struct core *core) {
+    return core_status_cache(core)->issuers;
 }
 
 struct crl_cache *core_crl_cache(struct core *core) {

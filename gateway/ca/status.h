@@ -50,6 +50,7 @@ struct status_answer {
     enum certificate_status status;
     int reason;
     int64_t revoked_us;
+    int64_t known_us, until_us; /* of a list of others: when it was made and when it ends; 0: known now */
 };
 /* Read from the database. */
 MUST_USE bool status_certificate(struct core *core, struct arena *arena, const struct ca_record *ca,
@@ -57,5 +58,15 @@ MUST_USE bool status_certificate(struct core *core, struct arena *arena, const s
 /* The CA by slug, cached and at most a second old, with its present epoch (ret->epoch). For hot paths. */
 MUST_USE bool status_authority(struct core *core, struct arena *arena, const char *ca_slug,
                                struct ca_record *ret, struct error *err);
+
+
+/* The issuer that a CertID names (rfc6960#4.1.1) among all authorities that are answered for: its slug on the arena.
+ * ERROR_NOT_FOUND. */
+struct issuer_hashes {
+    int digest; /* NID */
+    struct view name, key;
+};
+MUST_USE bool status_find_issuer(struct core *core, struct arena *arena, const struct issuer_hashes *hashes,
+                                 const char **ret_slug, struct error *err);
 
 #endif

@@ -11,7 +11,7 @@ static bool refuse(struct error *err, const char *rule) {
 }
 
 static bool publishable(const char *url) {
-    static const char *const schemes[] = {"file:///", "http://", "https://", "ldap://", "ldaps://"};
+    static const char *const schemes[] = {"file:///", "http://", "https://"};
     for (const char *at = url; *at != '\0'; at++)
         if (*at <= 0x20 || *at >= 0x7f)
             return false;
@@ -31,8 +31,8 @@ static bool read_publish(struct arena *arena, const struct json *crl, struct tex
     struct text_list list = {.items = arena_array(arena, array->count + 1, sizeof(char *))};
     JSON_EACH(item, array) {
         if (item->type != JSON_STRING || !publishable(item->text))
-            return refuse(err, "crl.publish holds URLs of at most 500 ASCII bytes: file:///directory, http://, "
-                               "https://, ldap:// or ldaps://.");
+            return refuse(err, "crl.publish holds URLs of at most 500 ASCII bytes: file:///directory, http:// or "
+                               "https://.");
         list.items[list.count++] = item->text;
     }
     *ret = list;

@@ -12,6 +12,7 @@
 #include "cmp/cmp.h"
 #include "scep/scep.h"
 #include "tsp/manage.h"
+#include "validation/validation_room.h"
 
 #include <assert.h>
 #include <pthread.h>
@@ -122,6 +123,7 @@ static void build_router(struct service *s) {
     build_tsp(s);
     add_room(s, api_room(s->app.core));
     add_room(s, scep_room(s->app.core));
+    add_room(s, validation_room(s->app.core));
     s->acme = acme_new(s->app.core);
     add_room(s, acme_room(s->acme));
     add_room(s, acme_manage_room(s->acme));
@@ -143,6 +145,8 @@ static bool start_jobs(struct service *s, struct error *err) {
     struct job table[MAX_JOBS];
     size_t count = 0;
     count += scep_jobs(s->app.core, table + count);
+    count += validation_jobs(s->app.core, table + count);
+    table[count++] = (struct job){"ocsp-ahead", OCSP_AHEAD_US, true, ocsp_make_ahead, s->ocsp};
     table[count++] = (struct job){.name = "acme-housekeeping",
                                   .every_us = 600 * US_PER_SECOND,
                                   .run = acme_housekeeping,

@@ -164,15 +164,29 @@ static bool heard_on(const struct http_route *route, enum http_listener listener
     return (route->listeners & 1u << listener) != 0;
 }
 
+/* Most routes begin otherwise, which is seen at once where the path needs no decoding: everything up to the
+ * pattern's first parameter stands there as it is. */
+static bool may_match(const char *pattern, const char *raw, bool plain) {
+    if (!plain)
+        return true;
+    while (*pattern != '\0' && *pattern != '{' && *pattern == *raw) {
+        pattern++;
+        raw++;
+    }
+    return *pattern == '{' || *pattern == *raw;
+}
+
 /* The best match; a NULL method stands for every method, a NULL listener for every listener. */
 static struct found find(const struct http_router *router, const enum http_listener *listener,
                          const char *method, const char *raw) {
     struct found best = {0};
+    bool plain = strchr(raw, '%') == NULL;
     for (size_t i = 0; i < router->room_count; i++)
         for (size_t k = 0; k < router->rooms[i].count; k++) {
             const struct http_route *route = &router->rooms[i].routes[k];
             uint64_t rank;
-            if ((listener != NULL && !heard_on(route, *listener)) ||
+            if (!may_match(route->pattern, raw, plain) ||
+                (listener != NULL && !heard_on(route, *listener)) ||
                 (method != NULL && strcmp(route->method, method) != 0) ||
                 !match(route->pattern, raw, &rank) || rank <= best.rank)
                 continue;

@@ -154,6 +154,7 @@ struct ocsp_answer *ocsp_cache_find(struct ocsp_cache *cache, struct uuid ca_id,
             list_add(shard, answer);
         }
         atomic_fetch_add(&answer->references, 1);
+        atomic_fetch_add_explicit(&answer->hits, 1, memory_order_relaxed);
     }
     pthread_mutex_unlock(&shard->lock);
     return answer;
@@ -190,4 +191,20 @@ size_t ocsp_cache_bytes(struct ocsp_cache *cache) {
         pthread_mutex_unlock(&cache->shards[i].lock);
     }
     return total;
+}
+
+size_t ocsp_cache_busy(struct ocsp_cache *cache, unsigned hits, int64_t before_us,
+                       struct ocsp_answer **ret_answers, size_t max) {
+    size_t count = 0;
+    for (int i = 0; i < SHARDS; i++) {
+        struct shard *shard = &cache->shards[i];
+        pthread_mutex_lock(&shard->lock);
+        for (struct ocsp_answer *a = shard->newest; a != NULL && count < max; a = a->older)
+            if (a->refresh_us < before_us && atomic_load(&a->hits) >= hits) {
+                atomic_fetch_add(&a->references, 1);
+                ret_answers[count++] = a;
+            }
+        pthread_mutex_unlock(&shard->lock);
+    }
+    return count;
 }

@@ -22,8 +22,10 @@ struct ocsp_answer {
     struct status_answer status;
     char etag[2 + 32 + 1];                                       /* with its quotes */
     char last_modified[HTTP_DATE_SIZE], expires[HTTP_DATE_SIZE]; /* IMF-fixdate, rfc9110#5.6.7 */
+    char slug[64]; /* of the CA */
     /* --- the cache's --- */
     atomic_uint references;
+    atomic_uint hits; /* since it was made */
     struct uuid ca_id;
     uint64_t hash;
     struct ocsp_answer *chain, *newer, *older;
@@ -49,6 +51,10 @@ struct ocsp_answer *ocsp_cache_find(struct ocsp_cache *cache, struct uuid ca_id,
 /* Takes a reference of its own; replaces what stood under the same key, drops the longest unused.
  */
 void ocsp_cache_put(struct ocsp_cache *cache, struct ocsp_answer *answer);
+/* Up to `max` answers that were found at least `hits` times and are to be made anew before `before_us`, each with a
+ * reference for the caller. */
+size_t ocsp_cache_busy(struct ocsp_cache *cache, unsigned hits, int64_t before_us,
+                       struct ocsp_answer **ret_answers, size_t max);
 /* Bytes held now; for tests. */
 size_t ocsp_cache_bytes(struct ocsp_cache *cache);
 

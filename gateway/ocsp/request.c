@@ -1,5 +1,6 @@
 #include "ocsp/request.h"
 
+#include "base/clock.h"
 #include "base/encode.h"
 
 #include <openssl/err.h>
@@ -115,10 +116,16 @@ bool ocsp_request_decode(struct arena *arena, struct view der, struct ocsp_query
     return true;
 }
 
-/* "/ocsp/{ca}/REST": what follows the second segment, or NULL. */
+bool ocsp_path_names_ca(const char *raw_path) {
+    const char *at = strchr(raw_path + (*raw_path != '\0'), '/');
+    return at != NULL && ((at[1] >= 'a' && at[1] <= 'z') || (at[1] >= '0' && at[1] <= '9'));
+}
+
+/* "/ocsp/{ca}/REST" or "/ocsp/REST": what follows the segments, or NULL. */
 static const char *after_ca(const char *raw_path) {
     const char *at = raw_path;
-    for (int segment = 0; segment < 3; segment++) {
+    int segments = ocsp_path_names_ca(raw_path) ? 3 : 2;
+    for (int segment = 0; segment < segments; segment++) {
         at = strchr(at, '/');
         if (at == NULL)
             return NULL;
@@ -175,6 +182,48 @@ bool ocsp_id_serial(struct arena *arena, const OCSP_CERTID *id, struct view *ret
     memcpy(copy + sign, at, len);
     *ret_serial = view_of(copy, len + sign);
     return true;
+}
+
+/* The CA itself and its issuers are anchors, each for itself. */
+static X509_STORE *anchors(struct view ca, struct view chain, int64_t now_us) {
+    X509_STORE *store = X509_STORE_new();
+    struct view runs[] = {ca, chain};
+    for (size_t i = 0; store != NULL && i < 2; i++) {
+        const unsigned char *at = runs[i].at, *end = at + runs[i].len;
+        while (at != NULL && at < end) {
+            AUTO(X509) *anchor = d2i_X509(NULL, &at, end - at);
+            if (anchor == NULL || X509_STORE_add_cert(store, anchor) != 1)
+                break;
+        }
+    }
+    if (store != NULL) {
+        X509_VERIFY_PARAM *param = X509_STORE_get0_param(store);
+        X509_VERIFY_PARAM_set_time(param, (time_t)(now_us / US_PER_SECOND));
+        X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_PARTIAL_CHAIN);
+    }
+    return store;
+}
+
+bool ocsp_request_verify(OCSP_REQUEST *request, struct view ca, struct view chain, int64_t now_us,
+                         struct error *err) {
+    if (OCSP_request_is_signed(request) != 1)
+        return fail(err, ERROR_UNAUTHENTICATED, "ocsp-signature-needed",
+                    "OCSP request: this CA's responder answers signed requests only (rfc6960#2.3).");
+    X509_STORE *store = anchors(ca, chain, now_us);
+    bool ok = store != NULL && OCSP_request_verify(request, NULL, store, 0) == 1;
+    X509_STORE_free(store);
+    ERR_clear_error();
+    return ok || fail(err, ERROR_FORBIDDEN, "ocsp-signature",
+                      "OCSP request: its signature does not verify with a certificate of this CA.");
+}
+
+struct issuer_hashes ocsp_id_issuer(const OCSP_CERTID *id) {
+    ASN1_OBJECT *algorithm = NULL;
+    ASN1_OCTET_STRING *name = NULL, *key = NULL;
+    OCSP_id_get0_info(&name, &algorithm, &key, NULL, (OCSP_CERTID *)(uintptr_t)id);
+    return (struct issuer_hashes){
+        OBJ_obj2nid(algorithm), view_of(ASN1_STRING_get0_data(name), (size_t)ASN1_STRING_length(name)),
+        view_of(ASN1_STRING_get0_data(key), (size_t)ASN1_STRING_length(key))};
 }
 
 bool ocsp_id_issuer_is(const OCSP_CERTID *id, const X509 *ca) {

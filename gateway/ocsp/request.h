@@ -3,6 +3,7 @@
 #define GATEHOUSE_OCSP_REQUEST_H
 
 #include "base/arena.h"
+#include "ca/status.h"
 #include "x509/handles.h"
 
 #define OCSP_REQUEST_MAX ((size_t)10 * 1024)
@@ -18,10 +19,14 @@ struct ocsp_query {
 
 /* Decodes exactly these bytes: DER alone, nothing after it. Refuses other versions than v1, an
  * empty or too long list, nonces of 0 or more than 128 octets and unknown critical extensions. A
- * signature on the request is not looked at: whoever asks may know (rfc6960#4.1.1 leaves it
+ * signature on the request is not looked at here (rfc6960#4.1.1 leaves it
  * optional). Errors: ERROR_MALFORMED "ocsp-request", ERROR_TOO_LARGE "ocsp-request". */
 MUST_USE bool ocsp_request_decode(struct arena *arena, struct view der,
                                   struct ocsp_query *ret_query, struct error *err);
+
+/* Whether the path goes on with the slug of a CA: the base64 of a request begins with a capital M, a slug never
+ * does. */
+bool ocsp_path_names_ca(const char *raw_path);
 
 /* The request in a GET's path, "/ocsp/{ca}/{percent-encoded base64}" (rfc6960#A.1.1). The raw path
  * is needed, because base64 knows "+", "/" and "//". */
@@ -32,6 +37,14 @@ MUST_USE bool ocsp_request_from_path(struct arena *arena, const char *raw_path,
  * False for one no certificate can have: zero, negative or longer than 20 octets (rfc5280#4.1.2.2).
  */
 bool ocsp_id_serial(struct arena *arena, const OCSP_CERTID *id, struct view *ret_serial);
+
+/* The signature on the request, by a certificate that the CA or one of its issuers (DER, concatenated) issued, now.
+ * ERROR_UNAUTHENTICATED "ocsp-signature-needed" without one, ERROR_FORBIDDEN "ocsp-signature" for a bad one. */
+MUST_USE bool ocsp_request_verify(OCSP_REQUEST *request, struct view ca, struct view chain, int64_t now_us,
+                                  struct error *err);
+
+/* What the CertID says about the issuer; the views live as long as it. */
+struct issuer_hashes ocsp_id_issuer(const OCSP_CERTID *id);
 
 /* True when the CertID names `ca` as the issuer, by the hash the client chose (SHA-1, SHA-2,
  * SHA-3). */

@@ -8,6 +8,18 @@ static ASN1_GENERALIZEDTIME *set_time(ASN1_GENERALIZEDTIME *time, int64_t us) {
     return ASN1_GENERALIZEDTIME_set(time, (time_t)(us / US_PER_SECOND));
 }
 
+/* rfc6960#4.4.4 */
+static bool add_cutoff(OCSP_SINGLERESP *single, int64_t cutoff_us, struct error *err) {
+    AUTO(ASN1_GENERALIZEDTIME) *cutoff = set_time(NULL, cutoff_us);
+    return (cutoff != NULL &&
+            OCSP_SINGLERESP_add1_ext_i2d(single, NID_id_pkix_OCSP_archiveCutoff, cutoff, 0, 0) == 1) ||
+           fail_internal(err, "ocsp: cannot add the archive cutoff");
+}
+
+/* rfc6960#2.2: a serial that was never issued is on hold since 1970, and the response says what it means. */
+static const struct status_answer never_issued = {.status = STATUS_REVOKED,
+                                                  .reason = OCSP_REVOKED_STATUS_CERTIFICATEHOLD};
+
 static bool add_single(OCSP_BASICRESP *basic, const struct ocsp_plan *plan,
                        const struct ocsp_single *single, struct error *err) {
     static const int states[] = {
@@ -15,18 +27,41 @@ static bool add_single(OCSP_BASICRESP *basic, const struct ocsp_plan *plan,
         [STATUS_REVOKED] = V_OCSP_CERTSTATUS_REVOKED,
         [STATUS_UNKNOWN] = V_OCSP_CERTSTATUS_UNKNOWN,
     };
-    AUTO(ASN1_TIME) *this_update = set_time(NULL, plan->this_update_us);
-    AUTO(ASN1_TIME) *next_update = set_time(NULL, plan->next_update_us);
+    const struct status_answer *answer = single->never_issued ? &never_issued : &single->answer;
+    AUTO(ASN1_TIME) *this_update =
+        set_time(NULL, answer->known_us != 0 ? answer->known_us : plan->this_update_us);
+    AUTO(ASN1_TIME) *next_update =
+        set_time(NULL, answer->until_us != 0 && answer->until_us < plan->next_update_us
+                           ? answer->until_us
+                           : plan->next_update_us);
     AUTO(ASN1_TIME) *revoked = NULL;
     /* rfc5280#5.3.1: unspecified is said by saying nothing. */
-    int reason = single->answer.reason == 0 ? OCSP_REVOKED_STATUS_NOSTATUS : single->answer.reason;
-    if (single->answer.status == STATUS_REVOKED)
-        revoked = set_time(NULL, single->answer.revoked_us);
-    if (this_update == NULL || next_update == NULL ||
-        OCSP_basic_add1_status(basic, (OCSP_CERTID *)single->id, states[single->answer.status],
-                               reason, revoked, this_update, next_update) == NULL)
+    int reason = answer->reason == 0 ? OCSP_REVOKED_STATUS_NOSTATUS : answer->reason;
+    if (answer->status == STATUS_REVOKED)
+        revoked = set_time(NULL, answer->revoked_us);
+    if (this_update == NULL || next_update == NULL)
         return fail_internal(err, "ocsp: cannot add a single response");
-    return true;
+    OCSP_SINGLERESP *added = OCSP_basic_add1_status(basic, (OCSP_CERTID *)single->id, states[answer->status],
+                                                    reason, revoked, this_update, next_update);
+    if (added == NULL)
+        return fail_internal(err, "ocsp: cannot add a single response");
+    return plan->archive_us == 0 || add_cutoff(added, plan->this_update_us - plan->archive_us, err);
+}
+
+/* rfc6960#4.4.8: id-pkix-ocsp-extended-revoke with NULL, when the response makes use of it */
+static bool add_extended_revoke(OCSP_BASICRESP *basic, const struct ocsp_plan *plan, struct error *err) {
+    bool used = false;
+    for (size_t i = 0; i < plan->count; i++)
+        used = used || plan->singles[i].never_issued;
+    if (!used)
+        return true;
+    AUTO(ASN1_OBJECT) *object = OBJ_txt2obj("1.3.6.1.5.5.7.48.1.9", 1);
+    AUTO(ASN1_OCTET_STRING) *value = ASN1_OCTET_STRING_new();
+    AUTO(X509_EXTENSION) *extension = NULL;
+    if (object != NULL && value != NULL && ASN1_OCTET_STRING_set(value, (const unsigned char *)"\5\0", 2) == 1)
+        extension = X509_EXTENSION_create_by_OBJ(NULL, object, 0, value);
+    return (extension != NULL && OCSP_BASICRESP_add_ext(basic, extension, -1) == 1) ||
+           fail_internal(err, "ocsp: cannot add extended-revoke");
 }
 
 /* What the signer gave is believed when the certificate's key says so, not before. */
@@ -66,6 +101,7 @@ bool ocsp_response_build(struct arena *arena, const struct ocsp_plan *plan, stru
     /* rfc6960#4.4.1: the nonce of the request comes back. */
     if (plan->nonce_of != NULL && OCSP_copy_nonce(basic, plan->nonce_of) != 1)
         return fail_internal(err, "ocsp: cannot copy the nonce");
+    TRY(add_extended_revoke(basic, plan, err));
     TRY(sign(basic, plan, err));
     AUTO(OCSP_RESPONSE) *response = OCSP_response_create(OCSP_RESPONSE_STATUS_SUCCESSFUL, basic);
     unsigned char *der = NULL;
@@ -105,6 +141,7 @@ struct view ocsp_error_response(int status) {
         {0x30, 3, 0x0a, 1, OCSP_RESPONSE_STATUS_MALFORMEDREQUEST},
         {0x30, 3, 0x0a, 1, OCSP_RESPONSE_STATUS_INTERNALERROR},
         {0x30, 3, 0x0a, 1, OCSP_RESPONSE_STATUS_TRYLATER},
+        {0x30, 3, 0x0a, 1, OCSP_STATUS_SIG_REQUIRED},
         {0x30, 3, 0x0a, 1, OCSP_RESPONSE_STATUS_UNAUTHORIZED},
     };
     for (size_t i = 0; i < sizeof responses / sizeof *responses; i++)

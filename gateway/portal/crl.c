@@ -1,6 +1,7 @@
 #include "portal/internal.h"
 
-#include "ca/status.h"
+#include "base/encode.h"
+#include "ca/validation.h"
 
 /* Caches ask again after this time, so that a revocation is seen soon through them as well. */
 #define MAX_AGE_SECONDS 300
@@ -12,7 +13,9 @@ static void reply(const struct http_request *request, struct http_response *resp
     int64_t left = (crl->next_update_us - clock_now_us()) / US_PER_SECOND;
     struct document document = {
         .content_type = as_pem ? "application/x-pem-file" : "application/pkix-crl",
-        .body = as_pem ? status_crl_pem(crl) : crl->der,
+        .body = !as_pem             ? crl->der
+                : crl->held != NULL ? status_crl_pem(crl)
+                                    : view_text(pem_encode(arena, "X509 CRL", crl->der)),
         /* The number names one CRL of this CA; a long list need not be hashed for it. */
         .etag = arena_printf(arena, "\"%lld%s\"", (long long)crl->number, as_pem ? "-pem" : ""),
         .modified_us = crl->this_update_us,
@@ -23,7 +26,15 @@ static void reply(const struct http_request *request, struct http_response *resp
 static bool complete(const struct portal *portal, const struct http_request *request,
                      struct http_response *response, bool as_pem, struct error *err) {
     struct crl_document current;
-    TRY(status_crl(portal->core, request->arena, request->parameters[0], &current, err));
+    struct error missing = {0};
+    const char *slug = request->parameters[0];
+    if (!status_crl(portal->core, request->arena, slug, &current, &missing)) {
+        if (missing.kind != ERROR_NOT_FOUND) {
+            *err = missing;
+            return false;
+        }
+        TRY(validation_crl(portal->core, request->arena, slug, &current, err));
+    }
     reply(request, response, &current, as_pem);
     return true;
 }

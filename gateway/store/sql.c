@@ -12,12 +12,14 @@
 #define MAX_VALUES ((size_t)15 * 1024 * 1024)
 #define MAX_STATEMENTS 160 /* a connection; lists with scopes come in several sizes */
 
+#define SHORT_BYTES 32 /* ids, serial numbers, hashes */
+
 struct column {
     bool is_number;
     my_bool is_null, is_cut;
     unsigned long len;
     int64_t number;
-    char nothing; /* where the library may write while the length is unknown */
+    uint8_t few[SHORT_BYTES]; /* bytes come here with the row; longer ones are asked for when taken */
 };
 
 struct statement {
@@ -107,8 +109,8 @@ static bool bind_results(struct tx *tx, struct statement *statement, struct erro
         MYSQL_BIND *bind = &statement->results[i];
         column->is_number = is_number(mysql_fetch_field_direct(meta, i)->type);
         bind->buffer_type = column->is_number ? MYSQL_TYPE_LONGLONG : MYSQL_TYPE_BLOB;
-        bind->buffer = column->is_number ? (void *)&column->number : (void *)&column->nothing;
-        bind->buffer_length = column->is_number ? sizeof column->number : 0;
+        bind->buffer = column->is_number ? (void *)&column->number : (void *)column->few;
+        bind->buffer_length = column->is_number ? sizeof column->number : sizeof column->few;
         bind->is_null = &column->is_null;
         bind->error = &column->is_cut;
         bind->length = &column->len;
@@ -337,6 +339,10 @@ bool rows_bool(struct rows *rows) {
 
 /* Copies the column that was just taken. */
 static bool copy_bytes(struct rows *rows, uint8_t *to, unsigned long len) {
+    if (len <= SHORT_BYTES) {
+        memcpy(to, rows->statement->columns[rows->column - 1].few, len);
+        return true;
+    }
     MYSQL_BIND bind = {.buffer_type = MYSQL_TYPE_BLOB, .buffer = to, .buffer_length = len};
     unsigned long real = 0;
     my_bool is_null = 0, is_cut = 0;

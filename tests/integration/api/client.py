@@ -44,7 +44,7 @@ class Gateway:
             self.connection = http.client.HTTPSConnection(URL.hostname, URL.port, timeout=60, context=self.tls)
         try:
             return self.exchange(method, path, headers, body)
-        except (http.client.RemoteDisconnected, ssl.SSLEOFError, BrokenPipeError):
+        except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError, ssl.SSLEOFError):
             self.drop()
             if fresh:
                 raise

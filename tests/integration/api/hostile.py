@@ -55,6 +55,9 @@ def expect_too_large(client, method, path, headers):
         pass
 
 
+LONG_BODIES = ("/validators/{validator}/crl", "/validators/{validator}/issued")  # whole lists: 64 MiB
+
+
 def check_bodies(gateway, admin, made):
     as_json = {"Content-Type": "application/json"}
     for method, path, operation in each_route(gateway):
@@ -66,7 +69,8 @@ def check_bodies(gateway, admin, made):
             if not (optional and what == "empty"):
                 expect_problem(gateway, admin, method, target, body, as_json, what)
         expect_problem(gateway, admin, method, target, b"{}", {"Content-Type": "text/plain"}, "a wrong type")
-        expect_too_large(admin, method, target, as_json)
+        if path not in LONG_BODIES:
+            expect_too_large(admin, method, target, as_json)
         expect_problem(gateway, admin, method, target + "?x=1", json.dumps(bodies(path, made)).encode(), as_json,
                        "an unknown query parameter")
 

@@ -15,6 +15,7 @@ import templates
 import hostile
 import scenario
 import scep
+import validators
 import strangers
 from client import Client, Gateway
 
@@ -82,6 +83,7 @@ def main():
     authorities.run(gateway, admin, made)
     templates.run(gateway, admin, made)
     scep.run(gateway, admin, made)
+    validators.run(gateway, admin, made)
     check_coverage(gateway)
     print(f"scenario: every operation has worked, every answer is as documented ({seconds():.0f} s)")
     strangers.run(gateway, admin, made, other_organisation())

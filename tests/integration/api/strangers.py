@@ -22,7 +22,7 @@ def fill(path, made):
              "credentials": "credential", "templates": "anchor", "views": "request",
              "timestamping-certificates": "tsa-certificate", "cas": "evidence", "keys": "request"}
     path = path.replace("{ca}", made["issuing"]).replace("{template}", made["template"])
-    path = path.replace("{set}", "wifi")
+    path = path.replace("{set}", "wifi").replace("{validator}", made["validator"])
     path = path.replace("{issuer}", "default").replace("{imprint}", "00" * 32)
     return re.sub(r"\{id\}", lambda _: made[kinds[path.split("/")[1]]], path)
 
@@ -66,6 +66,9 @@ def bodies(path, made):
         "/certificates/batch": {"action": "revoke", "ids": [made["certificate"]]},
         "/certificates/{id}": {"owner": "mallory"},
         "/certificate-fields": {"fields": [], "version": 0},
+        "/validators": {"name": "Stolen", "certificate": "x"},
+        "/validators/{validator}": {"name": "Stolen"},
+        "/validators/{validator}/certificate": {"certificate": "x"},
         "/views": {"name": "mine", "filter": "state=valid"},
         "/templates/{template}/requests/form": {"sans": ["stranger.example"], "preApproved": True},
         "/templates/{template}/requests/key": {"sans": ["stranger.example"], "key": "P-256", "issue": True,

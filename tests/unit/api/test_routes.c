@@ -3,6 +3,7 @@
 #include "cmp/cmp.h"
 #include "scep/scep.h"
 #include "tsp/manage.h"
+#include "validation/validation_room.h"
 
 #include "base/json.h"
 
@@ -24,7 +25,7 @@ static struct http_room timestamps(struct core *core) {
 
 /* Every room that has routes under BASE. */
 static struct http_room (*const room_makers[])(struct core *core) = {api_room, cmp_room,
-                                                                    scep_room, timestamps};
+                                                                    scep_room, timestamps, validation_room};
 #define ROOM_COUNT (sizeof room_makers / sizeof room_makers[0])
 
 /* Their routes under BASE, one after the other; NULL after the last. */

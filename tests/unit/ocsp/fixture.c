@@ -124,10 +124,25 @@ static bool identity(void *context, struct arena *arena, const struct ca_record 
     return true;
 }
 
-static bool validity(void *context, struct arena *arena, const struct ca_record *ca,
-                     int64_t *ret_us, struct error *err) {
-    (void)context, (void)arena, (void)ca, (void)err;
-    *ret_us = FIXTURE_VALIDITY_US;
+static bool profile(void *context, struct arena *arena, const struct ca_record *ca,
+                    struct ocsp_profile *ret, struct error *err) {
+    struct fixture *f = context;
+    (void)arena, (void)ca, (void)err;
+    *ret = f->profile;
+    return true;
+}
+
+static bool issuer(void *context, struct arena *arena, const struct issuer_hashes *hashes,
+                   const char **ret_slug, struct error *err) {
+    struct fixture *f = context;
+    unsigned char name[EVP_MAX_MD_SIZE];
+    unsigned len = 0;
+    (void)arena;
+    const EVP_MD *digest = EVP_get_digestbynid(hashes->digest);
+    if (digest == NULL || X509_NAME_digest(X509_get_subject_name(f->ca_certificate), digest, name, &len) != 1 ||
+        !view_equal(hashes->name, view_of(name, len)))
+        return refusal(ERROR_NOT_FOUND, err);
+    *ret_slug = "demo";
     return true;
 }
 
@@ -153,7 +168,8 @@ struct fixture *fixture_new(const char *key_type) {
                                .certificate = view_of(f->ca_der, (size_t)len),
                                .epoch = 1,
                                .created_us = clock_now_us() - US_PER_DAY};
-    struct ocsp_source source = {authority, status, identity, validity, f};
+    f->profile = (struct ocsp_profile){.validity_us = FIXTURE_VALIDITY_US};
+    struct ocsp_source source = {authority, status, identity, profile, issuer, f};
     f->responder = ocsp_responder_new(&source, (size_t)1024 * 1024);
     return f;
 }

@@ -21,6 +21,7 @@ struct fixture {
     enum error_kind authority_fails, status_fails, identity_fails; /* ERROR_NONE: works */
     int64_t signer_not_after_us;                                   /* 0: a month from now */
     int signatures, look_ups; /* how often identity() and status() were asked */
+    struct ocsp_profile profile;
     struct ocsp_responder *responder;
 };
 

@@ -447,6 +447,157 @@ static void cache_is_safe_in_threads(void **state) {
     ocsp_cache_free(cache);
 }
 
+static void answers_what_was_never_issued_as_told(void **state) {
+    struct fixture *f = *state;
+    SCOPED_ARENA struct arena *arena = arena_new();
+    struct http_response reply;
+    struct view der = request_for(f, arena, 999, 0);
+    AUTO(ASN1_OBJECT) *extended = OBJ_txt2obj("1.3.6.1.5.5.7.48.1.9", 1);
+    int reason = 0;
+    fixture_post(f, arena, "demo", der, &reply);
+    OCSP_BASICRESP *basic = verified(f, &reply);
+    assert_int_equal(status_in(basic, 0, &reason), V_OCSP_CERTSTATUS_UNKNOWN);
+    assert_int_equal(OCSP_BASICRESP_get_ext_by_OBJ(basic, extended, -1), -1);
+    OCSP_BASICRESP_free(basic);
+    f->profile.never_issued_revoked = true;
+    f->profile.archive_us = 10 * US_PER_DAY;
+    fixture_post(f, arena, "demo", der, &reply);
+    basic = verified(f, &reply);
+    assert_int_equal(status_in(basic, 0, &reason), V_OCSP_CERTSTATUS_REVOKED);
+    assert_int_equal(reason, OCSP_REVOKED_STATUS_CERTIFICATEHOLD);
+    assert_true(OCSP_BASICRESP_get_ext_by_OBJ(basic, extended, -1) >= 0);
+    assert_true(OCSP_SINGLERESP_get_ext_by_NID(OCSP_resp_get0(basic, 0),
+                                               NID_id_pkix_OCSP_archiveCutoff, -1) >= 0);
+    OCSP_BASICRESP_free(basic);
+    /* one that was issued is answered without it */
+    fixture_post(f, arena, "demo", request_for(f, arena, 5, 0), &reply);
+    basic = verified(f, &reply);
+    assert_int_equal(status_in(basic, 0, &reason), V_OCSP_CERTSTATUS_GOOD);
+    assert_int_equal(OCSP_BASICRESP_get_ext_by_OBJ(basic, extended, -1), -1);
+    OCSP_BASICRESP_free(basic);
+}
+
+static void takes_signed_requests_where_it_must(void **state) {
+    struct fixture *f = *state;
+    SCOPED_ARENA struct arena *arena = arena_new();
+    struct http_response reply;
+    const long serial = 5;
+    int reason;
+    f->profile.require_signed = true;
+    fixture_post(f, arena, "demo", request_for(f, arena, 5, 0), &reply);
+    assert_int_equal(response_status(&reply), OCSP_RESPONSE_STATUS_SIGREQUIRED);
+    OCSP_REQUEST *request = fixture_request(f, EVP_sha256(), &serial, 1, 0);
+    assert_int_equal(OCSP_request_sign(request, f->signer_certificate, f->signer_key, EVP_sha256(), NULL, 0), 1);
+    struct view der = fixture_request_der(arena, request);
+    fixture_post(f, arena, "demo", der, &reply);
+    OCSP_BASICRESP *basic = verified(f, &reply);
+    assert_int_equal(status_in(basic, 0, &reason), V_OCSP_CERTSTATUS_GOOD);
+    OCSP_BASICRESP_free(basic);
+    /* its last octets are the certificate's signature: no certificate of this CA any more */
+    uint8_t *broken = arena_alloc(arena, der.len);
+    memcpy(broken, der.at, der.len);
+    broken[der.len - 5] ^= 1;
+    fixture_post(f, arena, "demo", view_of(broken, der.len), &reply);
+    assert_int_equal(response_status(&reply), OCSP_RESPONSE_STATUS_UNAUTHORIZED);
+}
+
+static void finds_the_ca_by_the_certid(void **state) {
+    struct fixture *f = *state;
+    SCOPED_ARENA struct arena *arena = arena_new();
+    struct view der = request_for(f, arena, 150, 0);
+    struct http_room room = ocsp_room(f->responder);
+    struct http_request request = {.arena = arena,
+                                   .method = "POST",
+                                   .path = "/ocsp",
+                                   .raw_path = "/ocsp",
+                                   .query = "",
+                                   .body = der};
+    struct http_response reply = {.arena = arena};
+    struct error err = {0};
+    int reason;
+    assert_string_equal(room.routes[2].pattern, "/ocsp");
+    assert_true(room.routes[2].handle(room.context, &request, &reply, &err));
+    OCSP_BASICRESP *basic = verified(f, &reply);
+    assert_int_equal(status_in(basic, 0, &reason), V_OCSP_CERTSTATUS_REVOKED);
+    OCSP_BASICRESP_free(basic);
+    request.method = "GET";
+    request.body = view_of(NULL, 0);
+    request.raw_path = request.path = arena_printf(arena, "/ocsp/%s", base64_encode(arena, der));
+    reply = (struct http_response){.arena = arena};
+    assert_true(room.routes[3].handle(room.context, &request, &reply, &err));
+    basic = verified(f, &reply);
+    OCSP_BASICRESP_free(basic);
+    assert_int_equal(f->signatures, 1); /* the second was ready */
+    request.method = "POST";
+    request.raw_path = request.path = "/ocsp";
+    request.body = view_of("\x30\x00", 2);
+    reply = (struct http_response){.arena = arena};
+    assert_true(room.routes[2].handle(room.context, &request, &reply, &err));
+    assert_int_equal(response_status(&reply), OCSP_RESPONSE_STATUS_MALFORMEDREQUEST);
+}
+
+static void makes_busy_answers_ahead(void **state) {
+    struct fixture *f = *state;
+    SCOPED_ARENA struct arena *arena = arena_new();
+    struct http_response reply;
+    struct error err = {0};
+    struct view busy = request_for(f, arena, 5, 0), idle = request_for(f, arena, 6, 0);
+    fixture_post(f, arena, "demo", idle, &reply);
+    for (int i = 0; i < 10; i++)
+        fixture_post(f, arena, "demo", busy, &reply);
+    assert_int_equal(f->signatures, 2);
+    assert_true(ocsp_make_ahead(f->responder, arena, &err));
+    assert_int_equal(f->signatures, 2); /* both are young */
+    now_us += FIXTURE_VALIDITY_US / 2 - OCSP_AHEAD_US;
+    assert_true(ocsp_make_ahead(f->responder, arena, &err));
+    assert_int_equal(f->signatures, 3);
+    now_us += OCSP_AHEAD_US + US_PER_SECOND;
+    fixture_post(f, arena, "demo", busy, &reply);
+    assert_int_equal(f->signatures, 3); /* nobody waits for it */
+    fixture_post(f, arena, "demo", idle, &reply);
+    assert_int_equal(f->signatures, 4);
+}
+
+/* An edit of the settings moves the upper bits of the epoch: what was signed under others is not confirmed. */
+static void forgets_answers_of_other_settings(void **state) {
+    struct fixture *f = *state;
+    SCOPED_ARENA struct arena *arena = arena_new();
+    struct http_response reply;
+    struct view der = request_for(f, arena, 5, 0);
+    fixture_post(f, arena, "demo", der, &reply);
+    f->ca.epoch++;
+    fixture_post(f, arena, "demo", der, &reply);
+    assert_int_equal(f->signatures, 1); /* its status is what it was */
+    f->ca.epoch += INT64_C(1) << 40;
+    fixture_post(f, arena, "demo", der, &reply);
+    assert_int_equal(f->signatures, 2);
+}
+
+struct rush {
+    struct fixture *fixture;
+    struct view der;
+};
+
+static void *ask_once(void *context) {
+    const struct rush *rush = context;
+    SCOPED_ARENA struct arena *arena = arena_new();
+    struct http_response reply;
+    fixture_post(rush->fixture, arena, "demo", rush->der, &reply);
+    return NULL;
+}
+
+static void a_rush_costs_one_signature(void **state) {
+    struct fixture *f = *state;
+    SCOPED_ARENA struct arena *arena = arena_new();
+    struct rush rush = {f, request_for(f, arena, 5, 0)};
+    pthread_t threads[16];
+    for (size_t i = 0; i < 16; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, ask_once, &rush), 0);
+    for (size_t i = 0; i < 16; i++)
+        pthread_join(threads[i], NULL);
+    assert_int_equal(f->signatures, 1);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(answers_by_every_digest, setup, teardown),
@@ -464,6 +615,12 @@ int main(void) {
         cmocka_unit_test_setup_teardown(turns_errors_into_response_statuses, setup, teardown),
         cmocka_unit_test_setup_teardown(does_not_serve_its_cache_blindly, setup, teardown),
         cmocka_unit_test_setup_teardown(verifies_what_the_signer_gives, setup, teardown),
+        cmocka_unit_test_setup_teardown(answers_what_was_never_issued_as_told, setup, teardown),
+        cmocka_unit_test_setup_teardown(takes_signed_requests_where_it_must, setup, teardown),
+        cmocka_unit_test_setup_teardown(finds_the_ca_by_the_certid, setup, teardown),
+        cmocka_unit_test_setup_teardown(makes_busy_answers_ahead, setup, teardown),
+        cmocka_unit_test_setup_teardown(forgets_answers_of_other_settings, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_rush_costs_one_signature, setup, teardown),
         cmocka_unit_test(cache_stays_in_its_bounds),
         cmocka_unit_test(cache_replaces_under_the_same_key),
         cmocka_unit_test(cache_is_safe_in_threads),

@@ -1,0 +1,85 @@
+#include "ca/validation.h"
+
+#include <string.h>
+
+static bool refuse(struct error *err, const char *rule) {
+    return fail(err, ERROR_POLICY, "validator-settings", "%s", rule);
+}
+
+static bool is_http(const char *url) {
+    for (const char *at = url; *at != '\0'; at++)
+        if (*at <= 0x20 || *at >= 0x7f)
+            return false;
+    return strlen(url) <= 500 && (strncmp(url, "http://", 7) == 0 || strncmp(url, "https://", 8) == 0);
+}
+
+static bool read_sources(struct arena *arena, const struct json *document, const char *name,
+                         struct text_list *ret, struct error *err) {
+    const struct json *array = NULL;
+    TRY(json_array(document, name, &array, err));
+    if (array == NULL)
+        return true;
+    if (array->count > VALIDATION_MAX_SOURCES)
+        return refuse(err, "A validator has at most 8 sources of a kind.");
+    struct text_list list = {.items = arena_array(arena, array->count + 1, sizeof(char *))};
+    JSON_EACH(item, array) {
+        if (item->type != JSON_STRING || !is_http(item->text))
+            return refuse(err, "Sources are http or https URLs of at most 500 ASCII bytes.");
+        list.items[list.count++] = item->text;
+    }
+    *ret = list;
+    return true;
+}
+
+bool validation_settings_read(struct arena *arena, const struct json *document,
+                              struct validation_settings *ret, struct error *err) {
+    static const char *const names[] = {"sources", "deltaSources", "intervalSeconds", "timeoutSeconds",
+                                        "warnSeconds", "ocspHours", "neverIssued", "requireSignedRequests",
+                                        "responder", NULL};
+    struct validation_settings s = {.interval_s = 600, .timeout_s = 30, .warn_s = 7200, .ocsp_hours = 8};
+    const char *never = NULL, *responder = NULL;
+    if (document != NULL) {
+        TRY(json_only(document, names, err));
+        TRY(read_sources(arena, document, "sources", &s.sources, err));
+        TRY(read_sources(arena, document, "deltaSources", &s.delta_sources, err));
+        TRY(json_int(document, "intervalSeconds", 5, 7 * 86400, &s.interval_s, err));
+        TRY(json_int(document, "timeoutSeconds", 1, 300, &s.timeout_s, err));
+        TRY(json_int(document, "warnSeconds", 0, 90 * 86400, &s.warn_s, err));
+        TRY(json_int(document, "ocspHours", 1, 24 * 31, &s.ocsp_hours, err));
+        TRY(json_string(document, "neverIssued", &never, err));
+        TRY(json_string(document, "responder", &responder, err));
+        TRY(json_bool(document, "requireSignedRequests", &s.require_signed, err));
+    }
+    if (never != NULL && strcmp(never, "unknown") != 0 && strcmp(never, "revoked") != 0)
+        return refuse(err, "neverIssued is \"unknown\" or \"revoked\".");
+    if (responder != NULL && strcmp(responder, "delegated") != 0 && strcmp(responder, "trusted") != 0)
+        return refuse(err, "responder is \"delegated\" or \"trusted\".");
+    s.never_issued_revoked = never != NULL && strcmp(never, "revoked") == 0;
+    s.trusted = responder != NULL && strcmp(responder, "trusted") == 0;
+    *ret = s;
+    return true;
+}
+
+static void put_list(struct json_writer *w, const char *name, const struct text_list *list) {
+    json_name(w, name);
+    json_open_array(w);
+    for (size_t i = 0; i < list->count; i++)
+        json_add_string(w, list->items[i]);
+    json_close_array(w);
+}
+
+const char *validation_settings_write(struct arena *arena, const struct validation_settings *s) {
+    struct json_writer w = json_writer_on(arena);
+    json_open_object(&w);
+    put_list(&w, "sources", &s->sources);
+    put_list(&w, "deltaSources", &s->delta_sources);
+    json_put_int(&w, "intervalSeconds", s->interval_s);
+    json_put_int(&w, "timeoutSeconds", s->timeout_s);
+    json_put_int(&w, "warnSeconds", s->warn_s);
+    json_put_int(&w, "ocspHours", s->ocsp_hours);
+    json_put_string(&w, "neverIssued", s->never_issued_revoked ? "revoked" : "unknown");
+    json_put_bool(&w, "requireSignedRequests", s->require_signed);
+    json_put_string(&w, "responder", s->trusted ? "trusted" : "delegated");
+    json_close_object(&w);
+    return json_written(&w);
+}

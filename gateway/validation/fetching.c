@@ -1,0 +1,77 @@
+/* Looking at the sources of validators. No transaction is open while a source is waited for. */
+#include "validation/internal.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "net/fetch.h"
+
+/* The first source that gives a list that is taken, or is known already. */
+static bool look_at(struct core *core, struct arena *arena, const struct validator_record *v,
+                    const struct text_list *sources, int64_t timeout_s, const char **ret_problem) {
+    for (size_t i = 0; i < sources->count; i++) {
+        struct fetch_request ask = {.url = sources->items[i],
+                                    .connect_timeout_ms = 5000,
+                                    .total_timeout_ms = (int)timeout_s * 1000,
+                                    .max_bytes = VALIDATION_MAX_LIST,
+                                    .redirects = 3,
+                                    .reach = FETCH_ANYWHERE};
+        struct fetch_reply reply;
+        struct error err = {0};
+        bool news;
+        if (fetch(arena, &ask, &reply, &err) &&
+            (reply.status == 200 ||
+             fail(&err, ERROR_UNAVAILABLE, "fetch-failed", "The answer's status is %d.", reply.status)) &&
+            validation_take_crl(core, arena, &actor_system, v, reply.body, &news, &err)) {
+            if (news)
+                log_info("validation", "validator %s: a new list from %s", v->slug, ask.url);
+            *ret_problem = "";
+            return true;
+        }
+        *ret_problem = arena_printf(arena, "%s: %s", ask.url, err.message);
+    }
+    return false;
+}
+
+static bool settings_of(struct arena *arena, const struct validator_record *v, struct validation_settings *ret,
+                        struct error *err) {
+    const struct json *document;
+    return json_parse(arena, view_text(v->settings), &document, err) &&
+           validation_settings_read(arena, document, ret, err);
+}
+
+bool validation_look(struct core *core, struct arena *arena, const struct validator_record *validator,
+                     const char **ret_problem, struct error *err) {
+    struct validation_settings settings;
+    struct validator_record now;
+    const char *problem = "", *delta_problem = "";
+    TRY(settings_of(arena, validator, &settings, err));
+    if (settings.sources.count > 0)
+        (void)look_at(core, arena, validator, &settings.sources, settings.timeout_s, &problem);
+    /* A delta continues the list that is there now. */
+    TRY(validation_get(core, arena, &actor_system, validator->slug, &now, err));
+    if (settings.delta_sources.count > 0 &&
+        !look_at(core, arena, &now, &settings.delta_sources, settings.timeout_s, &delta_problem) &&
+        problem[0] == '\0')
+        problem = delta_problem;
+    TRY(validation_get(core, arena, &actor_system, validator->slug, &now, err));
+    *ret_problem = problem;
+    return validation_checked(core, arena, &now, problem, err);
+}
+
+bool validation_look_at_all(void *context, struct arena *arena, struct error *err) {
+    struct validator_record *items;
+    size_t count;
+    TRY(validation_all(context, arena, &actor_system, &items, &count, err));
+    for (size_t i = 0; i < count; i++) {
+        SCOPED_ARENA struct arena *own = arena_new();
+        struct validation_settings settings;
+        struct error trouble = {0};
+        const char *problem;
+        if (settings_of(own, &items[i], &settings, &trouble) &&
+            (clock_now_us() - items[i].checked_us < settings.interval_s * US_PER_SECOND ||
+             validation_look(context, own, &items[i], &problem, &trouble)))
+            continue;
+        log_failure(LOG_WARN, "validation", items[i].slug, &trouble);
+    }
+    return true;
+}

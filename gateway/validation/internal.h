@@ -1,0 +1,28 @@
+/* What the files of this room share. */
+#ifndef GATEHOUSE_VALIDATION_INTERNAL_H
+#define GATEHOUSE_VALIDATION_INTERNAL_H
+
+#include "ca/validation.h"
+#include "rest/handler.h"
+#include "validation/validation_room.h"
+
+HANDLER(validators_list);
+HANDLER(validators_create);
+HANDLER(validators_get);
+HANDLER(validators_change);
+HANDLER(validators_remove);
+HANDLER(validators_csr);
+HANDLER(validators_certificate);
+HANDLER(validators_crl);
+HANDLER(validators_issued);
+HANDLER(validators_fetch);
+
+/* Looks at the sources of one validator now; *ret_problem is "" or why nothing came. False only when that could not
+ * be kept. */
+MUST_USE bool validation_look(struct core *core, struct arena *arena, const struct validator_record *validator,
+                              const char **ret_problem, struct error *err);
+/* Jobs; context: the core. */
+bool validation_look_at_all(void *context, struct arena *arena, struct error *err);
+bool publish_all(void *context, struct arena *arena, struct error *err);
+
+#endif

@@ -1,0 +1,148 @@
+/* Copies of our own lists in other places: a directory (written beside, then renamed), or a server that takes PUT.
+ * What was published last is only remembered in the process: after a restart everything goes out once more. */
+#include "validation/internal.h"
+
+#include "base/log.h"
+#include "net/fetch.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define REMEMBERED 4096
+
+/* Of each place, which list it has. */
+static struct {
+    pthread_mutex_t mutex;
+    struct {
+        uint64_t place;
+        int64_t number;
+    } seen[REMEMBERED];
+} memory = {.mutex = PTHREAD_MUTEX_INITIALIZER};
+
+static uint64_t hash_place(const char *slug, const char *name, const char *url) {
+    uint64_t hash = UINT64_C(14695981039346656037);
+    const char *const texts[] = {slug, "/", name, " ", url};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        for (const char *at = texts[i]; *at != '\0'; at++)
+            hash = (hash ^ (uint8_t)*at) * UINT64_C(1099511628211);
+    return hash;
+}
+
+static bool is_there(uint64_t place, int64_t number) {
+    pthread_mutex_lock(&memory.mutex);
+    bool there = memory.seen[place % REMEMBERED].place == place &&
+                 memory.seen[place % REMEMBERED].number == number;
+    pthread_mutex_unlock(&memory.mutex);
+    return there;
+}
+
+static void remember(uint64_t place, int64_t number) {
+    pthread_mutex_lock(&memory.mutex);
+    memory.seen[place % REMEMBERED].place = place;
+    memory.seen[place % REMEMBERED].number = number;
+    pthread_mutex_unlock(&memory.mutex);
+}
+
+static bool write_all(int file, struct view bytes) {
+    while (bytes.len > 0) {
+        ssize_t n = write(file, bytes.at, bytes.len);
+        if (n <= 0)
+            return false;
+        bytes = view_of(bytes.at + n, bytes.len - (size_t)n);
+    }
+    return true;
+}
+
+/* Whoever reads the directory sees the old list or the new one, never half of it. */
+static bool to_directory(struct arena *arena, const char *directory, const char *name, struct view der,
+                         struct error *err) {
+    const char *final = arena_printf(arena, "%s/%s", directory, name);
+    char *draft = arena_printf(arena, "%s/.%s.XXXXXX", directory, name);
+    int file = mkstemp(draft);
+    bool ok = file >= 0 && write_all(file, der) && fchmod(file, 0644) == 0 && fsync(file) == 0;
+    if (file >= 0)
+        ok = close(file) == 0 && ok;
+    if (ok && rename(draft, final) == 0)
+        return true;
+    if (file >= 0)
+        unlink(draft);
+    return fail(err, ERROR_UNAVAILABLE, "fetch-failed",
+                "%s cannot be written; the gateway's user needs write access to its directory.", final);
+}
+
+static bool by_put(struct arena *arena, const char *url, const char *name, struct view der, struct error *err) {
+    static const struct fetch_header type = {"Content-Type", "application/pkix-crl"};
+    size_t len = strlen(url);
+    const char *target =
+        arena_printf(arena, "%s%s%s", url, len > 0 && url[len - 1] == '/' ? "" : "/", name);
+    struct fetch_request ask = {.method = "PUT",
+                                .url = target,
+                                .body = der,
+                                .headers = &type,
+                                .header_count = 1,
+                                .total_timeout_ms = 120000,
+                                .reach = FETCH_ANYWHERE};
+    struct fetch_reply reply;
+    TRY(fetch(arena, &ask, &reply, err));
+    return (reply.status >= 200 && reply.status < 300) ||
+           fail(err, ERROR_UNAVAILABLE, "fetch-failed", "PUT of %s was answered with %d.", target,
+                reply.status);
+}
+
+static void publish(struct arena *arena, const char *slug, const struct text_list *places, const char *name,
+                    const struct crl_document *crl) {
+    for (size_t i = 0; i < places->count; i++) {
+        const char *url = places->items[i];
+        uint64_t place = hash_place(slug, name, url);
+        struct error err = {0};
+        if (is_there(place, crl->number))
+            continue;
+        if (strncmp(url, "file://", 7) == 0 ? to_directory(arena, url + 7, name, crl->der, &err)
+                                            : by_put(arena, url, name, crl->der, &err))
+            remember(place, crl->number);
+        else
+            log_failure(LOG_WARN, "publish", slug, &err);
+    }
+}
+
+static bool publish_ca(struct core *core, const struct ca_record *ca, struct error *err) {
+    SCOPED_ARENA struct arena *arena = arena_new();
+    struct ca_settings settings;
+    struct crl_document crl;
+    TRY(authority_settings(arena, ca, &settings, err));
+    const struct text_list *places = &settings.crl.publish;
+    if (places->count == 0 || ca->certificate.len == 0)
+        return true;
+    TRY(status_crl(core, arena, ca->slug, &crl, err));
+    publish(arena, ca->slug, places, arena_printf(arena, "%s.crl", ca->slug), &crl);
+    if (settings.crl.delta_hours > 0) {
+        TRY(status_crl_delta(core, arena, ca->slug, &crl, err));
+        publish(arena, ca->slug, places, arena_printf(arena, "%s-delta.crl", ca->slug), &crl);
+    }
+    for (int p = 0; settings.crl.partitions > 1 && p < settings.crl.partitions; p++) {
+        int scope = (int)settings.crl.partitions + p;
+        TRY(status_crl_partition(core, arena, ca->slug, scope, &crl, err));
+        publish(arena, ca->slug, places,
+                arena_printf(arena, "%s-%s", ca->slug, status_partition_name(arena, scope)), &crl);
+    }
+    return true;
+}
+
+bool publish_all(void *context, struct arena *arena, struct error *err) {
+    struct page page = {.limit = 100};
+    do {
+        struct ca_record *cas;
+        size_t count;
+        TRY(authority_page(context, arena, &actor_system, &page, &cas, &count, &page.cursor, err));
+        for (size_t i = 0; i < count; i++) {
+            struct error trouble = {0};
+            if (!publish_ca(context, &cas[i], &trouble))
+                log_failure(LOG_WARN, "publish", cas[i].slug, &trouble);
+        }
+    } while (page.cursor != NULL && page.cursor[0] != '\0');
+    return true;
+}

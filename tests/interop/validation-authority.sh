@@ -1,0 +1,149 @@
+#!/bin/bash
+# A CA that is not ours (`openssl ca`) publishes CRLs; a validator here answers OCSP for it: lists fetched over HTTP and
+# pushed, complete and delta, refused ones refused, stale ones tryLater, a responder certificate signed by that CA.
+here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
+# shellcheck source=tests/interop/lib.sh
+. "$here/lib.sh"
+
+foreign_ca() {
+    mkdir -p foreign/certs www
+    "$openssl" req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout foreign/key -out foreign/ca.pem \
+        -subj "/O=Elsewhere/CN=Foreign CA" -days 30 -addext basicConstraints=critical,CA:TRUE \
+        -addext keyUsage=critical,keyCertSign,cRLSign 2>/dev/null
+    : >foreign/index.txt
+    : >foreign/index.txt.attr
+    echo 1000 >foreign/serial
+    echo 10 >foreign/crlnumber
+    cat >foreign/conf <<CONF
+[ca]
+default_ca = d
+[d]
+database = $work/foreign/index.txt
+serial = $work/foreign/serial
+crlnumber = $work/foreign/crlnumber
+new_certs_dir = $work/foreign/certs
+certificate = $work/foreign/ca.pem
+private_key = $work/foreign/key
+default_md = sha256
+default_days = 20
+default_crl_days = 7
+policy = p
+crl_extensions = c
+[p]
+commonName = supplied
+[c]
+authorityKeyIdentifier = keyid
+[ocsp]
+basicConstraints = CA:FALSE
+keyUsage = digitalSignature
+extendedKeyUsage = OCSPSigning
+noCheck = ignored
+[leaf]
+basicConstraints = CA:FALSE
+CONF
+}
+
+ca_run() { "$openssl" ca -config foreign/conf -batch -notext "$@" >foreign/log 2>&1 || die "openssl ca: $(cat foreign/log)"; }
+
+foreign_leaf() { # NAME
+    "$openssl" req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$1.key" -out "$1.csr" -subj "/CN=$1" 2>/dev/null
+    ca_run -extensions leaf -in "$1.csr" -out "$1.pem"
+}
+
+foreign_crl() { ca_run -gencrl "$@" -out foreign/crl.pem && "$openssl" crl -in foreign/crl.pem -outform DER -out www/foreign.crl; }
+
+push() { # FILE: the status
+    curl -sS --max-time 60 --cacert "$GATEHOUSE_TLS_CERT" -H "Authorization: Bearer $GATEHOUSE_TOKEN" -o push.out \
+        -H 'Content-Type: application/pkix-crl' --data-binary "@$1" -w '%{http_code}' "$GATEHOUSE_URL/api/v1/validators/foreign/crl"
+}
+
+state() { # LEAF [OPTIONS]: what openssl ocsp says
+    local leaf=$1
+    shift
+    "$openssl" ocsp "$@" -issuer foreign/ca.pem -cert "$leaf.pem" -url "$GATEHOUSE_HTTP_URL/ocsp/foreign" -CAfile foreign/ca.pem \
+        >ocsp.out 2>&1
+    grep -q '^Response verify OK' ocsp.out || { grep -o 'trylater\|unauthorized' ocsp.out || cat ocsp.out; return; }
+    sed -n "s|^$leaf.pem: ||p" ocsp.out | head -n1
+}
+
+begin
+need python3
+foreign_ca
+foreign_leaf good
+foreign_leaf bad
+foreign_leaf later
+ca_run -revoke bad.pem -crl_reason keyCompromise
+foreign_crl
+port=$(free_port)
+python3 -B -m http.server --bind 127.0.0.1 --directory www "$port" >web.log 2>&1 &
+other_pids+=($!)
+start_instance
+within 10 curl -sS -o /dev/null "http://127.0.0.1:$port/" || die "python3 -m http.server"
+
+jq -n --rawfile c foreign/ca.pem --arg u "http://127.0.0.1:$port/foreign.crl" \
+    '{name: "Foreign", certificate: $c, settings: {sources: [$u], intervalSeconds: 5}}' >v.json
+rest POST validators @v.json >v.out
+expect "state" "$(jq -r .state v.out)" waiting
+rest GET validators/foreign/csr >responder.csr
+ca_run -extensions ocsp -in responder.csr -out responder.pem
+jq -n --rawfile c good.pem '{certificate: $c}' >wrong.json
+expect "a certificate for another key" "$(rest_status POST validators/foreign/certificate @wrong.json)" 422
+jq -n --rawfile c responder.pem '{certificate: $c}' >right.json
+rest POST validators/foreign/certificate @right.json >v.out
+expect "state" "$(jq -r .state v.out)" active
+shown "a validator made over REST; its CSR signed by openssl ca; another certificate refused"
+
+rest POST validators/foreign/fetch >v.out
+expect "problem" "$(jq -r .problem v.out)" null
+expect "entries" "$(jq -r .crl.entries v.out)" 1
+expect "good" "$(state good)" good
+expect "revoked" "$(state bad)" revoked
+grep -q 'Reason: keyCompromise' ocsp.out || die "no reason: $(cat ocsp.out)"
+expect "good, SHA-256, no nonce" "$(state good -no_nonce -sha256)" good
+shown "the CRL fetched over HTTP; openssl ocsp says good and revoked with its reason, verified by the foreign CA alone"
+
+"$openssl" ocsp -issuer foreign/ca.pem -cert bad.pem -url "$GATEHOUSE_HTTP_URL/ocsp" -CAfile foreign/ca.pem >any.out 2>&1
+grep -q '^bad.pem: revoked' any.out || die "/ocsp without a CA: $(cat any.out)"
+shown "/ocsp without a CA: the CertID chooses"
+
+public /crl/foreign.crl | cmp - www/foreign.crl || die "the list that is served again is another"
+shown "its CRL is served again, octet for octet"
+
+cp www/foreign.crl old.crl
+ca_run -revoke later.pem -crl_reason superseded
+foreign_crl
+for _ in {1..100}; do [ "$(state later -no_nonce)" = revoked ] && break; sleep 0.2; done
+expect "revoked since" "$(state later -no_nonce)" revoked
+shown "a new list is found by itself within the interval"
+
+expect "an old list" "$(push old.crl)" 422
+expect "the present list again" "$(push www/foreign.crl)" 200
+"$openssl" req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout forger.key -out forger.pem -subj "/O=Elsewhere/CN=Foreign CA" -days 3 \
+    -addext basicConstraints=critical,CA:TRUE 2>/dev/null
+"$openssl" ca -config foreign/conf -gencrl -cert forger.pem -keyfile forger.key -out forged.pem >/dev/null 2>&1 || die "forging"
+expect "a list with the right name and a wrong key" "$(push forged.pem)" 422
+head -c 100 www/foreign.crl >short.crl
+expect "half a list" "$(push short.crl)" 400
+shown "old lists, lists of another key and broken ones are refused"
+
+printf '1000\n1001\n1002\n' >issued.txt
+curl -sS --fail --cacert "$GATEHOUSE_TLS_CERT" -H "Authorization: Bearer $GATEHOUSE_TOKEN" -H 'Content-Type: text/plain' \
+    --data-binary @issued.txt -o issued.out "$GATEHOUSE_URL/api/v1/validators/foreign/issued"
+expect "issued" "$(jq .issued.entries issued.out)" 3
+expect "good still" "$(state good)" good
+"$openssl" ocsp -issuer foreign/ca.pem -serial 0x77 -url "$GATEHOUSE_HTTP_URL/ocsp/foreign" -CAfile foreign/ca.pem >ocsp.out 2>&1
+grep -q '0x77: unknown' ocsp.out || die "never issued: $(cat ocsp.out)"
+shown "with the list of issued serial numbers, others are unknown"
+
+foreign_crl -crlsec 6
+rest POST validators/foreign/fetch >v.out
+sleep 7
+expect "after the end of the list" "$(state good -no_nonce)" trylater
+rest POST validators/foreign/fetch >v.out
+jq -r .problem v.out | grep -q 'validator.stale' || die "no problem shown: $(jq .problem v.out)"
+rest GET 'events?limit=50' | jq -e '.items[] | select(.code == "validator.stale")' >/dev/null || die "no event"
+foreign_crl
+rest POST validators/foreign/fetch >v.out
+expect "after a new list" "$(state good -no_nonce)" good
+shown "at the end of its list answers are tryLater, with an event; a new list ends that"
+finish
