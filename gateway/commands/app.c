@@ -24,6 +24,8 @@ const struct option_spec app_options[] = {
     {"public-url", OPTION_TEXT, NULL, 0, 0,
      "Base URL of the plain HTTP listener as others see it; goes into CDP, AIA and OCSP."},
     {"public-https-url", OPTION_TEXT, NULL, 0, 0, "Base URL of the HTTPS listener as others see it."},
+    {"console", OPTION_TEXT, NULL, 0, 0,
+     "Directory of the web console's files; default: share/gatehouse/console beside this program's."},
     {"threads", OPTION_NUMBER, "64", 2, 1000, "Worker threads of each kind of listener."},
     {"request-timeout", OPTION_NUMBER, "30", 1, 3600, "Seconds a client has to send a request's header."},
     {"jobs-interval", OPTION_NUMBER, "60", 1, 86400, "Seconds between two rounds of renewals."},
@@ -121,6 +123,11 @@ bool app_open_database(struct app *app, struct error *err) {
         return fail(err, ERROR_MALFORMED, "bad-option",
                     "The option --db (or db in the configuration file) is missing.");
     return db_open(url, (unsigned)option_number(app->options, "db-pool"), &app->db, err);
+}
+
+const char *app_console_directory(struct app *app) {
+    const char *given = option_text(app->options, "console");
+    return given != NULL ? given : beside_program(app->arena, "../share/gatehouse/console");
 }
 
 bool app_open_signer(struct app *app, struct error *err) {

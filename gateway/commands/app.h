@@ -43,4 +43,7 @@ struct app_names {
 };
 MUST_USE bool app_names_of(struct app *app, struct app_names *ret_names, struct error *err);
 
+/* Where the web console's files lie: option "console", or beside the program. */
+const char *app_console_directory(struct app *app);
+
 #endif

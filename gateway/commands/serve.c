@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "ca/service.h"
 #include "commands/app.h"
+#include "console/console.h"
 #include "http/server.h"
 #include "base/clock.h"
 #include "ca/request_more.h"
@@ -45,6 +46,7 @@ struct service {
     struct tsp *tsp;
     struct tsp_management tsp_management;
     struct acme *acme;
+    struct console *console;
     struct jobs *jobs;
     struct http_room rooms[MAX_ROOMS];
     size_t room_count;
@@ -120,6 +122,7 @@ static void build_router(struct service *s) {
     s->portal = portal_new(s->app.core);
     add_room(s, ocsp_room(s->ocsp));
     add_room(s, portal_room(s->portal));
+    add_room(s, console_room(s->console));
     build_tsp(s);
     add_room(s, api_room(s->app.core));
     add_room(s, scep_room(s->app.core));
@@ -169,6 +172,7 @@ static bool start(struct service *s, struct error *err) {
     pthread_mutex_init(&s->tls.mutex, NULL);
     TRY(service_tls_ensure(s->app.core, s->app.arena, names.names, names.count, err));
     TRY(refresh_tls(&s->tls, err));
+    TRY(console_open(app_console_directory(&s->app), &s->console, err));
     build_router(s);
     s->config = (struct http_server_config){.listens = s->listens,
                                             .threads = (int)option_number(o, "threads"),
@@ -198,6 +202,7 @@ static void stop(struct service *s) {
     acme_free(s->acme);
     tsp_free(s->tsp);
     tsp_clock_free(s->clock);
+    console_free(s->console);
     if (s->portal != NULL)
         portal_free(s->portal);
     if (s->ocsp != NULL)

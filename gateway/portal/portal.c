@@ -34,7 +34,8 @@ static const struct http_route routes[] = {
     {"GET", "/crl/{}/{}.crl", GATE_OPEN, BOTH, 0, portal_crl_partition, NULL},
     {"GET", "/healthz", GATE_OPEN, ALL, 0, portal_healthz, NULL},
     {"GET", "/readyz", GATE_OPEN, ALL, 0, portal_readyz, NULL},
-    {"GET", "/", GATE_OPEN, BOTH, 0, portal_start, NULL},
+    {"GET", "/", GATE_OPEN, 1u << LISTENER_HTTP, 0, portal_start, NULL},
+    {"GET", "/start", GATE_OPEN, BOTH, 0, portal_start, NULL},
     {"GET", "/assets/start.css", GATE_OPEN, BOTH, 0, portal_style, NULL},
     {"GET", "/assets/icon.svg", GATE_OPEN, BOTH, 0, portal_icon, NULL},
 };

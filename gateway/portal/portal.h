@@ -1,7 +1,7 @@
 /* What anybody may read:
  *   GET /ca/{ca}.crt|.pem|.p7c   the CA's certificate; .p7c with its issuers (RFC 5280
  * section 4.2.2.1) GET /crl/{ca}.crl|.pem       its CRL GET /healthz /readyz         is the process
- * up; can it work (database, signer) GET /                        the start page, and what it needs
+ * up; can it work (database, signer) GET / (HTTP), /start             the start page, and what it needs
  * under /assets/ On the HTTP and the HTTPS listener: whoever verifies a certificate cannot yet
  * verify ours. */
 #ifndef GATEHOUSE_PORTAL_PORTAL_H

@@ -1,0 +1,63 @@
+import { lazy, Suspense } from 'react';
+import { Route, Routes } from 'react-router-dom';
+import { Frame } from './frame/Frame';
+import { ScopeProvider } from './frame/scope';
+import { Login } from './pages/Login';
+import { FirstPassword } from './pages/FirstPassword';
+import { Waiting } from './parts/small';
+import { useSession } from './session';
+
+const Dashboard = lazy(() => import('./pages/Dashboard'));
+const Authorities = lazy(() => import('./pages/Authorities'));
+const AuthorityNew = lazy(() => import('./pages/AuthorityNew'));
+const Authority = lazy(() => import('./pages/Authority'));
+const Templates = lazy(() => import('./pages/Templates'));
+const Template = lazy(() => import('./pages/Template'));
+const Certificates = lazy(() => import('./pages/Certificates'));
+const Certificate = lazy(() => import('./pages/Certificate'));
+const Requests = lazy(() => import('./pages/Requests'));
+const Request = lazy(() => import('./pages/Request'));
+const RequestNew = lazy(() => import('./pages/RequestNew'));
+const Tokens = lazy(() => import('./pages/Tokens'));
+const Users = lazy(() => import('./pages/Users'));
+const Account = lazy(() => import('./pages/Account'));
+const Events = lazy(() => import('./pages/Events'));
+const Inspect = lazy(() => import('./pages/Inspect'));
+const Settings = lazy(() => import('./pages/Settings'));
+const Nothing = lazy(() => import('./pages/Nothing'));
+
+/** An expired session shows the log-in page in place: the address stays, so one is back where one was. */
+export function App() {
+  const { session } = useSession();
+  if (session === undefined) return <Waiting />;
+  if (session === null) return <Login />;
+  if (session.mustChangePassword) return <FirstPassword />;
+  return (
+    <ScopeProvider>
+      <Frame>
+        <Suspense fallback={<Waiting />}>
+          <Routes>
+            <Route path="/" element={<Dashboard />} />
+            <Route path="/cas" element={<Authorities />} />
+            <Route path="/cas/new" element={<AuthorityNew />} />
+            <Route path="/cas/:ca" element={<Authority />} />
+            <Route path="/templates" element={<Templates />} />
+            <Route path="/templates/:template" element={<Template />} />
+            <Route path="/certificates" element={<Certificates />} />
+            <Route path="/certificates/:id" element={<Certificate />} />
+            <Route path="/requests" element={<Requests />} />
+            <Route path="/requests/:id" element={<Request />} />
+            <Route path="/request" element={<RequestNew />} />
+            <Route path="/tokens" element={<Tokens />} />
+            <Route path="/users" element={<Users />} />
+            <Route path="/account" element={<Account />} />
+            <Route path="/events" element={<Events />} />
+            <Route path="/inspect" element={<Inspect />} />
+            <Route path="/settings" element={<Settings />} />
+            <Route path="*" element={<Nothing />} />
+          </Routes>
+        </Suspense>
+      </Frame>
+    </ScopeProvider>
+  );
+}

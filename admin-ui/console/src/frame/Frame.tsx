@@ -1,0 +1,116 @@
+import {
+  Button, Dropdown, DropdownItem, DropdownList, FormSelect, FormSelectOption, Masthead, MastheadBrand, MastheadContent, MastheadMain,
+  MastheadToggle, MenuToggle, Nav, NavExpandable, NavItem, NavList, Page as PfPage, PageSidebar, PageSidebarBody, PageToggleButton,
+  SearchInput, SkipToContent, Toolbar, ToolbarContent, ToolbarGroup, ToolbarItem,
+} from '@patternfly/react-core';
+import { AdjustIcon, BarsIcon } from '@patternfly/react-icons';
+import { useState, type ReactNode } from 'react';
+import { Link, useLocation, useNavigate } from 'react-router-dom';
+import { useSession } from '../session';
+import { chooseLanguage, language, languages, t, type Language, type TextKey } from '../texts';
+import { useScope } from './scope';
+import { toggleTheme } from './theme';
+
+interface Place { to: string; text: TextKey; permission?: string }
+const groups: { text?: TextKey; places: Place[] }[] = [
+  { places: [{ to: '/', text: 'dashboard' }, { to: '/cas', text: 'authorities', permission: 'cas:read' }, { to: '/templates', text: 'templates', permission: 'templates:read' }] },
+  { text: 'certificates', places: [
+    { to: '/certificates', text: 'issued', permission: 'certificates:read' },
+    { to: '/requests', text: 'requests', permission: 'requests:read' },
+    { to: '/request', text: 'newRequest', permission: 'requests:create' },
+  ] },
+  { text: 'keysAndTokens', places: [{ to: '/tokens', text: 'tokens', permission: 'tokens:read' }] },
+  { text: 'access', places: [{ to: '/users', text: 'users', permission: 'users:read' }, { to: '/account', text: 'account' }] },
+  { places: [{ to: '/events', text: 'events', permission: 'events:read' }, { to: '/inspect', text: 'inspect' }, { to: '/settings', text: 'settings', permission: 'settings:read' }] },
+];
+
+function Navigation() {
+  const { pathname } = useLocation();
+  const { may } = useSession();
+  const open = (place: Place) => place.permission === undefined || may(place.permission);
+  const active = (place: Place) => (place.to === '/' ? pathname === '/' : pathname === place.to || pathname.startsWith(`${place.to}/`));
+  const item = (place: Place) => (
+    <NavItem key={place.to} isActive={active(place)}><Link to={place.to} aria-current={active(place) ? 'page' : undefined}>{t(place.text)}</Link></NavItem>
+  );
+  return (
+    <Nav aria-label={t('navigation')}>
+      <NavList>
+        {groups.map((group, index) => {
+          const places = group.places.filter(open);
+          if (places.length === 0) return null;
+          if (group.text === undefined) return places.map(item);
+          return <NavExpandable key={index} title={t(group.text)} isExpanded isActive={places.some(active)}>{places.map(item)}</NavExpandable>;
+        })}
+      </NavList>
+    </Nav>
+  );
+}
+
+function Search() {
+  const navigate = useNavigate();
+  const [text, setText] = useState('');
+  return (
+    <SearchInput className="gh-search" aria-label={t('findCertificate')} placeholder={t('findCertificate')} value={text}
+      onChange={(_, value) => setText(value)} onClear={() => setText('')}
+      onSearch={() => text.trim() !== '' && navigate(`/certificates?q=${encodeURIComponent(text.trim())}`)} />
+  );
+}
+
+function CaSelector() {
+  const { cas, ca, choose } = useScope();
+  return (
+    <FormSelect aria-label={t('authority')} value={ca} onChange={(_, value) => choose(value)}>
+      <FormSelectOption value="" label={t('allAuthorities')} />
+      {(cas.value ?? []).map((one) => <FormSelectOption key={one.id} value={one.id} label={one.name} />)}
+    </FormSelect>
+  );
+}
+
+function UserMenu() {
+  const [open, setOpen] = useState(false);
+  const { session, leave } = useSession();
+  const navigate = useNavigate();
+  return (
+    <Dropdown isOpen={open} onOpenChange={setOpen} onSelect={() => setOpen(false)} popperProps={{ position: 'right' }}
+      toggle={(ref) => <MenuToggle ref={ref} onClick={() => setOpen(!open)} isExpanded={open}>{session?.user.username}</MenuToggle>}>
+      <DropdownList>
+        <DropdownItem onClick={() => navigate('/account')}>{t('account')}</DropdownItem>
+        {(Object.keys(languages) as Language[]).filter((one) => one !== language).map((one) => (
+          <DropdownItem key={one} lang={one} onClick={() => chooseLanguage(one)}>{languages[one]}</DropdownItem>
+        ))}
+        <DropdownItem onClick={() => void leave()}>{t('logOut')}</DropdownItem>
+      </DropdownList>
+    </Dropdown>
+  );
+}
+
+export function Frame({ children }: { children: ReactNode }) {
+  const masthead = (
+    <Masthead>
+      <MastheadMain>
+        <MastheadToggle><PageToggleButton variant="plain" aria-label={t('navigation')}><BarsIcon /></PageToggleButton></MastheadToggle>
+        <MastheadBrand>
+          <Link to="/" className="gh-brand"><img src="/assets/icon.svg" alt="" width="32" height="32" /><span>Gatehouse</span></Link>
+        </MastheadBrand>
+      </MastheadMain>
+      <MastheadContent>
+        <Toolbar isFullHeight isStatic>
+          <ToolbarContent>
+            <ToolbarItem visibility={{ default: 'hidden', md: 'visible' }}><CaSelector /></ToolbarItem>
+            <ToolbarItem><Search /></ToolbarItem>
+            <ToolbarGroup align={{ default: 'alignEnd' }}>
+              <ToolbarItem><Button variant="plain" aria-label={t('theme')} icon={<AdjustIcon />} onClick={toggleTheme} /></ToolbarItem>
+              <ToolbarItem><UserMenu /></ToolbarItem>
+            </ToolbarGroup>
+          </ToolbarContent>
+        </Toolbar>
+      </MastheadContent>
+    </Masthead>
+  );
+  return (
+    <PfPage masthead={masthead} isManagedSidebar mainContainerId="main" skipToContent={<SkipToContent href="#main">{t('skip')}</SkipToContent>}
+      sidebar={<PageSidebar><PageSidebarBody><Navigation /></PageSidebarBody></PageSidebar>}>
+      {children}
+    </PfPage>
+  );
+}

@@ -1,0 +1,86 @@
+import { Alert, Button, Card, CardBody, CardTitle, DescriptionList, Form, FormGroup, FormSelect, FormSelectOption, TextInput } from '@patternfly/react-core';
+import { useState, type FormEvent } from 'react';
+import { api, type Problem, type Schema } from '../api/client';
+import { Confirm } from '../parts/Confirm';
+import { DataList, type Column } from '../parts/DataList';
+import { asProblem } from '../parts/load';
+import { PasswordForm } from '../parts/PasswordForm';
+import { Copy, Page, ProblemAlert, StateLabel, When } from '../parts/small';
+import { useSession } from '../session';
+import { t } from '../texts';
+import { Row } from './Authority';
+
+type ApiToken = Schema['ApiToken'];
+
+function NewToken({ made }: { made: () => void }) {
+  const [label, setLabel] = useState('');
+  const [days, setDays] = useState('90');
+  const [secret, setSecret] = useState('');
+  const [problem, setProblem] = useState<Problem>();
+  const submit = async (event: FormEvent) => {
+    event.preventDefault();
+    try {
+      const expiresAt = days === '' ? null : new Date(Date.now() + Number(days) * 86400000).toISOString().replace(/\.\d+Z/, 'Z');
+      const token = await api.post<ApiToken>('/session/tokens', { label, expiresAt });
+      setSecret(token.token ?? '');
+      setLabel('');
+      setProblem(undefined);
+      made();
+    } catch (reason) {
+      setProblem(asProblem(reason));
+    }
+  };
+  return (
+    <Form isHorizontal onSubmit={(event) => void submit(event)}>
+      <ProblemAlert problem={problem} />
+      <FormGroup label={t('label')} fieldId="token-label"><TextInput id="token-label" value={label} onChange={(_, value) => setLabel(value)} /></FormGroup>
+      <FormGroup label={t('expires')} fieldId="token-days">
+        <FormSelect id="token-days" value={days} onChange={(_, value) => setDays(value)}>
+          {['7', '30', '90', '365'].map((one) => <FormSelectOption key={one} value={one} label={t('inDays', { days: one })} />)}
+          <FormSelectOption value="" label={t('never')} />
+        </FormSelect>
+      </FormGroup>
+      <Button type="submit" isDisabled={label.trim() === ''}>{t('newApiToken')}</Button>
+      {secret !== '' && <><Alert isInline variant="info" title={t('shownOnce')} /><Copy label={t('apiTokens')} text={secret} /></>}
+    </Form>
+  );
+}
+
+export default function Account() {
+  const { session } = useSession();
+  const [version, setVersion] = useState(0);
+  const [revoking, setRevoking] = useState<ApiToken>();
+  const [changed, setChanged] = useState(0);
+  const columns: Column<ApiToken>[] = [
+    { id: 'label', title: t('label'), text: (k) => k.label, cell: (k) => k.label },
+    { id: 'state', title: t('state'), text: (k) => String(k.revoked), cell: (k) => <StateLabel state={k.revoked ? 'revoked' : 'active'} /> },
+    { id: 'created', title: t('createdAt'), text: (k) => k.createdAt, cell: (k) => <When at={k.createdAt} /> },
+    { id: 'expires', title: t('expires'), text: (k) => k.expiresAt ?? '', cell: (k) => (k.expiresAt === null ? t('never') : <When at={k.expiresAt} />) },
+    { id: 'used', title: t('lastUsed'), text: (k) => k.lastUsedAt ?? '', cell: (k) => <When at={k.lastUsedAt} /> },
+    { id: 'acts', title: t('acts'), text: () => '', cell: (k) => !k.revoked && <Button size="sm" variant="link" onClick={() => setRevoking(k)}>{t('end')}</Button> },
+  ];
+  return (
+    <Page title={t('account')}>
+      <div className="gh-two">
+        <Card>
+          <CardTitle component="h2">{session?.user.username}</CardTitle>
+          <CardBody><DescriptionList><Row term={t('roles')}>{session?.roles.map((grant) => `${grant.role}${grant.object === null ? '' : ` (${grant.object})`}`).join(', ')}</Row></DescriptionList></CardBody>
+        </Card>
+        <Card>
+          <CardTitle component="h2">{t('changePassword')}</CardTitle>
+          <CardBody>{changed > 0 && <Alert isInline variant="success" title={t('passwordChanged')} />}<PasswordForm key={changed} done={() => setChanged(changed + 1)} /></CardBody>
+        </Card>
+      </div>
+      <Card>
+        <CardTitle component="h2">{t('apiTokens')}</CardTitle>
+        <CardBody>
+          <NewToken made={() => setVersion(version + 1)} />
+          <DataList paged={false} name="api-tokens" label={t('apiTokens')} path="/session/tokens" columns={columns} id={(k) => k.id} empty={t('nothingHere')} version={version} />
+        </CardBody>
+      </Card>
+      {revoking !== undefined && (
+        <Confirm title={t('endToken', { label: revoking.label })} act={t('end')} run={() => api.delete(`/session/tokens/${revoking.id}`)} close={(done) => { setRevoking(undefined); if (done) setVersion(version + 1); }}>{t('endTokenSays')}</Confirm>
+      )}
+    </Page>
+  );
+}

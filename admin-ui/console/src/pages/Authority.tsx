@@ -1,0 +1,151 @@
+import { Button, Card, CardBody, CardTitle, Content, DescriptionList, DescriptionListDescription, DescriptionListGroup, DescriptionListTerm, FileUpload, Form, FormGroup, Modal, ModalBody, ModalFooter, ModalHeader } from '@patternfly/react-core';
+import { useState, type ReactNode } from 'react';
+import { Link, useNavigate, useParams } from 'react-router-dom';
+import { api, type Page as List, type Problem, type Schema } from '../api/client';
+import { useScope } from '../frame/scope';
+import { Confirm } from '../parts/Confirm';
+import { asProblem, useLoad } from '../parts/load';
+import { CodeText, Copy, Page, ProblemAlert, StateLabel, Waiting, When } from '../parts/small';
+import { useSession } from '../session';
+import { t } from '../texts';
+
+type Ca = Schema['Ca'];
+
+export const Row = ({ term, children }: { term: string; children: ReactNode }) => (
+  <DescriptionListGroup>
+    <DescriptionListTerm>{term}</DescriptionListTerm>
+    <DescriptionListDescription>{children}</DescriptionListDescription>
+  </DescriptionListGroup>
+);
+
+function ImportDialog({ ca, close }: { ca: Ca; close: (done: boolean) => void }) {
+  const [text, setText] = useState('');
+  const [name, setName] = useState('');
+  const [problem, setProblem] = useState<Problem>();
+  const submit = () =>
+    api.post(`/cas/${ca.id}/certificate`, { certificate: text }).then(() => close(true), (reason: unknown) => setProblem(asProblem(reason)));
+  return (
+    <Modal isOpen variant="medium" onClose={() => close(false)} aria-labelledby="import-title">
+      <ModalHeader title={t('importCertificate')} labelId="import-title" />
+      <ModalBody>
+        <Form>
+          <ProblemAlert problem={problem} />
+          <FormGroup label={t('certificatePem')} fieldId="import">
+            <FileUpload id="import" type="text" value={text} filename={name} allowEditingUploadedText
+              onFileInputChange={(_, file) => setName(file.name)} onDataChange={(_, value) => setText(value)} onTextChange={(_, value) => setText(value)}
+              onClearClick={() => { setText(''); setName(''); }} browseButtonText={t('browse')} />
+          </FormGroup>
+        </Form>
+      </ModalBody>
+      <ModalFooter>
+        <Button onClick={() => void submit()} isDisabled={text.trim() === ''}>{t('import')}</Button>
+        <Button variant="link" onClick={() => close(false)}>{t('cancel')}</Button>
+      </ModalFooter>
+    </Modal>
+  );
+}
+
+function TestLink({ url }: { url: string }) {
+  const [answer, setAnswer] = useState('');
+  const test = () => {
+    const { pathname } = new URL(url, location.origin);
+    fetch(pathname, { method: 'GET', cache: 'no-store' }).then((r) => setAnswer(r.ok ? t('works') : `HTTP ${r.status}`), () => setAnswer(t('unreachable')));
+  };
+  return <><Button variant="secondary" size="sm" onClick={test}>{t('test')}</Button> {answer}</>;
+}
+
+function Urls({ ca }: { ca: Ca }) {
+  const urls = useLoad(() => api.get<Schema['CaUrls']>(`/cas/${ca.id}/urls`), `urls-${ca.id}`);
+  if (urls.value === undefined) return <ProblemAlert problem={urls.problem} retry={urls.reload} />;
+  const rows: [string, string[], boolean][] = [['CRL', urls.value.crl, true], ['AIA', urls.value.caIssuers, true], ['OCSP', urls.value.ocsp, false], ['TSA', [`${location.origin}/tsa/${ca.id}`], true]];
+  return (
+    <DescriptionList>
+      {rows.map(([name, list, testable]) => (
+        <Row key={name} term={name}>
+          {list.length === 0 ? '–' : list.map((url) => <div key={url}><Copy text={url} label={`${name} URL`} />{testable && <TestLink url={url} />}</div>)}
+        </Row>
+      ))}
+    </DescriptionList>
+  );
+}
+
+function TemplatesOf({ ca }: { ca: Ca }) {
+  const templates = useLoad(() => api.get<List<Schema['Template']>>(`/cas/${ca.id}/templates`, { limit: 500 }), `templates-${ca.id}`);
+  return (
+    <Card>
+      <CardTitle component="h2">{t('templates')}</CardTitle>
+      <CardBody>
+        <ProblemAlert problem={templates.problem} retry={templates.reload} />
+        <Content component="ul">
+          {(templates.value?.items ?? []).map((one) => <Content component="li" key={one.id}><Link to={`/templates/${one.id}`}>{one.name}</Link></Content>)}
+        </Content>
+        <Copy label={t('example')} text={`curl -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/pkcs10" --data-binary @request.csr ${location.origin}/api/v1/templates/${templates.value?.items[0]?.id ?? '…'}/requests`} />
+      </CardBody>
+    </Card>
+  );
+}
+
+function Facts({ ca }: { ca: Ca }) {
+  return (
+    <DescriptionList isHorizontal>
+      <Row term={t('state')}><StateLabel state={ca.state} /></Row>
+      <Row term={t('subject')}>{ca.subject}</Row>
+      <Row term={t('issuer')}>{ca.issuer === null ? ca.certificate?.issuer ?? '–' : <Link to={`/cas/${ca.issuer}`}>{ca.issuer}</Link>}</Row>
+      <Row term={t('key')}>{ca.keyType}</Row>
+      <Row term={t('validity')}><When at={ca.notBefore} dateOnly /> – <When at={ca.notAfter} dateOnly /></Row>
+      {ca.certificate != null && <Row term={t('serial')}><code>{ca.certificate.serial}</code></Row>}
+      {ca.certificate != null && <Row term={t('fingerprint')}><code>{ca.certificate.fingerprintSha256}</code></Row>}
+      <Row term={t('organisation')}>{ca.organisation}</Row>
+    </DescriptionList>
+  );
+}
+
+type Dialog = 'import' | 'delete' | 'switch' | undefined;
+
+export default function Authority() {
+  const { ca: slug = '' } = useParams();
+  const { may } = useSession();
+  const { cas } = useScope();
+  const navigate = useNavigate();
+  const loaded = useLoad(() => api.get<Ca>(`/cas/${slug}`), `ca-${slug}`);
+  const [dialog, setDialog] = useState<Dialog>();
+  const ca = loaded.value;
+  const close = (done: boolean) => { setDialog(undefined); if (done) { loaded.reload(); cas.reload(); } };
+  if (ca === undefined) return <Page title={slug}>{loaded.problem === undefined ? <Waiting /> : <ProblemAlert problem={loaded.problem} retry={loaded.reload} />}</Page>;
+  const enabled = ca.state !== 'disabled';
+  const actions = (
+    <>
+      {ca.certificate != null && <Button component="a" variant="secondary" href={api.href(`/cas/${slug}/certificate`, { format: 'pem' })} download={`${slug}.pem`}>{t('certificate')}</Button>}
+      {ca.certificate != null && <Button component="a" variant="secondary" href={api.href(`/cas/${slug}/certificate`, { format: 'chain' })} download={`${slug}-chain.pem`}>{t('chain')}</Button>}
+      {ca.state === 'waiting' && <Button component="a" variant="secondary" href={api.href(`/cas/${slug}/csr`)} download={`${slug}.csr`}>CSR</Button>}
+      {ca.certificate != null && <Button component="a" variant="secondary" href={`/crl/${slug}.crl`} download>CRL</Button>}
+      {may('cas:manage') && ca.state === 'waiting' && <Button onClick={() => setDialog('import')}>{t('importCertificate')}</Button>}
+      {may('cas:manage') && ca.state !== 'waiting' && <Button variant="secondary" onClick={() => setDialog('switch')}>{enabled ? t('disable') : t('enable')}</Button>}
+      {may('cas:manage') && <Button variant="danger" onClick={() => setDialog('delete')}>{t('delete')}</Button>}
+    </>
+  );
+  return (
+    <Page title={ca.name} actions={actions}>
+      <ProblemAlert problem={loaded.problem} retry={loaded.reload} />
+      <div className="gh-two">
+        <Card><CardTitle component="h2">{t('overview')}</CardTitle><CardBody><Facts ca={ca} /></CardBody></Card>
+        {ca.certificate != null && <Card><CardTitle component="h2">{t('serviceUrls')}</CardTitle><CardBody><Urls ca={ca} /></CardBody></Card>}
+        <TemplatesOf ca={ca} />
+        {ca.certificate != null && <Card><CardTitle component="h2">PEM</CardTitle><CardBody><CodeText label="PEM" text={ca.certificate.pem} /></CardBody></Card>}
+      </div>
+      {dialog === 'import' && <ImportDialog ca={ca} close={close} />}
+      {dialog === 'switch' && (
+        <Confirm title={enabled ? t('disable') : t('enable')} act={enabled ? t('disable') : t('enable')} close={close}
+          run={() => api.patch(`/cas/${slug}`, { enabled: !enabled, version: ca.version })}>
+          {enabled ? t('disableSays', { name: ca.name }) : t('enableSays', { name: ca.name })}
+        </Confirm>
+      )}
+      {dialog === 'delete' && (
+        <Confirm title={t('deleteName', { name: ca.name })} act={t('delete')} danger name={ca.name} run={() => api.delete(`/cas/${slug}`, { confirm: ca.name })}
+          close={(done) => { close(false); if (done) { cas.reload(); navigate('/cas'); } }}>
+          {t('deleteCaSays')}
+        </Confirm>
+      )}
+    </Page>
+  );
+}

@@ -1,0 +1,183 @@
+import { ActionGroup, Button, Checkbox, Form, FormGroup, FormSelect, FormSelectOption, Tab, Tabs, TabTitleText, TextArea, TextInput } from '@patternfly/react-core';
+import { useEffect, useState } from 'react';
+import { Link, useNavigate, useParams } from 'react-router-dom';
+import { api, type Problem, type Schema } from '../api/client';
+import { Confirm } from '../parts/Confirm';
+import { useGuard } from '../parts/guard';
+import { asProblem, useLoad } from '../parts/load';
+import { CodeText, Copy, Page, ProblemAlert, Waiting } from '../parts/small';
+import { useSession } from '../session';
+import { t } from '../texts';
+
+type Template = Schema['Template'];
+type Document = Schema['TemplateDocument'];
+
+const doors = ['rest', 'console', 'public', 'acme', 'scep', 'est', 'cmp'] as const;
+const usages = ['digitalSignature', 'nonRepudiation', 'keyEncipherment', 'dataEncipherment', 'keyAgreement', 'keyCertSign', 'cRLSign', 'encipherOnly', 'decipherOnly'];
+const purposes = ['serverAuth', 'clientAuth', 'codeSigning', 'emailProtection', 'timeStamping', 'OCSPSigning'];
+const approvals = ['none', 'role', 'always', 'four-eyes'] as const;
+
+interface PartProps { document: Document; set: (change: Partial<Document>) => void; fixed: boolean }
+
+function Ticks({ all, chosen, set, fixed, name }: { all: readonly string[]; chosen: readonly string[]; set: (next: string[]) => void; fixed: boolean; name: string }) {
+  const list = [...all, ...chosen.filter((one) => !all.includes(one))];
+  return <>{list.map((one) => (
+    <Checkbox key={one} id={`${name}-${one}`} label={one} isDisabled={fixed} isChecked={chosen.includes(one)} onChange={(_, on) => set(on ? [...chosen, one] : chosen.filter((c) => c !== one))} />
+  ))}</>;
+}
+
+const numberOf = (text: string, old: number | undefined) => (/^\d+$/.test(text) ? Number(text) : old);
+
+function General({ document, set, fixed }: PartProps) {
+  const validity = document.validity ?? {};
+  return (
+    <>
+      <Checkbox id="enabled" label={t('templateEnabled')} isDisabled={fixed} isChecked={document.enabled !== false} onChange={(_, enabled) => set({ enabled })} />
+      <FormGroup label={t('description')} fieldId="description"><TextInput id="description" readOnlyVariant={fixed ? 'default' : undefined} value={document.description ?? ''} onChange={(_, description) => set({ description })} /></FormGroup>
+      <FormGroup label={t('approval')} fieldId="approval">
+        <FormSelect id="approval" isDisabled={fixed} value={document.approval ?? 'role'} onChange={(_, value) => set({ approval: value as Document['approval'] })}>
+          {approvals.map((one) => <FormSelectOption key={one} value={one} label={t(`approval-${one}`)} />)}
+        </FormSelect>
+      </FormGroup>
+      <FormGroup label={t('validityDays')} fieldId="days"><TextInput id="days" type="number" isDisabled={fixed} value={validity.days ?? ''} onChange={(_, text) => set({ validity: { ...validity, days: numberOf(text, validity.days) } })} /></FormGroup>
+      <FormGroup label={t('mostDays')} fieldId="maxDays"><TextInput id="maxDays" type="number" isDisabled={fixed} value={validity.maxDays ?? ''} onChange={(_, text) => set({ validity: { ...validity, maxDays: numberOf(text, validity.maxDays) } })} /></FormGroup>
+      <FormGroup label={t('doors')} role="group" fieldId="doors"><Ticks name="door" all={doors} chosen={document.doors ?? []} fixed={fixed} set={(next) => set({ doors: next as Document['doors'] })} /></FormGroup>
+    </>
+  );
+}
+
+function Names({ document, set, fixed }: PartProps) {
+  const subject = document.subject ?? {};
+  const sans = document.sans ?? {};
+  const words = (text: string) => text.split(/[\s,]+/).filter((word) => word !== '');
+  return (
+    <>
+      <FormGroup label={t('subjectFrom')} fieldId="from">
+        <FormSelect id="from" isDisabled={fixed} value={subject.from ?? 'csr'} onChange={(_, value) => set({ subject: { ...subject, from: value as 'csr' } })}>
+          {[...new Set(['csr', 'fixed', 'none', subject.from ?? 'csr'])].map((one) => <FormSelectOption key={one} value={one} label={one} />)}
+        </FormSelect>
+      </FormGroup>
+      <FormGroup label={t('attributes')} fieldId="attributes"><TextInput id="attributes" isDisabled={fixed} defaultValue={(subject.attributes ?? []).join(' ')} onBlur={(event) => set({ subject: { ...subject, attributes: words(event.currentTarget.value) } })} /></FormGroup>
+      <FormGroup label={t('requiredAttributes')} fieldId="required"><TextInput id="required" isDisabled={fixed} defaultValue={(subject.required ?? []).join(' ')} onBlur={(event) => set({ subject: { ...subject, required: words(event.currentTarget.value) } })} /></FormGroup>
+      <FormGroup label={t('sanTypes')} role="group" fieldId="sans"><Ticks name="san" all={['dns', 'ip', 'email', 'uri', 'upn', 'rid', 'dirName']} chosen={sans.types ?? []} fixed={fixed} set={(next) => set({ sans: { ...sans, types: next as typeof sans.types } })} /></FormGroup>
+      <Checkbox id="cn-to-san" label={t('cnToSan')} isDisabled={fixed} isChecked={sans.commonNameToSan === true} onChange={(_, on) => set({ sans: { ...sans, commonNameToSan: on } })} />
+    </>
+  );
+}
+
+const Usage = ({ document, set, fixed }: PartProps) => (
+  <>
+    <FormGroup label={t('keyUsage')} role="group" fieldId="ku"><Ticks name="ku" all={usages} chosen={(document.keyUsage ?? []) as string[]} fixed={fixed} set={(next) => set({ keyUsage: next as Document['keyUsage'] })} /></FormGroup>
+    <FormGroup label={t('extendedKeyUsage')} role="group" fieldId="eku"><Ticks name="eku" all={purposes} chosen={(document.extendedKeyUsage ?? []) as string[]} fixed={fixed} set={(next) => set({ extendedKeyUsage: next as Document['extendedKeyUsage'] })} /></FormGroup>
+  </>
+);
+
+function Json({ document, replace, fixed }: { document: Document; replace: (next: Document) => void; fixed: boolean }) {
+  const [text, setText] = useState(() => JSON.stringify(document, null, 2));
+  const [wrong, setWrong] = useState('');
+  const read = () => {
+    try {
+      replace(JSON.parse(text) as Document);
+      setWrong('');
+    } catch (reason) {
+      setWrong(String(reason));
+    }
+  };
+  return (
+    <FormGroup label={t('document')} fieldId="json">
+      <TextArea id="json" rows={28} value={text} onChange={(_, value) => setText(value)} onBlur={read} readOnly={fixed} className="gh-mono" validated={wrong === '' ? 'default' : 'error'} spellCheck="false" />
+      {wrong !== '' && <div role="alert">{wrong}</div>}
+    </FormGroup>
+  );
+}
+
+function Preview({ template }: { template: Template }) {
+  const [csr, setCsr] = useState('');
+  const [text, setText] = useState('');
+  const [problem, setProblem] = useState<Problem>();
+  const show = () =>
+    api.post<Schema['PreviewText']>(`/templates/${template.id}/preview`, { csr }).then(
+      (answer) => { setText(answer.text); setProblem(undefined); },
+      (reason: unknown) => { setProblem(asProblem(reason)); setText(''); },
+    );
+  return (
+    <>
+      <p>{t('previewHelp')}</p>
+      <FormGroup label="CSR" fieldId="preview-csr"><TextArea id="preview-csr" rows={8} value={csr} onChange={(_, value) => setCsr(value)} className="gh-mono" /></FormGroup>
+      <Button variant="secondary" onClick={() => void show()} isDisabled={csr.trim() === ''}>{t('preview')}</Button>
+      <ProblemAlert problem={problem} />
+      {text !== '' && <CodeText label={t('preview')} text={text} />}
+    </>
+  );
+}
+
+function Urls({ template }: { template: Template }) {
+  const rows: [string, string][] = [
+    ['REST', `${location.origin}/api/v1/templates/${template.id}/requests`],
+    ['ACME', `${location.origin}/acme/${template.id}/directory`],
+    ['SCEP', `${location.origin}/scep/${template.id}`],
+    ['EST', `${location.origin}/.well-known/est/${template.id}`],
+    ['CMP', `${location.origin}/.well-known/cmp/p/${template.id}`],
+    [t('publicPage'), `${location.origin}/request/${template.id}`],
+  ];
+  return <>{rows.map(([name, url]) => <FormGroup key={name} label={name} fieldId={`url-${name}`}><Copy label={name} text={url} /></FormGroup>)}</>;
+}
+
+export default function TemplatePage() {
+  const { template: slug = '' } = useParams();
+  const { may } = useSession();
+  const navigate = useNavigate();
+  const loaded = useLoad(() => api.get<Template>(`/templates/${slug}`), `template-${slug}`);
+  const [draft, setDraft] = useState<Template>();
+  const [tab, setTab] = useState<string | number>('general');
+  const [problem, setProblem] = useState<Problem>();
+  const [deleting, setDeleting] = useState(false);
+  const template = draft ?? loaded.value;
+  const release = useGuard(draft !== undefined);
+  useEffect(() => setDraft(undefined), [loaded.value]);
+  if (template === undefined) return <Page title={slug}>{loaded.problem === undefined ? <Waiting /> : <ProblemAlert problem={loaded.problem} retry={loaded.reload} />}</Page>;
+  const fixed = !may('templates:manage');
+  const replace = (document: Document) => setDraft({ ...template, document });
+  const set = (change: Partial<Document>) => replace({ ...template.document, ...change });
+  const save = () =>
+    api.put(`/templates/${slug}`, { name: template.name, document: template.document, version: template.version }).then(
+      () => { setProblem(undefined); release(); setDraft(undefined); loaded.reload(); },
+      (reason: unknown) => setProblem(asProblem(reason)),
+    );
+  const part = { document: template.document, set, fixed };
+  const pane = (key: string, text: string) => <Tab eventKey={key} title={<TabTitleText>{text}</TabTitleText>} />;
+  const actions = (
+    <>
+      <Button component="a" variant="secondary" download={`${slug}.json`} href={`data:application/json,${encodeURIComponent(JSON.stringify({ name: template.name, document: template.document }, null, 2))}`}>{t('exportJson')}</Button>
+      {!fixed && <Button variant="danger" onClick={() => setDeleting(true)}>{t('delete')}</Button>}
+    </>
+  );
+  return (
+    <Page title={template.name} actions={actions}>
+      <div><Link to={`/cas/${template.ca}`}>{template.ca}</Link> · {t('version', { version: template.version })}</div>
+      <ProblemAlert problem={problem} />
+      <Tabs activeKey={tab} onSelect={(_, key) => setTab(key)} aria-label={t('templates')}>
+        {pane('general', t('general'))}{pane('names', t('names'))}{pane('usage', t('usage'))}{pane('json', 'JSON')}{pane('preview', t('preview'))}{pane('urls', t('serviceUrls'))}
+      </Tabs>
+      <Form key={`${tab}-${template.version}`} onSubmit={(event) => { event.preventDefault(); void save(); }}>
+        {tab === 'general' && !fixed && <FormGroup label={t('name')} fieldId="name"><TextInput id="name" value={template.name} onChange={(_, name) => setDraft({ ...template, name })} /></FormGroup>}
+        {tab === 'general' && <General {...part} />}
+        {tab === 'names' && <Names {...part} />}
+        {tab === 'usage' && <Usage {...part} />}
+        {tab === 'json' && <Json document={template.document} replace={replace} fixed={fixed} />}
+        {tab === 'preview' && <Preview template={template} />}
+        {tab === 'urls' && <Urls template={template} />}
+        {!fixed && (
+          <ActionGroup>
+            <Button type="submit" isDisabled={draft === undefined}>{t('save')}</Button>
+            <Button variant="link" isDisabled={draft === undefined} onClick={() => setDraft(undefined)}>{t('discard')}</Button>
+          </ActionGroup>
+        )}
+      </Form>
+      {deleting && (
+        <Confirm title={t('deleteName', { name: template.name })} act={t('delete')} danger name={template.name} run={() => api.delete(`/templates/${slug}`)}
+          close={(done) => { setDeleting(false); if (done) navigate('/templates'); }}>{t('deleteTemplateSays')}</Confirm>
+      )}
+    </Page>
+  );
+}

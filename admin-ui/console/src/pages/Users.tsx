@@ -1,0 +1,92 @@
+import { Alert, Button, Form, FormGroup, FormSelect, FormSelectOption, Modal, ModalBody, ModalFooter, ModalHeader, TextInput } from '@patternfly/react-core';
+import { useState } from 'react';
+import { api, type Problem, type Schema } from '../api/client';
+import { Confirm } from '../parts/Confirm';
+import { DataList, type Column } from '../parts/DataList';
+import { asProblem } from '../parts/load';
+import { Copy, Page, ProblemAlert, StateLabel, When } from '../parts/small';
+import { useSession } from '../session';
+import { t } from '../texts';
+
+type User = Schema['User'];
+const roles = ['administrator', 'officer', 'requester', 'auditor'];
+const grantText = (user: User) => (user.roles ?? []).map((grant) => `${grant.role}${grant.object === null ? '' : ` (${grant.object})`}`).join(', ');
+
+function OneTime({ password, close }: { password: string; close: () => void }) {
+  return (
+    <Modal isOpen variant="small" onClose={close} aria-labelledby="one-time">
+      <ModalHeader title={t('oneTimePassword')} labelId="one-time" />
+      <ModalBody><Alert isInline variant="info" title={t('shownOnce')} /><Copy label={t('oneTimePassword')} text={password} /></ModalBody>
+      <ModalFooter><Button onClick={close}>{t('close')}</Button></ModalFooter>
+    </Modal>
+  );
+}
+
+function NewUser({ close, made }: { close: () => void; made: (password: string) => void }) {
+  const [username, setUsername] = useState('');
+  const [displayName, setDisplayName] = useState('');
+  const [email, setEmail] = useState('');
+  const [role, setRole] = useState('requester');
+  const [problem, setProblem] = useState<Problem>();
+  const submit = () =>
+    api.post<User>('/users', { username, displayName, email, roles: [{ role, scope: 'instance', object: null }] }).then(
+      (user) => made(user.oneTimePassword ?? ''), (reason: unknown) => setProblem(asProblem(reason)));
+  return (
+    <Modal isOpen variant="medium" onClose={close} aria-labelledby="new-user">
+      <ModalHeader title={t('newUser')} labelId="new-user" />
+      <ModalBody>
+        <Form>
+          <ProblemAlert problem={problem} />
+          <FormGroup label={t('username')} fieldId="u-name" isRequired><TextInput id="u-name" value={username} onChange={(_, value) => setUsername(value)} /></FormGroup>
+          <FormGroup label={t('displayName')} fieldId="u-display"><TextInput id="u-display" value={displayName} onChange={(_, value) => setDisplayName(value)} /></FormGroup>
+          <FormGroup label={t('email')} fieldId="u-mail"><TextInput id="u-mail" type="email" value={email} onChange={(_, value) => setEmail(value)} /></FormGroup>
+          <FormGroup label={t('role')} fieldId="u-role"><FormSelect id="u-role" value={role} onChange={(_, value) => setRole(value)}>{roles.map((one) => <FormSelectOption key={one} value={one} label={one} />)}</FormSelect></FormGroup>
+        </Form>
+      </ModalBody>
+      <ModalFooter><Button isDisabled={username.trim() === ''} onClick={() => void submit()}>{t('create')}</Button><Button variant="link" onClick={close}>{t('cancel')}</Button></ModalFooter>
+    </Modal>
+  );
+}
+
+export default function Users() {
+  const { may } = useSession();
+  const [making, setMaking] = useState(false);
+  const [password, setPassword] = useState('');
+  const [act, setAct] = useState<{ user: User; what: 'reset' | 'suspend' | 'resume' }>();
+  const [version, setVersion] = useState(0);
+  const manage = may('users:manage');
+  const columns: Column<User>[] = [
+    { id: 'username', title: t('username'), text: (u) => u.username, cell: (u) => u.username },
+    { id: 'name', title: t('displayName'), text: (u) => u.displayName, cell: (u) => u.displayName || '–' },
+    { id: 'email', title: t('email'), text: (u) => u.email, cell: (u) => u.email || '–' },
+    { id: 'state', title: t('state'), text: (u) => u.state, cell: (u) => <StateLabel state={u.state} /> },
+    { id: 'roles', title: t('roles'), text: grantText, cell: grantText },
+    { id: 'login', title: t('lastLogin'), text: (u) => u.lastLoginAt ?? '', cell: (u) => <When at={u.lastLoginAt} /> },
+    ...(manage ? [{
+      id: 'acts', title: t('acts'), text: () => '',
+      cell: (u: User) => (
+        <>
+          <Button size="sm" variant="link" onClick={() => setAct({ user: u, what: 'reset' })}>{t('resetPassword')}</Button>
+          <Button size="sm" variant="link" onClick={() => setAct({ user: u, what: u.state === 'active' ? 'suspend' : 'resume' })}>{u.state === 'active' ? t('suspend') : t('resume')}</Button>
+        </>
+      ),
+    }] : []),
+  ];
+  const run = async () => {
+    if (act === undefined) return;
+    if (act.what === 'reset') setPassword((await api.post<Schema['UserReset']>(`/users/${act.user.id}/reset`)).oneTimePassword);
+    else await api.patch(`/users/${act.user.id}`, { state: act.what === 'suspend' ? 'suspended' : 'active' });
+  };
+  return (
+    <Page title={t('users')} actions={manage && <Button onClick={() => setMaking(true)}>{t('newUser')}</Button>}>
+      <DataList name="users" label={t('users')} path="/users" columns={columns} id={(u) => u.id} empty={t('nothingHere')} version={version} />
+      {making && <NewUser close={() => setMaking(false)} made={(text) => { setMaking(false); setPassword(text); setVersion(version + 1); }} />}
+      {password !== '' && <OneTime password={password} close={() => setPassword('')} />}
+      {act !== undefined && (
+        <Confirm title={`${t(act.what === 'reset' ? 'resetPassword' : act.what)}: ${act.user.username}`} act={t(act.what === 'reset' ? 'resetPassword' : act.what)} run={run} close={(done) => { setAct(undefined); if (done) setVersion(version + 1); }}>
+          {t(act.what === 'reset' ? 'resetSays' : act.what === 'suspend' ? 'suspendSays' : 'resumeSays')}
+        </Confirm>
+      )}
+    </Page>
+  );
+}

@@ -1,0 +1,147 @@
+import { Button, EmptyState, EmptyStateBody, MenuToggle, Select, SelectList, SelectOption, Toolbar, ToolbarContent, ToolbarGroup, ToolbarItem } from '@patternfly/react-core';
+import { ColumnsIcon, DownloadIcon, SyncAltIcon } from '@patternfly/react-icons';
+import { Table, Tbody, Td, Th, Thead, Tr } from '@patternfly/react-table';
+import { useEffect, useMemo, useState, type ReactNode } from 'react';
+import { api, type Page, type Query } from '../api/client';
+import { t } from '../texts';
+import { useLoad } from './load';
+import { ProblemAlert, Waiting } from './small';
+
+export interface Column<T> {
+  id: string;
+  title: string;
+  cell: (item: T) => ReactNode;
+  /** What sorting and the CSV export use. */
+  text: (item: T) => string;
+  hidden?: boolean;
+}
+
+interface Props<T> {
+  /** Names the list: its columns are remembered under it. */
+  name: string;
+  label: string;
+  path: string;
+  query?: Query;
+  columns: Column<T>[];
+  id: (item: T) => string;
+  filters?: ReactNode;
+  empty: string;
+  /** Ticks in front of the rows, and what can be done with the ticked ones. */
+  bulk?: (items: T[], done: () => void) => ReactNode;
+  version?: number;
+  /** False for the few lists that come whole. */
+  paged?: boolean;
+}
+
+const quoted = (text: string) => (/[",\n\r]/.test(text) ? `"${text.replace(/"/g, '""')}"` : text);
+
+/** A spreadsheet must not take a cell for a formula. */
+const harmless = (text: string) => (/^[=+\-@\t]/.test(text) ? `'${text}` : text);
+
+function saveCsv<T>(name: string, columns: Column<T>[], items: T[]): void {
+  const rows = [columns.map((c) => quoted(c.title)), ...items.map((item) => columns.map((c) => quoted(harmless(c.text(item)))))];
+  const link = document.createElement('a');
+  link.href = URL.createObjectURL(new Blob([rows.map((row) => row.join(',')).join('\r\n')], { type: 'text/csv' }));
+  link.download = `${name}.csv`;
+  link.click();
+  URL.revokeObjectURL(link.href);
+}
+
+function useColumns<T>(name: string, columns: Column<T>[]): [Column<T>[], (id: string) => void, Set<string>] {
+  const key = `gatehouse-columns-${name}`;
+  const [shown, setShown] = useState<Set<string>>(() => {
+    const stored = localStorage.getItem(key);
+    return new Set(stored !== null ? stored.split(',') : columns.filter((c) => c.hidden !== true).map((c) => c.id));
+  });
+  const toggle = (id: string) => {
+    const next = new Set(shown);
+    if (next.has(id) && next.size > 1) next.delete(id);
+    else next.add(id);
+    localStorage.setItem(key, [...next].join(','));
+    setShown(next);
+  };
+  return [columns.filter((c) => shown.has(c.id)), toggle, shown];
+}
+
+export function DataList<T>({ name, label, path, query = {}, columns, id, filters, empty, bulk, version = 0, paged = true }: Props<T>) {
+  const [cursors, setCursors] = useState<(string | undefined)[]>([undefined]);
+  const [limit, setLimit] = useState(50);
+  const [sort, setSort] = useState<{ index: number; down: boolean }>();
+  const [ticked, setTicked] = useState<Set<string>>(new Set());
+  const [menu, setMenu] = useState(false);
+  const [visible, toggle, shown] = useColumns(name, columns);
+  const base = `${path}?${JSON.stringify(query)}`;
+  useEffect(() => { setCursors([undefined]); setTicked(new Set()); }, [base, limit]);
+  const cursor = cursors[cursors.length - 1];
+  const page = useLoad<Page<T>>(() => api.get(path, paged ? { ...query, limit, cursor } : query), `${base}#${cursor ?? ''}#${limit}#${version}`, 30000);
+  const items = useMemo(() => {
+    const list = [...(page.value?.items ?? [])];
+    const column = sort && visible[sort.index];
+    if (column !== undefined)
+      list.sort((a, b) => column.text(a).localeCompare(column.text(b), undefined, { numeric: true }) * (sort?.down === true ? -1 : 1));
+    return list;
+  }, [page.value, sort, visible]);
+  const chosen = items.filter((item) => ticked.has(id(item)));
+  const done = () => { setTicked(new Set()); page.reload(); };
+  return (
+    <>
+      <Toolbar>
+        <ToolbarContent>
+          <ToolbarGroup>{filters}</ToolbarGroup>
+          {bulk !== undefined && chosen.length > 0 && <ToolbarItem>{bulk(chosen, done)}</ToolbarItem>}
+          <ToolbarGroup align={{ default: 'alignEnd' }}>
+            <Select
+              role="menu"
+              isOpen={menu}
+              onOpenChange={setMenu}
+              onSelect={(_, value) => toggle(String(value))}
+              toggle={(ref) => <MenuToggle ref={ref} variant="plain" aria-label={t('columns')} onClick={() => setMenu(!menu)} isExpanded={menu}><ColumnsIcon /></MenuToggle>}
+            >
+              <SelectList>
+                {columns.map((c) => <SelectOption key={c.id} value={c.id} hasCheckbox isSelected={shown.has(c.id)}>{c.title}</SelectOption>)}
+              </SelectList>
+            </Select>
+            <Button variant="plain" aria-label={t('exportCsv')} icon={<DownloadIcon />} onClick={() => saveCsv(name, visible, items)} />
+            <Button variant="plain" aria-label={t('refresh')} icon={<SyncAltIcon />} onClick={page.reload} />
+          </ToolbarGroup>
+        </ToolbarContent>
+      </Toolbar>
+      <ProblemAlert problem={page.problem} retry={page.reload} />
+      {page.value === undefined && page.loading ? <Waiting /> : items.length === 0 && page.problem === undefined ? (
+        <EmptyState titleText={t('nothingHere')} headingLevel="h2"><EmptyStateBody>{empty}</EmptyStateBody></EmptyState>
+      ) : (
+        <Table aria-label={label} variant="compact">
+          <Thead>
+            <Tr>
+              {bulk !== undefined && <Th aria-label={t('select')} select={{ isSelected: chosen.length === items.length && items.length > 0, onSelect: (_, on) => setTicked(new Set(on ? items.map(id) : [])) }} />}
+              {visible.map((column, index) => (
+                <Th key={column.id} sort={{ columnIndex: index, sortBy: { index: sort?.index, direction: sort?.down === true ? 'desc' : 'asc' }, onSort: (_, i, direction) => setSort({ index: i, down: direction === 'desc' }) }}>
+                  {column.title}
+                </Th>
+              ))}
+            </Tr>
+          </Thead>
+          <Tbody>
+            {items.map((item, row) => (
+              <Tr key={id(item)}>
+                {bulk !== undefined && <Td select={{ rowIndex: row, isSelected: ticked.has(id(item)), onSelect: (_, on) => setTicked((old) => { const next = new Set(old); if (on) next.add(id(item)); else next.delete(id(item)); return next; }) }} />}
+                {visible.map((column) => <Td key={column.id} dataLabel={column.title}>{column.cell(item)}</Td>)}
+              </Tr>
+            ))}
+          </Tbody>
+        </Table>
+      )}
+      {paged && <div className="gh-pager">
+        <label>
+          {t('perPage')}{' '}
+          <select value={limit} onChange={(event) => setLimit(Number(event.target.value))}>
+            {[20, 50, 100, 500].map((n) => <option key={n} value={n}>{n}</option>)}
+          </select>
+        </label>
+        <Button variant="secondary" isDisabled={cursors.length === 1} onClick={() => setCursors(cursors.slice(0, -1))}>{t('previous')}</Button>
+        <span>{t('pageNumber', { number: cursors.length })}</span>
+        <Button variant="secondary" isDisabled={page.value?.next == null} onClick={() => setCursors([...cursors, page.value?.next ?? undefined])}>{t('next')}</Button>
+      </div>}
+    </>
+  );
+}

@@ -1,0 +1,66 @@
+import { Alert, Button, ClipboardCopy, Content, Label, Spinner, Tooltip } from '@patternfly/react-core';
+import type { ReactNode } from 'react';
+import type { Problem } from '../api/client';
+import { language, t } from '../texts';
+
+export function ProblemAlert({ problem, retry }: { problem: Problem | undefined; retry?: () => void }) {
+  if (problem === undefined) return null;
+  return (
+    <Alert
+      variant="danger"
+      isInline
+      title={problem.message}
+      actionLinks={retry && <Button variant="link" isInline onClick={retry}>{t('retry')}</Button>}
+    >
+      {problem.instance !== undefined && <small>{t('requestId', { id: problem.instance })}</small>}
+    </Alert>
+  );
+}
+
+const local = new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'short' });
+const day = new Intl.DateTimeFormat(language, { dateStyle: 'medium' });
+
+/** The viewer's own time; UTC as the gateway gave it when one points at it. */
+export function When({ at, dateOnly = false }: { at: string | null | undefined; dateOnly?: boolean }) {
+  if (at === null || at === undefined) return <>–</>;
+  const date = new Date(at);
+  return (
+    <Tooltip content={at}>
+      <time dateTime={at} tabIndex={0}>{(dateOnly ? day : local).format(date)}</time>
+    </Tooltip>
+  );
+}
+
+const colours: Record<string, 'green' | 'red' | 'orange' | 'grey' | 'blue'> = {
+  valid: 'green', active: 'green', issued: 'green', success: 'green', available: 'green',
+  revoked: 'red', declined: 'red', disabled: 'red', suspended: 'red', failure: 'red', refused: 'red',
+  held: 'orange', pending: 'blue', approved: 'blue', waiting: 'blue',
+};
+
+export const StateLabel = ({ state }: { state: string }) => (
+  <Label isCompact color={colours[state] ?? 'grey'}>{state}</Label>
+);
+
+export const Copy = ({ text, label }: { text: string; label: string }) => (
+  <ClipboardCopy isReadOnly isCode hoverTip={t('copy')} clickTip={t('copied')} textAriaLabel={label}>
+    {text}
+  </ClipboardCopy>
+);
+
+export const CodeText = ({ text, label }: { text: string; label: string }) => (
+  <pre className="gh-code" tabIndex={0} aria-label={label}>{text}</pre>
+);
+
+export const Waiting = () => <Spinner size="lg" aria-label={t('loading')} />;
+
+export function Page({ title, actions, children }: { title: ReactNode; actions?: ReactNode; children: ReactNode }) {
+  return (
+    <>
+      <header className="gh-head">
+        <Content component="h1">{title}</Content>
+        {actions !== undefined && <div className="gh-actions">{actions}</div>}
+      </header>
+      <div className="gh-body">{children}</div>
+    </>
+  );
+}

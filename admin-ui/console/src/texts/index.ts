@@ -1,0 +1,28 @@
+/** One catalogue, two languages. A text is a key; {name} stands for a value. */
+import { de } from './de';
+import { en } from './en';
+
+export type TextKey = keyof typeof en;
+export const languages = { en: 'English', de: 'Deutsch' } as const;
+export type Language = keyof typeof languages;
+
+const STORED = 'gatehouse-language';
+
+function chosen(): Language {
+  const stored = localStorage.getItem(STORED);
+  if (stored === 'en' || stored === 'de') return stored;
+  return navigator.language.startsWith('de') ? 'de' : 'en';
+}
+
+export const language: Language = chosen();
+document.documentElement.lang = language;
+
+export function chooseLanguage(next: Language): void {
+  localStorage.setItem(STORED, next);
+  location.reload();
+}
+
+export function t(key: TextKey, values: Record<string, string | number> = {}): string {
+  const text: string = (language === 'de' ? de : en)[key];
+  return text.replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole));
+}
