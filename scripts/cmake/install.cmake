@@ -9,3 +9,5 @@ install(FILES ${CMAKE_SOURCE_DIR}/sql/grants.sql DESTINATION share/gatehouse)
 install(FILES ${CMAKE_SOURCE_DIR}/scripts/systemd/gatehouse-sysusers.conf
     DESTINATION lib/sysusers.d RENAME gatehouse.conf)
 install(FILES ${CMAKE_SOURCE_DIR}/scripts/systemd/signer.conf.example DESTINATION share/gatehouse)
+# The web console, when scripts/lib/build-console has put it beside the programs.
+install(DIRECTORY ${CMAKE_BINARY_DIR}/share/gatehouse/console DESTINATION share/gatehouse OPTIONAL)
