@@ -96,8 +96,8 @@ export function Frame({ children }: { children: ReactNode }) {
       <MastheadContent>
         <Toolbar isFullHeight isStatic>
           <ToolbarContent>
-            <ToolbarItem visibility={{ default: 'hidden', md: 'visible' }}><CaSelector /></ToolbarItem>
-            <ToolbarItem><Search /></ToolbarItem>
+            <ToolbarItem className="gh-scope"><CaSelector /></ToolbarItem>
+            <ToolbarItem className="gh-scope"><Search /></ToolbarItem>
             <ToolbarGroup align={{ default: 'alignEnd' }}>
               <ToolbarItem><Button variant="plain" aria-label={t('theme')} icon={<AdjustIcon />} onClick={toggleTheme} /></ToolbarItem>
               <ToolbarItem><UserMenu /></ToolbarItem>
@@ -109,7 +109,7 @@ export function Frame({ children }: { children: ReactNode }) {
   );
   return (
     <PfPage masthead={masthead} isManagedSidebar mainContainerId="main" skipToContent={<SkipToContent href="#main">{t('skip')}</SkipToContent>}
-      sidebar={<PageSidebar><PageSidebarBody><Navigation /></PageSidebarBody></PageSidebar>}>
+      sidebar={<PageSidebar><PageSidebarBody><div className="gh-scope-side"><CaSelector /><Search /></div><Navigation /></PageSidebarBody></PageSidebar>}>
       {children}
     </PfPage>
   );

@@ -145,7 +145,7 @@ export default function TemplatePage() {
       (reason: unknown) => setProblem(asProblem(reason)),
     );
   const part = { document: template.document, set, fixed };
-  const pane = (key: string, text: string) => <Tab eventKey={key} title={<TabTitleText>{text}</TabTitleText>} />;
+  const pane = (key: string, text: string) => <Tab eventKey={key} tabContentId="template-pane" title={<TabTitleText>{text}</TabTitleText>} />;
   const actions = (
     <>
       <Button component="a" variant="secondary" download={`${slug}.json`} href={`data:application/json,${encodeURIComponent(JSON.stringify({ name: template.name, document: template.document }, null, 2))}`}>{t('exportJson')}</Button>
@@ -159,7 +159,7 @@ export default function TemplatePage() {
       <Tabs activeKey={tab} onSelect={(_, key) => setTab(key)} aria-label={t('templates')}>
         {pane('general', t('general'))}{pane('names', t('names'))}{pane('usage', t('usage'))}{pane('json', 'JSON')}{pane('preview', t('preview'))}{pane('urls', t('serviceUrls'))}
       </Tabs>
-      <Form key={`${tab}-${template.version}`} onSubmit={(event) => { event.preventDefault(); void save(); }}>
+      <Form id="template-pane" role="tabpanel" aria-label={String(tab)} key={`${tab}-${template.version}`} onSubmit={(event) => { event.preventDefault(); void save(); }}>
         {tab === 'general' && !fixed && <FormGroup label={t('name')} fieldId="name"><TextInput id="name" value={template.name} onChange={(_, name) => setDraft({ ...template, name })} /></FormGroup>}
         {tab === 'general' && <General {...part} />}
         {tab === 'names' && <Names {...part} />}

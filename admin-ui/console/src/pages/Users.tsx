@@ -10,7 +10,6 @@ import { t } from '../texts';
 
 type User = Schema['User'];
 const roles = ['administrator', 'officer', 'requester', 'auditor'];
-const grantText = (user: User) => (user.roles ?? []).map((grant) => `${grant.role}${grant.object === null ? '' : ` (${grant.object})`}`).join(', ');
 
 function OneTime({ password, close }: { password: string; close: () => void }) {
   return (
@@ -60,7 +59,6 @@ export default function Users() {
     { id: 'name', title: t('displayName'), text: (u) => u.displayName, cell: (u) => u.displayName || '–' },
     { id: 'email', title: t('email'), text: (u) => u.email, cell: (u) => u.email || '–' },
     { id: 'state', title: t('state'), text: (u) => u.state, cell: (u) => <StateLabel state={u.state} /> },
-    { id: 'roles', title: t('roles'), text: grantText, cell: grantText },
     { id: 'login', title: t('lastLogin'), text: (u) => u.lastLoginAt ?? '', cell: (u) => <When at={u.lastLoginAt} /> },
     ...(manage ? [{
       id: 'acts', title: t('acts'), text: () => '',

@@ -115,7 +115,7 @@ export function DataList<T>({ name, label, path, query = {}, columns, id, filter
             <Tr>
               {bulk !== undefined && <Th aria-label={t('select')} select={{ isSelected: chosen.length === items.length && items.length > 0, onSelect: (_, on) => setTicked(new Set(on ? items.map(id) : [])) }} />}
               {visible.map((column, index) => (
-                <Th key={column.id} sort={{ columnIndex: index, sortBy: { index: sort?.index, direction: sort?.down === true ? 'desc' : 'asc' }, onSort: (_, i, direction) => setSort({ index: i, down: direction === 'desc' }) }}>
+                <Th key={column.id} modifier="nowrap" sort={column.id === 'acts' ? undefined : { columnIndex: index, sortBy: { index: sort?.index, direction: sort?.down === true ? 'desc' : 'asc' }, onSort: (_, i, direction) => setSort({ index: i, down: direction === 'desc' }) }}>
                   {column.title}
                 </Th>
               ))}

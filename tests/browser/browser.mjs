@@ -1,0 +1,70 @@
+// A headless Chromium on the private gateway; what every browser test needs.
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import assert from 'node:assert/strict';
+import { chromium } from 'playwright-core';
+
+const require = createRequire(import.meta.url);
+const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
+export const url = process.env.GATEHOUSE_URL;
+const shots = process.env.GATEHOUSE_SCREENSHOTS;
+const programs = ['chromium', 'chromium-browser', 'google-chrome'];
+
+function program() {
+  for (const name of programs)
+    try { return execFileSync('which', [name], { encoding: 'utf8' }).trim(); } catch { /* the next */ }
+  throw new Error('no Chromium is installed');
+}
+
+/** Runs `test(page, tools)`; any error of the page itself fails it, too. */
+export async function withBrowser(test) {
+  const browser = await chromium.launch({ executablePath: program(), args: ['--no-sandbox', '--disable-dev-shm-usage'] });
+  const complaints = [];
+  try {
+    // axe is put into the page from outside, which the page's own policy would refuse.
+    const context = await browser.newContext({ ignoreHTTPSErrors: true, locale: 'en-GB', bypassCSP: false });
+    const page = await context.newPage();
+    page.setDefaultTimeout(30000);
+    page.on('pageerror', (error) => complaints.push(String(error)));
+    page.on('console', (message) => {
+      // A refused log-in and the question whether there is a session are expected to fail.
+      if (message.type() === 'error' && !/status of (401|404|409|422|429)/.test(message.text())) complaints.push(message.text());
+    });
+    try {
+      await test(page, context);
+    } catch (error) {
+      await page.screenshot({ path: `${shots}/failure.png` });
+      console.error(`at ${page.url()}`, complaints);
+      throw error;
+    }
+  } finally {
+    await browser.close();
+  }
+  assert.deepEqual(complaints, [], 'the page complained');
+}
+
+/** Screenshots at desktop and phone width, and axe-core without serious findings. */
+export async function look(page, name) {
+  await page.waitForLoadState('networkidle');
+  for (const [kind, width, height] of [['desktop', 1280, 800], ['phone', 390, 844]]) {
+    await page.setViewportSize({ width, height });
+    await page.waitForTimeout(500);
+    await page.screenshot({ path: `${shots}/${name}-${kind}.png`, fullPage: kind === 'desktop' });
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+    const culprits = wide <= 1 ? [] : await page.evaluate(() => [...document.querySelectorAll('body *')]
+      .filter((e) => e.getBoundingClientRect().right > document.documentElement.clientWidth + 1).slice(0, 6).map((e) => `${e.tagName}.${e.className}`));
+    assert.ok(wide <= 1, `${name}: the page is ${wide} pixels wider than a ${kind}: ${culprits.join(', ')}`);
+  }
+  await page.setViewportSize({ width: 1280, height: 800 });
+  await page.evaluate(axe);
+  const findings = await page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }));
+  const serious = findings.violations.filter((v) => v.impact === 'serious' || v.impact === 'critical');
+  assert.deepEqual(serious.map((v) => `${v.id}: ${v.nodes.map((n) => n.target.join(' ')).slice(0, 3).join(' | ')}`), [], `${name}: axe-core`);
+}
+
+export function csr(name) {
+  return execFileSync('openssl', ['req', '-new', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', '/dev/null', '-subj', `/CN=${name}`, '-addext', `subjectAltName=DNS:${name}`], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+}
+
+export { assert };

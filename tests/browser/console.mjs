@@ -1,0 +1,150 @@
+// An administrator's first hour in the console: log in, first authority, first certificate, and a look at every page.
+import { assert, csr, look, url, withBrowser } from './browser.mjs';
+
+const PASSWORD = 'a long enough pass phrase';
+
+async function logIn(page) {
+  await page.goto(`${url}/`);
+  assert.ok(page.url().startsWith(`${url}/console/`), 'the root leads to the console');
+  await look(page, '01-log-in');
+  await page.getByLabel('User name').fill(process.env.GATEHOUSE_USER);
+  await page.locator('#password').fill('not the password');
+  await page.getByRole('button', { name: 'Log in' }).click();
+  await page.getByText('User name or password is wrong').waitFor();
+  await page.locator('#password').fill(process.env.GATEHOUSE_PASSWORD);
+  await page.getByRole('button', { name: 'Log in' }).click();
+  await page.getByLabel('Old password').waitFor();
+  await look(page, '02-first-password');
+  await page.locator('#old').fill(process.env.GATEHOUSE_PASSWORD);
+  await page.locator('#new').fill(PASSWORD);
+  await page.locator('#again').fill(PASSWORD);
+  await page.getByRole('button', { name: 'Change the password' }).click();
+  await page.getByRole('heading', { name: 'What comes next' }).waitFor();
+  await look(page, '03-empty-dashboard');
+}
+
+async function firstAuthority(page) {
+  await page.getByRole('link', { name: 'Create your first certificate authority' }).click();
+  await page.locator('#name').fill('Example Root');
+  await page.getByLabel('Key type').selectOption('P-384');
+  await page.getByText('CN=Example Root').waitFor();
+  await look(page, '04-new-authority');
+  await page.getByRole('button', { name: 'Create' }).click();
+  await page.getByRole('heading', { name: 'Example Root', level: 1 }).waitFor();
+  await page.getByRole('button', { name: 'Test' }).first().click();
+  await page.getByText('Works').first().waitFor();
+  await look(page, '05-authority');
+}
+
+async function firstCertificate(page) {
+  await page.getByRole('link', { name: 'New request' }).click();
+  await page.locator('textarea').first().fill(csr('www.example.com'));
+  await page.getByRole('heading', { name: 'What the template makes of it' }).waitFor();
+  await look(page, '06-new-request');
+  await page.getByRole('button', { name: 'Submit' }).click();
+  await page.getByRole('heading', { name: 'www.example.com', level: 1 }).waitFor();
+  await look(page, '07-certificate');
+  await page.getByRole('button', { name: 'Revoke' }).click();
+  await page.getByLabel('Reason').selectOption('keyCompromise');
+  const confirm = page.getByRole('dialog').getByRole('button', { name: 'Revoke' });
+  assert.ok(await confirm.isDisabled(), 'the name has to be typed');
+  await page.getByLabel(/Type .* to confirm/).fill('www.example.com');
+  await look(page, '08-revoke');
+  await confirm.click();
+  await page.getByText('keyCompromise', { exact: false }).first().waitFor();
+}
+
+async function decide(page) {
+  await page.goto(`${url}/console/request`);
+  await page.locator('textarea').first().fill(csr('pending.example.com'));
+  await page.getByLabel('Sign at once').uncheck();
+  await page.getByRole('button', { name: 'Submit' }).click();
+  await page.getByRole('heading', { level: 1, name: /pending\.example\.com/ }).waitFor();
+  await look(page, '09-request');
+  await page.goto(`${url}/console/requests?state=pending`);
+  await page.getByRole('checkbox').nth(1).check();
+  await look(page, '10-requests');
+  await page.getByRole('button', { name: /Sign \(1\)/ }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Sign' }).click();
+  await page.getByRole('heading', { name: 'Nothing here' }).waitFor();
+}
+
+async function templates(page) {
+  await page.goto(`${url}/console/templates`);
+  await page.getByRole('link', { name: 'Web Server' }).click();
+  await look(page, '11-template');
+  await page.getByLabel('Description').fill('Web servers of the example');
+  await page.getByRole('button', { name: 'Save' }).click();
+  await page.getByText('Version 2').waitFor();
+  for (const tab of ['Names', 'Usage', 'JSON', 'Preview', 'Service URLs']) {
+    await page.getByRole('tab', { name: tab }).click();
+    await look(page, `12-template-${tab.toLowerCase().replace(' ', '-')}`);
+  }
+}
+
+async function people(page) {
+  await page.goto(`${url}/console/users`);
+  await page.getByRole('button', { name: 'New user' }).click();
+  await page.getByLabel('User name').fill('olivia');
+  await page.getByLabel('Role').selectOption('officer');
+  await look(page, '13-new-user');
+  await page.getByRole('dialog').getByRole('button', { name: 'Create' }).click();
+  await page.getByText('Shown this once').waitFor();
+  await page.getByRole('button', { name: 'Close', exact: true }).last().click();
+  await page.getByText('olivia', { exact: true }).waitFor();
+}
+
+async function tokens(page) {
+  await page.goto(`${url}/console/account`);
+  await page.getByLabel('Label').fill('ci');
+  await page.getByRole('button', { name: 'New API token' }).click();
+  const secret = await page.locator('input[value^="gh_"]').inputValue();
+  const answer = await page.request.get(`${url}/api/v1/cas`, { headers: { Authorization: `Bearer ${secret}` } });
+  assert.equal(answer.status(), 200, 'the new token works');
+}
+
+async function everyPage(page) {
+  const places = ['', 'cas', 'templates', 'certificates', 'requests', 'tokens', 'users', 'account', 'events', 'inspect', 'settings', 'no/such/page'];
+  for (const place of places) {
+    await page.goto(`${url}/console/${place}`);
+    await page.getByRole('heading', { level: 1 }).waitFor();
+    await look(page, `20-${place.replaceAll('/', '-') || 'dashboard'}`);
+  }
+  await page.getByRole('button', { name: 'Light or dark' }).click();
+  await page.goto(`${url}/console/`);
+  await look(page, '30-dark');
+}
+
+async function search(page) {
+  await page.goto(`${url}/console/`);
+  const box = page.getByRole('banner').getByRole('textbox');
+  await box.fill('www.example.com');
+  await box.press('Enter');
+  await page.getByRole('link', { name: 'www.example.com' }).waitFor();
+  assert.match(page.url(), /certificates\?q=www\.example\.com/);
+  await page.goBack();
+  assert.equal(new URL(page.url()).pathname, '/console/');
+}
+
+await withBrowser(async (page, context) => {
+  await logIn(page);
+  await firstAuthority(page);
+  await firstCertificate(page);
+  await decide(page);
+  await templates(page);
+  await people(page);
+  await tokens(page);
+  await search(page);
+  await everyPage(page);
+  // An expired session shows the log-in in place and leads back to the same page.
+  await page.goto(`${url}/console/events`);
+  await page.getByRole('button', { name: 'Refresh' }).waitFor();
+  await page.waitForLoadState('networkidle');
+  await context.clearCookies();
+  await page.getByRole('button', { name: 'Refresh' }).click();
+  await page.getByLabel('User name').fill(process.env.GATEHOUSE_USER);
+  await page.locator('#password').fill(PASSWORD);
+  await page.getByRole('button', { name: 'Log in' }).click();
+  await page.getByRole('heading', { name: 'Events', level: 1 }).waitFor();
+});
+console.log('the console: every page works, looks its part and is accessible');
