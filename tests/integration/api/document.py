@@ -6,6 +6,8 @@ import re
 import jsonschema
 
 FREE_FORM = {  # objects that may have any member, and why
+    "profiles": "of an ACME policy: whatever its maker calls them",
+    "commands": "of an ACME binding: one for each client",
     "variables": "of a credential or a template: whatever their maker calls them",
     "Subject": "attribute types of X.509",
     "fixed": "attribute types of X.509",

@@ -12,6 +12,7 @@ import urllib.parse
 import credentials
 import authorities
 import templates
+import acme
 import hostile
 import scenario
 import scep
@@ -84,6 +85,7 @@ def main():
     templates.run(gateway, admin, made)
     scep.run(gateway, admin, made)
     validators.run(gateway, admin, made)
+    acme.run(gateway, admin, made)
     check_coverage(gateway)
     print(f"scenario: every operation has worked, every answer is as documented ({seconds():.0f} s)")
     strangers.run(gateway, admin, made, other_organisation())

@@ -19,7 +19,7 @@ OWN = {  # about the caller itself, or the same for everybody who has logged in
 def fill(path, made):
     """The path with the ids of objects that exist, but are not the caller's."""
     kinds = {"requests": "request", "certificates": "certificate", "users": "user", "session": "request",
-             "credentials": "credential", "templates": "anchor", "views": "request",
+             "credentials": "credential", "templates": "anchor", "views": "request", "acme": "acme",
              "timestamping-certificates": "tsa-certificate", "cas": "evidence", "keys": "request"}
     path = path.replace("{ca}", made["issuing"]).replace("{template}", made["template"])
     path = path.replace("{set}", "wifi").replace("{validator}", made["validator"])
@@ -57,6 +57,10 @@ def bodies(path, made):
         "/cmp": {"defaultTemplate": None},
         "/templates/{template}/anchors": {"certificate": made["anchorPem"]},
         "/templates/{template}/anchors/{id}/crl": {"crl": "x"},
+        "/acme/policies": {"name": "Stolen", "document": {"templates": [made["template"]]}},
+        "/acme/policies/{id}": {"name": "Stolen", "document": {"templates": [made["template"]]}, "version": 2},
+        "/acme/policies/{id}/bindings": {"name": "Stolen"},
+        "/acme/settings": {"open": True},
         "/users": {"username": "mallory", "roles": [{"role": "administrator", "scope": "instance"}]},
         "/users/{id}": {"state": "suspended"},
         "/session": {"username": "x", "password": "y"},

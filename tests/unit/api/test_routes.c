@@ -1,4 +1,5 @@
 /* The table of routes and the OpenAPI document say the same, and every route states its gate. */
+#include "acme/acme.h"
 #include "api/api.h"
 #include "cmp/cmp.h"
 #include "scep/scep.h"
@@ -23,9 +24,14 @@ static struct http_room timestamps(struct core *core) {
     return tsp_management_room(NULL);
 }
 
+static struct http_room acme_managed(struct core *core) {
+    (void)core;
+    return acme_manage_room(NULL);
+}
+
 /* Every room that has routes under BASE. */
-static struct http_room (*const room_makers[])(struct core *core) = {api_room, cmp_room,
-                                                                    scep_room, timestamps, validation_room};
+static struct http_room (*const room_makers[])(struct core *core) = {
+    api_room, cmp_room, scep_room, timestamps, validation_room, acme_managed};
 #define ROOM_COUNT (sizeof room_makers / sizeof room_makers[0])
 
 /* Their routes under BASE, one after the other; NULL after the last. */
@@ -121,13 +127,17 @@ static void test_descriptions_are_routed(void **state) {
                 fail_msg("%s %s is in the document and not in the table", member->name, path->name);
         }
     assert_non_null(api_route(count));
-    assert_null(api_route(count + 1)); /* BASE itself is described once, and routed with "/" and without */
+    assert_null(
+        api_route(count + 1)); /* BASE itself is described once, and routed with "/" and without */
 }
 
 static void test_gates(void **state) {
     (void)state;
-    static const char *const open[] = {"GET " BASE, "GET " BASE "/", "GET " BASE "/openapi.json",
-                                       "POST " BASE "/session", "POST " BASE "/claims",
+    static const char *const open[] = {"GET " BASE,
+                                       "GET " BASE "/",
+                                       "GET " BASE "/openapi.json",
+                                       "POST " BASE "/session",
+                                       "POST " BASE "/claims",
                                        "POST " BASE "/claims/show"};
     SCOPED_ARENA struct arena *arena = arena_new();
     const struct http_route *route;
