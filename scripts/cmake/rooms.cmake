@@ -11,6 +11,7 @@ function(gatehouse_room name)
     file(MAKE_DIRECTORY "${_root}")
     file(CREATE_LINK "${CMAKE_CURRENT_SOURCE_DIR}" "${_root}/${_dir}" SYMBOLIC)
     target_include_directories(${name} PUBLIC "${_root}")
+    set_property(GLOBAL APPEND PROPERTY GATEHOUSE_ROOMS ${name})
 endfunction()
 
 # gatehouse_unit_test(NAME SOURCES ... LINKS ...): one cmocka program, one ctest entry "unit/NAME".
