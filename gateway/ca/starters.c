@@ -39,8 +39,9 @@ static void read_set(struct arena *arena, const struct json *document, struct st
 }
 
 static void read_all(void) {
-    struct arena *arena = arena_new(); /* kept to the end of the process */
+    static struct arena *arena; /* to the end of the process */
     struct error err = {0};
+    arena = arena_new();
     sets.items = arena_array(arena, starter_file_count, sizeof *sets.items);
     for (size_t i = 0; i < starter_file_count; i++) {
         const struct json *document;

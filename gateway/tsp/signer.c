@@ -130,7 +130,7 @@ static void encode_certificates(struct arena *arena, struct view own, struct vie
                                 enum tsp_chain which, struct tsp_signer *s) {
     struct view all[MAX_CHAIN + 1] = {own};
     size_t count = 1;
-    const unsigned char *at = chain.at, *end = chain.at + chain.len;
+    const unsigned char *at = chain.at, *end = chain.len == 0 ? chain.at : chain.at + chain.len;
     while (which != TSP_CHAIN_SIGNER && at < end && count <= MAX_CHAIN) {
         const unsigned char *start = at;
         AUTO(X509) *issuer = d2i_X509(NULL, &at, end - at);

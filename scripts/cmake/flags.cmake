@@ -8,8 +8,11 @@ target_compile_definitions(gatehouse_flags INTERFACE _GNU_SOURCE OPENSSL_API_COM
     OPENSSL_NO_DEPRECATED GATEHOUSE_VERSION="${PROJECT_VERSION}")
 
 # What a library of others calls is its own: libunbound would find our event_add for libevent's.
-target_link_options(gatehouse_flags INTERFACE
-    $<$<STREQUAL:$<TARGET_PROPERTY:TYPE>,EXECUTABLE>:-Wl,--exclude-libs,ALL>)
+# Not with sanitizers: their own malloc has to be seen by libraries.
+if(NOT GATEHOUSE_SANITIZE)
+    target_link_options(gatehouse_flags INTERFACE
+        $<$<STREQUAL:$<TARGET_PROPERTY:TYPE>,EXECUTABLE>:-Wl,--exclude-libs,ALL>)
+endif()
 
 if(GATEHOUSE_SANITIZE)
     target_compile_options(gatehouse_flags INTERFACE
