@@ -4,6 +4,7 @@
 #include "ca/service.h"
 #include "commands/app.h"
 #include "console/console.h"
+#include "est/est.h"
 #include "http/server.h"
 #include "base/clock.h"
 #include "ca/request_more.h"
@@ -131,6 +132,7 @@ static void build_router(struct service *s) {
     add_room(s, acme_room(s->acme));
     add_room(s, acme_manage_room(s->acme));
     add_room(s, cmp_room(s->app.core));
+    add_room(s, est_room(s->app.core));
     s->router = (struct http_router){.rooms = s->rooms,
                                      .room_count = s->room_count,
                                      .authenticate = api_authenticate,

@@ -64,5 +64,9 @@ struct http_tls_config {
 /* The config must outlive the SSL_CTX. */
 MUST_USE bool http_tls_new(const struct http_tls_config *config, SSL_CTX **ret_tls,
                            struct error *err);
+/* The connection that this thread serves, since its handshake; http_tls_forget when it is over. */
+void http_tls_forget(void);
+/* Its channel bindings, and what the peer sent beside its certificate, go into the request. */
+void http_tls_describe(struct http_request *request);
 
 #endif

@@ -102,6 +102,7 @@ static void begin(struct exchange *x, struct arena *arena, const struct mg_reque
         request->headers[request->header_count++] =
             (struct http_header){info->http_headers[i].name, info->http_headers[i].value};
     take_certificate(request, info);
+    http_tls_describe(request);
     log_request_id(request->id);
 }
 
@@ -333,6 +334,7 @@ static int on_connect(const struct mg_connection *connection, void **ret_data) {
 
 static void on_close(const struct mg_connection *connection) {
     struct site *site = mg_get_user_connection_data(connection);
+    http_tls_forget();
     if (site != NULL) /* not for a failed handshake */
         atomic_fetch_sub(&site->connections, 1);
 }

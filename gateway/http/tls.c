@@ -32,6 +32,65 @@ static int accept_any(X509_STORE_CTX *store, void *context) {
     return 1;
 }
 
+/* CivetWeb shakes hands in the thread that then serves the connection, and hides the handle. */
+static _Thread_local SSL *current;
+
+static void note_handshake(const SSL *ssl, int where, __attribute__((unused)) int result) {
+    if (where & SSL_CB_HANDSHAKE_START)
+        current = (SSL *)(uintptr_t)ssl;
+}
+
+void http_tls_forget(void) {
+    current = NULL;
+}
+
+#define CHAIN_MAX 16 /* more is no path that anybody would follow */
+#define FINISHED_MAX 64
+
+/* rfc9266#4.2: without a resumed or TLS 1.2 session that could be shared by two connections. */
+static void describe_binding(struct http_request *request) {
+    static const char label[] = "EXPORTER-Channel-Binding";
+    uint8_t exported[32], finished[FINISHED_MAX];
+    bool new_enough = SSL_version(current) >= TLS1_3_VERSION;
+    if (!new_enough && SSL_get_extms_support(current) != 1)
+        return;
+    if (SSL_export_keying_material(current, exported, sizeof exported, label, sizeof label - 1,
+                                   NULL, 0, 0) == 1)
+        request->tls_exporter = arena_copy(request->arena, exported, sizeof exported);
+    if (new_enough)
+        return;
+    /* rfc5929#3.1: the first Finished, which in a full handshake is the client's */
+    size_t len = SSL_session_reused(current) == 1
+                     ? SSL_get_finished(current, finished, sizeof finished)
+                     : SSL_get_peer_finished(current, finished, sizeof finished);
+    if (len > 0 && len <= sizeof finished)
+        request->tls_unique = arena_copy(request->arena, finished, len);
+}
+
+static void describe_chain(struct http_request *request) {
+    const STACK_OF(X509) *chain = SSL_get_peer_cert_chain(current); /* a server's: without the leaf */
+    int count = chain == NULL ? 0 : sk_X509_num(chain);
+    if (count <= 0)
+        return;
+    struct view *ders = arena_array(request->arena, CHAIN_MAX, sizeof *ders);
+    for (int i = 0; i < count && request->client_chain_count < CHAIN_MAX; i++) {
+        unsigned char *der = NULL;
+        int len = i2d_X509(sk_X509_value(chain, i), &der);
+        if (len > 0)
+            ders[request->client_chain_count++] = arena_copy(request->arena, der, (size_t)len);
+        OPENSSL_free(der);
+    }
+    request->client_chain = ders;
+}
+
+void http_tls_describe(struct http_request *request) {
+    if (current == NULL || request->listener == LISTENER_HTTP)
+        return;
+    describe_binding(request);
+    if (request->listener == LISTENER_MTLS && request->client_certificate.len > 0)
+        describe_chain(request);
+}
+
 static void ask_certificate(SSL_CTX *tls) {
     SSL_CTX_set_verify(tls, SSL_VERIFY_PEER, NULL);
     SSL_CTX_set_cert_verify_callback(tls, accept_any, NULL);
@@ -50,6 +109,7 @@ bool http_tls_new(const struct http_tls_config *config, SSL_CTX **ret_tls, struc
                                  SSL_OP_CIPHER_SERVER_PREFERENCE);
     SSL_CTX_set_mode(tls, SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_alpn_select_cb(tls, choose_protocol, NULL);
+    SSL_CTX_set_info_callback(tls, note_handshake);
     SSL_CTX_set_cert_cb(tls, choose_certificate, (void *)(uintptr_t)config);
     if (SSL_CTX_set_min_proto_version(tls, TLS1_2_VERSION) != 1 ||
         SSL_CTX_set1_groups_list(tls, GROUPS) != 1 ||

@@ -34,6 +34,12 @@ struct http_request {
     /* LISTENER_MTLS: DER of the peer's certificate, whose key it has proved to hold; nobody has
      * checked the issuer. Else empty. */
     struct view client_certificate;
+    /* What the peer sent beside it, as it came; nobody has looked at it. */
+    const struct view *client_chain;
+    size_t client_chain_count;
+    /* TLS listeners: what binds a message to this connection. tls-exporter (rfc9266) has 32 octets;
+     * tls-unique (rfc5929#3) is there under TLS 1.2 with extended master secret (rfc7627), else empty. */
+    struct view tls_exporter, tls_unique;
     void *actor; /* const struct actor *, set by the gate of a route; NULL: nobody */
     /* Set with the actor: only GATE_ADMIN_PASSWORD_CHANGE routes are open. */
     bool must_change_password;

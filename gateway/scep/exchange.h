@@ -54,12 +54,6 @@ struct scep_validation {
 };
 /* ERROR_UNAUTHENTICATED "bad-challenge", ERROR_POLICY, ERROR_TOO_MANY. */
 MUST_USE bool scep_validate(struct scep_exchange *x, struct scep_validation *ret, struct error *err);
-/* Does the CSR say what the credential is bound to? ERROR_POLICY "scep-bound" names what does not. */
-MUST_USE bool scep_bound_check(struct arena *arena, const char *bound, const X509_REQ *csr,
-                               struct error *err);
-/* "*" stands for any number of characters. */
-bool scep_glob(const char *pattern, const char *text);
-
 /* Keeps what came and went while the template's capture runs: decoded, secrets blanked. */
 void scep_capture_exchange(struct scep_exchange *x, struct view reply, const char *outcome);
 

@@ -8,6 +8,7 @@ import time
 
 import claims
 import cmp
+import est
 import inventory
 import timestamps
 from anchors import check_anchors
@@ -384,4 +385,5 @@ def run(gateway, admin):
     claims.run(gateway, admin, made)
     check_anchors(admin, made)
     cmp.run(admin, made)
+    est.run(admin, made)
     return made

@@ -55,6 +55,8 @@ def bodies(path, made):
         "/templates/{template}/credentials/remove": {"state": "any"},
         "/templates/{template}/cmp": {"settings": {}},
         "/cmp": {"defaultTemplate": None},
+        "/templates/{template}/est": {"settings": {}},
+        "/est": {"defaultTemplate": None},
         "/templates/{template}/anchors": {"certificate": made["anchorPem"]},
         "/templates/{template}/anchors/{id}/crl": {"crl": "x"},
         "/acme/policies": {"name": "Stolen", "document": {"templates": [made["template"]]}},

@@ -1,6 +1,7 @@
 /* Access lists, settings, what a challenge is bound to. */
 #include "client.h"
 
+#include "ca/credential_bound.h"
 #include "scep/exchange.h"
 
 #include <setjmp.h>
@@ -54,7 +55,7 @@ static void globs(void **state) {
                 {"*aab", "aaaab", true},   {"a*", "b", false}};
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-        if (scep_glob(rows[i].pattern, rows[i].text) != rows[i].fits)
+        if (credential_glob(rows[i].pattern, rows[i].text) != rows[i].fits)
             fail_msg("%s, %s", rows[i].pattern, rows[i].text);
 }
 
@@ -83,7 +84,7 @@ static void bound(void **state) {
     X509_REQ *csr = d2i_X509_REQ(NULL, &at, (long)der.len);
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-        if (scep_bound_check(arena, rows[i].bound, csr, &err) != rows[i].fits)
+        if (credential_bound_check(arena, rows[i].bound, csr, &err) != rows[i].fits)
             fail_msg("%s", rows[i].bound);
     X509_REQ_free(csr);
     device_free(&phone);
