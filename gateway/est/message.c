@@ -1,11 +1,8 @@
 #include "est/message.h"
 
-#include "base/buffer.h"
 #include "base/encode.h"
 
 #include <string.h>
-
-#define LINE 64
 
 static bool is_blank(uint8_t c) {
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
@@ -46,13 +43,5 @@ bool est_body_decode(struct arena *arena, struct view body, enum est_form *ret_f
 }
 
 struct view est_body_encode(struct arena *arena, enum est_form form, struct view der) {
-    struct buffer out = buffer_on(arena);
-    if (form == EST_DER)
-        return der;
-    const char *text = base64_encode(arena, der);
-    for (size_t len = strlen(text), at = 0; at < len; at += LINE) {
-        buffer_add(&out, text + at, len - at < LINE ? len - at : LINE);
-        buffer_add_text(&out, "\n");
-    }
-    return buffer_view(&out);
+    return form == EST_DER ? der : view_text(base64_encode(arena, der));
 }

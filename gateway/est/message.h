@@ -15,7 +15,7 @@ enum est_form { EST_BASE64, EST_DER };
  * "est-message". */
 MUST_USE bool est_body_decode(struct arena *arena, struct view body, enum est_form *ret_form,
                               struct view *ret_der, struct error *err);
-/* base64 in lines of 64 characters, or the bytes. */
+/* base64 in one line (rfc8951#3.1; strongSwan reads no other), or the bytes. */
 struct view est_body_encode(struct arena *arena, enum est_form form, struct view der);
 
 /* What the template wants of a CSR (rfc7030#4.5.2, rfc9908#3.2), DER of CsrAttrs: challengePassword when

@@ -51,7 +51,7 @@ static void test_bodies(__attribute__((unused)) void **state) {
         SCOPED_ARENA struct arena *arena = arena_new();
         struct error err = {0};
         enum est_form form = EST_BASE64;
-        struct view der;
+        struct view der = {0};
         /* Exactly so many bytes, so that a sanitizer sees who reads on. */
         struct view body = arena_copy(arena, rows[i].at, rows[i].len);
         bool ok = est_body_decode(arena, body, &form, &der, &err);
@@ -76,11 +76,7 @@ static void test_answers(__attribute__((unused)) void **state) {
         memset(bytes, (int)len, len);
         bytes[0] = 0x30;
         struct view text = est_body_encode(arena, EST_BASE64, der);
-        for (size_t at = 0, line = 0; at < text.len; at++) {
-            line = text.at[at] == '\n' ? 0 : line + 1;
-            assert_true(line <= 64);
-        }
-        assert_true(text.at[text.len - 1] == '\n');
+        assert_null(memchr(text.at, '\n', text.len)); /* not every client skips it */
         assert_true(est_body_decode(arena, text, &form, &back, &err) && view_equal(back, der));
         assert_true(view_equal(est_body_encode(arena, EST_DER, der), der));
     }
@@ -116,7 +112,7 @@ static void test_attributes(__attribute__((unused)) void **state) {
         struct error err = {0};
         struct template template;
         const struct json *document;
-        struct view der;
+        struct view der = {0};
         assert_true(json_parse(arena, view_text(rows[i].template), &document, &err));
         if (!template_from_json(arena, document, &template, &err) ||
             !est_attributes(arena, &template, rows[i].challenge, &der, &err))
@@ -142,7 +138,7 @@ static void test_key_types(__attribute__((unused)) void **state) {
         struct error err = {0};
         struct template template;
         const struct json *document;
-        struct view der;
+        struct view der = {0};
         const char *text = arena_printf(arena, "{\"keys\":[\"%s\"]}", types[i]);
         assert_true(json_parse(arena, view_text(text), &document, &err));
         if (!template_from_json(arena, document, &template, &err) ||
