@@ -121,7 +121,7 @@ static bool index_crl(struct index *index, struct error *err) {
 
 static void index_issued(struct index *index) {
     size_t capacity = 0;
-    const uint8_t *at = index->document.at, *end = at + index->document.len;
+    const uint8_t *at = index->document.at, *end = index->document.len == 0 ? at : at + index->document.len;
     for (; at < end; at += 1 + *at)
         index_add(index, &capacity, view_of(at + 1, *at), at);
 }

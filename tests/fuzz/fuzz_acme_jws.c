@@ -2,6 +2,8 @@
  * Links: gatehouse_acme */
 #include "acme/jws.h"
 
+int LLVMFuzzerTestOneInput(const uint8_t *at, size_t len);
+
 int LLVMFuzzerTestOneInput(const uint8_t *at, size_t len) {
     SCOPED_ARENA struct arena *arena = arena_new();
     struct jws jws;

@@ -19,6 +19,8 @@ static void read_policy(struct arena *arena, const struct json *document) {
         abort();
 }
 
+int LLVMFuzzerTestOneInput(const uint8_t *at, size_t len);
+
 int LLVMFuzzerTestOneInput(const uint8_t *at, size_t len) {
     SCOPED_ARENA struct arena *arena = arena_new();
     const struct json *document;

@@ -1,5 +1,6 @@
 /* A CMP message from anybody: decode it, judge its protection, verify it by a secret, and describe it, which reads
- * every body. Links: gatehouse_cmp */
+ * every body.
+ * Links: gatehouse_cmp */
 #include "cmp/describe.h"
 #include "cmp/protect.h"
 
