@@ -13,6 +13,7 @@
 
 struct core {
     struct db *db;
+    const char *publish_directory;
     struct signer *signer;
     struct key_cache *keys;
     struct status_cache *status;
@@ -26,6 +27,7 @@ struct core *core_new(const struct core_config *config) {
     struct core *core = must_alloc(sizeof *core);
     core->db = config->db;
     core->signer = config->signer;
+    core->publish_directory = config->publish_directory;
     core->keys = key_cache_new();
     core->status = status_cache_new();
     core->services = service_cache_new();
@@ -53,6 +55,10 @@ struct db *core_db(struct core *core) {
 
 struct signer *core_signer(struct core *core) {
     return core->signer;
+}
+
+const char *core_publish_directory(struct core *core) {
+    return core->publish_directory;
 }
 
 struct status_cache *core_status_cache(struct core *core) {

@@ -18,6 +18,7 @@ struct core; /* one per process; all functions are safe to call from any thread 
 struct core_config {
     struct db *db;
     struct signer *signer;
+    const char *publish_directory; /* under which lists may be published as files; NULL: nowhere */
 };
 
 /* Reads the instance's settings (public URLs) when they are first needed. */
@@ -26,6 +27,7 @@ void core_free(struct core *core);
 
 struct db *core_db(struct core *core);
 struct signer *core_signer(struct core *core);
+const char *core_publish_directory(struct core *core); /* or NULL */
 
 /* The instance's base URLs without a trailing slash: what goes into CDP, AIA and OCSP (plain HTTP) and into
  * links for people (HTTPS). Set at `init`, settings "public-http" and "public-https". */

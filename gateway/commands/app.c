@@ -26,6 +26,8 @@ const struct option_spec app_options[] = {
     {"public-https-url", OPTION_TEXT, NULL, 0, 0, "Base URL of the HTTPS listener as others see it."},
     {"console", OPTION_TEXT, NULL, 0, 0,
      "Directory of the web console's files; default: share/gatehouse/console beside this program's."},
+    {"publish-directory", OPTION_TEXT, NULL, 0, 0,
+     "Directory under which CAs may publish their CRLs as files (file:///...); without it they may not."},
     {"threads", OPTION_NUMBER, "64", 2, 1000, "Worker threads of each kind of listener."},
     {"request-timeout", OPTION_NUMBER, "30", 1, 3600, "Seconds a client has to send a request's header."},
     {"jobs-interval", OPTION_NUMBER, "60", 1, 86400, "Seconds between two rounds of renewals."},
@@ -144,7 +146,10 @@ bool app_open_core(struct app *app, struct error *err) {
         TRY(app_open_database(app, err));
     TRY(db_schema_check(app->db, err));
     TRY(app_open_signer(app, err));
-    app->core = core_new(&(struct core_config){.db = app->db, .signer = app->signer});
+    app->core = core_new(&(struct core_config){
+        .db = app->db,
+        .signer = app->signer,
+        .publish_directory = option_text(app->options, "publish-directory")});
     return true;
 }
 

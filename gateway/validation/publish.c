@@ -6,6 +6,7 @@
 #include "net/fetch.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,9 +58,24 @@ static bool write_all(int file, struct view bytes) {
     return true;
 }
 
+/* Who may set up a CA may not thereby write wherever the gateway may: the machine's administrator names the
+ * directory. Links are followed first. */
+static bool is_allowed(const char *base, const char *directory) {
+    char real_base[PATH_MAX], real[PATH_MAX];
+    if (base == NULL || realpath(base, real_base) == NULL || realpath(directory, real) == NULL)
+        return false;
+    size_t len = strlen(real_base);
+    return strncmp(real, real_base, len) == 0 && (real[len] == '/' || real[len] == '\0');
+}
+
 /* Whoever reads the directory sees the old list or the new one, never half of it. */
-static bool to_directory(struct arena *arena, const char *directory, const char *name, struct view der,
-                         struct error *err) {
+static bool to_directory(struct core *core, struct arena *arena, const char *directory,
+                         const char *name, struct view der, struct error *err) {
+    if (!is_allowed(core_publish_directory(core), directory))
+        return fail(err, ERROR_POLICY, "fetch-refused",
+                    "%s is not there or does not lie under the directory that the option "
+                    "publish-directory names.",
+                    directory);
     const char *final = arena_printf(arena, "%s/%s", directory, name);
     char *draft = arena_printf(arena, "%s/.%s.XXXXXX", directory, name);
     int file = mkstemp(draft);
@@ -93,7 +109,7 @@ static bool by_put(struct arena *arena, const char *url, const char *name, struc
                 reply.status);
 }
 
-static void publish(struct arena *arena, const char *slug, const struct text_list *places, const char *name,
+static void publish(struct core *core, struct arena *arena, const char *slug, const struct text_list *places, const char *name,
                     const struct crl_document *crl) {
     for (size_t i = 0; i < places->count; i++) {
         const char *url = places->items[i];
@@ -101,7 +117,7 @@ static void publish(struct arena *arena, const char *slug, const struct text_lis
         struct error err = {0};
         if (is_there(place, crl->number))
             continue;
-        if (strncmp(url, "file://", 7) == 0 ? to_directory(arena, url + 7, name, crl->der, &err)
+        if (strncmp(url, "file://", 7) == 0 ? to_directory(core, arena, url + 7, name, crl->der, &err)
                                             : by_put(arena, url, name, crl->der, &err))
             remember(place, crl->number);
         else
@@ -118,15 +134,15 @@ static bool publish_ca(struct core *core, const struct ca_record *ca, struct err
     if (places->count == 0 || ca->certificate.len == 0)
         return true;
     TRY(status_crl(core, arena, ca->slug, &crl, err));
-    publish(arena, ca->slug, places, arena_printf(arena, "%s.crl", ca->slug), &crl);
+    publish(core, arena, ca->slug, places, arena_printf(arena, "%s.crl", ca->slug), &crl);
     if (settings.crl.delta_hours > 0) {
         TRY(status_crl_delta(core, arena, ca->slug, &crl, err));
-        publish(arena, ca->slug, places, arena_printf(arena, "%s-delta.crl", ca->slug), &crl);
+        publish(core, arena, ca->slug, places, arena_printf(arena, "%s-delta.crl", ca->slug), &crl);
     }
     for (int p = 0; settings.crl.partitions > 1 && p < settings.crl.partitions; p++) {
         int scope = (int)settings.crl.partitions + p;
         TRY(status_crl_partition(core, arena, ca->slug, scope, &crl, err));
-        publish(arena, ca->slug, places,
+        publish(core, arena, ca->slug, places,
                 arena_printf(arena, "%s-%s", ca->slug, status_partition_name(arena, scope)), &crl);
     }
     return true;

@@ -16,7 +16,7 @@ serial() { "$openssl" x509 -in "$1.pem" -noout -serial | sed 's/serial=//'; }
 begin
 need python3
 mkdir out
-start_instance
+start_instance --publish-directory "$PWD/out"
 
 # --- complete and delta
 ca=$(make_ca "Delta" '{"type":"EC","curve":"P-256"}')

@@ -24,7 +24,7 @@ function useDecoded(csr: string, template: string) {
         (answer) => current && setOwn(answer.items[0]?.text ?? ''),
         (reason: unknown) => { if (current) { setOwn(''); setProblem(asProblem(reason)); } });
       if (template !== '')
-        api.post<Schema['PreviewText']>(`/templates/${template}/preview`, { csr }).then(
+        api.post<Schema['Previewed']>(`/templates/${template}/preview`, { csr }).then(
           (answer) => current && setMade(answer.text),
           (reason: unknown) => { if (current) { setMade(''); setProblem(asProblem(reason)); } });
     }, 400);

@@ -96,7 +96,7 @@ function Preview({ template }: { template: Template }) {
   const [text, setText] = useState('');
   const [problem, setProblem] = useState<Problem>();
   const show = () =>
-    api.post<Schema['PreviewText']>(`/templates/${template.id}/preview`, { csr }).then(
+    api.post<Schema['Previewed']>(`/templates/${template.id}/preview`, { csr }).then(
       (answer) => { setText(answer.text); setProblem(undefined); },
       (reason: unknown) => { setProblem(asProblem(reason)); setText(''); },
     );
