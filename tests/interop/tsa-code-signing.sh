@@ -88,13 +88,13 @@ grep -qi 'timestamped by\|timestamp' jar.out || die "no timestamp in the JAR: $(
 # The signer's certificate ends in a day: two days later the JAR still verifies for its timestamp's sake.
 within_two_days=$(date -u -d '+2 days' '+%Y-%m-%d %H:%M:%S')
 late() { # JAR
-    faketime "$within_two_days" jarsigner -verify -verbose -certs -keystore keys.p12 -storepass changeit "$1" >late.out 2>&1 ||
+    faketime "$within_two_days" jarsigner -verify -verbose -certs "$1" >late.out 2>&1 ||
         die "$1 after expiry: $(cat late.out)"
     grep -qi 'jar verified' late.out || die "$1 after expiry: $(cat late.out)"
 }
 late plain.jar
-grep -qi 'signer certificate has expired' late.out || die "without a timestamp the expiry is not told: $(cat late.out)"
+grep -qiE "signer certificate has expired|certificate expired on" late.out || die "without a timestamp the expiry is not told: $(cat late.out)"
 late app.jar
-if grep -qi 'entries whose signer certificate has expired' late.out; then die "the timestamp does not count: $(cat late.out)"; fi
+if grep -qi "signer certificate has expired" late.out; then die "the timestamp does not count: $(cat late.out)"; fi
 shown "jarsigner -tsa signs; the JAR verifies, also after the signer's certificate has expired"
 finish
