@@ -170,7 +170,12 @@ static const char *signer_key_type(const char *ca_key_type) {
     return strncmp(ca_key_type, "RSA", 3) == 0 ? "RSA-3072" : ca_key_type;
 }
 
-static const char *kind_key_type(const struct service_kind *kind, const char *ca_key_type) {
+/* The settings' type, where the use can have it; else one that suits the CA's. */
+static const char *kind_key_type(const struct service_kind *kind, const struct ca_settings *settings,
+                                 const char *ca_key_type) {
+    const char *wanted = settings->service_key;
+    if (wanted != NULL && (!kind->rsa_only || strncmp(wanted, "RSA", 3) == 0))
+        return wanted;
     if (kind->rsa_only && strncmp(ca_key_type, "RSA", 3) != 0)
         return "RSA-3072";
     return signer_key_type(ca_key_type);
@@ -251,11 +256,13 @@ static bool make(struct core *core, struct arena *arena, const struct ca_record 
     const struct service_kind *kind = &kinds[use];
     struct key_record key;
     struct certificate_record certificate;
+    struct ca_settings settings;
     AUTO(EVP_PKEY) *remote = NULL;
     AUTO(EVP_PKEY) *public_key = NULL;
     bool done = false;
-    TRY(key_make(core, arena, kind_key_type(kind, ca->key_type), NULL, (enum key_purpose)kind->purpose,
-                 ca->organisation_id, &key, &remote, err));
+    TRY(authority_settings(arena, ca, &settings, err));
+    TRY(key_make(core, arena, kind_key_type(kind, &settings, ca->key_type), NULL,
+                 (enum key_purpose)kind->purpose, ca->organisation_id, &key, &remote, err));
     TRY(key_from_spki(key.spki, &public_key, err));
     TRY(sign_service(core, arena, ca, use, public_key, &certificate, err));
     struct service_record record = {.id = uuid_new(),
@@ -312,16 +319,30 @@ static bool renew(struct core *core, struct arena *arena, const struct ca_record
                 service_use_name(use), ca->slug);
 }
 
+/* The settings' digest in place of the key's own; keys that hash by themselves have none. */
+static bool choose_digest(struct arena *arena, const struct ca_record *ca,
+                          struct service_identity *ret, struct error *err) {
+    struct ca_settings settings;
+    if (ret->digest == NULL)
+        return true;
+    TRY(authority_settings(arena, ca, &settings, err));
+    const EVP_MD *wanted =
+        settings.service_digest == NULL ? NULL : EVP_get_digestbyname(settings.service_digest);
+    ret->digest = wanted == NULL ? ret->digest : wanted;
+    return true;
+}
+
 bool service_of(struct core *core, struct arena *arena, const struct ca_record *ca,
                 enum service_use use, struct service_identity *ret, struct error *err) {
     struct service_cache *cache = core_service_cache(core);
-    if (from_cache(cache, arena, ca->key_id, use, false, ret))
-        return true;
-    pthread_mutex_lock(&cache->making);
-    bool ok = from_cache(cache, arena, ca->key_id, use, false, ret) ||
-              renew(core, arena, ca, use, ret, err);
-    pthread_mutex_unlock(&cache->making);
-    return ok;
+    bool ok = from_cache(cache, arena, ca->key_id, use, false, ret);
+    if (!ok) {
+        pthread_mutex_lock(&cache->making);
+        ok = from_cache(cache, arena, ca->key_id, use, false, ret) ||
+             renew(core, arena, ca, use, ret, err);
+        pthread_mutex_unlock(&cache->making);
+    }
+    return ok && choose_digest(arena, ca, ret, err);
 }
 
 bool service_ocsp(struct core *core, struct arena *arena, const struct ca_record *ca,
@@ -350,7 +371,8 @@ bool service_all(struct core *core, struct arena *arena, const struct ca_record 
     TRY(done);
     struct service_identity *items = arena_array(arena, count, sizeof *items);
     for (size_t i = 0; i < count; i++)
-        TRY(open_record(core, arena, &records[i], &items[i], err));
+        TRY(open_record(core, arena, &records[i], &items[i], err) &&
+            choose_digest(arena, ca, &items[i], err));
     *ret_items = items;
     *ret_count = count;
     return true;

@@ -236,6 +236,26 @@ static void services_are_made_once(void **state) {
     }
 }
 
+static void settings_choose_key_and_digest_of_services(void **state) {
+    static const char wanted[] =
+        "{\"services\":{\"key\":{\"type\":\"EC\",\"curve\":\"P-384\"},\"digest\":\"SHA-512\"}}";
+    struct ca_order order = {
+        .name = "Chosen CA", .key_type = "P-256", .profile = {.path_length = -2}};
+    struct service_identity identity;
+    struct ca_record chosen;
+    char type[KEY_TYPE_SIZE];
+    (void)state;
+    DONE(json_parse(arena, view_text(wanted), &order.settings, &err));
+    DONE(authority_create(core, arena, &actor_system, &order, &chosen, &err));
+    DONE(service_of(core, arena, &chosen, SERVICE_OCSP, &identity, &err));
+    assert_true(key_type_of(X509_get0_pubkey(identity.certificate), type));
+    assert_string_equal(type, "P-384");
+    assert_true(EVP_MD_is_a(identity.digest, "SHA512"));
+    DONE(service_of(core, arena, &chosen, SERVICE_SCEP, &identity, &err)); /* RSA alone decrypts */
+    assert_true(key_type_of(X509_get0_pubkey(identity.certificate), type));
+    assert_string_equal(type, "RSA-3072");
+}
+
 static void secrets_open_in_their_place_alone(void **state) {
     const char *sealed, *again;
     struct view opened;
@@ -274,6 +294,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(certificates_are_known_renewed_and_revoked),
         cmocka_unit_test(the_same_transaction_issues_once),
         cmocka_unit_test(services_are_made_once),
+        cmocka_unit_test(settings_choose_key_and_digest_of_services),
         cmocka_unit_test(secrets_open_in_their_place_alone),
     };
     core_set_up(argc, argv);
