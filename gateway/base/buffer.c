@@ -36,6 +36,34 @@ void buffer_add_byte(struct buffer *buffer, uint8_t byte) {
     buffer_add(buffer, &byte, 1);
 }
 
+static const char *reference_of(char c) {
+    switch (c) {
+    case '&':
+        return "&amp;";
+    case '<':
+        return "&lt;";
+    case '>':
+        return "&gt;";
+    case '"':
+        return "&quot;";
+    case '\'':
+        return "&#39;";
+    default:
+        return NULL;
+    }
+}
+
+void buffer_add_markup(struct buffer *buffer, const char *text) {
+    for (; *text != '\0'; text++) {
+        const char *reference = reference_of(*text);
+        uint8_t c = (uint8_t)*text;
+        if (reference != NULL)
+            buffer_add_text(buffer, reference);
+        else
+            buffer_add_byte(buffer, c < 0x20 && c != '\t' && c != '\n' && c != '\r' ? ' ' : c);
+    }
+}
+
 void buffer_printf(struct buffer *buffer, const char *format, ...) {
     va_list args, again;
     va_start(args, format);

@@ -17,6 +17,9 @@ void buffer_add(struct buffer *buffer, const void *at, size_t len);
 void buffer_add_text(struct buffer *buffer, const char *text);
 void buffer_add_byte(struct buffer *buffer, uint8_t byte);
 void buffer_printf(struct buffer *buffer, const char *format, ...) PRINTF_LIKE(2, 3);
+/* Text for HTML and XML, in elements and in quoted attributes: & < > " ' as references; control characters,
+ * which XML 1.0 cannot hold (section 2.2), as spaces. */
+void buffer_add_markup(struct buffer *buffer, const char *text);
 /* The text so far, NUL-terminated (the NUL is not counted in len). */
 const char *buffer_text(struct buffer *buffer);
 static inline struct view buffer_view(const struct buffer *buffer) {

@@ -7,6 +7,7 @@
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct actor actor_device(const char *name, const char *address, const char *request_id) {
@@ -44,8 +45,7 @@ bool enrol_target(struct core *core, struct arena *arena, const char *template_s
     return true;
 }
 
-/* --- the same again, or another
- * ------------------------------------------------------------------------ */
+/* --- the same again, or another --------------------------------------------------------------------- */
 
 static void hash_part(EVP_MD_CTX *hash, struct view part) {
     uint8_t len[8];
@@ -53,6 +53,17 @@ static void hash_part(EVP_MD_CTX *hash, struct view part) {
         len[i] = (uint8_t)((uint64_t)part.len >> (56 - 8 * i));
     EVP_DigestUpdate(hash, len, sizeof len);
     EVP_DigestUpdate(hash, part.at, part.len);
+}
+
+struct view enrol_transaction(struct arena *arena, const struct view *parts, size_t count) {
+    AUTO(EVP_MD_CTX) *hash = EVP_MD_CTX_new();
+    uint8_t *name = arena_alloc(arena, 32);
+    bool ok = hash != NULL && EVP_DigestInit_ex(hash, EVP_sha256(), NULL) == 1;
+    for (size_t i = 0; ok && i < count; i++)
+        hash_part(hash, parts[i]);
+    if (!ok || EVP_DigestFinal_ex(hash, name, NULL) != 1)
+        abort();
+    return view_of(name, 32);
 }
 
 /* What two requests under one transaction must have in common: key, subject, SANs and what came

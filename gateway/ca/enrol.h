@@ -50,6 +50,9 @@ MUST_USE bool enrol_poll(struct core *core, struct arena *arena, const char *tem
 MUST_USE bool enrol_poll_id(struct core *core, struct arena *arena, struct uuid request_id,
                             struct enrolled *ret, struct error *err);
 
+/* A name for enrolment.transaction that stands for all of these parts and their bounds: 32 octets. */
+struct view enrol_transaction(struct arena *arena, const struct view *parts, size_t count);
+
 /* The actor of a device that a protocol has authenticated. Strings are not copied. */
 struct actor actor_device(const char *name, const char *address, const char *request_id);
 

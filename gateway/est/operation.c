@@ -65,23 +65,6 @@ static bool check_binding(const struct est_exchange *x, struct error *err) {
 
 /* --- the same again ------------------------------------------------------------------------------------ */
 
-static void add(EVP_MD_CTX *hash, struct view part) {
-    uint8_t len[4] = {(uint8_t)(part.len >> 24), (uint8_t)(part.len >> 16), (uint8_t)(part.len >> 8),
-                      (uint8_t)part.len};
-    EVP_DigestUpdate(hash, len, sizeof len);
-    EVP_DigestUpdate(hash, part.at, part.len);
-}
-
-static struct view hash_of(struct arena *arena, const struct view *parts, size_t count) {
-    AUTO(EVP_MD_CTX) *hash = EVP_MD_CTX_new();
-    uint8_t *digest = arena_alloc(arena, 32);
-    EVP_DigestInit_ex(hash, EVP_sha256(), NULL);
-    for (size_t i = 0; i < count; i++)
-        add(hash, parts[i]);
-    EVP_DigestFinal_ex(hash, digest, NULL);
-    return view_of(digest, 32);
-}
-
 /* rfc7030#4.2.3: after a 202 the client repeats its request. So does one that lost the answer. The very same CSR
  * from the same caller is the same request; no secret goes into the name. */
 static struct view name_transaction(struct est_exchange *x, enum est_caller_kind kind) {
@@ -89,7 +72,7 @@ static struct view name_transaction(struct est_exchange *x, enum est_caller_kind
                            x->csr_der, view_text(x->proof.name == NULL ? "" : x->proof.name),
                            kind == EST_USER || kind == EST_CREDENTIAL ? (struct view){0}
                                                                       : x->proof.certificate};
-    return hash_of(x->arena, parts, 4);
+    return enrol_transaction(x->arena, parts, 4);
 }
 
 /* A certificate that is over, taken back or half through its life is no answer to who asks again. A renewal names
@@ -123,7 +106,7 @@ static bool find_earlier(struct est_exchange *x, struct view *transaction, struc
         if (!stale(x, ret))
             return true;
         struct view parts[] = {*transaction, view_of(ret->request.id.bytes, 16)};
-        *transaction = hash_of(x->arena, parts, 2);
+        *transaction = enrol_transaction(x->arena, parts, 2);
     }
     return fail(err, ERROR_POLICY, "est-repeated",
                 "This CSR was used too often; the client must make a new one.");

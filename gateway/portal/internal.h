@@ -32,11 +32,6 @@ struct document {
 void portal_reply_document(const struct http_request *request, struct http_response *response,
                            struct document *document);
 
-/* -- html.c -- */
-
-/* Text as HTML text or attribute value: & < > " ' are written as references. */
-void portal_html_text(struct buffer *out, const char *text);
-
 /* -- handlers; context is struct portal -- */
 
 #define HANDLER(name)                                                                              \

@@ -18,7 +18,7 @@ static void add(struct buffer *out, const char *html) {
 
 static void add_field(struct buffer *out, const char *name, const char *value, bool is_code) {
     buffer_printf(out, "<dt>%s</dt><dd>%s", name, is_code ? "<code>" : "");
-    portal_html_text(out, value);
+    buffer_add_markup(out, value);
     buffer_printf(out, "%s</dd>\n", is_code ? "</code>" : "");
 }
 
@@ -26,9 +26,9 @@ static void add_field(struct buffer *out, const char *name, const char *value, b
 static void add_link(struct buffer *out, const struct ca_record *ca, const char *folder,
                      const char *suffix, const char *text) {
     buffer_printf(out, "<li><a href=\"/%s/", folder);
-    portal_html_text(out, ca->slug);
+    buffer_add_markup(out, ca->slug);
     buffer_printf(out, "%s\">%s<span class=\"unseen\"> of ", suffix, text);
-    portal_html_text(out, ca->name);
+    buffer_add_markup(out, ca->name);
     add(out, "</span></a></li>\n");
 }
 
@@ -50,7 +50,7 @@ static bool add_ca(struct buffer *out, struct core *core, const struct ca_record
     time_format(ca->not_after_us, until);
     until[strcspn(until, "T")] = '\0';
     add(out, "<article>\n<h3>");
-    portal_html_text(out, ca->name);
+    buffer_add_markup(out, ca->name);
     add(out, "</h3>\n<dl>\n");
     add_field(out, "Subject", ca->subject, false);
     add_field(out, "Key", ca->key_type, false);
@@ -103,9 +103,9 @@ static bool add_programs(struct buffer *out, struct core *core, struct error *er
     struct core_urls urls;
     TRY(core_public_urls(core, out->arena, &urls, err));
     add(out, "<h2>For programs</h2>\n<p>The REST API is described by its <a href=\"");
-    portal_html_text(out, urls.https);
+    buffer_add_markup(out, urls.https);
     add(out, "/api/v1/openapi.json\">OpenAPI document</a>; its address is <code>");
-    portal_html_text(out, urls.https);
+    buffer_add_markup(out, urls.https);
     add(out, "/api/v1</code>.</p>\n</main>\n</body>\n</html>\n");
     return true;
 }

@@ -23,27 +23,11 @@
 
 /* --- property lists ----------------------------------------------------------------------------------- */
 
-static void add_text(struct buffer *out, const char *text) {
-    for (; *text != '\0'; text++) {
-        unsigned char c = (unsigned char)*text;
-        if (c == '&')
-            buffer_add_text(out, "&amp;");
-        else if (c == '<')
-            buffer_add_text(out, "&lt;");
-        else if (c == '>')
-            buffer_add_text(out, "&gt;");
-        else if (c == '"')
-            buffer_add_text(out, "&quot;");
-        else
-            buffer_add_byte(out, c < 0x20 ? ' ' : c);
-    }
-}
-
 static void put_string(struct buffer *out, const char *key, const char *value) {
     if (key != NULL)
         buffer_printf(out, "<key>%s</key>", key);
     buffer_add_text(out, "<string>");
-    add_text(out, value);
+    buffer_add_markup(out, value);
     buffer_add_text(out, "</string>\n");
 }
 

@@ -40,29 +40,12 @@ bool scep_recipients(struct core *core, struct arena *arena, const struct ca_rec
 
 /* --- names of transactions ---------------------------------------------------------------------------- */
 
-static void add(EVP_MD_CTX *hash, struct view part) {
-    uint8_t len[4] = {(uint8_t)(part.len >> 24), (uint8_t)(part.len >> 16), (uint8_t)(part.len >> 8),
-                      (uint8_t)part.len};
-    EVP_DigestUpdate(hash, len, sizeof len);
-    EVP_DigestUpdate(hash, part.at, part.len);
-}
-
-static struct view hash_of(struct arena *arena, const struct view *parts, size_t count) {
-    AUTO(EVP_MD_CTX) *hash = EVP_MD_CTX_new();
-    uint8_t *digest = arena_alloc(arena, 32);
-    EVP_DigestInit_ex(hash, EVP_sha256(), NULL);
-    for (size_t i = 0; i < count; i++)
-        add(hash, parts[i]);
-    EVP_DigestFinal_ex(hash, digest, NULL);
-    return view_of(digest, 32);
-}
-
 /* Who polls shows transaction id and key, and no more. */
 static bool name_poll(struct scep_exchange *x, struct error *err) {
     struct view spki;
     TRY(key_spki(x->arena, X509_get0_pubkey(x->message.signer), &spki, err));
     struct view parts[] = {VIEW_LITERAL("poll"), view_text(x->message.transaction), spki};
-    x->poll_key = hash_of(x->arena, parts, 3);
+    x->poll_key = enrol_transaction(x->arena, parts, 3);
     return true;
 }
 
@@ -76,7 +59,7 @@ static bool name_request(struct scep_exchange *x, struct error *err) {
         return fail_internal(err, "i2d_re_X509_REQ_tbs");
     struct view parts[] = {VIEW_LITERAL("request"), x->poll_key, view_of(info, (size_t)len),
                            view_of(x->renewed.id.bytes, sizeof x->renewed.id.bytes)};
-    x->transaction = hash_of(x->arena, parts, 4);
+    x->transaction = enrol_transaction(x->arena, parts, 4);
     OPENSSL_free(info);
     return true;
 }
@@ -124,7 +107,7 @@ static bool find_earlier(struct scep_exchange *x, struct enrolled *ret, bool *re
         if (!stale(ret))
             return true;
         struct view parts[] = {x->transaction, view_of(ret->certificate.id.bytes, 16)};
-        x->transaction = hash_of(x->arena, parts, 2);
+        x->transaction = enrol_transaction(x->arena, parts, 2);
     }
     return fail(err, ERROR_POLICY, "scep-transaction",
                 "This SCEP transaction was used too often; the device must choose a new "

@@ -3,30 +3,6 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 
-/* & < > " ' as references. */
-static void add_text(struct buffer *out, const char *text) {
-    for (; *text != '\0'; text++)
-        switch (*text) {
-        case '&':
-            buffer_add_text(out, "&amp;");
-            break;
-        case '<':
-            buffer_add_text(out, "&lt;");
-            break;
-        case '>':
-            buffer_add_text(out, "&gt;");
-            break;
-        case '"':
-            buffer_add_text(out, "&quot;");
-            break;
-        case '\'':
-            buffer_add_text(out, "&#39;");
-            break;
-        default:
-            buffer_add_byte(out, (uint8_t)*text);
-        }
-}
-
 static void add_rules(struct buffer *out, const struct tsp_profile *profile) {
     buffer_add_text(out, "<h2>What it gives</h2><ul><li>Hash algorithms: ");
     for (size_t i = 0, shown = 0; i < tsp_digest_count; i++)
@@ -57,14 +33,14 @@ void tsp_page(const struct tsp_issuer *issuer, const struct http_request *reques
                           "<pre>openssl ts -query -data FILE -sha256 -cert -out FILE.tsq\n"
                           "curl -H 'Content-Type: application/timestamp-query' --data-binary @FILE.tsq \\\n"
                           "    -o FILE.tsr ");
-    add_text(&out, address);
+    buffer_add_markup(&out, address);
     buffer_add_text(&out, "\nopenssl ts -verify -data FILE -in FILE.tsr -CAfile ROOT.pem\n\n"
                           "osslsigncode sign -ts ");
-    add_text(&out, address);
+    buffer_add_markup(&out, address);
     buffer_add_text(&out, " ...\njarsigner -tsa ");
-    add_text(&out, address);
+    buffer_add_markup(&out, address);
     buffer_add_text(&out, " ...\nsigntool sign /tr ");
-    add_text(&out, address);
+    buffer_add_markup(&out, address);
     buffer_add_text(&out, " /td SHA256 ...</pre>");
     add_rules(&out, &issuer->profile);
     buffer_add_text(&out, "</body></html>\n");

@@ -156,29 +156,9 @@ static struct view make_document(const struct sources *s) {
 
 /* -- the page -- */
 
-static void add_html(struct buffer *out, const char *text) {
-    for (; *text != '\0'; text++)
-        switch (*text) {
-        case '<':
-            buffer_add_text(out, "&lt;");
-            break;
-        case '>':
-            buffer_add_text(out, "&gt;");
-            break;
-        case '&':
-            buffer_add_text(out, "&amp;");
-            break;
-        case '"':
-            buffer_add_text(out, "&quot;");
-            break;
-        default:
-            buffer_add_byte(out, (uint8_t)*text);
-        }
-}
-
 static void add_cell(struct buffer *out, const char *text) {
     buffer_add_text(out, "<td>");
-    add_html(out, text);
+    buffer_add_markup(out, text);
     buffer_add_text(out, "</td>");
 }
 
@@ -222,17 +202,17 @@ static struct view make_page(struct sources *s) {
     const struct json *info = need(s->api, "info");
     buffer_add_text(&out, "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
                           "<meta name=\"viewport\" content=\"width=device-width\"><title>");
-    add_html(&out, need(info, "title")->text);
+    buffer_add_markup(&out, need(info, "title")->text);
     buffer_add_text(&out, "</title></head><body>\n<h1>");
-    add_html(&out, need(info, "title")->text);
+    buffer_add_markup(&out, need(info, "title")->text);
     buffer_add_text(&out, "</h1>\n<p>");
-    add_html(&out, need(info, "description")->text);
+    buffer_add_markup(&out, need(info, "description")->text);
     buffer_add_text(&out, "</p>\n<p>The whole description, for programs: "
                           "<a href=\"/api/v1/openapi.json\">openapi.json</a> (OpenAPI 3.1).</p>\n");
     for (size_t i = 0; i < s->count; i++) {
         const struct json *tag = need(s->tags[i], "tag");
         buffer_printf(&out, "<h2 id=\"%s\">", need(tag, "name")->text);
-        add_html(&out, need(tag, "description")->text);
+        buffer_add_markup(&out, need(tag, "description")->text);
         buffer_add_text(&out, "</h2>\n<table>\n<tr><th>method</th><th>path</th>"
                               "<th>permission</th><th>what it does</th></tr>\n");
         JSON_EACH (path, need(s->tags[i], "paths"))

@@ -78,6 +78,26 @@ static void test_buffer_grows(void **state) {
     assert_string_equal(text + b.len - 7, "999,xyz");
 }
 
+static void test_markup(void **state) {
+    (void)state;
+    static const struct {
+        const char *text, *markup;
+    } rows[] = {
+        {"", ""},
+        {"Example Root", "Example Root"},
+        {"<script>alert(1)</script>", "&lt;script&gt;alert(1)&lt;/script&gt;"},
+        {"\" onload='x' &amp;", "&quot; onload=&#39;x&#39; &amp;amp;"},
+        {"a\x01\nb", "a \nb"},
+        {"M\xc3\xbcnchen", "M\xc3\xbcnchen"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        SCOPED_ARENA struct arena *arena = arena_new();
+        struct buffer out = buffer_on(arena);
+        buffer_add_markup(&out, rows[i].text);
+        assert_string_equal(buffer_text(&out), rows[i].markup);
+    }
+}
+
 static void test_errors(void **state) {
     (void)state;
     struct error err = {0};
@@ -119,6 +139,7 @@ int main(void) {
         cmocka_unit_test(test_copies),
         cmocka_unit_test(test_deferred_run_newest_first),
         cmocka_unit_test(test_buffer_grows),
+        cmocka_unit_test(test_markup),
         cmocka_unit_test(test_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,29 +1,10 @@
-/* What the portal does without a core: escaping, and documents that caches may keep. */
+/* What the portal does without a core: documents that caches may keep. */
 #include "portal/internal.h"
 
 #include <setjmp.h>
 #include <string.h>
 
 #include <cmocka.h>
-
-static void escapes_html(void **state) {
-    (void)state;
-    static const struct {
-        const char *text, *html;
-    } rows[] = {
-        {"", ""},
-        {"Example Root", "Example Root"},
-        {"<script>alert(1)</script>", "&lt;script&gt;alert(1)&lt;/script&gt;"},
-        {"\" onload='x' &amp;", "&quot; onload=&#39;x&#39; &amp;amp;"},
-        {"M\xc3\xbcnchen", "M\xc3\xbcnchen"},
-    };
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        SCOPED_ARENA struct arena *arena = arena_new();
-        struct buffer out = buffer_on(arena);
-        portal_html_text(&out, rows[i].text);
-        assert_string_equal(buffer_text(&out), rows[i].html);
-    }
-}
 
 static const char *header(const struct http_response *reply, const char *name) {
     for (size_t i = 0; i < reply->header_count; i++)
@@ -90,7 +71,6 @@ static void names_every_version_by_its_bytes(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(escapes_html),
         cmocka_unit_test(answers_conditions),
         cmocka_unit_test(names_every_version_by_its_bytes),
     };
