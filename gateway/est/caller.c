@@ -88,14 +88,6 @@ static bool by_credential(struct est_exchange *x, struct est_caller *c, struct e
 static bool by_own(struct est_exchange *x, struct est_caller *c, struct error *err) {
     const struct certificate_record *own = &c->certificate;
     int64_t now = clock_now_us();
-    if (own->revoked)
-        return fail(err, ERROR_UNAUTHENTICATED, "revoked-certificate",
-                    "The certificate \"%.200s\" is revoked or on hold.", own->subject);
-    if (!uuid_equal(own->template_id, x->target.record.id))
-        return fail(err, ERROR_UNAUTHENTICATED, "untrusted-certificate",
-                    "The certificate \"%.150s\" was not issued under the template %.63s; use the URL "
-                    "of its own template.",
-                    own->subject, x->target.record.slug);
     /* simplereenroll: days of grace are the template's to give (renewal_check) */
     if (own->not_before_us > now || (!x->renewal && own->not_after_us < now))
         return fail(err, ERROR_UNAUTHENTICATED, "untrusted-certificate",
@@ -124,19 +116,33 @@ static bool by_anchor(struct est_exchange *x, struct est_caller *c, struct error
                                "certificate gets a new one by simpleenroll.");
 }
 
+/* One of another template's may still be an RA's or a device's. */
+static bool by_anchor_or_name_template(struct est_exchange *x, struct est_caller *c, bool ours, struct error *err) {
+    if (by_anchor(x, c, err))
+        return true;
+    return ours && err->kind == ERROR_UNAUTHENTICATED && strcmp(err->type, "untrusted-certificate") == 0
+               ? fail(err, ERROR_UNAUTHENTICATED, "untrusted-certificate",
+                      "The certificate \"%.150s\" was not issued under the template %.63s; use the URL "
+                      "of its own template.",
+                      c->certificate.subject, x->target.record.slug)
+               : false;
+}
+
 static bool by_certificate(struct est_exchange *x, struct est_caller *c, struct error *err) {
     struct error missing = {0};
     TRY(certificate_decode(x->arena, x->proof.certificate, &c->x509, err));
     keep_X509(x->arena, c->x509);
-    if (enrol_certificate(x->core, x->arena, x->proof.certificate, &c->certificate, &missing) &&
-        uuid_equal(c->certificate.template_id, x->target.record.id))
-        return by_own(x, c, err);
-    if (missing.kind != ERROR_NONE && missing.kind != ERROR_NOT_FOUND) {
+    bool ours = enrol_certificate(x->core, x->arena, x->proof.certificate, &c->certificate, &missing);
+    if (!ours && missing.kind != ERROR_NOT_FOUND) {
         *err = missing;
         return false;
     }
-    /* One of another template may still be an RA's or a device's. */
-    return by_anchor(x, c, err);
+    if (ours && c->certificate.revoked)
+        return fail(err, ERROR_UNAUTHENTICATED, "revoked-certificate",
+                    "The certificate \"%.200s\" is revoked or on hold.", c->certificate.subject);
+    return ours && uuid_equal(c->certificate.template_id, x->target.record.id)
+               ? by_own(x, c, err)
+               : by_anchor_or_name_template(x, c, ours, err);
 }
 
 bool est_authenticate(struct est_exchange *x, enum est_caller_kind kind, struct error *err) {

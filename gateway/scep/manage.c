@@ -4,9 +4,9 @@
 #include "base/clock.h"
 #include "ca/secret.h"
 #include "ca/template.h"
+#include "rest/protocol.h"
 #include "scep/exchange.h"
 #include "store/cas.h"
-#include "store/protocols.h"
 #include "store/scep.h"
 
 #include <string.h>
@@ -25,34 +25,6 @@ static bool may_manage(struct tx *tx, struct arena *arena, const struct actor *a
                        struct error *err) {
     TRY(ca_by_id(tx, arena, &scope_everything, template->ca_id, ret_ca, err));
     return actor_may(actor, MAY_MANAGE_TEMPLATES, ret_ca->organisation_id, ret_ca->id, err);
-}
-
-static bool reply_settings(struct http_request *request, struct http_response *response,
-                           const char *slug, const struct scep_settings *settings, int64_t version,
-                           struct core *core, struct error *err) {
-    struct core_urls urls;
-    TRY(core_public_urls(core, request->arena, &urls, err));
-    struct json_writer w = json_writer_on(request->arena);
-    json_open_object(&w);
-    json_put_string(&w, "id", slug);
-    json_put_int(&w, "version", version);
-    json_put_string(&w, "url", arena_printf(request->arena, "%s/scep/%s", urls.http, slug));
-    put_document(&w, request->arena, "settings",
-                 scep_settings_write(request->arena, settings, true));
-    json_close_object(&w);
-    reply_version(response, version);
-    reply_json(response, 200, &w);
-    return true;
-}
-
-HANDLER(scep_settings_get) {
-    struct template_record template;
-    struct scep_settings settings;
-    int64_t version;
-    TRY(ask_no_query(request, err));
-    TRY(template_of(context, request, &template, err));
-    TRY(scep_settings_of(context, request->arena, template.id, &settings, &version, err));
-    return reply_settings(request, response, template.slug, &settings, version, context, err);
 }
 
 struct secret_member {
@@ -101,54 +73,27 @@ static bool check_whole(struct core *core, struct arena *arena, const struct sce
     return settings->next_ca == NULL || authority_public(core, arena, settings->next_ca, &next, err);
 }
 
-static bool store(struct core *core, struct http_request *request,
-                  const struct template_record *template, const struct scep_settings *settings,
-                  int64_t version, struct error *err) {
-    struct arena *arena = request->arena;
-    const struct actor *actor = scep_actor(request);
-    const char *shown = scep_settings_write(arena, settings, true);
-    struct protocol_record record = {.template_id = template->id,
-                                     .protocol = SCEP_PROTOCOL,
-                                     .version = version,
-                                     .document = scep_settings_write(arena, settings, false),
-                                     .changed_us = clock_now_us()};
-    bool done = false;
-    TX(tx, core_db(core), &done, err) {
-        struct ca_record ca;
-        tx.ok = may_manage(tx.tx, arena, actor, template, &ca, err);
-        if (tx.ok) {
-            struct event_note note = {.code = "scep.changed",
-                                      .organisation_id = ca.organisation_id,
-                                      .ca_id = ca.id,
-                                      .object_kind = "template",
-                                      .object = template->slug,
-                                      .details = shown};
-            tx.ok = protocol_put(tx.tx, &record, err) && access_note(tx.tx, actor, &note, err);
-        }
+static bool document(struct core *core, struct arena *arena, struct protocol_edit *e, struct error *err) {
+    struct scep_settings settings, old;
+    TRY(scep_settings_read(arena, e->stored, &old, err));
+    settings = old;
+    if (e->given != NULL) {
+        TRY(scep_settings_read(arena, e->given, &settings, err));
+        TRY(seal(core, arena, e->template.id, &settings, &old, err));
+        TRY(check_whole(core, arena, &settings, err));
     }
-    return done;
+    e->kept = scep_settings_write(arena, &settings, false);
+    e->shown = scep_settings_write(arena, &settings, true);
+    return true;
 }
 
-HANDLER(scep_settings_put) {
-    static const char *const members[] = {"settings", "version", NULL};
-    const struct json *document, *body = NULL;
-    struct template_record template;
-    struct scep_settings settings, old;
-    int64_t version = 0, present;
-    TRY(ask_document(request, members, &document, err));
-    TRY(ask_version(request, document, &version, err));
-    TRY(json_object(document, "settings", &body, err));
-    if (body == NULL)
-        return fail(err, ERROR_MALFORMED, "missing-field", "The field \"settings\" is missing.");
-    TRY(template_of(context, request, &template, err));
-    TRY(scep_settings_of(context, request->arena, template.id, &old, &present, err));
-    TRY(scep_settings_read(request->arena, body, &settings, err));
-    TRY(seal(context, request->arena, template.id, &settings, &old, err));
-    TRY(check_whole(context, request->arena, &settings, err));
-    version = version == 0 ? present : version;
-    TRY(store(context, request, &template, &settings, version, err));
-    return reply_settings(request, response, template.slug, &settings, version + 1, context, err);
-}
+static const struct protocol_rest scep = {.protocol = SCEP_PROTOCOL,
+                                          .event = "scep.changed",
+                                          .path = "/scep/",
+                                          .versionless = true,
+                                          .document = document};
+
+PROTOCOL_SETTINGS_HANDLERS(scep, &scep)
 
 HANDLER(scep_captures_list) {
     static const char *const none[] = {NULL};
