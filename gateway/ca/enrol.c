@@ -1,6 +1,7 @@
 #include "ca/enrol.h"
 
 #include "base/clock.h"
+#include "base/metrics.h"
 #include "ca/request_flow.h"
 #include "ca/status_cache.h"
 #include "x509/csr.h"
@@ -251,6 +252,7 @@ static bool ask(struct core *core, struct arena *arena, struct order *o, struct 
     if (o->at_once && o->supersede)
         status_cache_forget(core);
     if (o->at_once) {
+        flow_count_issued(&o->context, &o->request);
         o->request.state = REQUEST_ISSUED;
         o->request.certificate_id = o->certificate.id;
     }
@@ -258,14 +260,20 @@ static bool ask(struct core *core, struct arena *arena, struct order *o, struct 
     return true;
 }
 
+METRIC(enrolments, METRIC_COUNTER, "gatehouse_enrolments_total",
+       "What became of enrolments through protocols (repetitions count again).", "door", "outcome");
+
 bool enrol(struct core *core, struct arena *arena, const struct actor *actor,
            const struct enrolment *enrolment, struct enrolled *ret, struct error *err) {
     struct order order = {.enrolment = enrolment, .actor = actor};
     struct enrolled result;
     if (ask(core, arena, &order, &result, err)) {
+        bool issued = result.request.state == REQUEST_ISSUED;
+        METRIC_ADD(&enrolments, 1, enrolment->door, issued ? "issued" : "waiting");
         *ret = result;
         return true;
     }
+    METRIC_ADD(&enrolments, 1, enrolment->door, "refused");
     flow_note_refusal(core, arena, actor, &order.context, enrolment->template_slug, err);
     return false;
 }

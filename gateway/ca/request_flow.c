@@ -1,6 +1,7 @@
 #include "ca/request_flow.h"
 
 #include "base/clock.h"
+#include "base/metrics.h"
 #include "ca/policy.h"
 #include "x509/csr.h"
 #include "x509/name.h"
@@ -146,6 +147,12 @@ bool flow_sign(struct core *core, struct arena *arena, const struct request_cont
     TRY(issue_sign(core, arena, &order, ret, err));
     ret->template_slug = c->template_record.slug;
     return true;
+}
+
+void flow_count_issued(const struct request_context *c, const struct request_record *request) {
+    METRIC(issued, METRIC_COUNTER, "gatehouse_certificates_issued_total",
+           "Certificates this node has issued by authority and door.", "ca", "door");
+    METRIC_ADD(&issued, 1, c->ca.slug, request->door);
 }
 
 bool flow_store_issued(struct tx *tx, const struct actor *actor,

@@ -63,6 +63,8 @@ MUST_USE bool flow_sign(struct core *core, struct arena *arena, const struct req
 MUST_USE bool flow_store_issued(struct tx *tx, const struct actor *actor,
                                 const struct request_record *request,
                                 const struct certificate_record *certificate, struct error *err);
+/* Counts it for /metrics, once it is committed. */
+void flow_count_issued(const struct request_context *c, const struct request_record *request);
 /* Revokes it as superseded, for its successor stands. */
 MUST_USE bool flow_supersede(struct tx *tx, struct arena *arena, const struct actor *actor,
                              const struct certificate_record *certificate, struct error *err);

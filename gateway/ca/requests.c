@@ -219,6 +219,7 @@ static bool sign_and_store(struct core *core, struct arena *arena, const struct 
     TX(tx, core_db(core), &done, err)
         tx.ok = flow_store_issued(tx.tx, actor, request, &certificate, err);
     TRY(done);
+    flow_count_issued(c, request);
     request->state = REQUEST_ISSUED;
     request->certificate_id = certificate.id;
     request->changed_us = certificate.created_us;

@@ -48,6 +48,8 @@ const struct option_spec app_options[] = {
     {"managed-pin-file", OPTION_TEXT, NULL, 0, 0, "File with its PIN; default: DATA/token.pin."},
     {"module", OPTION_LIST, NULL, 0, 0, "NAME=PATH of a further PKCS#11 module (HSM, YubiKey)."},
     {"pin", OPTION_LIST, NULL, 0, 0, "TOKENLABEL=FILE: the PIN of a token of these modules."},
+    {"metrics-allow", OPTION_LIST, NULL, 0, 0,
+     "Address or network (10.0.0.0/8) that may read /metrics without an API token."},
     {"log-level", OPTION_TEXT, "info", 0, 0, "debug, info, warn or error."},
     {"log-json", OPTION_FLAG, "false", 0, 0, "Log lines as JSON."},
     {NULL, OPTION_TEXT, NULL, 0, 0, NULL},

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "ca/request_more.h"
 #include "jobs/jobs.h"
+#include "metrics/metrics_room.h"
 #include "ocsp/ocsp.h"
 #include "portal/portal.h"
 #include "cmp/cmp.h"
@@ -43,6 +44,7 @@ struct service {
     struct tls_identity tls;
     struct ocsp_responder *ocsp;
     struct portal *portal;
+    struct metrics_page *metrics;
     struct tsp_clock *clock;
     struct tsp *tsp;
     struct tsp_management tsp_management;
@@ -117,12 +119,27 @@ static void build_tsp(struct service *s) {
         portal_add_check(s->portal, &(struct portal_check){"clock", look_at_clock, s->clock});
 }
 
+static bool build_metrics(struct service *s, struct error *err) {
+    size_t count = 0;
+    while (option_item(s->app.options, "metrics-allow", count) != NULL)
+        count++;
+    const char **allow = arena_array(s->app.arena, count + 1, sizeof *allow);
+    for (size_t i = 0; i < count; i++)
+        allow[i] = option_item(s->app.options, "metrics-allow", i);
+    return metrics_page_new(&(struct metrics_config){.core = s->app.core,
+                                                     .authenticate = api_authenticate,
+                                                     .authenticate_context = s->app.core,
+                                                     .allow = allow},
+                            &s->metrics, err);
+}
+
 static void build_router(struct service *s) {
     struct ocsp_source source = ocsp_source_core(s->app.core);
     s->ocsp = ocsp_responder_new(&source, OCSP_CACHE_BYTES);
     s->portal = portal_new(s->app.core);
     add_room(s, ocsp_room(s->ocsp));
     add_room(s, portal_room(s->portal));
+    add_room(s, metrics_room(s->metrics));
     add_room(s, console_room(s->console));
     build_tsp(s);
     add_room(s, api_room(s->app.core));
@@ -175,6 +192,7 @@ static bool start(struct service *s, struct error *err) {
     TRY(service_tls_ensure(s->app.core, s->app.arena, names.names, names.count, err));
     TRY(refresh_tls(&s->tls, err));
     TRY(console_open(app_console_directory(&s->app), &s->console, err));
+    TRY(build_metrics(s, err));
     build_router(s);
     s->config = (struct http_server_config){.listens = s->listens,
                                             .threads = (int)option_number(o, "threads"),
@@ -207,6 +225,7 @@ static void stop(struct service *s) {
     console_free(s->console);
     if (s->portal != NULL)
         portal_free(s->portal);
+    metrics_page_free(s->metrics);
     if (s->ocsp != NULL)
         ocsp_responder_free(s->ocsp);
     X509_free(s->tls.certificate);

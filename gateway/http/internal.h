@@ -48,7 +48,9 @@ void http_problem_as(const struct http_request *request, struct http_response *r
 /* -- router.c: for answers that never reach a route, too -- */
 
 void http_add_security_headers(const struct http_request *request, struct http_response *response);
-void http_log_request(const struct http_request *request, int status, int64_t started_us);
+/* Writes the line and counts the request; `pattern`: the route's, NULL when there was none. */
+void http_log_request(const struct http_request *request, const char *pattern, int status,
+                      int64_t started_us);
 
 /* -- types.c -- */
 

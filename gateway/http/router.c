@@ -5,6 +5,9 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/metrics.h"
+
+#include <stdio.h>
 
 #include <string.h>
 #include <strings.h>
@@ -287,6 +290,7 @@ void http_router_handle(const struct http_router *router, struct http_request *r
     int64_t started_us = clock_monotonic_us();
     struct error err = {0};
     struct found found = find(router, &request->listener, request->method, raw_path_of(request));
+    const char *pattern = found.route == NULL ? NULL : found.route->pattern;
     if (found.route == NULL) {
         answer_unrouted(router, request, response);
     } else if (!run(router, found, request, response, &err)) {
@@ -296,7 +300,7 @@ void http_router_handle(const struct http_router *router, struct http_request *r
             router->refused(router->refused_context, request, &err);
     }
     http_add_security_headers(request, response);
-    http_log_request(request, response->status, started_us);
+    http_log_request(request, pattern, response->status, started_us);
 }
 
 void http_add_security_headers(const struct http_request *request, struct http_response *response) {
@@ -319,10 +323,28 @@ static bool is_secret(const char *path) {
     return strcasestr(path, "/claim/") != NULL;
 }
 
-void http_log_request(const struct http_request *request, int status, int64_t started_us) {
+METRIC(requests, METRIC_COUNTER, "gatehouse_http_requests_total",
+       "Answered requests by method, route and status.", "method", "route", "status");
+METRIC(durations, METRIC_SECONDS, "gatehouse_http_request_duration_seconds",
+       "From the request's header to its answer, before that is sent.", "method", "route");
+
+/* A method that no route has is the caller's text, which must not make series. */
+static void count(const struct http_request *request, const char *pattern, int status, int64_t us) {
+    const char *method = pattern == NULL || request->method == NULL ? "" : request->method;
+    const char *route = pattern == NULL ? "none" : pattern;
+    char code[12];
+    snprintf(code, sizeof code, "%d", status);
+    METRIC_ADD(&requests, 1, method, route, code);
+    METRIC_OBSERVE(&durations, us, method, route);
+}
+
+void http_log_request(const struct http_request *request, const char *pattern, int status,
+                      int64_t started_us) {
     const char *path = request->path == NULL ? "-" : request->path;
+    int64_t us = clock_monotonic_us() - started_us;
+    count(request, pattern, status, us);
     log_info("http", "%s %.300s %d %lld us %s", request->method == NULL ? "-" : request->method,
              is_secret(path) ? "/claim/..." : path, status,
-             (long long)(clock_monotonic_us() - started_us),
+             (long long)us,
              request->address == NULL ? "-" : request->address);
 }

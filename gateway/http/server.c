@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/encode.h"
 #include "base/log.h"
+#include "base/metrics.h"
 
 #include <arpa/inet.h>
 #include <civetweb.h>
@@ -26,6 +27,15 @@
 #define LINGER_MS 1000        /* for a client that is still sending what we refused */
 #define LINGER_BYTES ((size_t)1024 * 1024)
 #define ADDRESS_SIZE 80
+
+static const char *const kind_names[SITES] = {"http", "https", "mtls"};
+
+METRIC(connections_open, METRIC_GAUGE, "gatehouse_http_connections",
+       "Open connections, each of which holds a thread.", "listener");
+METRIC(thread_count, METRIC_GAUGE, "gatehouse_http_threads",
+       "Threads that serve connections.", "listener");
+METRIC(requests_running, METRIC_GAUGE, "gatehouse_http_requests_running",
+       "Requests that are being worked on.", "listener");
 
 struct site {
     struct http_server *server;
@@ -255,7 +265,7 @@ static void linger(struct exchange *x) {
 static void refuse(struct exchange *x, int status, const struct error *err, int64_t started_us) {
     http_problem_as(&x->request, &x->response, status, err);
     http_add_security_headers(&x->request, &x->response);
-    http_log_request(&x->request, status, started_us);
+    http_log_request(&x->request, NULL, status, started_us);
 }
 
 /* ---- CivetWeb's callbacks ---- */
@@ -287,11 +297,13 @@ static int on_request(struct mg_connection *connection) {
     begin(&x, arena, info);
     served++;
     atomic_fetch_add(&site->server->running, 1);
+    METRIC_ADD(&requests_running, 1, kind_names[site->kind]);
     if (atomic_load(&site->server->stopping))
         serve_nothing(&x);
     else
         serve(&x, info);
     atomic_fetch_sub(&site->server->running, 1);
+    METRIC_ADD(&requests_running, -1, kind_names[site->kind]);
     linger(&x);
     set_deadline(0);
     log_request_id(NULL);
@@ -327,6 +339,7 @@ static int on_unreadable(struct mg_connection *connection, int status, const cha
 static int on_connect(const struct mg_connection *connection, void **ret_data) {
     struct site *site = mg_get_user_data(mg_get_context(connection)); /* there is no request yet */
     atomic_fetch_add(&site->connections, 1);
+    METRIC_ADD(&connections_open, 1, kind_names[site->kind]);
     served = 0;
     *ret_data = site;
     return 0;
@@ -335,8 +348,10 @@ static int on_connect(const struct mg_connection *connection, void **ret_data) {
 static void on_close(const struct mg_connection *connection) {
     struct site *site = mg_get_user_connection_data(connection);
     http_tls_forget();
-    if (site != NULL) /* not for a failed handshake */
-        atomic_fetch_sub(&site->connections, 1);
+    if (site == NULL) /* a failed handshake */
+        return;
+    atomic_fetch_sub(&site->connections, 1);
+    METRIC_ADD(&connections_open, -1, kind_names[site->kind]);
 }
 
 /* While a server starts, CivetWeb's last message says why it does not. */
@@ -441,6 +456,7 @@ static bool start_context(struct site *site, const char *list, struct error *err
             "The server cannot listen on %s: %s. Choose another address, or stop what uses it.",
             list, start_message[0] != '\0' ? start_message : text);
     note_ports(site);
+    METRIC_SET(&thread_count, config->threads, kind_names[site->kind]);
     return true;
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/metrics.h"
 #include "ca/generations.h"
 #include "ca/service.h"
 #include "ca/status.h"
@@ -127,13 +128,28 @@ static bool my_turn(const struct worker *worker, struct arena *arena, bool *ret_
     return done;
 }
 
+METRIC(rounds, METRIC_COUNTER, "gatehouse_job_runs_total",
+       "Runs of each job on this node; \"elsewhere\": another node had its lease.", "task", "outcome");
+METRIC(last_good, METRIC_GAUGE, "gatehouse_job_last_success_timestamp_seconds",
+       "When this node last did the job, or saw that another node does it.", "task");
+METRIC(durations, METRIC_SECONDS, "gatehouse_job_duration_seconds",
+       "How long each job took.", "task");
+
 static void run_once(const struct worker *worker) {
     SCOPED_ARENA struct arena *arena = arena_new();
+    const char *name = worker->job.name;
     struct error err = {0};
-    bool mine;
-    if (!my_turn(worker, arena, &mine, &err) ||
-        (mine && !worker->job.run(worker->job.context, arena, &err)))
-        log_failure(LOG_WARN, "jobs", worker->job.name, &err);
+    bool mine = false;
+    int64_t started_us = clock_monotonic_us();
+    bool ok = my_turn(worker, arena, &mine, &err) &&
+              (!mine || worker->job.run(worker->job.context, arena, &err));
+    if (!ok)
+        log_failure(LOG_WARN, "jobs", name, &err);
+    METRIC_ADD(&rounds, 1, name, !ok ? "failed" : mine ? "done" : "elsewhere");
+    if (ok)
+        METRIC_SET(&last_good, clock_now_us() / US_PER_SECOND, name);
+    if (mine)
+        METRIC_OBSERVE(&durations, clock_monotonic_us() - started_us, name);
 }
 
 static void *run(void *context) {

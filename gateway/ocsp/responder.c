@@ -2,6 +2,7 @@
 
 #include "base/encode.h"
 #include "base/log.h"
+#include "base/metrics.h"
 #include "ocsp/internal.h"
 #include "ocsp/response.h"
 
@@ -14,6 +15,8 @@
  * is to be seen the same hour even through them. */
 #define HTTP_MAX_AGE_SECONDS 3600
 
+METRIC(answers, METRIC_COUNTER, "gatehouse_ocsp_answers_total",
+       "OCSP answers by where they came from.", "source");
 
 struct ocsp_responder *ocsp_responder_new(const struct ocsp_source *source, size_t cache_bytes) {
     struct ocsp_responder *responder = must_alloc(sizeof *responder);
@@ -194,12 +197,14 @@ static bool answer_slowly(struct exchange *x, struct ocsp_answer *stale, struct 
     if (stale != NULL && same_settings(atomic_load(&stale->epoch), x->ca.epoch) &&
         same_status(&stale->status, &singles[0].answer)) {
         atomic_store(&stale->epoch, x->ca.epoch);
+        METRIC_ADD(&answers, 1, "checked");
         reply_ready(x, stale);
         return true;
     }
     int64_t next;
     struct view der;
     TRY(make(x, &query, &profile, singles, &next, &der, err));
+    METRIC_ADD(&answers, 1, "signed");
     if (query.nonce || query.count > 1 || x->der.len > OCSP_CACHE_KEY_MAX ||
         singles[0].answer.status == STATUS_UNKNOWN) {
         reply_once(x, der);
@@ -235,6 +240,7 @@ static bool answer(struct exchange *x, struct error *err) {
         return answer_slowly(x, NULL, err);
     struct ocsp_answer *ready = x->ahead ? NULL : find_ready(x, &right);
     if (ready != NULL && right) {
+        METRIC_ADD(&answers, 1, "cache");
         reply_ready(x, ready);
         return true;
     }
@@ -243,6 +249,7 @@ static bool answer(struct exchange *x, struct error *err) {
         ready = find_ready(x, &right);
         if (ready == NULL || !right)
             return answer_slowly(x, ready, err);
+        METRIC_ADD(&answers, 1, "cache");
         reply_ready(x, ready);
         return true;
     }
@@ -276,8 +283,10 @@ static bool handle(void *context, struct http_request *request, struct http_resp
                          .by_get = by_get};
     struct error err = {0};
     if ((by_get && !ocsp_request_from_path(request->arena, request->raw_path, &x.der, &err)) ||
-        (!names_ca && !find_ca(&x, &err)) || !answer(&x, &err))
+        (!names_ca && !find_ca(&x, &err)) || !answer(&x, &err)) {
+        METRIC_ADD(&answers, 1, "error");
         reply_error(&x, &err);
+    }
     return true;
 }
 

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/metrics.h"
 #include "ca/credentials.h"
 #include "ca/service.h"
 #include "ca/status.h"
@@ -386,6 +387,9 @@ static bool answer(struct scep_exchange *x, const struct verdict *verdict, struc
     return scep_reply_build(x->arena, &reply, &x->recipients[0], ret_der, err);
 }
 
+METRIC(messages, METRIC_COUNTER, "gatehouse_scep_messages_total",
+       "SCEP messages that could be read, by pkiStatus of the answer.", "status");
+
 bool scep_operate(struct scep_exchange *x, struct view bytes, struct view *ret_der,
                   struct error *err) {
     struct verdict verdict = {0};
@@ -394,6 +398,10 @@ bool scep_operate(struct scep_exchange *x, struct view bytes, struct view *ret_d
     TRY(scep_recipients(x->core, x->arena, &x->target->enrolment.ca, &x->recipients,
                         &x->recipient_count, err));
     bool ok = decide(x, &verdict, &why) && answer(x, &verdict, ret_der, &why);
+    METRIC_ADD(&messages, 1,
+               ok ? (verdict.status == SCEP_PENDING ? "pending" : "success")
+               : final(&why) ? "failure"
+                             : "unavailable");
     if (!ok && !final(&why)) {
         scep_capture_exchange(x, (struct view){0}, why.message);
         *err = why;

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/metrics.h"
 #include "store/pool.h"
 
 #include <errno.h>
@@ -63,6 +64,19 @@ const struct db_url *db_url_of(const struct db *db) {
     return &db->url;
 }
 
+METRIC(connections, METRIC_GAUGE, "gatehouse_db_connections",
+       "Connections to the database by what they do; \"most\": the size of the pool.", "state");
+METRIC(waits, METRIC_COUNTER, "gatehouse_db_waits_total",
+       "Times that no connection was free at once.", NULL);
+METRIC(timeouts, METRIC_COUNTER, "gatehouse_db_busy_total",
+       "Times that no connection came free in time.", NULL);
+
+static void note_use(const struct db *db) {
+    METRIC_SET(&connections, (int64_t)db->open_count - (int64_t)db->idle_count, "used");
+    METRIC_SET(&connections, (int64_t)db->idle_count, "idle");
+    METRIC_SET(&connections, (int64_t)db->size, "most");
+}
+
 /* Takes an idle connection, or the right to open one (*ret_tx is NULL then). */
 static bool reserve(struct db *db, struct tx **ret_tx, struct error *err) {
     struct timespec deadline;
@@ -71,6 +85,8 @@ static bool reserve(struct db *db, struct tx **ret_tx, struct error *err) {
 
     pthread_mutex_lock(&db->lock);
     int status = 0;
+    if (db->idle_count == 0 && db->open_count >= db->size)
+        metric_add(&waits, 1, NULL);
     while (db->idle_count == 0 && db->open_count >= db->size && status != ETIMEDOUT)
         status = pthread_cond_timedwait(&db->returned, &db->lock, &deadline);
     bool ok = true;
@@ -84,7 +100,9 @@ static bool reserve(struct db *db, struct tx **ret_tx, struct error *err) {
     } else {
         ok = fail(err, ERROR_UNAVAILABLE, "database-busy",
                   "All connections to the database are in use. Try again in a moment.");
+        metric_add(&timeouts, 1, NULL);
     }
+    note_use(db);
     pthread_mutex_unlock(&db->lock);
     return ok;
 }
@@ -94,6 +112,7 @@ static void release_place(struct db *db, bool lost) {
     db->open_count--;
     if (lost)
         db->generation++;
+    note_use(db);
     pthread_cond_signal(&db->returned);
     pthread_mutex_unlock(&db->lock);
 }
@@ -138,6 +157,7 @@ void pool_give(struct db *db, struct tx *tx) {
     }
     pthread_mutex_lock(&db->lock);
     db->idle[db->idle_count++] = tx;
+    note_use(db);
     pthread_cond_signal(&db->returned);
     pthread_mutex_unlock(&db->lock);
 }

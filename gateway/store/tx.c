@@ -1,5 +1,6 @@
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/metrics.h"
 #include "store/pool.h"
 
 #include <time.h>
@@ -22,11 +23,15 @@ static void give_back(struct tx_loop *loop) {
     loop->tx = NULL;
 }
 
+METRIC(retries, METRIC_COUNTER, "gatehouse_db_retries_total",
+       "Transactions that ran again: conflicts, lost connections.", NULL);
+
 /* True while the body may run once more. */
 static bool may_repeat(struct tx_loop *loop, enum trouble trouble) {
     int most = trouble == TROUBLE_LOST ? MAX_LOSSES : MAX_RETRIES;
     if (loop->attempt >= most || clock_monotonic_us() - loop->began_us > MAX_US)
         return false;
+    metric_add(&retries, 1, NULL);
     log_debug("store", "transaction runs again (attempt %d, %s)", loop->attempt + 1,
               trouble == TROUBLE_LOST ? "connection lost" : "conflict");
     if (trouble == TROUBLE_RETRY)

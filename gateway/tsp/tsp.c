@@ -2,12 +2,16 @@
 
 #include "base/encode.h"
 #include "base/log.h"
+#include "base/metrics.h"
 #include "tsp/der.h"
 #include "tsp/guard.h"
 #include "tsp/page.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+METRIC(stamps, METRIC_COUNTER, "gatehouse_timestamps_total",
+       "Answers about timestamps by outcome.", "outcome");
 
 struct tsp {
     struct tsp_source source;
@@ -134,6 +138,7 @@ bool tsp_stamp(struct tsp *tsp, struct arena *arena, const char *ca_slug, const 
     *ret_token = kept.token;
     *ret_time_us = kept.at_us;
     atomic_fetch_add(&tsp->granted, 1);
+    METRIC_ADD(&stamps, 1, "granted");
     return true;
 }
 
@@ -169,6 +174,7 @@ static void answer_query(struct exchange *x) {
     if (tsp_request_decode(arena, x->request->body, &query, &failure, &err) &&
         stamp(x->tsp, arena, x->issuer, &query, x->request->address, &kept, &failure, &err)) {
         atomic_fetch_add(&x->tsp->granted, 1);
+        METRIC_ADD(&stamps, 1, "granted");
         reply(x, tsp_response_granted(arena, kept.token));
         return;
     }
@@ -178,6 +184,7 @@ static void answer_query(struct exchange *x) {
     else
         log_failure(LOG_DEBUG, "tsa", x->request->parameters[0], &err);
     atomic_fetch_add(ours ? &x->tsp->unavailable : &x->tsp->refused, 1);
+    METRIC_ADD(&stamps, 1, ours ? "unavailable" : "refused");
     reply(x, tsp_response_refused(arena, failure, err.message));
 }
 
@@ -202,6 +209,7 @@ static bool answer_authenticode(struct exchange *x, struct error *err) {
                             .address = x->request->address};
     TRY(keep(x->tsp, x->issuer, &kept, err));
     atomic_fetch_add(&x->tsp->authenticode, 1);
+    METRIC_ADD(&stamps, 1, "authenticode");
     http_add_header(x->response, "Cache-Control", "no-store");
     http_reply_text(x->response, 200, "application/octet-stream", base64_encode(arena, token));
     return true;
@@ -213,6 +221,7 @@ static bool post(struct exchange *x, struct error *err) {
             return true;
         bool ours = err->kind == ERROR_UNAVAILABLE || err->kind == ERROR_INTERNAL;
         atomic_fetch_add(ours ? &x->tsp->unavailable : &x->tsp->refused, 1);
+        METRIC_ADD(&stamps, 1, ours ? "unavailable" : "refused");
         return false;
     }
     answer_query(x);

@@ -1,5 +1,8 @@
 #include "provider/remote_key.h"
 
+#include "base/clock.h"
+#include "base/metrics.h"
+
 #include <openssl/err.h>
 #include <openssl/x509.h>
 #include <pthread.h>
@@ -16,6 +19,7 @@ struct remote_key {
     EVP_PKEY *public_key;
     struct view blob, spki;
     const char *uri; /* of a key in a token, else NULL */
+    const char *token; /* for the metrics: its label, or "managed" */
     unsigned purpose;
     _Atomic uint64_t handle; /* 0: not asked for yet */
 };
@@ -84,10 +88,17 @@ static bool set_public(struct remote_key *key, struct view spki, struct error *e
                 "The public key is no valid SubjectPublicKeyInfo.");
 }
 
+/* "token=hsm1" of a PKCS#11 URI, as it stands there (rfc7512#2.3). */
+static const char *token_label(struct arena *arena, const char *uri) {
+    const char *at = strstr(uri, "token=");
+    return at == NULL ? "unnamed" : arena_text(arena, view_of(at + 6, strcspn(at + 6, ";?")));
+}
+
 bool remote_key_managed(struct signer *signer, struct view blob, struct view spki, unsigned purpose,
                         struct remote_key **ret_key, struct error *err) {
     struct remote_key *key = key_new(signer);
     key->purpose = purpose;
+    key->token = "managed";
     key->blob = arena_copy(key->arena, blob.at, blob.len);
     if (!set_public(key, spki, err)) {
         remote_key_release(key);
@@ -105,6 +116,7 @@ bool remote_key_token(struct signer *signer, const char *uri, struct remote_key 
     TRY(client_call(signer, &request, &connection, &response, err));
     struct remote_key *key = key_new(signer);
     key->uri = arena_strdup(key->arena, uri);
+    key->token = token_label(key->arena, uri);
     key->handle = response.found.handle;
     bool done = set_public(key, response.found.spki, err);
     client_done(signer, connection);
@@ -169,19 +181,34 @@ static bool operate_with(struct remote_key *key, uint64_t handle, struct wire_re
                 : fail_internal(err, "the result has %zu bytes, room is for %zu", data.len, size);
 }
 
-bool remote_key_operate(struct remote_key *key, struct wire_request *request, uint8_t *out,
-                        size_t *len, size_t size) {
-    struct error err = {0};
+static bool operate(struct remote_key *key, struct wire_request *request, uint8_t *out, size_t *len,
+                    size_t size, struct error *err) {
     uint64_t handle = key->handle;
-    last_error.kind = ERROR_NONE;
     for (int tries = 0; tries < TRIES; tries++) {
-        if (handle == 0 && !load(key, &handle, &err))
+        if (handle == 0 && !load(key, &handle, err))
             break;
-        if (operate_with(key, handle, request, out, len, size, &err))
+        if (operate_with(key, handle, request, out, len, size, err))
             return true;
-        if (strcmp(err.type, "unknown-handle") != 0)
+        if (strcmp(err->type, "unknown-handle") != 0)
             break;
         handle = 0; /* another process answers now, or the signer had too many keys */
     }
-    return provider_failed(&err);
+    return false;
+}
+
+METRIC(operations, METRIC_COUNTER, "gatehouse_key_operations_total",
+       "Signatures and decryptions by token and outcome.", "token", "operation", "outcome");
+METRIC(durations, METRIC_SECONDS, "gatehouse_key_operation_duration_seconds",
+       "How long the signer and its tokens took.", "token", "operation");
+
+bool remote_key_operate(struct remote_key *key, struct wire_request *request, uint8_t *out,
+                        size_t *len, size_t size) {
+    struct error err = {0};
+    int64_t started_us = clock_monotonic_us();
+    const char *operation = request->op == WIRE_SIGN ? "sign" : "decrypt";
+    last_error.kind = ERROR_NONE;
+    bool done = operate(key, request, out, len, size, &err);
+    METRIC_ADD(&operations, 1, key->token, operation, done ? "done" : "failed");
+    METRIC_OBSERVE(&durations, clock_monotonic_us() - started_us, key->token, operation);
+    return done || provider_failed(&err);
 }
