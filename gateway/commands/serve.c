@@ -10,6 +10,7 @@
 #include "ca/request_more.h"
 #include "jobs/jobs.h"
 #include "metrics/metrics_room.h"
+#include "mail/mail.h"
 #include "ocsp/ocsp.h"
 #include "portal/portal.h"
 #include "cmp/cmp.h"
@@ -145,6 +146,7 @@ static void build_router(struct service *s) {
     add_room(s, api_room(s->app.core));
     add_room(s, scep_room(s->app.core));
     add_room(s, validation_room(s->app.core));
+    add_room(s, mail_room(s->app.core));
     s->acme = acme_new(s->app.core);
     add_room(s, acme_room(s->acme));
     add_room(s, acme_manage_room(s->acme));
@@ -168,6 +170,7 @@ static bool start_jobs(struct service *s, struct error *err) {
     size_t count = 0;
     count += scep_jobs(s->app.core, table + count);
     count += validation_jobs(s->app.core, table + count);
+    count += mail_jobs(s->app.core, table + count);
     table[count++] = (struct job){"ocsp-ahead", OCSP_AHEAD_US, true, ocsp_make_ahead, s->ocsp};
     table[count++] = (struct job){.name = "acme-housekeeping",
                                   .every_us = 600 * US_PER_SECOND,
@@ -182,10 +185,21 @@ static bool start_jobs(struct service *s, struct error *err) {
                       &s->jobs, err);
 }
 
+static bool configure_mail(const struct app *app, struct error *err) {
+    const struct options *o = app->options;
+    return mail_configure(app->arena,
+                          &(struct mail_configuration){.server = option_text(o, "mail-server"),
+                                                       .from = option_text(o, "mail-from"),
+                                                       .password_file = option_text(o, "mail-password-file"),
+                                                       .ca_file = option_text(o, "mail-ca-file")},
+                          err);
+}
+
 static bool start(struct service *s, struct error *err) {
     struct app_names names;
     const struct options *o = s->app.options;
     TRY(app_names_of(&s->app, &names, err));
+    TRY(configure_mail(&s->app, err));
     TRY(app_open_core(&s->app, err));
     s->tls.core = s->app.core;
     pthread_mutex_init(&s->tls.mutex, NULL);

@@ -17,6 +17,7 @@ import hostile
 import scenario
 import scep
 import validators
+import mail
 import strangers
 from client import Client, Gateway
 
@@ -85,6 +86,7 @@ def main():
     templates.run(gateway, admin, made)
     scep.run(gateway, admin, made)
     validators.run(gateway, admin, made)
+    mail.run(gateway, admin, made)
     acme.run(gateway, admin, made)
     check_coverage(gateway)
     print(f"scenario: every operation has worked, every answer is as documented ({seconds():.0f} s)")

@@ -20,9 +20,9 @@ def fill(path, made):
     """The path with the ids of objects that exist, but are not the caller's."""
     kinds = {"requests": "request", "certificates": "certificate", "users": "user", "session": "request",
              "credentials": "credential", "templates": "anchor", "views": "request", "acme": "acme",
-             "timestamping-certificates": "tsa-certificate", "cas": "evidence", "keys": "request"}
+             "timestamping-certificates": "tsa-certificate", "cas": "evidence", "keys": "request", "mail": "request"}
     path = path.replace("{ca}", made["issuing"]).replace("{template}", made["template"])
-    path = path.replace("{set}", "wifi").replace("{validator}", made["validator"])
+    path = path.replace("{set}", "wifi").replace("{validator}", made["validator"]).replace("{mailtemplate}", "test")
     path = path.replace("{issuer}", "default").replace("{imprint}", "00" * 32)
     return re.sub(r"\{id\}", lambda _: made[kinds[path.split("/")[1]]], path)
 
@@ -75,6 +75,10 @@ def bodies(path, made):
         "/validators": {"name": "Stolen", "certificate": "x"},
         "/validators/{validator}": {"name": "Stolen"},
         "/validators/{validator}/certificate": {"certificate": "x"},
+        "/mail/settings": {"server": "mail.example", "from": "a@b.example"},
+        "/mail/test": {"to": "a@b.example"},
+        "/mail/templates/{mailtemplate}": {"subject": "x", "text": "y"},
+        "/mail/templates/{mailtemplate}/preview": {"subject": "x", "text": "y"},
         "/views": {"name": "mine", "filter": "state=valid"},
         "/templates/{template}/requests/form": {"sans": ["stranger.example"], "preApproved": True},
         "/templates/{template}/requests/key": {"sans": ["stranger.example"], "key": "P-256", "issue": True,

@@ -3,6 +3,7 @@
 #include "api/api.h"
 #include "cmp/cmp.h"
 #include "est/est.h"
+#include "mail/mail.h"
 #include "scep/scep.h"
 #include "tsp/manage.h"
 #include "validation/validation_room.h"
@@ -32,7 +33,7 @@ static struct http_room acme_managed(struct core *core) {
 
 /* Every room that has routes under BASE. */
 static struct http_room (*const room_makers[])(struct core *core) = {
-    api_room, cmp_room, est_room, scep_room, timestamps, validation_room, acme_managed};
+    api_room, cmp_room, est_room, scep_room, timestamps, validation_room, acme_managed, mail_room};
 #define ROOM_COUNT (sizeof room_makers / sizeof room_makers[0])
 
 /* Their routes under BASE, one after the other; NULL after the last. */
