@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "ca/data_key.h"
 #include "ca/key_use.h"
+#include "ca/opened.h"
 #include "ca/status_cache.h"
 #include "store/cas.h"
 #include "store/organisations.h"
@@ -19,6 +20,7 @@ struct core {
     struct status_cache *status;
     struct service_cache *services;
     struct data_key *data_key;
+    struct opened_cache *opened;
     pthread_mutex_t mutex; /* guards the URLs */
     char *http, *https;    /* NULL until they are read */
 };
@@ -32,6 +34,7 @@ struct core *core_new(const struct core_config *config) {
     core->status = status_cache_new();
     core->services = service_cache_new();
     core->data_key = data_key_new();
+    core->opened = opened_cache_new();
     pthread_mutex_init(&core->mutex, NULL);
     return core;
 }
@@ -39,6 +42,7 @@ struct core *core_new(const struct core_config *config) {
 void core_free(struct core *core) {
     if (core == NULL)
         return;
+    opened_cache_free(core->opened);
     data_key_free(core->data_key);
     service_cache_free(core->services);
     status_cache_free(core->status);
@@ -67,6 +71,10 @@ struct status_cache *core_status_cache(struct core *core) {
 
 struct service_cache *core_service_cache(struct core *core) {
     return core->services;
+}
+
+struct opened_cache *core_opened_cache(struct core *core) {
+    return core->opened;
 }
 
 struct data_key *core_data_key(struct core *core) {

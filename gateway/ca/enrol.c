@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/metrics.h"
+#include "ca/opened.h"
 #include "ca/request_flow.h"
 #include "ca/status_cache.h"
 #include "x509/csr.h"
@@ -15,15 +16,6 @@ struct actor actor_device(const char *name, const char *address, const char *req
     return (struct actor){.name = name, .address = address, .request_id = request_id};
 }
 
-static bool load_target(struct core *core, struct arena *arena, const char *slug,
-                        struct request_context *c, struct error *err) {
-    bool done = false;
-    TX(tx, core_db(core), &done, err)
-    tx.ok = template_by_slug(tx.tx, arena, &scope_everything, slug, &c->template_record, err) &&
-            ca_by_id(tx.tx, arena, &scope_everything, c->template_record.ca_id, &c->ca, err);
-    return done;
-}
-
 /* A stranger does not learn which templates there are behind other doors. */
 static bool hide_other_doors(const char *slug, struct error *err) {
     if (err->kind != ERROR_POLICY || strcmp(err->type, "door") != 0)
@@ -33,8 +25,7 @@ static bool hide_other_doors(const char *slug, struct error *err) {
 
 static bool open_target(struct core *core, struct arena *arena, const char *slug, const char *door,
                         struct request_context *c, struct error *err) {
-    TRY(load_target(core, arena, slug, c, err));
-    TRY(flow_open(core, arena, c, err));
+    TRY(opened_target(core, arena, slug, c, err));
     return flow_check_door(c, door, err) || hide_other_doors(slug, err);
 }
 
@@ -154,7 +145,9 @@ struct order {
     struct request_record request;
     struct certificate_record certificate, renewed;
     struct request_transaction transaction;
+    struct arena *arena;
     bool at_once, supersede;
+    bool duplicate; /* the transaction is known already */
 };
 
 /* Reads what was sent, up to where a retry can be told from a new request. */
@@ -207,22 +200,18 @@ static bool store_transaction(struct tx *tx, const struct order *o, bool *ret_du
            request_transaction_insert(tx, &o->transaction, ret_duplicate, err);
 }
 
-static bool store(struct tx *tx, struct arena *arena, struct order *o, bool *ret_duplicate,
-                  struct error *err) {
+static bool store(struct tx *tx, void *context, struct error *err) {
+    struct order *o = context;
     const struct enrolment *e = o->enrolment;
-    struct request_record told = o->request;
-    TRY(store_transaction(tx, o, ret_duplicate, err));
-    if (*ret_duplicate)
+    TRY(store_transaction(tx, o, &o->duplicate, err));
+    if (o->duplicate)
         return fail(err, ERROR_CONFLICT, "transaction-reused", "The transaction is known already.");
-    TRY(flow_insert(tx, arena, o->actor, &o->request, err));
-    if (o->at_once) {
-        TRY(flow_store_issued(tx, o->actor, &o->request, &o->certificate, err));
-        told.state = REQUEST_ISSUED;
-        told.certificate_id = o->certificate.id;
-    }
+    TRY(flow_insert(tx, o->arena, o->actor, &o->request, err));
+    if (o->at_once)
+        TRY(issue_store(tx, o->actor, &o->certificate, err));
     if (o->at_once && o->supersede)
-        TRY(flow_supersede(tx, arena, o->actor, &o->renewed, err));
-    return e->alongside == NULL || e->alongside(tx, e->context, &told, err);
+        TRY(flow_supersede(tx, o->arena, o->actor, &o->renewed, err));
+    return e->alongside == NULL || e->alongside(tx, e->context, &o->request, err);
 }
 
 static bool answer_earlier(struct core *core, struct arena *arena, const struct order *o,
@@ -233,17 +222,18 @@ static bool answer_earlier(struct core *core, struct arena *arena, const struct 
 
 static bool ask(struct core *core, struct arena *arena, struct order *o, struct enrolled *ret,
                 struct error *err) {
-    bool done = false, duplicate = false, found;
+    bool found;
     TRY(read_order(core, arena, o, err));
     TRY(answer_earlier(core, arena, o, ret, &found, err));
     if (found)
         return true;
     TRY(judge(core, arena, o, err));
-    if (o->at_once)
+    if (o->at_once) {
         TRY(flow_sign(core, arena, &o->context, &o->plan, &o->request, &o->certificate, err));
-    TX(tx, core_db(core), &done, err)
-    tx.ok = store(tx.tx, arena, o, &duplicate, err);
-    if (!done && duplicate) { /* another node was quicker with the same */
+        flow_mark_issued(&o->request, o->actor, &o->certificate);
+    }
+    bool done = tx_together(core_db(core), store, o, err);
+    if (!done && o->duplicate) { /* another node was quicker with the same */
         TRY(answer_earlier(core, arena, o, ret, &found, err));
         return found || fail(err, ERROR_UNAVAILABLE, "transaction-busy",
                              "The same transaction is being worked on; try again.");
@@ -251,11 +241,8 @@ static bool ask(struct core *core, struct arena *arena, struct order *o, struct 
     TRY(done);
     if (o->at_once && o->supersede)
         status_cache_forget(core);
-    if (o->at_once) {
+    if (o->at_once)
         flow_count_issued(&o->context, &o->request);
-        o->request.state = REQUEST_ISSUED;
-        o->request.certificate_id = o->certificate.id;
-    }
     *ret = (struct enrolled){o->request, o->certificate};
     return true;
 }
@@ -265,13 +252,18 @@ METRIC(enrolments, METRIC_COUNTER, "gatehouse_enrolments_total",
 
 bool enrol(struct core *core, struct arena *arena, const struct actor *actor,
            const struct enrolment *enrolment, struct enrolled *ret, struct error *err) {
-    struct order order = {.enrolment = enrolment, .actor = actor};
+    struct order order = {0};
     struct enrolled result;
-    if (ask(core, arena, &order, &result, err)) {
-        bool issued = result.request.state == REQUEST_ISSUED;
-        METRIC_ADD(&enrolments, 1, enrolment->door, issued ? "issued" : "waiting");
-        *ret = result;
-        return true;
+    for (int again = 0; again < 2; again++) {
+        order = (struct order){.enrolment = enrolment, .actor = actor, .arena = arena};
+        if (ask(core, arena, &order, &result, err)) {
+            bool issued = result.request.state == REQUEST_ISSUED;
+            METRIC_ADD(&enrolments, 1, enrolment->door, issued ? "issued" : "waiting");
+            *ret = result;
+            return true;
+        }
+        if (!opened_was_old(core, err))
+            break;
     }
     METRIC_ADD(&enrolments, 1, enrolment->door, "refused");
     flow_note_refusal(core, arena, actor, &order.context, enrolment->template_slug, err);

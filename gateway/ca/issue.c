@@ -18,10 +18,16 @@ static struct view new_serial(struct arena *arena, int64_t octets) {
 }
 
 /* The issuer's certificate, or NULL for a CA that signs itself now. */
-static bool issuer_certificate(struct arena *arena, const struct ca_record *ca, X509 **ret_issuer,
+static bool issuer_certificate(struct arena *arena, const struct issue_order *order, X509 **ret_issuer,
                                struct error *err) {
+    const struct ca_record *ca = order->ca;
     if (ca->certificate.len == 0)
         return true;
+    if (order->issuer != NULL) {
+        X509_up_ref(order->issuer);
+        *ret_issuer = order->issuer;
+        return true;
+    }
     return certificate_decode(arena, ca->certificate, ret_issuer, err);
 }
 
@@ -113,7 +119,7 @@ bool issue_sign(struct core *core, struct arena *arena, const struct issue_order
         (order->use == CERTIFICATE_END_ENTITY || order->use == CERTIFICATE_CA))
         return fail(err, ERROR_CONFLICT, "ca-state",
                     "The authority %s is disabled; enable it before it signs.", order->ca->slug);
-    TRY(issuer_certificate(arena, order->ca, &issuer, err));
+    TRY(issuer_certificate(arena, order, &issuer, err));
     plan.serial = new_serial(arena, order->serial_octets == 0 ? 16 : order->serial_octets);
     plan.issuer = issuer;
     TRY(status_point_to_partition(core, arena, order->ca, &plan, err));

@@ -104,6 +104,7 @@ bool flow_fill_request(struct arena *arena, const struct flow_origin *origin,
         .proof = origin->proof,
         .renews_id = origin->renews_id,
         .reason = "",
+        .ca_revision = c->ca.revision,
         .notes = policy_notes_json(arena, &c->notes),
         .created_us = clock_now_us(),
     };
@@ -134,6 +135,7 @@ bool flow_sign(struct core *core, struct arena *arena, const struct request_cont
                const struct certificate_plan *plan, const struct request_record *request,
                struct certificate_record *ret, struct error *err) {
     struct issue_order order = {.ca = &c->ca,
+                                .issuer = c->issuer,
                                 .plan = *plan,
                                 .template = &c->template,
                                 .serial_octets = c->template.serial_octets,
@@ -153,6 +155,14 @@ void flow_count_issued(const struct request_context *c, const struct request_rec
     METRIC(issued, METRIC_COUNTER, "gatehouse_certificates_issued_total",
            "Certificates this node has issued by authority and door.", "ca", "door");
     METRIC_ADD(&issued, 1, c->ca.slug, request->door);
+}
+
+void flow_mark_issued(struct request_record *request, const struct actor *actor,
+                      const struct certificate_record *certificate) {
+    request->state = REQUEST_ISSUED;
+    request->approver_id = actor->user_id;
+    request->certificate_id = certificate->id;
+    request->changed_us = certificate->created_us;
 }
 
 bool flow_store_issued(struct tx *tx, const struct actor *actor,

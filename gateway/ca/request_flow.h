@@ -11,7 +11,7 @@ struct request_context {
     struct template_record template_record;
     struct template template;
     struct ca_urls urls;
-    X509 *issuer;  /* the arena drops it */
+    X509 *issuer;  /* shared; the arena drops it */
     X509_REQ *csr; /* likewise */
     struct view csr_der;
     struct proposal proposal;
@@ -59,6 +59,9 @@ MUST_USE bool flow_insert(struct tx *tx, struct arena *arena, const struct actor
 MUST_USE bool flow_sign(struct core *core, struct arena *arena, const struct request_context *c,
                         const struct certificate_plan *plan, const struct request_record *request,
                         struct certificate_record *ret, struct error *err);
+/* The request as it is when `certificate` has come of it at once. */
+void flow_mark_issued(struct request_record *request, const struct actor *actor,
+                      const struct certificate_record *certificate);
 /* The second half of issuing: request's state, certificate and event in the caller's transaction. */
 MUST_USE bool flow_store_issued(struct tx *tx, const struct actor *actor,
                                 const struct request_record *request,

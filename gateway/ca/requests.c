@@ -1,3 +1,4 @@
+#include "ca/opened.h"
 #include "ca/request_flow.h"
 
 #include "base/clock.h"
@@ -7,14 +8,11 @@
 bool flow_load_template(struct core *core, struct arena *arena, const struct actor *actor,
                           const char *slug, struct request_context *c, struct error *err) {
     struct scope scope;
-    bool done = false;
+    TRY(opened_target(core, arena, slug, c, err));
     actor_scope(arena, actor, MAY_READ_TEMPLATES, &scope);
-    TX(tx, core_db(core), &done, err)
-        tx.ok = template_by_slug(tx.tx, arena, &scope, slug, &c->template_record, err) &&
-                ca_by_id(tx.tx, arena, &scope, c->template_record.ca_id, &c->ca, err);
-    TRY(done);
-    TRY(actor_may(actor, MAY_CREATE_REQUESTS, c->ca.organisation_id, c->ca.id, err));
-    return flow_open(core, arena, c, err);
+    if (!scope_covers(&scope, c->ca.organisation_id, c->ca.id))
+        return fail(err, ERROR_NOT_FOUND, "not-found", "There is no template \"%s\".", slug);
+    return actor_may(actor, MAY_CREATE_REQUESTS, c->ca.organisation_id, c->ca.id, err);
 }
 
 static bool issue_at_once(const struct request_context *c, const struct actor *actor, bool wanted,
@@ -27,6 +25,19 @@ static bool issue_at_once(const struct request_context *c, const struct actor *a
     return true;
 }
 
+struct stored {
+    struct arena *arena;
+    const struct actor *actor;
+    const struct request_record *request;
+    const struct certificate_record *certificate;
+};
+
+static bool store(struct tx *tx, void *context, struct error *err) {
+    const struct stored *s = context;
+    return flow_insert(tx, s->arena, s->actor, s->request, err) &&
+           (s->request->state != REQUEST_ISSUED || issue_store(tx, s->actor, s->certificate, err));
+}
+
 static bool submit(struct core *core, struct arena *arena, const struct actor *actor,
                    const struct submission *submission, struct request_context *context,
                    struct request_record *ret_request, struct certificate_record *ret_certificate,
@@ -34,7 +45,7 @@ static bool submit(struct core *core, struct arena *arena, const struct actor *a
     struct certificate_plan plan;
     struct request_record request;
     struct certificate_record certificate = {0};
-    bool done = false, at_once;
+    bool at_once;
     TRY(flow_load_template(core, arena, actor, submission->template_slug, context, err));
     TRY(flow_check_door(context, submission->door, err));
     enum request_proof proof =
@@ -60,16 +71,14 @@ static bool submit(struct core *core, struct arena *arena, const struct actor *a
                                  .renews_id = submission->renews.id,
                                  .proof = proof};
     TRY(flow_fill_request(arena, &origin, context, &plan, &request, err));
-    if (at_once)
-        TRY(flow_sign(core, arena, context, &plan, &request, &certificate, err));
-    TX(tx, core_db(core), &done, err)
-        tx.ok = flow_insert(tx.tx, arena, actor, &request, err) &&
-                (!at_once || flow_store_issued(tx.tx, actor, &request, &certificate, err));
-    TRY(done);
     if (at_once) {
-        request.state = REQUEST_ISSUED;
-        request.certificate_id = certificate.id;
+        TRY(flow_sign(core, arena, context, &plan, &request, &certificate, err));
+        flow_mark_issued(&request, actor, &certificate);
     }
+    struct stored stored = {arena, actor, &request, &certificate};
+    TRY(tx_together(core_db(core), store, &stored, err));
+    if (at_once)
+        flow_count_issued(context, &request);
     *ret_request = request;
     *ret_certificate = certificate;
     return true;
@@ -79,8 +88,13 @@ bool request_submit(struct core *core, struct arena *arena, const struct actor *
                     const struct submission *submission, struct request_record *ret_request,
                     struct certificate_record *ret_certificate, struct error *err) {
     struct request_context context = {0};
-    if (submit(core, arena, actor, submission, &context, ret_request, ret_certificate, err))
-        return true;
+    for (int again = 0; again < 2; again++) {
+        context = (struct request_context){0};
+        if (submit(core, arena, actor, submission, &context, ret_request, ret_certificate, err))
+            return true;
+        if (!opened_was_old(core, err))
+            break;
+    }
     flow_note_refusal(core, arena, actor, &context, submission->template_slug, err);
     return false;
 }
@@ -203,22 +217,25 @@ static bool four_eyes(const struct actor *actor, const struct request_record *re
     return true;
 }
 
+static bool store_decided(struct tx *tx, void *context, struct error *err) {
+    const struct stored *s = context;
+    return flow_store_issued(tx, s->actor, s->request, s->certificate, err);
+}
+
 static bool sign_and_store(struct core *core, struct arena *arena, const struct actor *actor,
                            struct request_context *c, const struct json *overrides,
                            struct request_record *request, struct certificate_record *ret_certificate,
                            struct error *err) {
     struct certificate_plan plan;
     struct certificate_record certificate;
-    bool done = false;
     TRY(flow_decode_csr(arena, request->csr, request->proof, c, err));
     TRY(merge_overrides(arena, request, overrides, &c->proposal, err));
     c->requester = request->requester;
     c->door = request->door;
     TRY(flow_apply_policy(arena, c, &plan, err));
     TRY(flow_sign(core, arena, c, &plan, request, &certificate, err));
-    TX(tx, core_db(core), &done, err)
-        tx.ok = flow_store_issued(tx.tx, actor, request, &certificate, err);
-    TRY(done);
+    struct stored stored = {arena, actor, request, &certificate};
+    TRY(tx_together(core_db(core), store_decided, &stored, err));
     flow_count_issued(c, request);
     request->state = REQUEST_ISSUED;
     request->certificate_id = certificate.id;

@@ -1,6 +1,7 @@
 #include "store/cas.h"
 
 #include "store/certificates.h"
+#include "store/hold.h"
 #include "store/query.h"
 #include "store/requests.h"
 
@@ -185,6 +186,7 @@ bool ca_set_certificate(struct tx *tx, struct uuid id, struct view certificate, 
                         int64_t not_before_us, int64_t not_after_us, const char *subject,
                         struct error *err) {
     int64_t matched, state, revision;
+    tx_changes_rules(tx);
     TRY(tx_execute(tx, sql_set_certificate,
                    PARAMS(p_int(CA_ACTIVE), p_blob(certificate), p_blob(chain),
                           p_int(not_before_us), p_int(not_after_us), p_text(subject), p_uuid(&id),
@@ -198,6 +200,7 @@ bool ca_set_certificate(struct tx *tx, struct uuid id, struct view certificate, 
 }
 
 bool ca_set_issuer(struct tx *tx, struct uuid id, struct uuid issuer_id, struct error *err) {
+    tx_changes_rules(tx);
     return tx_execute(tx, sql_set_issuer, PARAMS(p_uuid_or_null(&issuer_id), p_uuid(&id)), NULL, err);
 }
 
@@ -212,6 +215,7 @@ bool ca_set_warned(struct tx *tx, struct uuid id, int64_t before, int64_t now, b
 bool ca_update(struct tx *tx, struct uuid id, int64_t revision, const char *name,
                const char *settings, enum ca_state state, struct error *err) {
     int64_t matched, current, now_revision;
+    tx_changes_rules(tx);
     TRY(tx_execute(tx, sql_update,
                    PARAMS(p_text(name), p_text(settings), p_int(state), p_uuid(&id),
                           p_int(revision), p_int(CA_WAITING), p_int(state), p_int(CA_WAITING)),
@@ -259,6 +263,7 @@ bool ca_delete(struct tx *tx, struct uuid id, int64_t now_us, struct error *err)
     struct view own = rows_blob(&rows);
     TRY(rows_close(&rows, err));
     TRY(check_unused(tx, id, own, now_us, err));
+    tx_changes_rules(tx);
     TRY(tx_execute(tx, sql_delete, PARAMS(p_int(now_us), p_uuid(&id)), NULL, err));
     TRY(tx_execute(tx, sql_delete_templates, PARAMS(p_int(now_us), p_uuid(&id)), NULL, err));
     return tx_execute(tx, sql_delete_services, PARAMS(p_int(now_us), p_uuid(&id)), NULL, err);

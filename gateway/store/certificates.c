@@ -1,21 +1,31 @@
 #include "store/certificates.h"
 
 #include "store/certificate_rows.h"
+#include "store/hold.h"
+#include "store/later.h"
 #include "store/text.h"
 
 #include <string.h>
 
-/* Only under a CA that is there, and that stays until this transaction ends. */
-static const char sql_insert[] =
-    "INSERT INTO certificates (id, ca_id, organisation_id, issuer_key_id, template_id, "
-    "template_version, request_id, purpose, serial, subject, common_name, sans, key_type, "
-    "requester, not_before_us, not_after_us, created_us, fingerprint_sha256, spki_sha256, der, door) "
-    "SELECT ?, a.id, a.organisation_id, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? "
-    "FROM cas a WHERE a.id = ? AND a.deleted_us = 0 LOCK IN SHARE MODE";
-static const char sql_insert_search[] =
-    "INSERT INTO certificate_search (ca_id, certificate_id, piece, words) VALUES (?, ?, ?, ?)";
-static const char sql_insert_names[] =
-    "INSERT INTO certificate_names (certificate_id, ordinal, kind, name, reversed) VALUES ";
+static bool serial_in_use(struct error *err) {
+    return fail(err, ERROR_CONFLICT, "serial-in-use",
+                "The issuer's key has signed a certificate with this serial number before.");
+}
+
+static const struct insert insert_certificate = {
+    .sql = "INSERT INTO certificates (id, ca_id, organisation_id, issuer_key_id, template_id, "
+           "template_version, request_id, purpose, serial, subject, common_name, sans, key_type, "
+           "requester, not_before_us, not_after_us, created_us, fingerprint_sha256, spki_sha256, "
+           "der, door) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    .kind = INSERT_REFERRED,
+    .duplicate = serial_in_use};
+static const struct insert insert_words = {
+    .sql = "INSERT INTO certificate_search (ca_id, certificate_id, piece, words) VALUES (?, ?, ?, ?)",
+    .kind = INSERT_LEAF};
+static const struct insert insert_name = {
+    .sql = "INSERT INTO certificate_names (certificate_id, ordinal, kind, name, reversed) "
+           "VALUES (?, ?, ?, ?, ?)",
+    .kind = INSERT_LEAF};
 static const char sql_by_id[] = CERTIFICATE_SELECT("c.der", "PRIMARY") "c.id = ? AND ";
 static const char sql_by_serial[] =
     CERTIFICATE_SELECT("c.der", "certificates_by_serial") "c.serial = ? AND c.ca_id = ? LIMIT 1";
@@ -71,10 +81,10 @@ static bool insert_search(struct tx *tx, const struct certificate_record *c, str
     int64_t piece = 0;
     for (size_t at = 0; at == 0 || at + SEARCH_TEXT_MAX < words.len; at += step) {
         size_t len = words.len - at < SEARCH_PIECE ? words.len - at : SEARCH_PIECE;
-        TRY(tx_execute(
-            tx, sql_insert_search,
+        TRY(tx_insert_later(
+            tx, &insert_words,
             PARAMS(p_uuid(&c->ca_id), p_uuid(&c->id), p_int(piece++), p_bytes(words.at + at, len)),
-            NULL, err));
+            err));
     }
     return true;
 }
@@ -96,26 +106,29 @@ static int name_kind(const char *text, size_t *ret_prefix) {
 
 #define NAMES_MAX 200 /* of one certificate; the text search finds the rest */
 
-static void add_name(struct query *query, const struct certificate_record *c, int *ordinal, int kind,
-                     const char *name) {
-    struct view key = name_key(query->sql.arena, name);
-    if (key.len == 0 || *ordinal >= NAMES_MAX)
-        return;
-    query_add(query, *ordinal == 0 ? "(?,?,?,?,?)" : ",(?,?,?,?,?)");
-    query_bind(query, p_uuid(&c->id));
-    query_bind(query, p_int((*ordinal)++));
-    query_bind(query, p_int(kind));
-    query_bind(query, p_blob(key));
-    query_bind(query, p_blob(name_key_reversed(query->sql.arena, key)));
+struct names {
+    struct tx *tx;
+    struct arena *arena;
+    struct uuid certificate_id;
+    int ordinal; /* of the next */
+};
+
+static bool add_name(struct names *names, int kind, const char *name, struct error *err) {
+    struct view key = name_key(names->arena, name);
+    if (key.len == 0 || names->ordinal >= NAMES_MAX)
+        return true;
+    struct view reversed = name_key_reversed(names->arena, key);
+    return tx_insert_later(names->tx, &insert_name,
+                           PARAMS(p_uuid(&names->certificate_id), p_int(names->ordinal++),
+                                  p_int(kind), p_blob(key), p_blob(reversed)),
+                           err);
 }
 
-/* Common name and SANs in one statement. A SAN that repeats the common name is not written twice. */
+/* Common name and SANs. A SAN that repeats the common name is not written twice. */
 static bool insert_names(struct tx *tx, const struct certificate_record *c, struct error *err) {
     SCOPED_ARENA struct arena *arena = arena_new();
-    struct query query = query_on(arena);
-    int ordinal = 0;
-    query_add(&query, sql_insert_names);
-    add_name(&query, c, &ordinal, 1, c->common_name);
+    struct names names = {tx, arena, c->id, 0};
+    TRY(add_name(&names, 1, c->common_name, err));
     char *rest = arena_strdup(arena, c->sans);
     while (rest[0] != '\0') {
         char *end = strstr(rest, ", ");
@@ -124,32 +137,28 @@ static bool insert_names(struct tx *tx, const struct certificate_record *c, stru
         size_t prefix;
         int kind = name_kind(rest, &prefix);
         if (strcmp(rest + prefix, c->common_name) != 0 || kind == 3)
-            add_name(&query, c, &ordinal, kind, rest + prefix);
+            TRY(add_name(&names, kind, rest + prefix, err));
         rest = end == NULL ? rest + strlen(rest) : end + 2;
     }
-    return ordinal == 0 || tx_execute(tx, query_sql(&query), query_params(&query), NULL, err);
+    return true;
 }
 
 bool certificate_insert(struct tx *tx, const struct certificate_record *certificate,
                         struct error *err) {
     const struct certificate_record *c = certificate;
-    enum inserted inserted;
-    TRY(tx_insert_select(
-        tx, sql_insert,
-        PARAMS(p_uuid(&c->id), p_uuid(&c->issuer_key_id), p_uuid_or_null(&c->template_id),
+    struct held held = {.ca_id = c->ca_id};
+    TRY(hold(tx, &held, err));
+    TRY(tx_insert_later(
+        tx, &insert_certificate,
+        PARAMS(p_uuid(&c->id), p_uuid(&c->ca_id), p_uuid(&held.organisation_id),
+               p_uuid(&c->issuer_key_id), p_uuid_or_null(&c->template_id),
                p_int(c->template_version), p_uuid_or_null(&c->request_id), p_int(c->use),
                p_blob(c->serial), p_text(c->subject), p_text(c->common_name), p_text(c->sans),
                p_text(c->key_type), p_text(c->requester), p_int(c->not_before_us),
                p_int(c->not_after_us), p_int(c->created_us),
                p_bytes(c->fingerprint_sha256, sizeof c->fingerprint_sha256),
-               p_bytes(c->spki_sha256, sizeof c->spki_sha256), p_blob(c->der), p_text(c->door), p_uuid(&c->ca_id)),
-        &inserted, err));
-    if (inserted == INSERTED_DUPLICATE)
-        return fail(err, ERROR_CONFLICT, "serial-in-use",
-                    "The issuer's key has signed a certificate with this serial number before.");
-    if (inserted == INSERTED_NOTHING)
-        return fail(err, ERROR_NOT_FOUND, "not-found",
-                    "The CA of the certificate is not there any more.");
+               p_bytes(c->spki_sha256, sizeof c->spki_sha256), p_blob(c->der), p_text(c->door)),
+        err));
     return insert_search(tx, c, err) && insert_names(tx, c, err);
 }
 

@@ -1,7 +1,8 @@
 #include "store/connection.h"
 
 #include "base/log.h"
-#include "store/sql.h"
+#include "store/hold.h"
+#include "store/later.h"
 
 #include <errmsg.h>
 #include <fcntl.h>
@@ -231,8 +232,10 @@ bool connection_open(const struct db_url *url, struct tx **ret_tx, struct error 
 
 void connection_close(struct tx *tx) {
     thread_start();
+    later_forget(tx);
     statements_drop(tx);
     mysql_close(tx->mysql);
+    free(tx->held);
     free(tx);
 }
 

@@ -21,6 +21,12 @@ struct tx {
     enum trouble trouble;
     bool begun;          /* START TRANSACTION was sent, see transaction_enter */
     bool wrote;          /* a statement that may change rows was sent in this transaction */
+    bool changes_rules;  /* see tx_changes_rules in hold.h */
+    struct later *later; /* rows that wait to be inserted, see later.h */
+    struct arena *later_arena;
+    bool referred_waits;
+    struct held *held; /* what this transaction holds, see hold.h */
+    unsigned held_count;
     unsigned generation; /* of the pool when it was opened */
     struct statement *statements[64]; /* hash table, chained */
     unsigned statement_count;

@@ -3,10 +3,12 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "store/group.h"
 #include "store/pool.h"
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -20,6 +22,8 @@ struct db {
     pthread_cond_t returned;
     struct tx **idle; /* a stack: the one that was used last is used next */
     unsigned idle_count, open_count, size;
+    struct group *group;
+    atomic_uint_fast64_t rules_changed;
     unsigned generation; /* a connection of an older one is not used again */
 };
 
@@ -33,6 +37,7 @@ bool db_open(const char *url, unsigned pool_size, struct db **ret_db, struct err
     struct db *db = must_alloc(sizeof *db);
     db->arena = arena;
     db->url = parsed;
+    db->group = group_new();
     db->size = pool_size == 0 ? 1 : pool_size;
     db->idle = must_alloc(db->size * sizeof *db->idle);
     pthread_condattr_t attributes;
@@ -55,9 +60,22 @@ void db_close(struct db *db) {
         connection_close(db->idle[i]);
     pthread_cond_destroy(&db->returned);
     pthread_mutex_destroy(&db->lock);
+    group_free(db->group);
     free(db->idle);
     arena_free(db->arena);
     free(db);
+}
+
+struct group *db_group(struct db *db) {
+    return db->group;
+}
+
+void db_note_changed_rules(struct db *db) {
+    atomic_fetch_add(&db->rules_changed, 1);
+}
+
+uint64_t db_rules_changed(const struct db *db) {
+    return atomic_load(&db->rules_changed);
 }
 
 const struct db_url *db_url_of(const struct db *db) {

@@ -50,12 +50,23 @@ struct tx_loop {
     struct db *db;
     struct error *err;
     bool *ret_done;
+    bool *ret_unknown; /* or NULL: set when COMMIT was sent and nobody answered */
     int attempt;
     int64_t began_us; /* by the monotonic clock */
 };
 
 /* Begins; on later calls commits or rolls back and decides whether the body runs again. */
 bool tx_again(struct tx_loop *loop);
+
+/* Runs `body` in a transaction that bodies of other threads may share, so that many small ones cost one COMMIT. The
+ * body may run on another thread while this one waits, and again; it must not wait for anything but the database. As
+ * with TX: true if and only if COMMIT succeeded. What one body refuses does not touch the others. */
+MUST_USE bool tx_together(struct db *db, bool (*body)(struct tx *tx, void *context, struct error *err),
+                          void *context, struct error *err);
+
+/* Counts the transactions of this process that have changed a template or a CA: what was read before the count moved
+ * may be old. Of other processes' changes hold() tells (hold.h). */
+uint64_t db_rules_changed(const struct db *db);
 
 #define TX(loop, database, done, error)                                                            \
     for (struct tx_loop loop = {.db = (database), .ret_done = (done), .err = (error)};             \

@@ -1,6 +1,7 @@
 #include "store/events.h"
 
 #include "base/clock.h"
+#include "store/later.h"
 #include "store/limits.h"
 #include "store/query.h"
 #include "store/text.h"
@@ -9,10 +10,11 @@
 
 #define LIST 'e'
 
-static const char sql_insert[] =
-    "INSERT INTO events (id, organisation_id, ca_id, at_us, code, outcome, actor_id, actor, "
+static const struct insert insert_event = {
+    .sql = "INSERT INTO events (id, organisation_id, ca_id, at_us, code, outcome, actor_id, actor, "
     "address, object_kind, object, request_id, details) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    .kind = INSERT_LEAF};
 static const char sql_by_ids[] =
     "SELECT v.id, v.organisation_id, v.ca_id, v.at_us, v.code, v.outcome, v.actor_id, v.actor, "
     "v.address, v.object_kind, v.object, v.request_id, v.details FROM events v WHERE v.id IN ";
@@ -31,7 +33,7 @@ bool event_add(struct tx *tx, const struct event *event, struct error *err) {
     SCOPED_ARENA struct arena *arena = arena_new();
     struct uuid id = uuid_is_nil(event->id) ? uuid_new() : event->id;
     int64_t at_us = event->at_us == 0 ? clock_now_us() : event->at_us;
-    return tx_execute(tx, sql_insert,
+    return tx_insert_later(tx, &insert_event,
                       PARAMS(p_uuid(&id), p_uuid_or_null(&event->organisation_id),
                              p_uuid_or_null(&event->ca_id), p_int(at_us), p_text(event->code),
                              p_text(event->outcome), p_uuid_or_null(&event->actor_id),
@@ -41,7 +43,7 @@ bool event_add(struct tx *tx, const struct event *event, struct error *err) {
                              p_text(text_fit(arena, event->object, 200)),
                              p_text(text_fit(arena, event->request_id, 64)),
                              p_text(event->details == NULL ? "{}" : event->details)),
-                      NULL, err);
+                      err);
 }
 
 static void read_row(struct rows *rows, struct event *ret) {

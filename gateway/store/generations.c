@@ -1,5 +1,6 @@
 #include "store/generations.h"
 
+#include "store/hold.h"
 #include "store/query.h"
 
 #include <string.h>
@@ -86,6 +87,7 @@ static bool insert_generation(struct tx *tx, const struct ca_record *ca, int64_t
 bool generation_begin(struct tx *tx, const struct ca_record *ca, const struct ca_record *next,
                       int64_t now_us, struct error *err) {
     int64_t matched;
+    tx_changes_rules(tx);
     TRY(tx_execute(tx, sql_next_key,
                    PARAMS(p_uuid(&next->key_id), p_text(next->key_type), p_blob(next->certificate),
                           p_blob(next->chain), p_text(next->subject), p_int(next->not_before_us),
@@ -102,6 +104,7 @@ bool generation_begin(struct tx *tx, const struct ca_record *ca, const struct ca
 bool ca_replace_certificate(struct tx *tx, const struct ca_record *ca, const struct ca_record *next,
                             struct error *err) {
     int64_t matched;
+    tx_changes_rules(tx);
     TRY(tx_execute(tx, sql_replace,
                    PARAMS(p_blob(next->certificate), p_blob(next->chain), p_text(next->subject),
                           p_int(next->not_before_us), p_int(next->not_after_us),
@@ -148,6 +151,7 @@ bool ca_certificate_list(struct tx *tx, struct arena *arena, struct uuid ca_id,
 bool ca_set_csr(struct tx *tx, const struct ca_record *ca, struct view csr, struct uuid next_key_id,
                 struct error *err) {
     int64_t matched;
+    tx_changes_rules(tx);
     TRY(tx_execute(tx, sql_csr,
                    PARAMS(p_blob(csr), p_uuid_or_null(&next_key_id), p_uuid(&ca->id), p_int(ca->revision)),
                    &matched, err));
@@ -190,6 +194,7 @@ bool ca_chains_replace(struct tx *tx, struct view before, struct view after, str
         buffer_add(&renewed, chain.at, front);
         buffer_add(&renewed, after.at, after.len);
         buffer_add(&renewed, at + before.len, chain.len - front - before.len);
+        tx_changes_rules(tx);
         TRY(tx_execute(tx, sql_set_chain, PARAMS(p_blob(buffer_view(&renewed)), p_uuid(&items[i].id)),
                        NULL, err));
     }

@@ -10,6 +10,9 @@ MUST_USE bool pool_take(struct db *db, struct tx **ret_tx, struct error *err);
 /* Takes it back; one that is lost is closed. Outside a transaction only. */
 void pool_give(struct db *db, struct tx *tx);
 
+struct group *db_group(struct db *db);
+void db_note_changed_rules(struct db *db);
+
 const struct db_url *db_url_of(const struct db *db);
 
 #endif

@@ -1,5 +1,7 @@
 #include "store/requests.h"
 
+#include "store/hold.h"
+#include "store/later.h"
 #include "store/query.h"
 
 #include <string.h>
@@ -13,14 +15,17 @@
     "FROM requests q FORCE INDEX (PRIMARY) STRAIGHT_JOIN cas a ON a.id = q.ca_id "                 \
     "STRAIGHT_JOIN templates t ON t.id = q.template_id WHERE "
 
-/* Only under a template and CA that are there, and that stay until this transaction ends. */
-static const char sql_insert[] =
-    "INSERT INTO requests (id, ca_id, template_id, template_version, organisation_id, state, door, "
-    "csr, proposal, subject, sans, key_type, requester_id, requester, approver_id, reason, "
-    "certificate_id, created_us, changed_us, proof, renews_id, notes) "
-    "SELECT ?, a.id, t.id, ?, a.organisation_id, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? "
-    "FROM templates t JOIN cas a ON a.id = t.ca_id "
-    "WHERE t.id = ? AND a.id = ? AND t.deleted_us = 0 AND a.deleted_us = 0 LOCK IN SHARE MODE";
+static bool request_exists(struct error *err) {
+    return fail(err, ERROR_CONFLICT, "exists", "The request exists already.");
+}
+
+static const struct insert insert_request = {
+    .sql = "INSERT INTO requests (id, ca_id, template_id, template_version, organisation_id, state, "
+           "door, csr, proposal, subject, sans, key_type, requester_id, requester, approver_id, "
+           "reason, certificate_id, created_us, changed_us, proof, renews_id, notes) "
+           "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    .kind = INSERT_REFERRED,
+    .duplicate = request_exists};
 static const char sql_by_id[] = SELECT "q.id = ? AND a.deleted_us = 0 AND ";
 static const char sql_by_ids[] = SELECT "q.id IN ";
 static const char sql_move[] =
@@ -101,25 +106,22 @@ static void read_row(struct rows *rows, struct request_record *ret) {
 
 bool request_insert(struct tx *tx, const struct request_record *request, struct error *err) {
     const struct request_record *q = request;
-    enum inserted inserted;
-    TRY(tx_insert_select(tx, sql_insert,
-                         PARAMS(p_uuid(&q->id), p_int(q->template_version), p_int(q->state),
-                                p_text(q->door), p_blob(q->csr), p_text(q->proposal),
-                                p_text(q->subject), p_text(q->sans), p_text(q->key_type),
-                                p_uuid_or_null(&q->requester_id), p_text(q->requester),
-                                p_uuid_or_null(&q->approver_id), p_text(q->reason),
-                                p_uuid_or_null(&q->certificate_id), p_int(q->created_us),
-                                p_int(q->changed_us),
-                                p_int(q->proof == 0 ? PROOF_SIGNATURE : q->proof),
-                                p_uuid_or_null(&q->renews_id),
-                                p_text(q->notes == NULL ? "[]" : q->notes), p_uuid(&q->template_id),
-                                p_uuid(&q->ca_id)),
-                         &inserted, err));
-    if (inserted == INSERTED_NOTHING)
-        return fail(err, ERROR_NOT_FOUND, "not-found",
-                    "The template of the request is not there any more.");
-    return inserted == INSERTED ||
-           fail(err, ERROR_CONFLICT, "exists", "The request exists already.");
+    struct held held = {.template_id = q->template_id,
+                        .ca_id = q->ca_id,
+                        .template_version = q->template_version,
+                        .ca_revision = q->ca_revision};
+    TRY(hold(tx, &held, err));
+    return tx_insert_later(
+        tx, &insert_request,
+        PARAMS(p_uuid(&q->id), p_uuid(&q->ca_id), p_uuid(&q->template_id),
+               p_int(q->template_version), p_uuid(&held.organisation_id), p_int(q->state),
+               p_text(q->door), p_blob(q->csr), p_text(q->proposal), p_text(q->subject),
+               p_text(q->sans), p_text(q->key_type), p_uuid_or_null(&q->requester_id),
+               p_text(q->requester), p_uuid_or_null(&q->approver_id), p_text(q->reason),
+               p_uuid_or_null(&q->certificate_id), p_int(q->created_us), p_int(q->changed_us),
+               p_int(q->proof == 0 ? PROOF_SIGNATURE : q->proof), p_uuid_or_null(&q->renews_id),
+               p_text(q->notes == NULL ? "[]" : q->notes)),
+        err);
 }
 
 static bool no_request(struct uuid id, struct error *err) {

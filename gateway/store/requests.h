@@ -43,9 +43,11 @@ struct request_record {
     int64_t created_us, changed_us;
     enum request_proof proof;   /* 0 counts as PROOF_SIGNATURE */
     struct uuid renews_id;      /* the certificate it renews, or nil */
+    int64_t ca_revision;        /* written only: the CA must still be at it; 0: any */
     const char *notes;          /* what policy left out or changed: a JSON array of texts; NULL: [] */
 };
-/* ERROR_NOT_FOUND when the template, of that CA, has been deleted meanwhile. */
+/* ERROR_NOT_FOUND when the template, of that CA, has been deleted meanwhile; ERROR_CONFLICT "changed-meanwhile" when
+ * it is at another version, or the CA at another revision. */
 MUST_USE bool request_insert(struct tx *tx, const struct request_record *request, struct error *err);
 /* Requests of deleted CAs are not found and not listed. */
 MUST_USE bool request_by_id(struct tx *tx, struct arena *arena, const struct scope *scope, struct uuid id,

@@ -18,6 +18,15 @@ struct scope {
 /* For what the instance itself does, and for public documents. */
 extern const struct scope scope_everything;
 
+static inline bool scope_covers(const struct scope *scope, struct uuid organisation_id, struct uuid ca_id) {
+    bool covers = scope->everything;
+    for (size_t i = 0; !covers && i < scope->organisation_count; i++)
+        covers = uuid_equal(scope->organisations[i], organisation_id);
+    for (size_t i = 0; !covers && i < scope->ca_count; i++)
+        covers = uuid_equal(scope->cas[i], ca_id);
+    return covers;
+}
+
 struct page {
     unsigned limit;     /* 1-500; else ERROR_MALFORMED "bad-limit" */
     const char *cursor; /* opaque, from the last page; NULL or "": the first. ERROR_MALFORMED "bad-cursor" when

@@ -1,6 +1,7 @@
 #include "store/sql.h"
 
 #include "base/json.h"
+#include "store/later.h"
 
 #include <errmsg.h>
 #include <mysqld_error.h>
@@ -161,7 +162,14 @@ static bool find_statement(struct tx *tx, const char *sql, struct statement **re
     return true;
 }
 
+bool param_check(const struct param *param, struct error *err) {
+    return param->type != PARAM_TEXT || utf8_valid(param->bytes) ||
+           fail(err, ERROR_MALFORMED, "bad-text",
+                "A text is not valid UTF-8 or holds a NUL; send it as UTF-8.");
+}
+
 static bool bind_param(const struct param *param, MYSQL_BIND *bind, struct error *err) {
+    TRY(param_check(param, err));
     switch (param->type) {
     case PARAM_NULL:
         bind->buffer_type = MYSQL_TYPE_NULL;
@@ -171,9 +179,6 @@ static bool bind_param(const struct param *param, MYSQL_BIND *bind, struct error
         bind->buffer = (void *)(uintptr_t)&param->number;
         return true;
     case PARAM_TEXT:
-        if (!utf8_valid(param->bytes))
-            return fail(err, ERROR_MALFORMED, "bad-text",
-                        "A text is not valid UTF-8 or holds a NUL; send it as UTF-8.");
         bind->buffer_type = MYSQL_TYPE_STRING;
         break;
     case PARAM_BLOB:
@@ -187,15 +192,21 @@ static bool bind_param(const struct param *param, MYSQL_BIND *bind, struct error
     return true;
 }
 
-static bool run(struct tx *tx, const char *sql, struct params params, struct statement **ret,
-                struct error *err) {
-    struct statement *statement;
+static bool usable(struct tx *tx, const char *sql, size_t values, struct statement **ret,
+                   struct error *err) {
     if (tx->trouble != TROUBLE_NONE) /* the server has rolled back: nothing more may happen in it */
         return connection_fail(tx, tx->trouble == TROUBLE_LOST ? CR_SERVER_LOST : ER_LOCK_DEADLOCK,
                                "the transaction had failed before", sql, err);
-    TRY(find_statement(tx, sql, &statement, err));
-    if (mysql_stmt_param_count(statement->stmt) != params.count || params.count > MAX_PARAMS)
-        return fail_internal(err, "database: %zu values for: %.200s", params.count, sql);
+    TRY(find_statement(tx, sql, ret, err));
+    if (mysql_stmt_param_count((*ret)->stmt) != values || values > MAX_PARAMS)
+        return fail_internal(err, "database: %zu values for: %.200s", values, sql);
+    return true;
+}
+
+static bool execute(struct tx *tx, const char *sql, struct params params, struct statement **ret,
+                    struct error *err) {
+    struct statement *statement;
+    TRY(usable(tx, sql, params.count, &statement, err));
     size_t total = 0;
     for (size_t i = 0; i < params.count; i++)
         total += params.at[i].bytes.len;
@@ -210,6 +221,37 @@ static bool run(struct tx *tx, const char *sql, struct params params, struct sta
         ok = stmt_fail(tx, statement->stmt, sql, err);
     free(binds);
     *ret = statement;
+    return ok;
+}
+
+/* Rows that wait and that this statement may refer to go first. */
+static bool run(struct tx *tx, const char *sql, struct params params, struct statement **ret,
+                struct error *err) {
+    return (!tx->referred_waits || later_send(tx, false, err)) && execute(tx, sql, params, ret, err);
+}
+
+bool statement_run(struct tx *tx, const char *sql, struct params params, unsigned *ret_number,
+                   struct error *err) {
+    struct statement *statement = NULL;
+    bool ok = execute(tx, sql, params, &statement, err);
+    *ret_number = ok || statement == NULL ? 0 : mysql_stmt_errno(statement->stmt);
+    return ok;
+}
+
+bool statement_run_rows(struct tx *tx, const char *sql, MYSQL_BIND *columns, size_t column_count,
+                        unsigned rows, unsigned *ret_number, struct error *err) {
+    struct statement *statement;
+    unsigned none = 0; /* back to statements of one row */
+    *ret_number = 0;
+    TRY(usable(tx, sql, column_count, &statement, err));
+    bool ok = mysql_stmt_attr_set(statement->stmt, STMT_ATTR_ARRAY_SIZE, &rows) == 0 &&
+              mysql_stmt_bind_param(statement->stmt, columns) == 0 &&
+              mysql_stmt_execute(statement->stmt) == 0;
+    if (!ok) {
+        *ret_number = mysql_stmt_errno(statement->stmt);
+        stmt_fail(tx, statement->stmt, sql, err);
+    }
+    mysql_stmt_attr_set(statement->stmt, STMT_ATTR_ARRAY_SIZE, &none);
     return ok;
 }
 

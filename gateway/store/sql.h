@@ -101,6 +101,14 @@ size_t rows_blob_into(struct rows *rows, uint8_t *to, size_t room); /* its lengt
 MUST_USE bool tx_number(struct tx *tx, const char *sql, struct params params, int64_t *ret_number,
                         struct error *err);
 
+/* A value that can be sent. ERROR_MALFORMED "bad-text". */
+MUST_USE bool param_check(const struct param *param, struct error *err);
+/* What the above stand on; for later.c alone. ret_number: the server's error number. */
+MUST_USE bool statement_run(struct tx *tx, const char *sql, struct params params, unsigned *ret_number,
+                            struct error *err);
+MUST_USE bool statement_run_rows(struct tx *tx, const char *sql, MYSQL_BIND *columns, size_t column_count,
+                                 unsigned rows, unsigned *ret_number, struct error *err);
+
 /* Closes all prepared statements of the connection. */
 void statements_drop(struct tx *tx);
 

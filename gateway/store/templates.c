@@ -1,5 +1,6 @@
 #include "store/templates.h"
 
+#include "store/hold.h"
 #include "store/query.h"
 #include "store/requests.h"
 
@@ -159,6 +160,7 @@ bool template_list(struct tx *tx, struct arena *arena, const struct scope *scope
 bool template_update(struct tx *tx, struct uuid id, int64_t old_version, const char *name,
                      const char *document, int64_t now_us, struct error *err) {
     int64_t matched, there;
+    tx_changes_rules(tx);
     TRY(tx_execute(tx, sql_update,
                    PARAMS(p_int(old_version + 1), p_text(name), p_int(now_us), p_uuid(&id),
                           p_int(old_version)),
@@ -194,6 +196,7 @@ bool template_delete(struct tx *tx, struct uuid id, int64_t now_us, struct error
         return fail(err, ERROR_CONFLICT, "template-in-use",
                     "Certificates of the template are neither expired nor revoked; revoke them "
                     "first.");
+    tx_changes_rules(tx);
     return tx_execute(tx, sql_delete, PARAMS(p_int(now_us), p_uuid(&id)), NULL, err);
 }
 

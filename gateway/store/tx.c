@@ -1,6 +1,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "store/later.h"
 #include "store/pool.h"
 
 #include <time.h>
@@ -19,6 +20,9 @@ static void back_off(int attempt) {
 }
 
 static void give_back(struct tx_loop *loop) {
+    if (loop->tx->changes_rules) /* or may have, when nobody answered COMMIT */
+        db_note_changed_rules(loop->db);
+    later_forget(loop->tx);
     pool_give(loop->db, loop->tx);
     loop->tx = NULL;
 }
@@ -50,7 +54,8 @@ bool transaction_enter(struct tx *tx, struct error *err) {
 /* A connection, or false with the error filled. The transaction begins with the first write. */
 static bool begin(struct tx_loop *loop) {
     TRY(pool_take(loop->db, &loop->tx, loop->err));
-    loop->tx->begun = loop->tx->wrote = false;
+    loop->tx->begun = loop->tx->wrote = loop->tx->changes_rules = false;
+    loop->tx->held_count = 0;
     loop->tx->trouble = TROUBLE_NONE;
     loop->attempt++;
     loop->ok = false;
@@ -80,8 +85,11 @@ static bool commit(struct tx_loop *loop) {
         return true;
     }
     /* COMMIT was sent and nobody answered: it may have happened. Never run again. */
-    if (loop->tx->trouble == TROUBLE_LOST)
+    if (loop->tx->trouble == TROUBLE_LOST) {
         error_detail(loop->err, "; the outcome of COMMIT is unknown");
+        if (loop->ret_unknown != NULL)
+            *loop->ret_unknown = true;
+    }
     return true;
 }
 
@@ -92,6 +100,7 @@ bool tx_again(struct tx_loop *loop) {
         return begin(loop);
     }
     struct tx *tx = loop->tx;
+    loop->ok = loop->ok && (tx->trouble != TROUBLE_NONE || later_send(tx, true, loop->err));
     bool over =
         loop->ok && tx->trouble == TROUBLE_NONE ? commit(loop) : tx->trouble == TROUBLE_NONE;
     enum trouble trouble = tx->trouble;

@@ -1,0 +1,18 @@
+/* See tx_together in db.h. Private to this room. */
+#ifndef GATEHOUSE_STORE_GROUP_H
+#define GATEHOUSE_STORE_GROUP_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+struct member;
+struct group {
+    pthread_mutex_t lock;
+    pthread_cond_t turn;
+    struct member *first, **last; /* who waits for the next transaction */
+    bool led;                     /* somebody is at work on one */
+};
+struct group *group_new(void);
+void group_free(struct group *group);
+
+#endif

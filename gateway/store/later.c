@@ -1,0 +1,148 @@
+#include "store/later.h"
+
+#include "base/json.h"
+#include "store/connection.h"
+
+#include <mysqld_error.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MOST_ROWS 1000                             /* in one command */
+#define MOST_BYTES ((size_t)8 * 1024 * 1024) /* likewise; the server takes 16 MiB in a packet */
+
+struct row {
+    struct row *next;
+    size_t bytes;
+    struct param values[];
+};
+
+struct later {
+    struct later *next;
+    const struct insert *insert;
+    size_t columns;
+    struct row *first, **last;
+};
+
+/* --- waiting ------------------------------------------------------------------------------------------ */
+
+static struct later *later_of(struct tx *tx, const struct insert *insert, size_t columns) {
+    struct later **at = &tx->later;
+    while (*at != NULL && (*at)->insert != insert)
+        at = &(*at)->next;
+    if (*at == NULL) {
+        *at = arena_alloc(tx->later_arena, sizeof **at);
+        (*at)->insert = insert;
+        (*at)->columns = columns;
+        (*at)->last = &(*at)->first;
+    }
+    return *at;
+}
+
+bool tx_insert_later(struct tx *tx, const struct insert *insert, struct params params,
+                     struct error *err) {
+    if (tx->later_arena == NULL)
+        tx->later_arena = arena_new();
+    struct later *later = later_of(tx, insert, params.count);
+    if (later->columns != params.count)
+        return fail_internal(err, "database: %zu values for: %.200s", params.count, insert->sql);
+    struct row *row = arena_alloc(tx->later_arena, sizeof *row + params.count * sizeof(struct param));
+    for (size_t i = 0; i < params.count; i++) {
+        struct param value = params.at[i];
+        TRY(param_check(&value, err));
+        if (value.bytes.len > 0)
+            value.bytes = arena_copy(tx->later_arena, value.bytes.at, value.bytes.len);
+        row->bytes += value.bytes.len;
+        row->values[i] = value;
+    }
+    *later->last = row;
+    later->last = &row->next;
+    tx->referred_waits |= insert->kind == INSERT_REFERRED;
+    return true;
+}
+
+void later_forget(struct tx *tx) {
+    arena_free(tx->later_arena);
+    tx->later_arena = NULL;
+    tx->later = NULL;
+    tx->referred_waits = false;
+}
+
+/* --- sending ------------------------------------------------------------------------------------------ */
+
+/* One column of many rows, as the client library wants it. */
+static void bind_column(struct arena *arena, const struct row *first, size_t rows, size_t column,
+                        MYSQL_BIND *bind) {
+    char *indicators = arena_array(arena, rows, 1);
+    unsigned long *lengths = arena_array(arena, rows, sizeof *lengths);
+    int64_t *numbers = arena_array(arena, rows, sizeof *numbers);
+    const void **bytes = arena_array(arena, rows, sizeof *bytes);
+    enum param_type type = PARAM_NULL;
+    const struct row *row = first;
+    for (size_t i = 0; i < rows; i++, row = row->next) {
+        const struct param *value = &row->values[column];
+        if (value->type == PARAM_NULL) {
+            indicators[i] = STMT_INDICATOR_NULL;
+            bytes[i] = "";
+            continue;
+        }
+        type = value->type;
+        numbers[i] = value->number;
+        lengths[i] = value->bytes.len;
+        bytes[i] = value->bytes.at == NULL ? (const void *)"" : value->bytes.at;
+    }
+    bind->buffer_type = type == PARAM_INT    ? MYSQL_TYPE_LONGLONG
+                        : type == PARAM_TEXT ? MYSQL_TYPE_STRING
+                                             : MYSQL_TYPE_BLOB;
+    bind->buffer = type == PARAM_INT ? (void *)numbers : (void *)bytes;
+    bind->length = lengths;
+    bind->u.indicator = indicators;
+}
+
+static bool refused(struct tx *tx, const struct insert *insert, unsigned number, struct error *err) {
+    return number == ER_DUP_ENTRY && insert->duplicate != NULL && tx->trouble == TROUBLE_NONE &&
+           insert->duplicate(err);
+}
+
+static bool send_rows(struct tx *tx, const struct later *later, const struct row *first, size_t rows,
+                      struct error *err) {
+    SCOPED_ARENA struct arena *arena = arena_new();
+    unsigned number = 0;
+    if (rows == 1) {
+        struct params params = {first->values, later->columns};
+        return statement_run(tx, later->insert->sql, params, &number, err) ||
+               refused(tx, later->insert, number, err);
+    }
+    MYSQL_BIND *binds = arena_array(arena, later->columns, sizeof *binds);
+    for (size_t i = 0; i < later->columns; i++)
+        bind_column(arena, first, rows, i, &binds[i]);
+    return statement_run_rows(tx, later->insert->sql, binds, later->columns, (unsigned)rows, &number,
+                              err) ||
+           refused(tx, later->insert, number, err);
+}
+
+static bool send_table(struct tx *tx, struct later *later, struct error *err) {
+    while (later->first != NULL) {
+        const struct row *first = later->first;
+        size_t rows = 0, bytes = 0;
+        while (later->first != NULL && rows < MOST_ROWS &&
+               (rows == 0 || bytes + later->first->bytes <= MOST_BYTES)) {
+            bytes += later->first->bytes;
+            rows++;
+            later->first = later->first->next;
+        }
+        TRY(send_rows(tx, later, first, rows, err));
+    }
+    later->last = &later->first;
+    return true;
+}
+
+bool later_send(struct tx *tx, bool leaves, struct error *err) {
+    tx->referred_waits = false;
+    for (struct later *later = tx->later; later != NULL; later = later->next)
+        if (later->first != NULL && (leaves || later->insert->kind == INSERT_REFERRED)) {
+            TRY(transaction_enter(tx, err));
+            tx->wrote = true;
+            TRY(send_table(tx, later, err));
+        }
+    return true;
+}
