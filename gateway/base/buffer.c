@@ -64,16 +64,21 @@ void buffer_add_markup(struct buffer *buffer, const char *text) {
     }
 }
 
+/* What fits into the room that is there, which is the rule, is formatted once. */
 void buffer_printf(struct buffer *buffer, const char *format, ...) {
     va_list args, again;
+    reserve(buffer, 1);
+    size_t room = buffer->capacity - buffer->len;
     va_start(args, format);
     va_copy(again, args);
-    int len = vsnprintf(NULL, 0, format, args);
+    int len = vsnprintf((char *)buffer->at + buffer->len, room, format, args);
     va_end(args);
     if (len < 0)
         abort();
-    reserve(buffer, (size_t)len + 1);
-    vsnprintf((char *)buffer->at + buffer->len, (size_t)len + 1, format, again);
+    if ((size_t)len >= room) {
+        reserve(buffer, (size_t)len + 1);
+        vsnprintf((char *)buffer->at + buffer->len, (size_t)len + 1, format, again);
+    }
     va_end(again);
     buffer->len += (size_t)len;
 }

@@ -198,9 +198,20 @@ static struct found find(const struct http_router *router, const enum http_liste
     return best;
 }
 
-bool http_router_body_limit(const struct http_router *router, enum http_listener listener,
-                            const char *method, const char *raw_path, size_t *ret_limit) {
-    struct found found = find(router, &listener, method, raw_path);
+/* Looked for once a request. */
+static struct found find_for(const struct http_router *router, struct http_request *request) {
+    if (request->route == NULL) {
+        struct found found =
+            find(router, &request->listener, request->method, raw_path_of(request));
+        request->route = found.route;
+        request->room = found.room;
+    }
+    return (struct found){request->room, request->route, 0};
+}
+
+bool http_router_body_limit(const struct http_router *router, struct http_request *request,
+                            size_t *ret_limit) {
+    struct found found = find_for(router, request);
     if (found.route == NULL)
         return false;
     *ret_limit = found.route->body_limit;
@@ -289,7 +300,7 @@ void http_router_handle(const struct http_router *router, struct http_request *r
                         struct http_response *response) {
     int64_t started_us = clock_monotonic_us();
     struct error err = {0};
-    struct found found = find(router, &request->listener, request->method, raw_path_of(request));
+    struct found found = find_for(router, request);
     const char *pattern = found.route == NULL ? NULL : found.route->pattern;
     if (found.route == NULL) {
         answer_unrouted(router, request, response);

@@ -80,10 +80,17 @@ static void set_transfer_deadline(const struct http_server *server, uint64_t byt
 
 /* ---- reading ---- */
 
+/* Each is another's, and no secret: random for each thread to begin with, then counted and stirred (splitmix64, a
+ * bijection). */
 static const char *new_id(struct arena *arena) {
-    uint8_t bytes[8];
-    random_bytes(bytes, sizeof bytes);
-    return hex_encode(arena, view_of(bytes, sizeof bytes));
+    static _Thread_local uint64_t count;
+    if (count == 0)
+        random_bytes((uint8_t *)&count, sizeof count);
+    uint64_t id = count += UINT64_C(0x9e3779b97f4a7c15);
+    id = (id ^ id >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    id = (id ^ id >> 27) * UINT64_C(0x94d049bb133111eb);
+    id ^= id >> 31;
+    return hex_encode(arena, view_of(&id, sizeof id));
 }
 
 static void take_certificate(struct http_request *request, const struct mg_request_info *info) {
@@ -173,8 +180,7 @@ static bool read_body(struct exchange *x, struct error *err) {
     const struct http_server *server = x->site->server;
     size_t limit;
     x->unread = x->framing.chunked || x->framing.length > 0;
-    if (!x->unread || !http_router_body_limit(server->config.router, x->request.listener,
-                                              x->request.method, x->request.raw_path, &limit))
+    if (!x->unread || !http_router_body_limit(server->config.router, &x->request, &limit))
         return true; /* without a route the router says so; the body is never looked at */
     if (limit == 0)
         return fail(err, ERROR_MALFORMED, "unexpected-body", "%s takes no body here.",

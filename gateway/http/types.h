@@ -14,6 +14,9 @@ struct http_header {
 #define HTTP_MAX_HEADERS 64
 #define HTTP_MAX_PARAMETERS 4
 
+struct http_route;
+struct http_room;
+
 struct http_request {
     struct arena *arena;
     const char *id; /* of this request: joins log, event and problem document */
@@ -40,6 +43,9 @@ struct http_request {
     /* TLS listeners: what binds a message to this connection. tls-exporter (rfc9266) has 32 octets;
      * tls-unique (rfc5929#3) is there under TLS 1.2 with extended master secret (rfc7627), else empty. */
     struct view tls_exporter, tls_unique;
+    /* Where it goes, once the router has looked. */
+    const struct http_route *route;
+    const struct http_room *room;
     void *actor; /* const struct actor *, set by the gate of a route; NULL: nobody */
     /* Set with the actor: only GATE_ADMIN_PASSWORD_CHANGE routes are open. */
     bool must_change_password;
@@ -127,10 +133,9 @@ struct http_router {
     void *refused_context;
 };
 
-/* The body limit for this method and path (raw: not decoded), before the body is read; false when
- * no route matches. */
-bool http_router_body_limit(const struct http_router *router, enum http_listener listener,
-                            const char *method, const char *raw_path, size_t *ret_limit);
+/* The body limit of the request's route, before the body is read; false when there is none. */
+bool http_router_body_limit(const struct http_router *router, struct http_request *request,
+                            size_t *ret_limit);
 /* Finds the route, runs the gate and the handler. 404, 405 (with Allow), 401 (with
  * WWW-Authenticate) and problems are its business, so are the security headers every answer carries
  * and the log line. */

@@ -5,6 +5,7 @@
 #include "x509/internal.h"
 #include "x509/san.h"
 
+#include <openssl/provider.h>
 #include <openssl/sha.h>
 #include <string.h>
 
@@ -298,10 +299,19 @@ static bool add_extensions(X509 *x, const struct certificate_plan *plan, struct 
     return !plan->ocsp_no_check || add_no_check(x, err);
 }
 
+/* The public key as OpenSSL can encode it: one that lives elsewhere (a token's) by way of its SPKI. */
+static EVP_PKEY *own_public_key(EVP_PKEY *key) {
+    const OSSL_PROVIDER *provider = EVP_PKEY_get0_provider(key);
+    if (provider == NULL || strcmp(OSSL_PROVIDER_get0_name(provider), "default") != 0)
+        return public_half(key);
+    EVP_PKEY_up_ref(key);
+    return key;
+}
+
 bool certificate_build(const struct certificate_plan *plan, X509 **ret_certificate,
                        struct error *err) {
     AUTO(X509) *x = X509_new();
-    AUTO(EVP_PKEY) *key = public_half(plan->public_key);
+    AUTO(EVP_PKEY) *key = own_public_key(plan->public_key);
     const X509_NAME *issuer =
         plan->issuer == NULL ? plan->subject : X509_get_subject_name(plan->issuer);
     if (x == NULL || key == NULL || X509_set_version(x, X509_VERSION_3) != 1 ||

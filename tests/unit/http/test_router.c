@@ -284,19 +284,25 @@ static void test_gate_without_authenticator_is_shut(void **state) {
     assert_int_equal(response.status, 500);
 }
 
+static bool body_limit(enum http_listener listener, const char *method, const char *path,
+                       size_t *ret_limit) {
+    struct http_request request = {.listener = listener, .method = method, .raw_path = path};
+    return http_router_body_limit(&router, &request, ret_limit);
+}
+
 static void test_body_limits(void **state) {
     (void)state;
     SCOPED_ARENA struct arena *arena = arena_new();
     struct http_response response;
     size_t limit = 7;
-    assert_true(http_router_body_limit(&router, LISTENER_HTTP, "POST", "/password", &limit));
+    assert_true(body_limit(LISTENER_HTTP, "POST", "/password", &limit));
     assert_int_equal(limit, 10);
-    assert_true(http_router_body_limit(&router, LISTENER_HTTP, "GET", "/files/x", &limit));
+    assert_true(body_limit(LISTENER_HTTP, "GET", "/files/x", &limit));
     assert_int_equal(limit, 0);
     limit = 7;
-    assert_false(http_router_body_limit(&router, LISTENER_HTTP, "POST", "/none", &limit));
-    assert_false(http_router_body_limit(&router, LISTENER_HTTP, "PUT", "/password", &limit));
-    assert_false(http_router_body_limit(&router, LISTENER_MTLS, "POST", "/password", &limit));
+    assert_false(body_limit(LISTENER_HTTP, "POST", "/none", &limit));
+    assert_false(body_limit(LISTENER_HTTP, "PUT", "/password", &limit));
+    assert_false(body_limit(LISTENER_MTLS, "POST", "/password", &limit));
     assert_int_equal(limit, 7);
     struct call call = {
         .method = "POST", .raw = "/password", .authorization = "good", .body_len = 10};
