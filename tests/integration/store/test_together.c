@@ -1,0 +1,202 @@
+/* Transactions that share a COMMIT and rows that go to the server many at a time: what one refuses is its own affair,
+ * what is acknowledged is there, and rules that have changed meanwhile are noticed. Run under ThreadSanitizer, too. */
+#include "fixture.h"
+
+#include "store/hold.h"
+
+#include <pthread.h>
+
+#define THREADS 8
+#define ROUNDS 20
+#define WIDE (size_t)(3 * 1024 * 1024)
+
+static struct uuid organisation, ca, template;
+
+static int set_up(void **state) {
+    if (store_set_up(state) != 0)
+        return -1;
+    organisation = make_organisation("org");
+    ca = make_ca("ca", organisation);
+    template = make_template("web", ca);
+    return 0;
+}
+
+struct job {
+    pthread_t thread;
+    pthread_barrier_t *start;
+    struct request_record request;
+    struct certificate_record certificate;
+    bool refuses; /* in its own words, after it has inserted its rows */
+    bool done;
+    struct error err;
+};
+
+static bool store_both(struct tx *tx, void *context, struct error *error) {
+    const struct job *job = context;
+    struct event event = {.code = "certificate.issued", .outcome = "success", .actor = "alice"};
+    event.organisation_id = organisation;
+    event.object_kind = "request";
+    event.object = job->request.subject;
+    return request_insert(tx, &job->request, error) &&
+           certificate_insert(tx, &job->certificate, error) && event_add(tx, &event, error) &&
+           (!job->refuses || (fail)(error, ERROR_CONFLICT, "not-wanted", "x"));
+}
+
+static void *run_job(void *context) {
+    struct job *job = context;
+    pthread_barrier_wait(job->start);
+    job->done = tx_together(store, store_both, job, &job->err);
+    return NULL;
+}
+
+static void run_all(struct job *jobs) {
+    pthread_barrier_t start;
+    pthread_barrier_init(&start, NULL, THREADS);
+    for (int i = 0; i < THREADS; i++) {
+        jobs[i].start = &start;
+        assert_int_equal(pthread_create(&jobs[i].thread, NULL, run_job, &jobs[i]), 0);
+    }
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(jobs[i].thread, NULL);
+    pthread_barrier_destroy(&start);
+}
+
+static bool request_is_there(struct uuid id) {
+    struct request_record found;
+    bool done = false;
+    struct error error = {0};
+    TX(tx, store, &done, &error)
+        tx.ok = request_by_id(tx.tx, arena, &scope_everything, id, &found, &error);
+    return done;
+}
+
+static bool certificate_is_there(struct uuid id) {
+    struct certificate_record found;
+    bool done = false;
+    struct error error = {0};
+    TX(tx, store, &done, &error)
+        tx.ok = certificate_by_id(tx.tx, arena, &scope_everything, id, &found, &error);
+    return done;
+}
+
+/* Every third refuses, every fourth has the serial of another: the rest must not notice. */
+static void refusals_are_their_own(void **state) {
+    (void)state;
+    for (int round = 0; round < ROUNDS; round++) {
+        struct job jobs[THREADS] = {0};
+        for (int i = 0; i < THREADS; i++) {
+            jobs[i].request = request_like(ca, template);
+            jobs[i].certificate = certificate_like(ca, "together", NOW + DAY);
+            jobs[i].refuses = i % 3 == 2;
+        }
+        jobs[4].certificate.serial = jobs[0].certificate.serial;
+        run_all(jobs);
+        assert_true(jobs[0].done != jobs[4].done); /* one of the two */
+        for (int i = 0; i < THREADS; i++) {
+            if (jobs[i].refuses)
+                assert_string_equal(jobs[i].err.type, "not-wanted");
+            else if (i != 0 && i != 4)
+                assert_true(jobs[i].done);
+            else if (!jobs[i].done)
+                assert_string_equal(jobs[i].err.type, "serial-in-use");
+            assert_int_equal(request_is_there(jobs[i].request.id), jobs[i].done);
+            assert_int_equal(certificate_is_there(jobs[i].certificate.id), jobs[i].done);
+        }
+    }
+}
+
+/* NULLs beside values in one column, texts of any length, more than one command takes: each row as it was. */
+static void many_rows_of_every_shape(void **state) {
+    (void)state;
+    struct request_record requests[12];
+    char *wide = arena_alloc(arena, WIDE + 1);
+    memset(wide, 'w', WIDE);
+    for (int i = 0; i < 12; i++) {
+        requests[i] = request_like(ca, template);
+        requests[i].subject = arena_printf(arena, "CN=row %d \xc3\xbc", i);
+        if (i % 2 == 1)
+            requests[i].requester_id = uuid_new();
+        if (i % 4 == 0)
+            requests[i].csr = view_of(wide, WIDE);
+        if (i == 5)
+            requests[i].csr = (struct view){NULL, 0};
+    }
+    bool done = false;
+    TX(tx, store, &done, &err) {
+        tx.ok = true;
+        for (int i = 0; tx.ok && i < 12; i++)
+            tx.ok = request_insert(tx.tx, &requests[i], &err);
+    }
+    assert_true(done);
+    for (int i = 0; i < 12; i++) {
+        struct request_record found;
+        DONE(request_by_id(tx, arena, &scope_everything, requests[i].id, &found, &err));
+        assert_string_equal(found.subject, requests[i].subject);
+        assert_true(view_equal(found.csr, requests[i].csr));
+        assert_true(same_id(found.requester_id, requests[i].requester_id));
+    }
+}
+
+/* A statement sees the rows that were inserted before it in the same transaction. */
+static bool insert_and_move(struct tx *tx, const struct request_record *request) {
+    struct request_change change = {.from = REQUEST_PENDING, .to = REQUEST_DECLINED, .reason = "no"};
+    struct request_record found;
+    return request_insert(tx, request, &err) && request_move(tx, request->id, &change, &err) &&
+           request_by_id(tx, arena, &scope_everything, request->id, &found, &err) &&
+           found.state == REQUEST_DECLINED;
+}
+
+static void order_is_kept(void **state) {
+    (void)state;
+    struct request_record request = request_like(ca, template);
+    DONE(insert_and_move(tx, &request));
+}
+
+/* A row that the server refuses when it is sent at last is the transaction's failure, and nothing of it stays. */
+static void late_errors_undo_everything(void **state) {
+    (void)state;
+    struct request_record good = request_like(ca, template), bad = request_like(ca, template);
+    char *subject = arena_alloc(arena, 5001);
+    memset(subject, 's', 5000);
+    bad.subject = subject;
+    REFUSED(request_insert(tx, &good, &err) && request_insert(tx, &bad, &err), ERROR_MALFORMED,
+            "too-long");
+    assert_false(request_is_there(good.id));
+    REFUSED(request_insert(tx, &good, &err) && request_insert(tx, &good, &err), ERROR_CONFLICT,
+            "exists");
+    bad.subject = "\xff";
+    REFUSED(request_insert(tx, &bad, &err), ERROR_MALFORMED, "bad-text");
+    DONE(request_insert(tx, &good, &err));
+}
+
+static void old_rules_are_noticed(void **state) {
+    (void)state;
+    struct uuid other = make_template("moving", ca);
+    struct request_record request = request_like(ca, other);
+    uint64_t before = db_rules_changed(store);
+    DONE(request_insert(tx, &request, &err));
+    assert_int_equal(db_rules_changed(store), before);
+    DONE(template_update(tx, other, 1, "n", "{}", NOW, &err));
+    assert_true(db_rules_changed(store) > before);
+    request.id = uuid_new();
+    REFUSED(request_insert(tx, &request, &err), ERROR_CONFLICT, "changed-meanwhile");
+    request.template_version = 2;
+    request.ca_revision = 7777;
+    REFUSED(request_insert(tx, &request, &err), ERROR_CONFLICT, "changed-meanwhile");
+    request.ca_revision = 0;
+    DONE(request_insert(tx, &request, &err));
+    struct uuid gone = make_template("gone", ca);
+    DONE(template_delete(tx, gone, NOW, &err));
+    request.id = uuid_new();
+    request.template_id = gone;
+    REFUSED(request_insert(tx, &request, &err), ERROR_NOT_FOUND, "not-found");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(refusals_are_their_own),      cmocka_unit_test(many_rows_of_every_shape),
+        cmocka_unit_test(order_is_kept),               cmocka_unit_test(late_errors_undo_everything),
+        cmocka_unit_test(old_rules_are_noticed),
+    };
+    return cmocka_run_group_tests(tests, set_up, store_tear_down);
+}
