@@ -10,7 +10,5 @@ void claim_hash(const char *secret, uint8_t ret_hash[static 32]);
 MUST_USE bool form_judge(struct arena *arena, struct request_context *c,
                          const struct json *proposal, struct certificate_plan *ret_plan,
                          struct error *err);
-/* A key of OpenSSL's own in this process; the caller frees it. */
-MUST_USE bool local_key(const char *key_type, EVP_PKEY **ret_key, struct error *err);
 
 #endif

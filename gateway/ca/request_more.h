@@ -58,8 +58,8 @@ MUST_USE bool claim_deliver(struct core *core, struct arena *arena, const struct
                             const char *secret, struct view csr, struct request_record *ret_request,
                             struct certificate_record *ret_certificate, struct error *err);
 
-/* A key that is made here for somebody else: it is in memory for this call, leaves it inside a
- * PKCS#12 file and is kept nowhere. */
+/* A key that is made here for somebody else: by the signer, from which it comes encrypted by the password; it leaves
+ * inside a PKCS#12 file and is kept nowhere. */
 struct made_key {
     const char *key_type;
     const char *password;

@@ -158,7 +158,7 @@ static bool read_request(struct making *k, const CRMF_MESSAGE *message, struct e
         if (message->proof != NULL) /* rfc9483#4.1.6 */
             return REFUSED(x, CMP_BAD_POP, ERROR_MALFORMED, "cmp-request",
                            "A request for a key to be made here carries no proof of possession.");
-        TRY(cmp_make_key(x, k->template, &key, &k->w->new_key, err));
+        TRY(cmp_make_key(x, k->template, &k->w->new_key, &key, err));
     } else {
         key = X509_PUBKEY_get0(k->template->public_key);
         if (key == NULL)
@@ -274,8 +274,9 @@ static bool fill_row(struct making *k, struct error *err) {
                                       .credential_id = x->peer.credential.id,
                                       .sealed_key = "",
                                       .reason = w->refused != NULL ? w->refused : ""};
-    if (w->refused == NULL && w->new_key.len > 0 && uuid_is_nil(w->enrolled.certificate.id))
-        return secret_seal(x->core, x->arena, key_place(x, w->id), w->new_key, &w->row.sealed_key, err);
+    if (w->refused == NULL && w->new_key.blob.len > 0 && uuid_is_nil(w->enrolled.certificate.id))
+        return secret_seal(x->core, x->arena, key_place(x, w->id), person_key_pack(x->arena, &w->new_key),
+                           &w->row.sealed_key, err);
     return true;
 }
 
@@ -330,17 +331,19 @@ bool cmp_certify(struct exchange *x, struct error *err) {
 /* --- what became of it -------------------------------------------------------------------------------- */
 
 static bool opened_key(struct exchange *x, struct wanted *w, struct error *err) {
-    if (w->new_key.len > 0 || w->row.sealed_key[0] == '\0')
+    struct view packed;
+    if (w->new_key.blob.len > 0 || w->row.sealed_key[0] == '\0')
         return true;
-    return secret_open(x->core, x->arena, key_place(x, w->id), w->row.sealed_key, &w->new_key, err);
+    TRY(secret_open(x->core, x->arena, key_place(x, w->id), w->row.sealed_key, &packed, err));
+    return person_key_unpack(x->arena, packed, &w->new_key, err);
 }
 
 /* CertifiedKeyPair: certOrEncCert with explicit tags 0 and 1, privateKey with 0. */
 static bool key_pair(struct exchange *x, struct wanted *w, struct view *ret, struct error *err) {
     struct view certificate = w->enrolled.certificate.der, envelope, private_key = {0};
     TRY(opened_key(x, w, err));
-    if (w->new_key.len > 0) {
-        TRY(cmp_envelope_key(x, w->new_key, &envelope, err));
+    if (w->new_key.blob.len > 0) {
+        TRY(cmp_envelope_key(x, &w->new_key, &envelope, err));
         private_key = wire_tagged(x->arena, 0, envelope);
     }
     if (w->row.encrypted) {

@@ -5,6 +5,7 @@
 #include "ca/anchors.h"
 #include "ca/credentials.h"
 #include "ca/enrol.h"
+#include "ca/person_key.h"
 #include "ca/service.h"
 #include "cmp/cmp.h"
 #include "store/cmp.h"
@@ -25,7 +26,7 @@ struct wanted {
     int64_t id;
     struct cmp_certificate row;
     struct enrolled enrolled;
-    struct view new_key;  /* PKCS#8 of a key made here, or empty */
+    struct person_key new_key; /* made here; its blob is empty: none */
     const char *refused;  /* why, or NULL */
     enum cmp_fail fail;
 };
@@ -76,16 +77,13 @@ bool cmp_revoke(struct exchange *x, struct error *err);
 /* info.c: genm */
 bool cmp_inform(struct exchange *x, struct error *err);
 /* keys.c: EnvelopedData as the EncryptedKey alternative [0] of CRMF */
-bool cmp_make_key(struct exchange *x, const CRMF_TEMPLATE *template, EVP_PKEY **ret_key, struct view *ret_pkcs8,
-                  struct error *err);
-bool cmp_envelope_key(struct exchange *x, struct view pkcs8, struct view *ret, struct error *err);
+bool cmp_make_key(struct exchange *x, const CRMF_TEMPLATE *template, struct person_key *ret_key,
+                  EVP_PKEY **ret_public, struct error *err);
+bool cmp_envelope_key(struct exchange *x, const struct person_key *key, struct view *ret, struct error *err);
 bool cmp_envelope_certificate(struct exchange *x, struct view certificate, struct view *ret, struct error *err);
 
 static inline struct actor cmp_actor(const struct exchange *x) {
     return actor_device(x->peer.name != NULL ? x->peer.name : "cmp", x->call->address, x->call->request_id);
-}
-static inline void drop_key(void *key) {
-    EVP_PKEY_free(key);
 }
 
 #endif

@@ -34,6 +34,9 @@ MUST_USE bool pkcs12_password_check(const char *password, struct error *err);
 
 struct pkcs12_order {
     EVP_PKEY *key; /* a key whose private half is in this process; NULL: certificates alone */
+    /* Instead of `key`: EncryptedPrivateKeyInfo under the same password, made elsewhere. Nobody can see here whose
+     * key it is: the caller knows. */
+    struct view sealed_key;
     const struct view *ders; /* with a key the first is its certificate */
     size_t count;
     const char *name; /* friendlyName of the first (or of all, with a number), UTF-8 */

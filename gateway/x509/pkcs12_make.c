@@ -74,15 +74,30 @@ static bool add_certificate(const struct pkcs12_order *order, size_t at, BAG_LIS
         return fail_internal(err, "PKCS12_add_friendlyname_utf8");
     if (order->trust_store)
         return mark_trusted(bag) || fail_internal(err, "PKCS12_add1_attr_by_NID");
-    if (at > 0 || order->key == NULL)
+    if (at > 0 || (order->key == NULL && order->sealed_key.len == 0))
         return true;
     /* rfc7292#4.2: key and certificate belong together by the same localKeyId. */
     if (X509_digest(certificate, EVP_sha1(), id, &len) != 1 ||
         PKCS12_add_localkeyid(bag, id, (int)len) != 1)
         return fail_internal(err, "PKCS12_add_localkeyid");
-    return X509_check_private_key(certificate, order->key) == 1 ||
+    return order->key == NULL || X509_check_private_key(certificate, order->key) == 1 ||
            REFUSE(err, ERROR_POLICY, "wrong-certificate",
                   "The private key does not belong to the certificate.");
+}
+
+/* rfc7292#4.2.2: the bag holds what somebody else encrypted, as it is. */
+static PKCS12_SAFEBAG *sealed_bag(const struct pkcs12_order *order, BAG_LIST **bags) {
+    X509_SIG *sealed = item_decode(order->sealed_key, ASN1_ITEM_rptr(X509_SIG));
+    PKCS12_SAFEBAG *bag = sealed == NULL ? NULL : PKCS12_SAFEBAG_create0_pkcs8(sealed);
+    if (bag == NULL) {
+        X509_SIG_free(sealed);
+        return NULL;
+    }
+    *bags = sk_PKCS12_SAFEBAG_new_null();
+    if (*bags != NULL && sk_PKCS12_SAFEBAG_push(*bags, bag) > 0)
+        return bag;
+    PKCS12_SAFEBAG_free(bag);
+    return NULL;
 }
 
 static bool add_key(const struct pkcs12_order *order, SAFE_LIST **safes, struct error *err) {
@@ -91,8 +106,10 @@ static bool add_key(const struct pkcs12_order *order, SAFE_LIST **safes, struct 
     uint8_t id[EVP_MAX_MD_SIZE];
     unsigned len = 0;
     PKCS12_SAFEBAG *bag =
-        PKCS12_add_key_ex(&bags, order->key, 0, iterations_of(order->protection),
-                          cipher_of(order->protection), order->password, NULL, NULL);
+        order->key == NULL
+            ? sealed_bag(order, &bags)
+            : PKCS12_add_key_ex(&bags, order->key, 0, iterations_of(order->protection),
+                                cipher_of(order->protection), order->password, NULL, NULL);
     if (bag == NULL || certificate == NULL)
         return fail_internal(err, "PKCS12_add_key");
     if (X509_digest(certificate, EVP_sha1(), id, &len) != 1 ||
@@ -136,7 +153,7 @@ bool pkcs12_make(struct arena *arena, const struct pkcs12_order *order, struct v
     if (PKCS12_add_safe(&safes, bags, cipher_of(order->protection),
                         iterations_of(order->protection), order->password) != 1)
         return fail_internal(err, "PKCS12_add_safe");
-    if (order->key != NULL)
+    if (order->key != NULL || order->sealed_key.len > 0)
         TRY(add_key(order, &safes, err));
     AUTO(PKCS12) *file = PKCS12_add_safes(safes, 0);
     if (file == NULL)

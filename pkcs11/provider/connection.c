@@ -56,7 +56,8 @@ bool connection_exchange(struct connection *connection, struct wire_request *req
     struct view message;
     request->id = ++connection->last_id;
     connection->secret =
-        request->op == WIRE_IMPORT || request->op == WIRE_DECRYPT || request->op == WIRE_LOGIN;
+        request->op == WIRE_IMPORT || request->op == WIRE_DECRYPT || request->op == WIRE_LOGIN ||
+        request->op == WIRE_EXPORT;
     wire_channel_begin(channel);
     TRY(wire_encode_request(request, &channel->out, err));
     TRY(wire_channel_send(channel, err));

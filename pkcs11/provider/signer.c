@@ -45,6 +45,51 @@ bool signer_rewrap(struct signer *signer, struct arena *arena, struct view blob,
     return made(signer, arena, &request, ret_blob, NULL, err);
 }
 
+static struct wire_request export_request(const struct export_order *order) {
+    return (struct wire_request){.op = WIRE_EXPORT,
+                                 .export = {.blob = order->blob,
+                                            .spki = order->spki,
+                                            .form = (uint8_t)order->form,
+                                            .bare = order->bare,
+                                            .secret = order->secret,
+                                            .recipient = order->recipient,
+                                            .prefix = order->prefix,
+                                            .suffix = order->suffix}};
+}
+
+static bool exported(struct signer *signer, struct arena *arena, struct wire_request *request,
+                     struct view *ret_file, struct error *err) {
+    struct wire_response response;
+    struct connection *connection;
+    TRY(client_call(signer, request, &connection, &response, err));
+    *ret_file = arena_copy(arena, response.result.data.at, response.result.data.len);
+    client_done(signer, connection);
+    return true;
+}
+
+bool signer_export(struct signer *signer, struct arena *arena, const struct export_order *order,
+                   struct view *ret_file, struct error *err) {
+    struct wire_request request = export_request(order);
+    return exported(signer, arena, &request, ret_file, err);
+}
+
+bool signer_export_digest(struct signer *signer, struct arena *arena,
+                          const struct export_order *order, const char *digest, size_t *ret_len,
+                          struct view *ret_digest, struct error *err) {
+    struct view answer;
+    struct wire_request request = export_request(order);
+    request.export.form = WIRE_EXPORT_DIGEST;
+    request.export.digest = (uint8_t)wire_digest_by_name(digest);
+    request.export.prefix = request.export.suffix = view_of(NULL, 0);
+    TRY(exported(signer, arena, &request, &answer, err));
+    if (answer.len <= 4)
+        return fail_internal(err, "the signer gave no digest");
+    *ret_len = (size_t)answer.at[0] << 24 | (size_t)answer.at[1] << 16 | (size_t)answer.at[2] << 8 |
+               answer.at[3];
+    *ret_digest = view_of(answer.at + 4, answer.len - 4);
+    return true;
+}
+
 bool signer_managed_key(struct signer *signer, struct view blob, struct view spki,
                         enum key_purpose purpose, EVP_PKEY **ret_key, struct error *err) {
     struct remote_key *remote;

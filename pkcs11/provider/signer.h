@@ -31,8 +31,9 @@ void signer_close(struct signer *signer);
 /* The process id of a signer that was started here, else 0. */
 int signer_process(const struct signer *signer);
 
-/* Bits: a key for both has KEY_SIGN | KEY_DECRYPT. RSA alone decrypts. */
-enum key_purpose { KEY_SIGN = 1, KEY_DECRYPT = 2 };
+/* Bits: a key for both has KEY_SIGN | KEY_DECRYPT. RSA alone decrypts. KEY_OWNER, beside one of them, makes a person's
+ * key: it alone can leave the signer (signer_export). */
+enum key_purpose { KEY_SIGN = 1, KEY_DECRYPT = 2, KEY_OWNER = 4 };
 
 /* Why the last OpenSSL call of this thread with a key of the signer failed (X509_sign and its like
  * return no more than 0): fills the error and returns true once; false when it was not the signer.
@@ -47,6 +48,32 @@ MUST_USE bool signer_generate(struct signer *signer, struct arena *arena, const 
 MUST_USE bool signer_import(struct signer *signer, struct arena *arena, struct view pkcs8,
                             enum key_purpose purpose, struct view *ret_blob, struct view *ret_spki,
                             struct error *err);
+/* How a person's key leaves. */
+enum export_form {
+    EXPORT_PLAIN = 1,       /* PKCS#8, in the clear: to its owner inside of TLS alone (rfc7030#4.4.2) */
+    EXPORT_PBES2 = 2,       /* EncryptedPrivateKeyInfo under a password, AES-256-CBC */
+    EXPORT_TRIPLE_DES = 3,  /* the same for old readers of PKCS#12 */
+    EXPORT_CERTIFICATE = 5, /* CMS EnvelopedData to a certificate, */
+    EXPORT_PASSWORD = 6,    /* to a password, */
+    EXPORT_KEY = 7          /* to an AES key of 16, 24 or 32 octets */
+};
+struct export_order {
+    struct view blob, spki; /* of a key that was made with KEY_OWNER */
+    enum export_form form;
+    bool bare;              /* the envelope holds PKCS#8 instead of an AsymmetricKeyPackage */
+    struct view secret;     /* the password (8 octets or more) or the AES key */
+    struct view recipient;  /* the certificate (DER), or the AES key's identifier */
+    struct view prefix, suffix; /* what stands around the key in the envelope: together a SignedData */
+};
+/* ERROR_POLICY "not-exportable" for every other key, whatever is said of it. */
+MUST_USE bool signer_export(struct signer *signer, struct arena *arena,
+                            const struct export_order *order, struct view *ret_file,
+                            struct error *err);
+/* Length and digest ("SHA2-256", "SHA2-384", "SHA2-512") of what the envelope holds between prefix and suffix, for whom
+ * signs it: the order's blob, spki and bare count. */
+MUST_USE bool signer_export_digest(struct signer *signer, struct arena *arena,
+                                   const struct export_order *order, const char *digest,
+                                   size_t *ret_len, struct view *ret_digest, struct error *err);
 /* A managed key as EVP_PKEY; it is unwrapped in the signer at first use and checked against the
  * public key. The blob and the public key are copied. The EVP_PKEY holds a reference on the signer.
  */

@@ -2,6 +2,7 @@
 #include "signer/handles.h"
 #include "signer/objects.h"
 #include "signer/public_key.h"
+#include "signer/user_key.h"
 
 static const CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
 static const CK_BYTE f4[] = {0x01, 0x00, 0x01};
@@ -80,6 +81,8 @@ static bool export_pair(struct task *task, struct making *m, const struct pair *
     TRY(public_key_read(task->f, task->session.handle, pair->public_object, &public_key, &task->rv,
                         err));
     TRY(public_key_encode(m->arena, public_key, &m->spki, err));
+    if ((m->purpose & PURPOSE_OWNER) != 0)
+        return user_key_wrap(task, m->arena, pair->private_object, &m->blob, err);
     return managed_wrap(task, m->arena, pair->private_object, view_of(NULL, 0), &m->blob, err);
 }
 
@@ -101,6 +104,8 @@ bool managed_generate(struct vault *vault, struct arena *arena, struct view key_
     struct making m = {.arena = arena, .purpose = purpose};
     struct token *token;
     TRY(key_type_by_name(key_type, &m.type, &m.bits, err));
+    if ((purpose & (PURPOSE_SIGN | PURPOSE_DECRYPT)) == 0)
+        return fail(err, ERROR_MALFORMED, "bad-message", "A key must sign or decrypt.");
     if ((purpose & PURPOSE_DECRYPT) != 0 && m.type->ckk != CKK_RSA)
         return fail(err, ERROR_POLICY, "key-unfit",
                     "A key of type %s cannot decrypt: use an RSA key for that.", m.type->name);

@@ -9,7 +9,8 @@
 #include "signer/mechanism.h"
 #include "signer/vault.h"
 
-enum { PURPOSE_SIGN = 1, PURPOSE_DECRYPT = 2 };
+/* PURPOSE_OWNER: a person's key, which may leave (user_key.h); it comes with one of the other two. */
+enum { PURPOSE_SIGN = 1, PURPOSE_DECRYPT = 2, PURPOSE_OWNER = 4 };
 
 struct key {
     uint64_t handle; /* hash of what the key was entered by */

@@ -1,10 +1,10 @@
 #include "signer/managed.h"
 
 #include "base/log.h"
-#include "signer/blob.h"
 #include "signer/handles.h"
 #include "signer/objects.h"
 #include "signer/public_key.h"
+#include "signer/user_key.h"
 
 #define ROOM "signer"
 #define WRAPPED_MAX ((size_t)32 * 1024)
@@ -16,34 +16,40 @@ static const CK_MECHANISM_TYPE wrap_mechanisms[] = {CKM_AES_KEY_WRAP_KWP, CKM_AE
 
 /* ---- wrapping -------------------------------------------------------------------------------- */
 
-static CK_RV wrap_by(struct task *task, const struct kek *kek, CK_OBJECT_HANDLE object,
-                     struct arena *arena, struct key_blob *blob) {
-    CK_MECHANISM mechanism = {blob->mechanism, NULL, 0};
+CK_RV wrap_object(struct task *task, CK_MECHANISM_TYPE type, CK_OBJECT_HANDLE by,
+                  CK_OBJECT_HANDLE object, struct arena *arena, struct view *ret_wrapped) {
+    CK_MECHANISM mechanism = {type, NULL, 0};
     CK_MECHANISM_INFO info;
     CK_ULONG len = WRAPPED_MAX;
-    CK_RV rv = task->f->C_GetMechanismInfo(task->token->slot, blob->mechanism, &info);
+    CK_RV rv = task->f->C_GetMechanismInfo(task->token->slot, type, &info);
     if (rv != CKR_OK || (info.flags & CKF_WRAP) == 0)
         return CKR_MECHANISM_INVALID;
     uint8_t *at = arena_alloc(arena, len);
-    rv = task->f->C_WrapKey(task->session.handle, &mechanism, kek->object, object, at, &len);
+    rv = task->f->C_WrapKey(task->session.handle, &mechanism, by, object, at, &len);
     if (rv == CKR_OK)
-        blob->wrapped = view_of(at, len);
+        *ret_wrapped = view_of(at, len);
     return rv;
+}
+
+bool wrap_by_kek(struct task *task, struct arena *arena, CK_OBJECT_HANDLE object,
+                 struct view kek_id, struct key_blob *ret_blob, struct error *err) {
+    struct kek kek;
+    CK_RV rv = CKR_MECHANISM_INVALID;
+    TRY(task_kek(task, kek_id, &kek, err));
+    for (size_t i = 0; i < 2 && rv == CKR_MECHANISM_INVALID; i++) {
+        ret_blob->mechanism = wrap_mechanisms[i];
+        rv = wrap_object(task, ret_blob->mechanism, kek.object, object, arena, &ret_blob->wrapped);
+    }
+    if (rv != CKR_OK)
+        return task_fail(task, "C_WrapKey", rv, err);
+    ret_blob->kek_id = arena_copy(arena, kek.id, kek.id_len);
+    return true;
 }
 
 bool managed_wrap(struct task *task, struct arena *arena, CK_OBJECT_HANDLE object,
                   struct view kek_id, struct view *ret_blob, struct error *err) {
-    struct kek kek;
-    struct key_blob blob;
-    CK_RV rv = CKR_MECHANISM_INVALID;
-    TRY(task_kek(task, kek_id, &kek, err));
-    for (size_t i = 0; i < 2 && rv == CKR_MECHANISM_INVALID; i++) {
-        blob.mechanism = wrap_mechanisms[i];
-        rv = wrap_by(task, &kek, object, arena, &blob);
-    }
-    if (rv != CKR_OK)
-        return task_fail(task, "C_WrapKey", rv, err);
-    blob.kek_id = view_of(kek.id, kek.id_len);
+    struct key_blob blob = {0};
+    TRY(wrap_by_kek(task, arena, object, kek_id, &blob, err));
     *ret_blob = key_blob_encode(arena, &blob);
     return true;
 }
@@ -58,7 +64,8 @@ struct unwrapping {
     CK_OBJECT_HANDLE object; /* the result */
 };
 
-static CK_RV call_unwrap(struct task *task, const struct kek *kek, struct unwrapping *u) {
+static CK_RV call_unwrap(struct task *task, CK_OBJECT_HANDLE by, struct view wrapped,
+                         struct unwrapping *u) {
     CK_OBJECT_CLASS class = CKO_PRIVATE_KEY;
     CK_ATTRIBUTE attributes[] = {
         ATTRIBUTE(CKA_CLASS, class),
@@ -73,30 +80,42 @@ static CK_RV call_unwrap(struct task *task, const struct kek *kek, struct unwrap
         ATTRIBUTE(CKA_DERIVE, no),
     };
     CK_MECHANISM mechanism = {u->blob.mechanism, NULL, 0};
-    struct view wrapped = u->blob.wrapped;
-    return task->f->C_UnwrapKey(task->session.handle, &mechanism, kek->object,
+    return task->f->C_UnwrapKey(task->session.handle, &mechanism, by,
                                 (CK_BYTE *)(uintptr_t)wrapped.at, wrapped.len, attributes,
                                 sizeof attributes / sizeof attributes[0], &u->object);
 }
 
-/* Modules say "wrong KEK or damaged" in many ways; for the caller it is one thing. */
 static bool means_bad_blob(CK_RV rv) {
     return rv == CKR_FUNCTION_FAILED || rv == CKR_GENERAL_ERROR || rv == CKR_ARGUMENTS_BAD ||
            (ckr_next(rv) == NEXT_FAIL && ckr_meaning(rv)->kind != ERROR_UNAVAILABLE);
 }
 
-static bool unwrap(struct task *task, struct unwrapping *u, struct error *err) {
-    struct kek kek;
-    TRY(task_kek(task, u->blob.kek_id, &kek, err));
-    CK_RV rv = call_unwrap(task, &kek, u);
-    if (rv == CKR_OK)
-        return true;
+bool unwrap_failed(struct task *task, CK_RV rv, struct error *err) {
     if (!means_bad_blob(rv))
         return task_fail(task, "C_UnwrapKey", rv, err);
     ckr_fail(err, task->token->label, "C_UnwrapKey", CKR_WRAPPED_KEY_INVALID);
     error_detail(err, " (module: 0x%lx)", rv);
     task->rv = rv;
     return false;
+}
+
+static bool unwrap(struct task *task, struct unwrapping *u, struct error *err) {
+    struct kek kek;
+    CK_OBJECT_HANDLE own = CK_INVALID_HANDLE;
+    bool person = u->blob.inner.len > 0;
+    if (person != ((u->purpose & PURPOSE_OWNER) != 0))
+        return fail(err, ERROR_POLICY, "key-unfit",
+                    "A person's key is loaded as one, and no other key is.");
+    CK_RV rv;
+    if (person) {
+        TRY(user_key_own(task, &u->blob, false, &own, err));
+        rv = call_unwrap(task, own, u->blob.inner, u);
+        task->f->C_DestroyObject(task->session.handle, own);
+    } else {
+        TRY(task_kek(task, u->blob.kek_id, &kek, err));
+        rv = call_unwrap(task, kek.object, u->blob.wrapped, u);
+    }
+    return rv == CKR_OK ? true : unwrap_failed(task, rv, err);
 }
 
 static bool unwrap_key(struct task *task, void *subject, struct error *err) {
@@ -164,6 +183,8 @@ bool managed_rewrap(struct vault *vault, struct arena *arena, struct view blob, 
     struct rewrapping r = {.arena = arena, .kek_id = kek_id};
     struct token *token;
     TRY(key_blob_decode(blob, &r.unwrapping.blob, err));
+    if (r.unwrapping.blob.inner.len > 0)
+        return user_key_rewrap(vault, arena, blob, spki, kek_id, ret_blob, err);
     TRY(vault_managed(vault, &token, err));
     TRY(public_key_decode(spki, &public_key, err));
     r.proof = (struct proof){NULL, public_key, PURPOSE_SIGN};

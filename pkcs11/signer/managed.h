@@ -6,6 +6,7 @@
 #ifndef GATEHOUSE_SIGNER_MANAGED_H
 #define GATEHOUSE_SIGNER_MANAGED_H
 
+#include "signer/blob.h"
 #include "signer/key.h"
 #include "signer/task.h"
 
@@ -32,6 +33,16 @@ void managed_forget(struct token *token, CK_OBJECT_HANDLE object, uint64_t gener
  * for generate and import. */
 MUST_USE bool managed_wrap(struct task *task, struct arena *arena, CK_OBJECT_HANDLE object,
                            struct view kek_id, struct view *ret_blob, struct error *err);
+/* One call of C_WrapKey; the result is on the arena. */
+CK_RV wrap_object(struct task *task, CK_MECHANISM_TYPE mechanism, CK_OBJECT_HANDLE by,
+                  CK_OBJECT_HANDLE object, struct arena *arena, struct view *ret_wrapped);
+/* The same by the key-encryption key of that id (empty: the newest) with the first mechanism that the token does:
+ * fills the blob's mechanism, KEK id and `wrapped`, which live on the arena. */
+MUST_USE bool wrap_by_kek(struct task *task, struct arena *arena, CK_OBJECT_HANDLE object,
+                          struct view kek_id, struct key_blob *ret_blob, struct error *err);
+/* Modules say "wrong KEK or damaged" in many ways; for the caller it is one thing, "bad-key-blob". */
+MUST_USE bool unwrap_failed(struct task *task, CK_RV rv, struct error *err);
+
 /* Loads what was just wrapped, so that a blob that cannot be read back is never handed out. */
 MUST_USE bool managed_prove(struct vault *vault, struct view blob, struct view spki,
                             unsigned purpose, struct error *err);

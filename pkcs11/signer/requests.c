@@ -2,6 +2,7 @@
 #include "signer/managed.h"
 #include "signer/public_key.h"
 #include "signer/serve.h"
+#include "signer/user_key.h"
 
 #include "base/log.h"
 
@@ -111,6 +112,10 @@ static bool do_login(const struct work *w, struct wire_response *out, struct err
     return vault_login(w->vault, w->request->login.uri, w->request->login.pin, err);
 }
 
+static bool do_export(const struct work *w, struct wire_response *out, struct error *err) {
+    return user_key_export(w->vault, w->arena, w->request, &out->result.data, err);
+}
+
 static bool (*const requests[WIRE_OP_END])(const struct work *, struct wire_response *,
                                            struct error *) = {
     [WIRE_HELLO] = do_hello,
@@ -125,6 +130,7 @@ static bool (*const requests[WIRE_OP_END])(const struct work *, struct wire_resp
     [WIRE_REWRAP] = do_rewrap,
     [WIRE_STORE_CERTIFICATE] = do_store_certificate,
     [WIRE_LOGIN] = do_login,
+    [WIRE_EXPORT] = do_export,
 };
 
 void serve_request(struct vault *vault, const struct wire_request *request, struct arena *arena,

@@ -29,7 +29,7 @@ static atomic_uint connections;
 /* ---- one connection -------------------------------------------------------------------------- */
 
 static bool carries_secret(unsigned op) {
-    return op == WIRE_IMPORT || op == WIRE_DECRYPT || op == WIRE_LOGIN;
+    return op == WIRE_IMPORT || op == WIRE_DECRYPT || op == WIRE_LOGIN || op == WIRE_EXPORT;
 }
 
 static bool answer(struct vault *vault, struct wire_channel *channel, struct view message,

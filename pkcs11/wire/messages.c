@@ -48,7 +48,7 @@ static const struct wire_field hello_request[] = {
     {"version", FIELD_U16, REQUEST(hello.version), 1, UINT16_MAX}, {0}};
 static const struct wire_field generate_request[] = {
     {"key type", FIELD_TEXT, REQUEST(generate.key_type), 1, KEY_TYPE_MAX},
-    {"purpose", FIELD_U8, REQUEST(generate.purpose), 1, 3},
+    {"purpose", FIELD_U8, REQUEST(generate.purpose), 1, 7},
     {0}};
 static const struct wire_field import_request[] = {
     {"private key", FIELD_BYTES, REQUEST(import.pkcs8), 1, WIRE_BLOB_MAX},
@@ -57,7 +57,7 @@ static const struct wire_field import_request[] = {
 static const struct wire_field load_request[] = {
     {"wrapped key", FIELD_BYTES, REQUEST(load.blob), 1, WIRE_BLOB_MAX},
     {"public key", FIELD_BYTES, REQUEST(load.spki), 1, WIRE_BLOB_MAX},
-    {"purpose", FIELD_U8, REQUEST(load.purpose), 1, 3},
+    {"purpose", FIELD_U8, REQUEST(load.purpose), 1, 7},
     {0}};
 static const struct wire_field find_request[] = {
     {"URI", FIELD_TEXT, REQUEST(find.uri), 1, WIRE_URI_MAX}, {0}};
@@ -92,6 +92,18 @@ static const struct wire_field login_request[] = {
     {"PIN", FIELD_BYTES, REQUEST(login.pin), 1, 255},
     {0}};
 
+static const struct wire_field export_request[] = {
+    {"wrapped key", FIELD_BYTES, REQUEST(export.blob), 1, WIRE_BLOB_MAX},
+    {"public key", FIELD_BYTES, REQUEST(export.spki), 1, WIRE_BLOB_MAX},
+    {"form", FIELD_U8, REQUEST(export.form), 1, WIRE_EXPORT_END - 1},
+    {"digest", FIELD_U8, REQUEST(export.digest), 0, WIRE_DIGEST_END - 1},
+    {"bare", FIELD_U8, REQUEST(export.bare), 0, 1},
+    {"secret", FIELD_BYTES, REQUEST(export.secret), 0, 1024},
+    {"recipient", FIELD_BYTES, REQUEST(export.recipient), 0, WIRE_CERTIFICATE_MAX},
+    {"prefix", FIELD_BYTES, REQUEST(export.prefix), 0, WIRE_CERTIFICATE_MAX},
+    {"suffix", FIELD_BYTES, REQUEST(export.suffix), 0, WIRE_CERTIFICATE_MAX},
+    {0}};
+
 static const struct wire_field hello_response[] = {
     {"version", FIELD_U16, RESPONSE(hello.version), 1, UINT16_MAX},
     {"instance", FIELD_BYTES, RESPONSE(hello.instance), 16, 16},
@@ -113,7 +125,7 @@ static const struct wire_field found_response[] = {
     {"key type", FIELD_TEXT, RESPONSE(found.key_type), 1, KEY_TYPE_MAX},
     {0}};
 static const struct wire_field result_response[] = {
-    {"data", FIELD_BYTES, RESPONSE(result.data), 0, WIRE_BLOB_MAX}, {0}};
+    {"data", FIELD_BYTES, RESPONSE(result.data), 0, WIRE_RESULT_MAX}, {0}};
 
 static const struct {
     const struct wire_field *request, *response;
@@ -130,6 +142,7 @@ static const struct {
     [WIRE_REWRAP] = {rewrap_request, made_response},
     [WIRE_STORE_CERTIFICATE] = {store_certificate_request, no_fields},
     [WIRE_LOGIN] = {login_request, no_fields},
+    [WIRE_EXPORT] = {export_request, result_response},
 };
 
 static bool known_op(unsigned op) {

@@ -14,6 +14,7 @@
 #define WIRE_MESSAGE_MAX (WIRE_DATA_MAX + (size_t)64 * 1024) /* all of a message's bytes */
 #define WIRE_BLOB_MAX ((size_t)64 * 1024)                    /* wrapped keys, PKCS#8, public keys */
 #define WIRE_CERTIFICATE_MAX ((size_t)256 * 1024)
+#define WIRE_RESULT_MAX ((size_t)1024 * 1024) /* signatures, plain texts, exported keys */
 #define WIRE_URI_MAX 1024
 #define WIRE_TOKENS_MAX 256
 
@@ -31,6 +32,7 @@ enum wire_op {
     WIRE_REWRAP = 10,
     WIRE_STORE_CERTIFICATE = 11,
     WIRE_LOGIN = 12,
+    WIRE_EXPORT = 13,
     WIRE_OP_END
 };
 
@@ -43,6 +45,18 @@ enum wire_scheme {
     WIRE_ML_DSA = 6,
     WIRE_SLH_DSA = 7,
     WIRE_SCHEME_END
+};
+
+/* How a person's key leaves the signer. There is no form for any other key. */
+enum wire_export_form {
+    WIRE_EXPORT_PLAIN = 1,       /* PKCS#8 (rfc5208#5), for rfc7030#4.4.2 inside of TLS */
+    WIRE_EXPORT_PBES2 = 2,       /* EncryptedPrivateKeyInfo: AES-256-CBC, PBKDF2-HMAC-SHA-256 */
+    WIRE_EXPORT_TRIPLE_DES = 3,  /* EncryptedPrivateKeyInfo of rfc7292#appendix-C, for old readers */
+    WIRE_EXPORT_DIGEST = 4,      /* of what the three below put between `prefix` and `suffix` */
+    WIRE_EXPORT_CERTIFICATE = 5, /* EnvelopedData to a certificate */
+    WIRE_EXPORT_PASSWORD = 6,    /* EnvelopedData to a password (rfc3211) */
+    WIRE_EXPORT_KEY = 7,         /* EnvelopedData to an AES key that both sides have */
+    WIRE_EXPORT_END
 };
 
 enum wire_digest {
@@ -77,7 +91,7 @@ struct wire_request {
         } hello;
         struct {
             struct view key_type;
-            uint8_t purpose; /* KEY_SIGN, KEY_DECRYPT or both, as bits */
+            uint8_t purpose; /* KEY_SIGN, KEY_DECRYPT, KEY_OWNER as bits */
         } generate;
         struct {
             struct view pkcs8;
@@ -111,6 +125,15 @@ struct wire_request {
         struct {
             struct view uri, pin;
         } login;
+        struct {
+            struct view blob, spki;
+            uint8_t form;   /* enum wire_export_form */
+            uint8_t digest; /* of WIRE_EXPORT_DIGEST */
+            uint8_t bare;   /* the envelope holds PKCS#8, not an AsymmetricKeyPackage (rfc5958#2) */
+            struct view secret;         /* password or AES key */
+            struct view recipient;      /* certificate, or identifier of the AES key */
+            struct view prefix, suffix; /* what stands around the key inside of the envelope */
+        } export;
     };
 };
 
@@ -148,7 +171,7 @@ struct wire_response {
         } found;
         struct {
             struct view data;
-        } result; /* sign: the signature; decrypt: the plain text */
+        } result; /* sign: the signature; decrypt: the plain text; export: the file */
     };
 };
 

@@ -140,16 +140,15 @@ static void token_uris_come_back(void **state) {
 
 /* ---- blobs ----------------------------------------------------------------------------------- */
 
-static void blobs_come_back(void **state) {
+static void blob_comes_back(const struct key_blob *blob) {
     SCOPED_ARENA struct arena *arena = arena_new();
-    struct key_blob blob = {CKM_AES_KEY_WRAP_PAD, VIEW_LITERAL("kek"), VIEW_LITERAL("wrapped key")},
-                    back;
-    (void)state;
-    struct view bytes = key_blob_encode(arena, &blob);
+    struct key_blob back;
+    struct view bytes = key_blob_encode(arena, blob);
     assert_true(key_blob_decode(bytes, &back, NULL));
-    assert_int_equal(back.mechanism, blob.mechanism);
-    assert_true(view_equal(back.kek_id, blob.kek_id));
-    assert_true(view_equal(back.wrapped, blob.wrapped));
+    assert_int_equal(back.mechanism, blob->mechanism);
+    assert_true(view_equal(back.kek_id, blob->kek_id));
+    assert_true(view_equal(back.wrapped, blob->wrapped));
+    assert_true(view_equal(back.inner, blob->inner));
     for (size_t len = 0; len < bytes.len; len++) {
         struct error err = {0};
         uint8_t *exact = malloc(len + 1);
@@ -160,11 +159,24 @@ static void blobs_come_back(void **state) {
     }
 }
 
+static void blobs_come_back(void **state) {
+    (void)state;
+    blob_comes_back(&(struct key_blob){
+        CKM_AES_KEY_WRAP_PAD, VIEW_LITERAL("kek"), VIEW_LITERAL("wrapped key"), {0}});
+    blob_comes_back(&(struct key_blob){CKM_AES_KEY_WRAP_KWP, VIEW_LITERAL("kek"),
+                                       VIEW_LITERAL("its own key"), VIEW_LITERAL("private key")});
+}
+
 static void hostile_blobs(void **state) {
     static const struct view rows[] = {
         VIEW_LITERAL(""),
         VIEW_LITERAL("\x00\x00\x00\x21\x0b\x01k\x00\x01w"),  /* version 0 */
-        VIEW_LITERAL("\x02\x00\x00\x21\x0b\x01k\x00\x01w"),  /* version 2 */
+        VIEW_LITERAL("\x03\x00\x00\x21\x0b\x01k\x00\x01w"),  /* version 3 */
+        VIEW_LITERAL("\x02\x00\x00\x21\x0b\x01k\x00\x01w"),  /* a person's without its inner key */
+        VIEW_LITERAL("\x02\x00\x00\x21\x0b\x01k\x00\x01w\x00\x00"),
+        VIEW_LITERAL("\x02\x00\x00\x21\x0b\x01k\x00\x01w\x00\x02i"),
+        VIEW_LITERAL("\x02\x00\x00\x21\x0b\x01k\x00\x01w\x00\x01ii"),
+        VIEW_LITERAL("\x01\x00\x00\x21\x0b\x01k\x00\x01w\x00\x01i"), /* two in version 1 */
         VIEW_LITERAL("\x01\x00\x00\x10\x85\x01k\x00\x01w"),  /* AES-CBC-PAD: malleable */
         VIEW_LITERAL("\x01\x00\x00\x21\x09\x01k\x00\x01w"),  /* key wrap without padding */
         VIEW_LITERAL("\x01\x80\x00\x21\x0b\x01k\x00\x01w"),  /* a vendor's own */

@@ -32,6 +32,11 @@ static const struct wire_request requests[] = {
      .id = 11,
      .store_certificate = {V("pkcs11:id=%01"), V("\x30\x00")}},
     {.op = WIRE_LOGIN, .id = 12, .login = {V("pkcs11:token=x"), V("1234")}},
+    {.op = WIRE_EXPORT,
+     .id = 13,
+     .export = {V("blob"), V("spki"), WIRE_EXPORT_KEY, WIRE_SHA512, 1, V("secret"), V("recipient"),
+                V("prefix"), V("suffix")}},
+    {.op = WIRE_EXPORT, .id = 13, .export = {.blob = V("b"), .spki = V("s"), .form = 1}},
 };
 #define REQUESTS (sizeof requests / sizeof requests[0])
 
@@ -46,6 +51,7 @@ static const struct wire_response responses[] = {
     {.op = WIRE_SIGN, .id = 7, .result = {V("signature")}},
     {.op = WIRE_DECRYPT, .id = 7, .result = {{0}}},
     {.op = WIRE_LOGIN, .id = 8},
+    {.op = WIRE_EXPORT, .id = 8, .result = {V("file")}},
     {.op = WIRE_SIGN,
      .id = 9,
      .failed = true,
