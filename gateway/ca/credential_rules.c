@@ -17,7 +17,8 @@
 static const struct {
     enum credential_kind kind;
     const char *name;
-} kinds[] = {{CREDENTIAL_CHALLENGE, "challenge"}, {CREDENTIAL_MAC, "mac"}, {CREDENTIAL_CODE, "code"}};
+} kinds[] = {{CREDENTIAL_CHALLENGE, "challenge"}, {CREDENTIAL_MAC, "mac"}, {CREDENTIAL_CODE, "code"},
+             {CREDENTIAL_KEY, "key"}};
 
 const char *credential_kind_name(enum credential_kind kind) {
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
@@ -57,8 +58,24 @@ bool credential_visible(const struct actor *actor, const struct credential_owner
     return fail(err, ERROR_NOT_FOUND, "not-found", "There is no such credential.");
 }
 
+static bool check_aes_key(const struct credential_order *order, struct error *err) {
+    size_t octets = order->secret == NULL ? order->secret_octets : strlen(order->secret) / 2;
+    bool hex = order->secret == NULL ||
+               (strlen(order->secret) % 2 == 0 &&
+                strspn(order->secret, "0123456789abcdefABCDEF") == strlen(order->secret));
+    if (order->name == NULL || order->name[0] == '\0')
+        return fail(err, ERROR_POLICY, "bad-name",
+                    "An AES key needs a name: devices name it as its identifier.");
+    return (hex && (octets == 16 || octets == 24 || octets == 32 ||
+                    (octets == 0 && order->secret == NULL))) ||
+           fail(err, ERROR_POLICY, "bad-secret",
+                "An AES key has 16, 24 or 32 octets, in hexadecimal when it is chosen.");
+}
+
 static bool check_secret(const struct credential_order *order, struct error *err) {
     size_t least = order->kind == CREDENTIAL_MAC ? SHORTEST_MAC : SHORTEST_CHOSEN;
+    if (order->kind == CREDENTIAL_KEY)
+        return check_aes_key(order, err);
     if (order->secret == NULL)
         return order->secret_octets == 0 ||
                (order->secret_octets >= LEAST_OCTETS && order->secret_octets <= MOST_OCTETS) ||
@@ -104,7 +121,7 @@ bool credential_order_check(struct arena *arena, const struct credential_order *
                             int64_t now_us, struct error *err) {
     if (credential_kind_name(order->kind)[0] == '\0')
         return fail(err, ERROR_POLICY, "bad-kind",
-                    "A credential's kind is \"challenge\", \"mac\" or \"code\".");
+                    "A credential's kind is \"challenge\", \"mac\", \"code\" or \"key\".");
     if (order->uses < 0 || order->uses > MOST_USES)
         return fail(err, ERROR_POLICY, "bad-uses",
                     "A credential is good for 1 to %d uses, or for any number (0).", MOST_USES);

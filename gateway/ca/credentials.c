@@ -129,7 +129,7 @@ static bool keep_secret(struct core *core, struct arena *arena, const struct cre
                         const char *secret, struct credential_record *record, struct error *err) {
     uint8_t *hash;
     record->password_hash = record->sealed = "";
-    if (order->kind == CREDENTIAL_MAC)
+    if (order->kind == CREDENTIAL_MAC || order->kind == CREDENTIAL_KEY)
         return secret_seal(core, arena, credential_place(arena, record->id), view_text(secret),
                            &record->sealed, err);
     if (order->secret != NULL)

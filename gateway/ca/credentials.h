@@ -5,8 +5,9 @@
 
 #include "ca/core.h"
 
-enum credential_kind { CREDENTIAL_CHALLENGE = 1, CREDENTIAL_MAC = 2, CREDENTIAL_CODE = 3 };
-const char *credential_kind_name(enum credential_kind kind); /* "challenge", "mac", "code" */
+enum credential_kind { CREDENTIAL_CHALLENGE = 1, CREDENTIAL_MAC = 2, CREDENTIAL_CODE = 3,
+                       CREDENTIAL_KEY = 4 /* an AES key in hexadecimal, by its name: EST serverkeygen */ };
+const char *credential_kind_name(enum credential_kind kind); /* "challenge", "mac", "code", "key" */
 MUST_USE bool credential_kind_from_name(const char *name, enum credential_kind *ret);
 enum credential_state { CREDENTIAL_AVAILABLE, CREDENTIAL_CONSUMED, CREDENTIAL_EXPIRED, CREDENTIAL_REVOKED };
 
@@ -35,10 +36,12 @@ struct credential_order {
     const char *bound;        /* JSON or NULL */
     struct uuid on_behalf_of; /* nil: the actor */
 };
-/* A made secret is upper-case hexadecimal. Chosen ones have 8 to 1000 octets, MAC secrets at least 12.
+/* A made secret is upper-case hexadecimal. Chosen ones have 8 to 1000 octets, MAC secrets at least 12; AES keys are
+ * 16, 24 or 32 octets in hexadecimal and have a name.
  * ERROR_CONFLICT "exists" on a name that is in use, "too-many-credentials" over 16 chosen ones of a kind.
  * MAY_MANAGE_TEMPLATES on the template's CA, or (CHALLENGE alone) MAY_CREATE_REQUESTS for oneself. CREDENTIAL_MAC
- * is kept sealed (secret.h), the others only as SHA-256 (made) or Argon2id (chosen, fewer than 16 octets ...). */
+ * and CREDENTIAL_KEY are kept sealed (secret.h), the others only as SHA-256 (made) or Argon2id (chosen, fewer than
+ * 16 octets ...). */
 MUST_USE bool credential_create(struct core *core, struct arena *arena, const struct actor *actor,
                                 const struct credential_order *order, struct credential *ret,
                                 const char **ret_secret, struct error *err);

@@ -1,5 +1,5 @@
 /* CsrAttrs ::= SEQUENCE OF AttrOrOID (rfc7030#4.5.2), with values as rfc9908#3.2 explains them. */
-#include "est/message.h"
+#include "est/exchange.h"
 
 #include "x509/der.h"
 #include "x509/extension.h"
@@ -20,7 +20,7 @@ static bool add_attribute(struct arena *arena, struct buffer *out, const char *o
 }
 
 /* The class or type that stands first in the template: what a client does best to bring. */
-static const char *wanted_key(const struct template *t) {
+const char *est_wanted_key(const struct template *t) {
     static const char *const classes[][2] = {
         {"RSA", "RSA-2048"}, {"EC", "P-256"}, {"ML-DSA", "ML-DSA-65"}, {"SLH-DSA", NULL}};
     const char *first = t->keys.count == 0 ? NULL : t->keys.items[0];
@@ -33,7 +33,7 @@ static const char *wanted_key(const struct template *t) {
 /* rfc9908#3.2: rsaEncryption with the size, id-ecPublicKey with the curve, else the algorithm's own OID. */
 static bool add_key(struct arena *arena, struct buffer *out, const struct template *t,
                     struct error *err) {
-    const char *type = wanted_key(t);
+    const char *type = est_wanted_key(t);
     struct buffer value = buffer_on(arena);
     if (type == NULL)
         return true;

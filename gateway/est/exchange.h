@@ -4,8 +4,10 @@
 
 #include "ca/enrol.h"
 #include "ca/credentials.h"
+#include "ca/person_key.h"
 #include "est/message.h"
 #include "est/settings.h"
+#include "store/est.h"
 
 /* How the client has shown who it is; what is not there is NULL or empty. */
 struct est_proof {
@@ -51,6 +53,12 @@ struct est_exchange {
     const char *challenge; /* its challengePassword when that is no channel binding; a secret; or NULL */
     bool bound;            /* to this TLS connection */
     struct est_caller caller;
+    /* of serverkeygen */
+    bool keygen;
+    struct view symmetric, asymmetric; /* which key is to encrypt the new one (rfc7030#4.4.1), or empty */
+    struct person_key key;             /* the one made now */
+    struct view key_csr;
+    struct est_key_record held;        /* what is stored of it; held.sealed NULL: nothing */
 };
 
 /* ERROR_NOT_FOUND when EST is no door of the template. */
@@ -68,6 +76,33 @@ MUST_USE bool est_check_names(struct est_exchange *x, const struct json **ret_pr
  * same CSR after settings.retry_s. Every refusal is an event. */
 MUST_USE bool est_enrol(struct est_exchange *x, struct view body, struct view *ret_certificate,
                         struct error *err);
+/* serverkeygen: the same with a key that is made here (x->keygen). */
+struct est_made {
+    struct view certificate; /* empty: waiting, as above */
+    struct view key;         /* PKCS#8, or ContentInfo when `encrypted`; a secret */
+    bool encrypted;
+};
+MUST_USE bool est_make(struct est_exchange *x, struct view body, struct est_made *ret, struct error *err);
+
+/* keygen.c, steps of it: what the CSR says beside names; */
+MUST_USE bool est_read_wishes(struct est_exchange *x, struct error *err);
+/* the key, and the CSR that stands for it; */
+MUST_USE bool est_prepare_key(struct est_exchange *x, struct error *err);
+/* its row, with the request; */
+MUST_USE bool est_store_key(struct tx *tx, struct est_exchange *x, struct uuid request_id,
+                            struct error *err);
+/* x->held for a request that was made before; */
+MUST_USE bool est_find_key(struct est_exchange *x, struct uuid request_id, struct error *err);
+/* true: it was given out long ago, so who asks again gets another; */
+bool est_key_is_over(const struct est_exchange *x);
+/* whoever asks again must be who asked before: a key is worth more than the certificate that simpleenroll repeats; */
+MUST_USE bool est_same_caller(struct est_exchange *x, enum est_caller_kind kind, struct error *err);
+/* and the key on its way. */
+MUST_USE bool est_deliver_key(struct est_exchange *x, struct est_made *ret, struct error *err);
+
+/* message.h's csrattrs and serverkeygen: the type that stands first in the template, or NULL. */
+const char *est_wanted_key(const struct template *template);
+
 /* The CA's chain, and what a roll-over needs (rfc7030#4.1.3), as certs-only PKCS #7 in DER. */
 MUST_USE bool est_ca_certificates(struct est_exchange *x, struct view *ret_der, struct error *err);
 

@@ -41,7 +41,8 @@ static bool read_csr(struct est_exchange *x, struct view body, struct error *err
     X509_REQ *csr;
     struct view der;
     TRY(est_body_decode(x->arena, body, &x->form, &der, err));
-    TRY(csr_decode(x->arena, der, &csr, &x->csr_der, err));
+    TRY(x->keygen ? csr_decode_names(x->arena, der, &csr, &x->csr_der, err)
+                  : csr_decode(x->arena, der, &csr, &x->csr_der, err));
     x->csr = keep_X509_REQ(x->arena, csr);
     const char *challenge = csr_challenge_password(x->arena, csr);
     x->bound = challenge != NULL && is_binding(x, challenge);
@@ -65,10 +66,14 @@ static bool check_binding(const struct est_exchange *x, struct error *err) {
 
 /* --- the same again ------------------------------------------------------------------------------------ */
 
+static const char *operation_of(const struct est_exchange *x) {
+    return x->keygen ? "serverkeygen" : x->renewal ? "simplereenroll" : "simpleenroll";
+}
+
 /* rfc7030#4.2.3: after a 202 the client repeats its request. So does one that lost the answer. The very same CSR
  * from the same caller is the same request; no secret goes into the name. */
 static struct view name_transaction(struct est_exchange *x, enum est_caller_kind kind) {
-    struct view parts[] = {x->renewal ? VIEW_LITERAL("simplereenroll") : VIEW_LITERAL("simpleenroll"),
+    struct view parts[] = {view_text(operation_of(x)),
                            x->csr_der, view_text(x->proof.name == NULL ? "" : x->proof.name),
                            kind == EST_USER || kind == EST_CREDENTIAL ? (struct view){0}
                                                                       : x->proof.certificate};
@@ -84,7 +89,7 @@ static bool stale(const struct est_exchange *x, const struct enrolled *e) {
         return e->request.created_us + REPEATED_US < now;
     if (e->request.state != REQUEST_ISSUED)
         return false;
-    if (c->revoked || c->not_after_us <= now)
+    if (c->revoked || c->not_after_us <= now || (x->keygen && est_key_is_over(x)))
         return true;
     return !x->renewal && (c->created_us + REPEATED_US < now ||
                            c->not_before_us + (c->not_after_us - c->not_before_us) / 2 < now);
@@ -103,6 +108,8 @@ static bool find_earlier(struct est_exchange *x, struct view *transaction, struc
             return false;
         }
         *ret_found = true;
+        if (x->keygen)
+            TRY(est_find_key(x, ret->request.id, err));
         if (!stale(x, ret))
             return true;
         struct view parts[] = {*transaction, view_of(ret->request.id.bytes, 16)};
@@ -116,16 +123,20 @@ static bool find_earlier(struct est_exchange *x, struct view *transaction, struc
 
 static bool alongside(struct tx *tx, void *context, const struct request_record *request,
                       struct error *err) {
-    const struct est_exchange *x = context;
+    struct est_exchange *x = context;
     const struct est_caller *c = &x->caller;
     const struct ca_record *ca = &x->target.ca;
     struct json_writer w = json_writer_on(x->arena);
     if (c->kind == EST_CREDENTIAL)
         TRY(credential_spend(tx, c->credential.id, clock_now_us(), err));
+    if (x->keygen)
+        TRY(est_store_key(tx, x, request->id, err));
     json_open_object(&w);
     json_put_string(&w, "request", uuid_text(x->arena, request->id));
     json_put_string(&w, "by", c->rule);
     json_put_bool(&w, "bound", x->bound);
+    if (x->keygen)
+        json_put_bool(&w, "keyMadeHere", true);
     if (c->kind == EST_CREDENTIAL)
         json_put_string(&w, "credential", uuid_text(x->arena, c->credential.id));
     json_close_object(&w);
@@ -144,11 +155,14 @@ static bool enrol_new(struct est_exchange *x, struct view transaction, struct en
     const struct json *proposal;
     TRY(check_binding(x, err));
     TRY(est_check_names(x, &proposal, err));
+    if (x->keygen)
+        TRY(est_prepare_key(x, err));
     const struct est_caller *c = &x->caller;
     struct enrolment enrolment = {.template_slug = x->target.record.slug,
                                   .door = EST_PROTOCOL,
                                   .transaction = transaction,
-                                  .csr = x->csr_der,
+                                  .csr = x->keygen ? x->key_csr : x->csr_der,
+                                  .proven = x->keygen,
                                   .proposal = proposal,
                                   .requester = c->name,
                                   .requester_id = c->requester_id,
@@ -177,20 +191,23 @@ static bool tell(const struct enrolled *enrolled, struct view *ret_certificate, 
                 enrolled->request.reason);
 }
 
-static bool work(struct est_exchange *x, struct view body, struct view *ret, struct error *err) {
+static bool work(struct est_exchange *x, struct view body, struct enrolled *ret, struct error *err) {
     enum est_caller_kind kind;
-    struct enrolled enrolled;
     bool found;
     TRY(read_csr(x, body, err));
+    if (x->keygen)
+        TRY(est_read_wishes(x, err));
     TRY(est_choose(x, &kind, err));
     struct view transaction = name_transaction(x, kind);
-    TRY(find_earlier(x, &transaction, &enrolled, &found, err));
+    TRY(find_earlier(x, &transaction, ret, &found, err));
     /* A challenge password is spent and a certificate superseded by the first time; a password is checked again. */
-    if (!found || kind == EST_USER)
+    if (found && x->keygen)
+        TRY(est_same_caller(x, kind, err));
+    else if (!found || kind == EST_USER)
         TRY(est_authenticate(x, kind, err));
     if (!found)
-        TRY(enrol_new(x, transaction, &enrolled, err));
-    return tell(&enrolled, ret, err);
+        TRY(enrol_new(x, transaction, ret, err));
+    return true;
 }
 
 static void note_refusal(struct est_exchange *x, const struct error *err) {
@@ -202,7 +219,7 @@ static void note_refusal(struct est_exchange *x, const struct error *err) {
     json_open_object(&w);
     json_put_string(&w, "type", err->type);
     json_put_string(&w, "text", err->message);
-    json_put_string(&w, "operation", x->renewal ? "simplereenroll" : "simpleenroll");
+    json_put_string(&w, "operation", operation_of(x));
     json_close_object(&w);
     access_note_alone(x->core, &actor,
                       &(struct event_note){.code = "est.refused",
@@ -216,7 +233,28 @@ static void note_refusal(struct est_exchange *x, const struct error *err) {
 
 bool est_enrol(struct est_exchange *x, struct view body, struct view *ret_certificate,
                struct error *err) {
-    if (work(x, body, ret_certificate, err))
+    struct enrolled enrolled;
+    if (work(x, body, &enrolled, err) && tell(&enrolled, ret_certificate, err))
+        return true;
+    note_refusal(x, err);
+    return false;
+}
+
+/* Only one of two that came at the same time has stored its key: what is stored goes out. */
+static bool make_and_tell(struct est_exchange *x, struct view body, struct est_made *ret,
+                          struct error *err) {
+    struct enrolled enrolled;
+    TRY(work(x, body, &enrolled, err));
+    TRY(tell(&enrolled, &ret->certificate, err));
+    if (ret->certificate.len == 0)
+        return true;
+    TRY(est_find_key(x, enrolled.request.id, err));
+    return est_deliver_key(x, ret, err);
+}
+
+bool est_make(struct est_exchange *x, struct view body, struct est_made *ret, struct error *err) {
+    *ret = (struct est_made){.encrypted = false};
+    if (make_and_tell(x, body, ret, err))
         return true;
     note_refusal(x, err);
     return false;

@@ -1,6 +1,7 @@
 /* EST over HTTP (RFC 7030 section 3.2). */
 #include "est/est.h"
 
+#include "base/clock.h"
 #include "base/encode.h"
 #include "base/log.h"
 #include "est/exchange.h"
@@ -94,6 +95,14 @@ static bool read_basic(struct http_request *request, struct est_proof *proof, st
                 "EST takes Authorization: Basic with a user name and a password.");
 }
 
+/* rfc7030#4.2.3 */
+static void reply_waiting(struct http_request *request, struct http_response *response,
+                          const struct est_exchange *x) {
+    http_add_header(response, "Retry-After",
+                    arena_printf(request->arena, "%lld", (long long)x->settings.retry_s));
+    reply_text(response, 202, "The request waits for somebody's approval; repeat it later.\n");
+}
+
 static bool enroll(struct core *core, struct http_request *request, struct http_response *response,
                    bool labelled, bool renewal, struct error *err) {
     struct est_exchange x;
@@ -107,14 +116,68 @@ static bool enroll(struct core *core, struct http_request *request, struct http_
     }
     TRY(read_basic(request, &x.proof, err));
     TRY(est_enrol(&x, request->body, &certificate, err));
-    if (certificate.len == 0) { /* rfc7030#4.2.3 */
-        http_add_header(response, "Retry-After",
-                        arena_printf(request->arena, "%lld", (long long)x.settings.retry_s));
-        reply_text(response, 202, "The request waits for somebody's approval; repeat it later.\n");
+    if (certificate.len == 0) {
+        reply_waiting(request, response, &x);
         return true;
     }
     TRY(certificate_pkcs7(request->arena, &certificate, 1, &bag, err));
     reply(response, CERTS_ONLY, x.form, bag);
+    return true;
+}
+
+static void add_part(struct buffer *out, const char *boundary, const char *type, struct view der) {
+    struct arena *arena = out->arena;
+    buffer_add_text(out, arena_printf(arena, "--%s\r\nContent-Type: %s\r\n"
+                                             "Content-Transfer-Encoding: base64\r\n\r\n",
+                                      boundary, type));
+    buffer_add_text(out, base64_encode(arena, der));
+    buffer_add_text(out, "\r\n");
+}
+
+/* rfc7030#4.4.2: first the key, then the certificate. */
+static void reply_key(struct http_response *response, const struct est_made *made, struct view bag) {
+    uint8_t octets[16];
+    struct buffer out = buffer_on(response->arena);
+    random_bytes(octets, sizeof octets);
+    const char *boundary = hex_encode(response->arena, view_of(octets, sizeof octets));
+    add_part(&out, boundary,
+             made->encrypted ? "application/pkcs7-mime; smime-type=server-generated-key"
+                             : "application/pkcs8",
+             made->key);
+    add_part(&out, boundary, CERTS_ONLY, bag);
+    buffer_add_text(&out, arena_printf(response->arena, "--%s--\r\n", boundary));
+    http_add_header(response, "Cache-Control", "no-store");
+    http_reply(response, 200,
+               arena_printf(response->arena, "multipart/mixed; boundary=\"%s\"", boundary),
+               buffer_view(&out));
+}
+
+static bool serverkeygen(struct core *core, struct http_request *request,
+                         struct http_response *response, bool labelled, struct error *err) {
+    struct est_exchange x;
+    struct est_made made;
+    struct view bag;
+    const char *type = ask_media_type(request);
+    TRY(open_exchange(core, request, labelled, &x, err));
+    x.keygen = true;
+    if (!x.settings.key_generation) {
+        reply_text(response, 501,
+                   "Keys are not made here for this template (\"serverKeyGeneration\" in its EST "
+                   "settings); use simpleenroll.\n");
+        return true;
+    }
+    if (strcmp(type, "application/pkcs10") != 0 && type[0] != '\0') {
+        reply_text(response, 415, "A CSR comes with Content-Type: application/pkcs10.\n");
+        return true;
+    }
+    TRY(read_basic(request, &x.proof, err));
+    TRY(est_make(&x, request->body, &made, err));
+    if (made.certificate.len == 0) {
+        reply_waiting(request, response, &x);
+        return true;
+    }
+    TRY(certificate_pkcs7(request->arena, &made.certificate, 1, &bag, err));
+    reply_key(response, &made, bag);
     return true;
 }
 
@@ -142,7 +205,7 @@ static bool csrattrs(struct core *core, struct http_request *request, struct htt
     return true;
 }
 
-/* Keys are made in the signer and stay there (no key passes through the gateway), and full CMC is optional. */
+/* Full CMC is optional. */
 static bool not_here(struct core *core, struct http_request *request, struct http_response *response,
                      bool labelled, const char *what, struct error *err) {
     struct est_exchange x;
@@ -165,7 +228,9 @@ static bool operate(struct core *core, struct http_request *request, struct http
         return enroll(core, request, response, labelled, false, err);
     if (strcmp(operation, "simplereenroll") == 0 && post)
         return enroll(core, request, response, labelled, true, err);
-    if (post && (strcmp(operation, "serverkeygen") == 0 || strcmp(operation, "fullcmc") == 0))
+    if (strcmp(operation, "serverkeygen") == 0 && post)
+        return serverkeygen(core, request, response, labelled, err);
+    if (post && strcmp(operation, "fullcmc") == 0)
         return not_here(core, request, response, labelled, operation, err);
     return fail(err, ERROR_NOT_FOUND, "not-found", "EST has no operation %s %.40s here.",
                 request->method, operation);

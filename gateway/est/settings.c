@@ -25,7 +25,7 @@ static bool choice(const struct json *document, const char *name, const char *co
 bool est_settings_read(const struct json *document, struct est_settings *ret, struct error *err) {
     static const char *const members[] = {"basic", "challenge",      "ownCertificates",
                                           "names", "approveDevices", "channelBinding",
-                                          "retryAfterSeconds", NULL};
+                                          "retryAfterSeconds", "serverKeyGeneration", NULL};
     struct est_settings s = {
         .basic = true, .challenge = true, .approve_devices = true, .retry_s = 60};
     int own = EST_OWN_SAME_NAMES, binding = EST_BINDING_IF_PRESENT, scope = 0;
@@ -33,6 +33,7 @@ bool est_settings_read(const struct json *document, struct est_settings *ret, st
     TRY(json_bool(document, "basic", &s.basic, err));
     TRY(json_bool(document, "challenge", &s.challenge, err));
     TRY(json_bool(document, "approveDevices", &s.approve_devices, err));
+    TRY(json_bool(document, "serverKeyGeneration", &s.key_generation, err));
     TRY(json_int(document, "retryAfterSeconds", 1, 86400, &s.retry_s, err));
     TRY(choice(document, "ownCertificates", own_names, &own, err));
     TRY(choice(document, "channelBinding", binding_names, &binding, err));
@@ -54,6 +55,7 @@ const char *est_settings_write(struct arena *arena, const struct est_settings *s
     json_put_string(&w, "names", scope_names[settings->names_of_caller]);
     json_put_string(&w, "channelBinding", binding_names[settings->binding]);
     json_put_int(&w, "retryAfterSeconds", settings->retry_s);
+    json_put_bool(&w, "serverKeyGeneration", settings->key_generation);
     json_close_object(&w);
     return json_written(&w);
 }

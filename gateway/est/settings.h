@@ -9,7 +9,8 @@
  *   "names": "any",                   any | caller: the CSR's names are the user's name, or stand in the
  *                                     device's certificate
  *   "channelBinding": "ifPresent",    required | ifPresent | ignore (rfc7030#3.5, rfc9266)
- *   "retryAfterSeconds": 60           of a 202
+ *   "retryAfterSeconds": 60,          of a 202
+ *   "serverKeyGeneration": false      serverkeygen makes keys (rfc7030#4.4)
  * } */
 #ifndef GATEHOUSE_EST_SETTINGS_H
 #define GATEHOUSE_EST_SETTINGS_H
@@ -24,7 +25,7 @@ enum est_own { EST_OWN_SAME_NAMES, EST_OWN_ANY, EST_OWN_NONE };
 enum est_binding { EST_BINDING_REQUIRED, EST_BINDING_IF_PRESENT, EST_BINDING_IGNORE };
 
 struct est_settings {
-    bool basic, challenge, approve_devices, names_of_caller;
+    bool basic, challenge, approve_devices, names_of_caller, key_generation;
     enum est_own own;
     enum est_binding binding;
     int64_t retry_s;

@@ -168,18 +168,22 @@ static bool check_signature(X509_REQ *csr, struct error *err) {
     return true;
 }
 
-static bool check(X509_REQ *csr, bool proven, struct error *err) {
+enum proof { PROOF_BY_SIGNATURE, PROOF_ELSEWHERE, PROOF_NONE };
+
+static bool check(X509_REQ *csr, enum proof proof, struct error *err) {
     if (X509_REQ_get_version(csr) != X509_REQ_VERSION_1)
         return malformed(err, "the version is not 0 (rfc2986#4.1).");
     if (X509_NAME_entry_count(X509_REQ_get_subject_name(csr)) > NAME_MAX_ATTRIBUTES)
         return malformed(err, "the subject has more than 64 attributes.");
     TRY(check_attributes(csr, err));
     TRY(check_extensions(csr, err));
+    if (proof == PROOF_NONE)
+        return true;
     TRY(check_key(csr, err));
-    return proven && is_unsigned(csr) ? check_unsigned(csr, err) : check_signature(csr, err);
+    return proof == PROOF_ELSEWHERE && is_unsigned(csr) ? check_unsigned(csr, err) : check_signature(csr, err);
 }
 
-static bool decode(struct arena *arena, struct view bytes, bool proven, X509_REQ **ret_csr,
+static bool decode(struct arena *arena, struct view bytes, enum proof proof, X509_REQ **ret_csr,
                    struct view *ret_der, struct error *err) {
     static const char *const labels[] = {"CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST", NULL};
     struct view der;
@@ -194,7 +198,7 @@ static bool decode(struct arena *arena, struct view bytes, bool proven, X509_REQ
     if (csr == NULL)
         return malformed(err, "it is no PKCS#10 request (RFC 2986) in DER or PEM, is cut off, or "
                               "bytes follow it.");
-    TRY(check(csr, proven, err));
+    TRY(check(csr, proof, err));
     *ret_csr = TAKE(csr);
     *ret_der = der;
     return true;
@@ -202,12 +206,34 @@ static bool decode(struct arena *arena, struct view bytes, bool proven, X509_REQ
 
 bool csr_decode(struct arena *arena, struct view bytes, X509_REQ **ret_csr, struct view *ret_der,
                 struct error *err) {
-    return decode(arena, bytes, false, ret_csr, ret_der, err);
+    return decode(arena, bytes, PROOF_BY_SIGNATURE, ret_csr, ret_der, err);
 }
 
 bool csr_decode_proven(struct arena *arena, struct view bytes, X509_REQ **ret_csr,
                        struct view *ret_der, struct error *err) {
-    return decode(arena, bytes, true, ret_csr, ret_der, err);
+    return decode(arena, bytes, PROOF_ELSEWHERE, ret_csr, ret_der, err);
+}
+
+bool csr_decode_names(struct arena *arena, struct view bytes, X509_REQ **ret_csr,
+                      struct view *ret_der, struct error *err) {
+    return decode(arena, bytes, PROOF_NONE, ret_csr, ret_der, err);
+}
+
+bool csr_octets(const X509_REQ *csr, const char *oid, struct view *ret, struct error *err) {
+    AUTO(ASN1_OBJECT) *type = OBJ_txt2obj(oid, 1);
+    int at = type == NULL ? -1 : X509_REQ_get_attr_by_OBJ(csr, type, -1);
+    *ret = (struct view){0};
+    if (at < 0)
+        return true;
+    X509_ATTRIBUTE *attribute = X509_REQ_get_attr(csr, at);
+    const ASN1_STRING *value =
+        X509_ATTRIBUTE_count(attribute) == 1
+            ? X509_ATTRIBUTE_get0_data(attribute, 0, V_ASN1_OCTET_STRING, NULL)
+            : NULL;
+    if (value == NULL)
+        return malformed(err, "an attribute that names a key is no single OCTET STRING.");
+    *ret = view_of(ASN1_STRING_get0_data(value), (size_t)ASN1_STRING_length(value));
+    return true;
 }
 
 bool csr_sans(const X509_REQ *csr, GENERAL_NAMES **ret_sans, struct error *err) {

@@ -21,6 +21,12 @@ MUST_USE bool csr_decode(struct arena *arena, struct view bytes, X509_REQ **ret_
  * MS-WCCE 2.2.2.6.5). */
 MUST_USE bool csr_decode_proven(struct arena *arena, struct view bytes, X509_REQ **ret_csr,
                                 struct view *ret_der, struct error *err);
+/* The same for a request whose key and signature mean nothing (rfc7030#4.4.1): neither is looked at. */
+MUST_USE bool csr_decode_names(struct arena *arena, struct view bytes, X509_REQ **ret_csr,
+                               struct view *ret_der, struct error *err);
+/* The value of an attribute that is one OCTET STRING; empty when there is none. `oid` in dotted form.
+ * ERROR_MALFORMED "malformed-csr". */
+MUST_USE bool csr_octets(const X509_REQ *csr, const char *oid, struct view *ret, struct error *err);
 /* A request with a null signature, for keys that cannot sign or have proved themselves in another form (CRMF).
  * sans and extensions may be NULL; extensions must not hold subjectAltName when sans are given. */
 MUST_USE bool csr_unsigned(struct arena *arena, const X509_NAME *subject, const GENERAL_NAMES *sans,

@@ -105,7 +105,7 @@ bool managed_generate(struct vault *vault, struct arena *arena, struct view key_
     struct token *token;
     TRY(key_type_by_name(key_type, &m.type, &m.bits, err));
     if ((purpose & (PURPOSE_SIGN | PURPOSE_DECRYPT)) == 0)
-        return fail(err, ERROR_MALFORMED, "bad-message", "A key must sign or decrypt.");
+        return fail(err, ERROR_POLICY, "key-unfit", "A key must sign or decrypt.");
     if ((purpose & PURPOSE_DECRYPT) != 0 && m.type->ckk != CKK_RSA)
         return fail(err, ERROR_POLICY, "key-unfit",
                     "A key of type %s cannot decrypt: use an RSA key for that.", m.type->name);

@@ -158,7 +158,7 @@ static bool digest(struct arena *arena, struct view package, unsigned which, str
                    struct error *err) {
     const struct wire_digest_info *info = wire_digest_info(which);
     if (info == NULL || which < WIRE_SHA224 || which > WIRE_SHA512)
-        return fail(err, ERROR_MALFORMED, "bad-message", "Name SHA-224 to SHA-512.");
+        return fail_internal(err, "a digest other than SHA-224 to SHA-512");
     uint8_t *out = arena_alloc(arena, 4 + info->size);
     for (int i = 0; i < 4; i++)
         out[i] = (uint8_t)(package.len >> (24 - 8 * i));

@@ -90,7 +90,7 @@ static bool rewrap(struct task *task, void *subject, struct error *err) {
     task->f->C_DestroyObject(task->session.handle, own);
     TRY(done);
     if (blob.mechanism != r->blob.mechanism)
-        return fail(err, ERROR_CONFLICT, "bad-key-blob",
+        return fail(err, ERROR_MALFORMED, "bad-key-blob",
                     "The token wraps by another mechanism than when the key was made.");
     blob.inner = r->blob.inner;
     r->result = key_blob_encode(r->arena, &blob);

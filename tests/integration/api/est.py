@@ -9,7 +9,8 @@ def check_settings(admin, template):
     assert first["version"] == 0 and first["url"].startswith("https://")
     assert first["url"].endswith(f"/.well-known/est/{template}")
     assert first["settings"] == {"basic": True, "challenge": True, "ownCertificates": "sameNames", "approveDevices": True,
-                                 "names": "any", "channelBinding": "ifPresent", "retryAfterSeconds": 60}
+                                 "names": "any", "channelBinding": "ifPresent", "retryAfterSeconds": 60,
+                                 "serverKeyGeneration": False}
     changed = admin.put(path, {"settings": dict(first["settings"], retryAfterSeconds=7, names="caller")})
     assert changed["version"] == 1 and changed["settings"]["retryAfterSeconds"] == 7
     admin.put(path, {"settings": {}}, 409, problem="changed-meanwhile")

@@ -155,12 +155,16 @@ static const struct {
 } hostile_requests[] = {
     {"empty", V("")},
     {"operation 0", V("\x00\x00\x00\x00\x01")},
-    {"operation 13", V("\x0d\x00\x00\x00\x01")},
+    {"operation 14", V("\x0e\x00\x00\x00\x01")},
+    {"export, form 0", V("\x0d\x00\x00\x00\x01\0\0\0\1b\0\0\0\1s\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0")},
+    {"export, form 8", V("\x0d\x00\x00\x00\x01\0\0\0\1b\0\0\0\1s\x08\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0")},
+    {"export, bare 2", V("\x0d\x00\x00\x00\x01\0\0\0\1b\0\0\0\1s\x01\0\2\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0")},
     {"operation 255", V("\xff\x00\x00\x00\x01")},
     {"hello version 0", V("\x01\x00\x00\x00\x01\x00\x00")},
     {"empty key type", V("\x04\x00\x00\x00\x01\x00\x00\x01")},
     {"purpose 0", V("\x04\x00\x00\x00\x01\x00\x05P-256\x00")},
-    {"purpose 4", V("\x04\x00\x00\x00\x01\x00\x05P-256\x04")},
+    {"purpose 8", V("\x04\x00\x00\x00\x01\x00\x05P-256\x08")},
+    {"import of a person's key", V("\x05\x00\x00\x00\x01\0\0\0\x01\x30\x05")},
     {"NUL in a text", V("\x04\x00\x00\x00\x01\x00\x05P\x00"
                         "256\x01")},
     {"line feed in a text", V("\x04\x00\x00\x00\x01\x00\x05P\n256\x01")},
