@@ -58,7 +58,13 @@ GRANT INSERT, UPDATE, DELETE ON tsa_certificates TO gatehouse_application;
 
 -- Comes and goes.
 GRANT INSERT, DELETE ON role_grants TO gatehouse_application;
-GRANT INSERT, DELETE ON sessions TO gatehouse_application;
+GRANT INSERT, UPDATE, DELETE ON sessions TO gatehouse_application;
+GRANT INSERT, UPDATE, DELETE ON roles TO gatehouse_application;
+GRANT INSERT, DELETE ON user_certificates TO gatehouse_application;
+GRANT INSERT, UPDATE, DELETE ON user_factors TO gatehouse_application;
+GRANT INSERT, DELETE ON user_recovery_codes TO gatehouse_application;
+GRANT INSERT, UPDATE, DELETE ON login_tickets TO gatehouse_application;
+GRANT INSERT, UPDATE, DELETE ON identity_providers TO gatehouse_application;
 GRANT INSERT, DELETE ON certificate_tags TO gatehouse_application;
 GRANT INSERT, DELETE ON saved_views TO gatehouse_application;
 GRANT INSERT, DELETE ON crls TO gatehouse_application;

@@ -41,6 +41,18 @@ static bool authenticate_session(struct core *core, struct http_request *request
     TRY(access_by_session(core, request->arena, secret, request->address, request->id, actor, err));
     request->actor = actor;
     request->must_change_password = actor->must_change_password;
+    request->must_enrol_factor = actor->must_enrol_factor;
+    return check_origin(request, err);
+}
+
+/* The browser or program shows the certificate with every request, whoever caused it: as with a cookie. */
+static bool authenticate_certificate(struct core *core, struct http_request *request,
+                                     struct error *err) {
+    struct actor *actor = arena_alloc(request->arena, sizeof *actor);
+    if (!access_by_certificate(core, request->arena, request->client_certificate, request->address,
+                               request->id, actor, err))
+        return err->kind == ERROR_NOT_FOUND; /* nobody's: as if it had not come */
+    request->actor = actor;
     return check_origin(request, err);
 }
 
@@ -55,7 +67,7 @@ bool api_authenticate(void *context, struct http_request *request, struct error 
         return true;
     }
     if (secret == NULL || secret[0] == '\0')
-        return true;
+        return request->client_certificate.len == 0 || authenticate_certificate(context, request, err);
     return authenticate_session(context, request, secret, err);
 }
 

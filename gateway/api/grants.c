@@ -1,5 +1,8 @@
 #include "api/handlers.h"
 
+#include "ca/access_roles.h"
+
+#include <stdio.h>
 #include <string.h>
 
 #define MAX_GRANTS 100
@@ -38,6 +41,25 @@ static bool object_from_slug(struct names *names, const struct actor *actor, con
     return true;
 }
 
+static bool role_from_slug(struct names *names, const char *slug, struct grant *grant,
+                           struct error *err) {
+    struct role_record *items = NULL;
+    size_t count = 0;
+    grant->role = role_from_name(slug);
+    if (grant->role != 0)
+        return true;
+    TRY(access_role_list(names->core, names->arena, &items, &count, err));
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(items[i].slug, slug) == 0) {
+            grant->role = items[i].number;
+            grant->permissions = items[i].permissions;
+            grant->own_only = items[i].own_only;
+            snprintf(grant->slug, sizeof grant->slug, "%s", slug);
+            return true;
+        }
+    return fail(err, ERROR_POLICY, "bad-role", "There is no role \"%.40s\"; GET roles lists them.", slug);
+}
+
 static bool grant_from_json(struct names *names, const struct actor *actor,
                             const struct json *value, struct grant *ret_grant, struct error *err) {
     static const char *const members[] = {"role", "scope", "object", NULL};
@@ -47,10 +69,7 @@ static bool grant_from_json(struct names *names, const struct actor *actor,
     TRY(ask_string(value, "role", &role, err));
     TRY(ask_string(value, "scope", &scope, err));
     TRY(json_string(value, "object", &object, err));
-    grant.role = role_from_name(role);
-    if (grant.role == 0)
-        return fail(err, ERROR_POLICY, "bad-role",
-                    "There is no role \"%.40s\"; GET roles lists them.", role);
+    TRY(role_from_slug(names, role, &grant, err));
     TRY(scope_from_name(scope, &grant.scope, err));
     TRY(object_from_slug(names, actor, object, &grant, err));
     *ret_grant = grant;
@@ -86,7 +105,7 @@ static bool grant_write(struct json_writer *w, struct names *names, const struct
     if (slug == NULL && grant->scope != ROLE_SCOPE_INSTANCE)
         slug = uuid_text(names->arena, grant->object); /* the CA is gone, the row is not */
     json_open_object(w);
-    json_put_string(w, "role", role_name(grant->role));
+    json_put_string(w, "role", grant_role_name(grant));
     json_put_string(w, "scope", scope_names[grant->scope]);
     json_put_string(w, "object", slug);
     json_close_object(w);

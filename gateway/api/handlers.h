@@ -8,6 +8,7 @@
 
 /* session.c */
 HANDLER(session_create);
+HANDLER(session_certificate);
 HANDLER(session_show);
 HANDLER(session_end);
 HANDLER(session_password);
@@ -15,6 +16,9 @@ HANDLER(session_password);
 HANDLER(api_tokens_list);
 HANDLER(api_tokens_create);
 HANDLER(api_tokens_revoke);
+HANDLER(api_tokens_revoke_all);
+HANDLER(users_tokens);
+HANDLER(users_tokens_revoke);
 /* cas.c, ca_documents.c */
 HANDLER(cas_list);
 HANDLER(cas_create);
@@ -112,7 +116,6 @@ HANDLER(users_create);
 HANDLER(users_get);
 HANDLER(users_change);
 HANDLER(users_reset);
-HANDLER(roles_list);
 /* events.c */
 HANDLER(events_list);
 /* instance.c */

@@ -8,7 +8,7 @@
 
 /* Secrets travel here, and browsers send the Secure cookie over TLS alone. */
 #define LISTENERS (1u << LISTENER_HTTPS | 1u << LISTENER_MTLS)
-#define MUST_CHANGE_TOO (GATE_ACTOR | GATE_ADMIN_PASSWORD_CHANGE)
+#define MUST_CHANGE_TOO (GATE_ACTOR | GATE_ADMIN_PASSWORD_CHANGE | GATE_FACTOR_ENROL)
 
 #define NO_BODY ((size_t)1024)
 #define SMALL ((size_t)16 * 1024)
@@ -23,7 +23,8 @@
     X("GET", "/openapi.json", GATE_OPEN, NO_BODY, describe_document, NULL) \
     X("POST", "/claims", GATE_OPEN, LARGE, claims_create, NULL) \
     X("POST", "/claims/show", GATE_OPEN, SMALL, claims_show, NULL) \
-    X("POST", "/session", GATE_OPEN, SMALL, session_create, NULL)
+    X("POST", "/session", GATE_OPEN, SMALL, session_create, NULL) \
+    X("POST", "/session/certificate", GATE_OPEN, NO_BODY, session_certificate, NULL)
 
 /* method, path, gate, body limit, handler, permission */
 #define GATED_ROUTES(X) \
@@ -34,6 +35,9 @@
     X("GET", "/session/tokens", GATE_ACTOR, NO_BODY, api_tokens_list, NULL) \
     X("POST", "/session/tokens", GATE_ACTOR, SMALL, api_tokens_create, NULL) \
     X("DELETE", "/session/tokens/{}", GATE_ACTOR, NO_BODY, api_tokens_revoke, NULL) \
+    X("DELETE", "/session/tokens", GATE_ACTOR, NO_BODY, api_tokens_revoke_all, NULL) \
+    X("GET", "/users/{}/tokens", GATE_ACTOR, NO_BODY, users_tokens, "users:manage") \
+    X("DELETE", "/users/{}/tokens", GATE_ACTOR, NO_BODY, users_tokens_revoke, "users:manage") \
     X("GET", "/cas", GATE_ACTOR, NO_BODY, cas_list, "cas:read") \
     X("POST", "/cas", GATE_ACTOR, SMALL, cas_create, "cas:manage") \
     X("GET", "/cas/{}", GATE_ACTOR, NO_BODY, cas_get, "cas:read") \
@@ -127,7 +131,6 @@
     X("GET", "/users/{}", GATE_ACTOR, NO_BODY, users_get, "users:read") \
     X("PATCH", "/users/{}", GATE_ACTOR, SMALL, users_change, "users:manage") \
     X("POST", "/users/{}/reset", GATE_ACTOR, SMALL, users_reset, "users:manage") \
-    X("GET", "/roles", GATE_ACTOR, NO_BODY, roles_list, NULL) \
     X("GET", "/events", GATE_ACTOR, NO_BODY, events_list, "events:read") \
     X("GET", "/tokens", GATE_ACTOR, NO_BODY, tokens_list, "tokens:read") \
     X("GET", "/organisations", GATE_ACTOR, NO_BODY, organisations_list, "cas:read") \

@@ -13,7 +13,9 @@ static bool write_actor(struct core *core, struct http_request *request, const s
     json_put_string(w, "username", actor->name);
     json_close_object(w);
     json_put_bool(w, "mustChangePassword", actor->must_change_password);
-    json_put_string(w, "by", actor->by_token ? "token" : "session");
+    json_put_bool(w, "mustEnrolFactor", actor->must_enrol_factor);
+    json_put_string(w, "by", actor->by_token ? "token" : actor->by_certificate ? "certificate" : "session");
+    json_put_bool(w, "secondFactor", actor->strong);
     TRY(grants_write(w, &names, "roles", actor->grants, actor->grant_count, err));
     json_name(w, "permissions");
     json_open_array(w);
@@ -25,20 +27,43 @@ static bool write_actor(struct core *core, struct http_request *request, const s
     return true;
 }
 
+static void set_cookie(struct http_request *request, struct http_response *response,
+                       const char *secret) {
+    http_add_header(response, "Set-Cookie",
+                    arena_printf(request->arena, SESSION_COOKIE "=%s" COOKIE_FLAGS, secret));
+}
+
 HANDLER(session_create) {
     static const char *const members[] = {"username", "password", NULL};
     const struct json *document;
-    const char *username, *password, *secret;
+    const char *secret;
     struct actor actor;
+    struct login_order order = {.address = request->address,
+                                .request_id = request->id,
+                                .agent = http_header(request, "User-Agent")};
     TRY(ask_document(request, members, &document, err));
-    TRY(ask_string(document, "username", &username, err));
-    TRY(ask_string(document, "password", &password, err));
-    TRY(access_login(context, request->arena, username, password, request->address, request->id,
-                     &secret, &actor, err));
+    TRY(ask_string(document, "username", &order.username, err));
+    TRY(ask_string(document, "password", &order.password, err));
+    TRY(access_login(context, request->arena, &order, &secret, &actor, err));
     struct json_writer w = json_writer_on(request->arena);
     TRY(write_actor(context, request, &actor, &w, err));
-    http_add_header(response, "Set-Cookie",
-                    arena_printf(request->arena, SESSION_COOKIE "=%s" COOKIE_FLAGS, secret));
+    set_cookie(request, response, secret);
+    reply_json(response, 200, &w);
+    return true;
+}
+
+HANDLER(session_certificate) {
+    const char *secret;
+    struct actor actor;
+    struct login_order order = {.address = request->address,
+                                .request_id = request->id,
+                                .agent = http_header(request, "User-Agent")};
+    TRY(ask_no_query(request, err));
+    TRY(access_login_certificate(context, request->arena, request->client_certificate, &order, &secret,
+                                 &actor, err));
+    struct json_writer w = json_writer_on(request->arena);
+    TRY(write_actor(context, request, &actor, &w, err));
+    set_cookie(request, response, secret);
     reply_json(response, 200, &w);
     return true;
 }
@@ -54,10 +79,10 @@ HANDLER(session_show) {
 HANDLER(session_end) {
     const struct actor *actor = actor_of(request);
     TRY(ask_no_query(request, err));
-    if (actor->by_token)
+    if (actor->by_token || actor->by_certificate)
         return fail(
             err, ERROR_CONFLICT, "no-session",
-            "An API token has no session to end; revoke it with DELETE session/tokens/{id}.");
+            "There is no session to end; an API token is revoked with DELETE session/tokens/{id}.");
     TRY(access_logout(context, actor, err));
     http_add_header(response, "Set-Cookie", SESSION_COOKIE "=" COOKIE_FLAGS "; Max-Age=0");
     reply_nothing(response);

@@ -3,6 +3,9 @@
 
 #include <string.h>
 
+static const char *const state_names[] = {
+    [USER_ACTIVE] = "active", [USER_SUSPENDED] = "suspended", [USER_PENDING] = "pending"};
+
 static void open_user(struct json_writer *w, const struct user *user, const char *organisation) {
     json_open_object(w);
     put_uuid(w, "id", user->id);
@@ -10,7 +13,8 @@ static void open_user(struct json_writer *w, const struct user *user, const char
     json_put_string(w, "displayName", user->display_name);
     json_put_string(w, "email", user->email);
     json_put_string(w, "organisation", organisation);
-    json_put_string(w, "state", user->state == USER_ACTIVE ? "active" : "suspended");
+    json_put_string(w, "state", state_names[user->state]);
+    put_text_or_null(w, "provider", user->provider);
     json_put_bool(w, "mustChangePassword", user->must_change_password);
     json_put_time(w, "createdAt", user->created_us);
     put_time_or_null(w, "lastLoginAt", user->last_login_us);
@@ -112,7 +116,8 @@ static bool read_state(const struct json *document, struct user_change *change, 
 }
 
 HANDLER(users_change) {
-    static const char *const members[] = {"displayName", "email", "state", "roles", NULL};
+    static const char *const members[] = {"displayName", "email", "state",
+                                          "roles", "mustChangePassword", NULL};
     const struct json *document;
     struct uuid id;
     struct user_change change = {0};
@@ -123,6 +128,7 @@ HANDLER(users_change) {
     TRY(json_string(document, "displayName", &change.display_name, err));
     TRY(json_string(document, "email", &change.email, err));
     TRY(read_state(document, &change, err));
+    TRY(json_bool(document, "mustChangePassword", &change.must_change_password, err));
     TRY(grants_from_json(&names, actor_of(request), document, "roles", &grants, &change.grant_count,
                          err));
     change.grants = grants;
@@ -151,23 +157,5 @@ HANDLER(users_reset) {
     json_put_string(&w, "oneTimePassword", password);
     json_close_object(&w);
     reply_json(response, 200, &w);
-    return true;
-}
-
-HANDLER(roles_list) {
-    TRY(ask_no_query(request, err));
-    struct json_writer w = reply_list_begin(request->arena);
-    for (int role = ROLE_ADMINISTRATOR; role <= ROLE_AUDITOR; role++) {
-        json_open_object(&w);
-        json_put_string(&w, "id", role_name((enum role)role));
-        json_name(&w, "permissions");
-        json_open_array(&w);
-        for (int i = 0; i < PERMISSION_COUNT; i++)
-            if (role_has((enum role)role, (enum permission)i))
-                json_add_string(&w, permission_name((enum permission)i));
-        json_close_array(&w);
-        json_close_object(&w);
-    }
-    reply_list(request, response, &w, NULL);
     return true;
 }

@@ -9,7 +9,7 @@
 #include "base/buffer.h"
 
 #define JSON_MAX_DEPTH 32
-#define JSON_MAX_VALUES 60000 /* our own OpenAPI document is the longest that is read */
+#define JSON_MAX_VALUES 65536 /* our own OpenAPI document is the longest that is read */
 #define JSON_MAX_SIZE ((size_t)4 * 1024 * 1024)
 
 enum json_type { JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT };

@@ -1,5 +1,6 @@
 #include "ca/access.h"
 
+#include <assert.h>
 #include <string.h>
 
 static const char *const permission_names[PERMISSION_COUNT] = {
@@ -22,6 +23,7 @@ static const char *const permission_names[PERMISSION_COUNT] = {
 };
 
 #define BIT(permission) (1u << (permission))
+static_assert(PERMISSION_COUNT < 32, "permissions are bits");
 
 static const struct {
     const char *name;
@@ -71,9 +73,19 @@ bool role_has(enum role role, enum permission permission) {
     return role > 0 && (unsigned)role < ROLE_COUNT && (roles[role].permissions & BIT(permission)) != 0;
 }
 
-/* A requester sees requests and certificates of its own alone. */
-static bool sees_own_only(enum role role, enum permission permission) {
-    return role == ROLE_REQUESTER &&
+bool grant_has(const struct grant *grant, enum permission permission) {
+    if (grant->role >= ROLE_CUSTOM_FIRST)
+        return (unsigned)permission < PERMISSION_COUNT && (grant->permissions >> permission & 1) != 0;
+    return role_has(grant->role, permission);
+}
+
+const char *grant_role_name(const struct grant *grant) {
+    return grant->slug[0] != '\0' ? grant->slug : role_name(grant->role);
+}
+
+/* A requester sees requests and certificates of its own alone; so does a custom role that says so. */
+static bool sees_own_only(const struct grant *grant, enum permission permission) {
+    return (grant->role == ROLE_REQUESTER || grant->own_only) &&
            (permission == MAY_READ_REQUESTS || permission == MAY_READ_CERTIFICATES);
 }
 
@@ -98,13 +110,13 @@ void actor_scope(struct arena *arena, const struct actor *actor, enum permission
                           .actor = actor->user_id};
     /* The roles that see everything of their scope come first; only where there is none, own things. */
     for (size_t i = 0; i < actor->grant_count; i++)
-        if (role_has(actor->grants[i].role, permission) &&
-            !sees_own_only(actor->grants[i].role, permission)) {
+        if (grant_has(&actor->grants[i], permission) &&
+            !sees_own_only(&actor->grants[i], permission)) {
             scope.own_only = false;
             add_grant(&scope, organisations, cas, &actor->grants[i]);
         }
     for (size_t i = 0; scope.own_only && i < actor->grant_count; i++)
-        if (role_has(actor->grants[i].role, permission))
+        if (grant_has(&actor->grants[i], permission))
             add_grant(&scope, organisations, cas, &actor->grants[i]);
     *ret_scope = scope;
 }
@@ -125,10 +137,10 @@ bool actor_can(const struct actor *actor, enum permission permission, struct uui
                struct uuid ca_id) {
     if (actor->system)
         return true;
-    if (actor->must_change_password)
+    if (actor->must_change_password || actor->must_enrol_factor)
         return false;
     for (size_t i = 0; i < actor->grant_count; i++)
-        if (role_has(actor->grants[i].role, permission) &&
+        if (grant_has(&actor->grants[i], permission) &&
             covers(&actor->grants[i], organisation_id, ca_id))
             return true;
     return false;
@@ -137,8 +149,10 @@ bool actor_can(const struct actor *actor, enum permission permission, struct uui
 bool actor_could(const struct actor *actor, enum permission permission) {
     if (actor->system)
         return true;
-    for (size_t i = 0; !actor->must_change_password && i < actor->grant_count; i++)
-        if (role_has(actor->grants[i].role, permission))
+    if (actor->must_change_password || actor->must_enrol_factor)
+        return false;
+    for (size_t i = 0; i < actor->grant_count; i++)
+        if (grant_has(&actor->grants[i], permission))
             return true;
     return false;
 }

@@ -8,6 +8,7 @@
 #include "store/scope.h"
 #include "store/users.h"
 
+/* Custom roles are stored as bits of this: only ever appended to, at most 62. */
 enum permission {
     MAY_READ_CAS,
     MAY_MANAGE_CAS,
@@ -31,7 +32,9 @@ const char *permission_name(enum permission permission); /* "cas:read" ... */
 MUST_USE bool permission_from_name(const char *name, enum permission *ret);
 const char *role_name(enum role role); /* "administrator", "officer", "requester", "auditor" */
 enum role role_from_name(const char *name); /* 0 when unknown */
-bool role_has(enum role role, enum permission permission);
+bool role_has(enum role role, enum permission permission); /* built-in ones */
+bool grant_has(const struct grant *grant, enum permission permission);
+const char *grant_role_name(const struct grant *grant);
 
 struct core;
 
@@ -44,7 +47,11 @@ struct actor {
     const struct grant *grants;
     size_t grant_count;
     bool must_change_password; /* nothing else is allowed before */
+    bool must_enrol_factor;    /* nothing but setting up a second factor is allowed before */
+    bool strong;               /* the session was opened with a second factor */
     bool by_token;             /* API token, not a session */
+    bool limited;              /* the token has less than its owner's rights */
+    bool by_certificate;       /* of the TLS connection: neither session nor token */
     struct uuid token_id;
     uint8_t session_hash[32];  /* of the session, when not by_token */
 };
@@ -75,14 +82,29 @@ bool password_verify(const char *encoded, const char *password);
 /* Wrong name and wrong password cost and look the same. Guessing is slowed by a growing delay per user
  * (ERROR_TOO_MANY "slow-down"), never a lock-out. Each try is an event. On success a session of 12 hours is
  * made and its secret returned once. */
-MUST_USE bool access_login(struct core *core, struct arena *arena, const char *username,
-                           const char *password, const char *address, const char *request_id,
+struct login_order {
+    const char *username, *password;
+    const char *address, *request_id;
+    const char *agent; /* User-Agent, or NULL */
+};
+MUST_USE bool access_login(struct core *core, struct arena *arena, const struct login_order *order,
                            const char **ret_secret, struct actor *ret_actor, struct error *err);
 /* One call by user name and password (HTTP Basic of device protocols): no session is made. Slowed and noted
  * as a log-in is; ERROR_FORBIDDEN "password-change-needed" for a password that must be changed first. */
 MUST_USE bool access_by_password(struct core *core, struct arena *arena, const char *username,
                                  const char *password, const char *address, const char *request_id,
                                  struct actor *ret_actor, struct error *err);
+/* A log-in by the client certificate of the TLS connection, for one call: one that was registered for a user, or
+ * one that a CA of the setting "certificateLogin" issued and whose name is that of a user. It must be alive and,
+ * where it is ours, not revoked. ERROR_NOT_FOUND when it is nobody's; ERROR_UNAUTHENTICATED "revoked-certificate",
+ * "expired-certificate". */
+MUST_USE bool access_by_certificate(struct core *core, struct arena *arena, struct view certificate,
+                                    const char *address, const char *request_id,
+                                    struct actor *ret_actor, struct error *err);
+/* The same, for a session. */
+MUST_USE bool access_login_certificate(struct core *core, struct arena *arena, struct view certificate,
+                                       const struct login_order *order, const char **ret_secret,
+                                       struct actor *ret_actor, struct error *err);
 MUST_USE bool access_logout(struct core *core, const struct actor *actor, struct error *err);
 /* The actor of a session cookie or a bearer token; ERROR_UNAUTHENTICATED when it is wrong or over. */
 MUST_USE bool access_by_session(struct core *core, struct arena *arena, const char *secret,
@@ -96,9 +118,20 @@ MUST_USE bool access_change_password(struct core *core, struct arena *arena, con
                                      const char *old_password, const char *new_password,
                                      struct error *err);
 /* An API token of the actor itself ("gh_" and 43 characters), shown once. expires_us 0: never. */
+struct token_order {
+    const char *label;
+    int64_t expires_us;
+    const char *const *roles, *const *cas; /* limits: role names, CA slugs; none: all of the owner's */
+    size_t role_count, ca_count;
+};
 MUST_USE bool access_token_create(struct core *core, struct arena *arena, const struct actor *actor,
-                                  const char *label, int64_t expires_us, const char **ret_secret,
+                                  const struct token_order *order, const char **ret_secret,
                                   struct api_token *ret_token, struct error *err);
+/* What is left of the grants under a token's limits. */
+MUST_USE bool token_limit_grants(struct tx *tx, struct arena *arena, const char *limits,
+                                 struct grant **grants, size_t *count, struct error *err);
+MUST_USE bool access_token_revoke_all(struct core *core, struct arena *arena, const struct actor *actor,
+                                      struct error *err);
 MUST_USE bool access_token_list(struct core *core, struct arena *arena, const struct actor *actor,
                                 struct api_token **ret_items, size_t *ret_count, struct error *err);
 MUST_USE bool access_token_revoke(struct core *core, struct arena *arena, const struct actor *actor,
@@ -129,12 +162,41 @@ struct user_change { /* NULL or false: unchanged */
     const struct grant *grants; /* replaces all, when set_grants */
     size_t grant_count;
     bool set_grants;
+    bool must_change_password; /* at the next log-in */
 };
 MUST_USE bool access_user_update(struct core *core, struct arena *arena, const struct actor *actor,
                                  struct uuid id, const struct user_change *change, struct error *err);
 /* A new one-time password; sessions end. Also `gatehouse user reset`, as actor_system. */
 MUST_USE bool access_user_reset(struct core *core, struct arena *arena, const struct actor *actor,
                                 const char *username, const char **ret_password, struct error *err);
+
+/* Those of another user: who may change the user sees and ends them. */
+MUST_USE bool access_user_tokens(struct core *core, struct arena *arena, const struct actor *actor,
+                                 struct uuid id, struct api_token **ret_items, size_t *ret_count,
+                                 struct error *err);
+MUST_USE bool access_user_tokens_revoke(struct core *core, struct arena *arena,
+                                        const struct actor *actor, struct uuid id, struct error *err);
+MUST_USE bool access_sessions(struct core *core, struct arena *arena, const struct actor *actor,
+                              struct uuid user_id, struct session **ret_items, size_t *ret_count,
+                              struct error *err);
+/* prefix: the first 16 octets of its hash; NULL: all (of the actor itself: all others). */
+MUST_USE bool access_sessions_end(struct core *core, struct arena *arena, const struct actor *actor,
+                                  struct uuid user_id, const uint8_t *prefix, struct error *err);
+/* Everybody with a password must change it at the next log-in: MAY_MANAGE_USERS on the instance. */
+MUST_USE bool access_require_password_change(struct core *core, const struct actor *actor,
+                                             struct error *err);
+/* In the caller's transaction: the actor may change this user (it rules all that the user rules). */
+MUST_USE bool access_may_change(struct tx *tx, struct arena *arena, const struct actor *actor,
+                                struct uuid id, struct user *ret_user, struct error *err);
+
+struct registration {
+    const char *username, *display_name, *email, *password;
+    const char *address, *request_id;
+};
+/* Anybody, where the setting "registration" allows it: a user with the role of that setting, who waits for
+ * approval (state pending) unless the setting says otherwise. */
+MUST_USE bool access_register(struct core *core, struct arena *arena, const struct registration *order,
+                              struct user *ret_user, struct error *err);
 
 /* --- events ----------------------------------------------------------------------------------------- */
 

@@ -8,6 +8,7 @@
 #include <openssl/crypto.h>
 #include <openssl/kdf.h>
 #include <openssl/params.h>
+#include <ctype.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -34,17 +35,96 @@ static size_t count_characters(const char *text) {
     return count;
 }
 
-static bool too_common(const char *password, const char *username) {
-    static const char *const common[] = {"123456789012", "1234567890123", "password1234", "passwordpassword",
-                                         "administrator", "qwertyuiop12", "qwertyuiopasdf",
-                                         "letmeinletmein", "gatehouse1234", "changemechangeme"};
-    for (size_t i = 0; i < sizeof common / sizeof common[0]; i++)
-        if (strcasecmp(password, common[i]) == 0)
+/* Words that lists of stolen passwords are full of. */
+static const char *const common_words[] = {
+    "password", "passwort",  "passwd",   "admin",    "administrator", "root",     "letmein",  "welcome",
+    "changeme", "change",    "default",  "secret",   "login",         "user",     "guest",    "test",
+    "testing",  "iloveyou",  "love",     "monkey",   "dragon",        "football", "baseball", "master",
+    "sunshine", "princess",  "shadow",   "superman", "batman",        "trustno",  "hello",    "freedom",
+    "whatever", "qwerty",    "qwertz",   "azerty",   "michael",       "jordan",   "summer",   "winter",
+    "spring",   "autumn",    "january",  "february", "march",         "april",    "june",     "july",
+    "august",   "september", "october",  "november", "december",      "monday",   "friday",   "company",
+    "gatehouse", "server",   "the",      "my",       "is",            "me",       "abc",      "pass",
+    "word",     "starwars",  "pokemon",  "computer", "internet",      "manager",  "system",   "access",
+    "please",   "temp",      "demo",     "super",    "king",          "god",      "you",      "and",
+};
+
+/* What "p4$$w0rd" stands for. */
+static char plain(char c) {
+    static const char from[] = "0134578@$!|+", to[] = "oleastbasiit";
+    const char *at = strchr(from, c);
+    return c != '\0' && at != NULL ? to[at - from] : (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+}
+
+/* Digits and signs at the ends are what people add when a rule asks for them. */
+static size_t core_of(const char *password, char core[static MAX_PASSWORD + 1]) {
+    size_t from = 0, to = strlen(password), len = 0;
+    while (from < to && !isalpha((unsigned char)password[from]))
+        from++;
+    while (to > from && !isalpha((unsigned char)password[to - 1]))
+        to--;
+    for (size_t i = from; i < to; i++)
+        if (isalnum((unsigned char)plain(password[i])) || (unsigned char)password[i] >= 0x80)
+            core[len++] = plain(password[i]);
+    core[len] = '\0';
+    return len;
+}
+
+/* The text is made of common words alone: which of its beginnings are, from left to right. */
+static bool made_of_common_words(const char *text, size_t len, const char *username) {
+    bool reached[MAX_PASSWORD + 1] = {true};
+    for (size_t i = 0; i < len; i++) {
+        size_t user_len = username == NULL ? 0 : strlen(username);
+        if (!reached[i])
+            continue;
+        if (user_len >= 3 && user_len <= len - i && strncasecmp(text + i, username, user_len) == 0)
+            reached[i + user_len] = true;
+        for (size_t w = 0; w < sizeof common_words / sizeof common_words[0]; w++) {
+            size_t word_len = strlen(common_words[w]);
+            if (word_len <= len - i && strncmp(text + i, common_words[w], word_len) == 0)
+                reached[i + word_len] = true;
+        }
+    }
+    return reached[len];
+}
+
+/* True when the second key lies beside the first one, on the keyboard or in the alphabet. */
+static bool follows(char before, char c) {
+    static const char *const rows[] = {"1234567890", "qwertyuiop", "qwertzuiop", "asdfghjkl", "zxcvbnm",
+                                       "yxcvbnm", "0987654321", "poiuytrewq", "lkjhgfdsa", "mnbvcxz"};
+    if (before == c || before + 1 == c || before - 1 == c)
+        return true;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const char *at = strchr(rows[i], before);
+        if (at != NULL && at[1] == c)
             return true;
-    bool one_character = true;
-    for (const char *at = password; *at != '\0'; at++)
-        one_character = one_character && *at == password[0];
-    return one_character || (username != NULL && strcasecmp(password, username) == 0);
+    }
+    return false;
+}
+
+/* The two characters up to i were there before, at most six earlier. */
+static bool repeats(const char *text, size_t i) {
+    for (size_t period = 2; period <= 6 && period < i; period++)
+        if (text[i] == text[i - period] && text[i - 1] == text[i - 1 - period])
+            return true;
+    return false;
+}
+
+/* Characters that neither follow from the one before nor repeat what came before. */
+static size_t surprises(const char *password) {
+    size_t count = 1;
+    for (size_t i = 1; password[i] != '\0'; i++)
+        count += !follows((char)tolower((unsigned char)password[i - 1]),
+                          (char)tolower((unsigned char)password[i])) &&
+                 !repeats(password, i);
+    return count;
+}
+
+static bool too_common(const char *password, const char *username) {
+    char core[MAX_PASSWORD + 1];
+    size_t len = core_of(password, core);
+    return surprises(password) < 5 || (len > 0 && made_of_common_words(core, len, username)) ||
+           (username != NULL && strcasecmp(password, username) == 0);
 }
 
 bool password_check_rules(const char *password, const char *username, struct error *err) {

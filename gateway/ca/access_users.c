@@ -1,6 +1,5 @@
-#include "ca/access.h"
+#include "ca/access_internal.h"
 #include "ca/actor_cache.h"
-#include "ca/core.h"
 
 #include "base/clock.h"
 #include "base/json.h"
@@ -26,6 +25,12 @@ static bool check_text(const char *what, const char *text, struct error *err) {
            fail(err, ERROR_POLICY, "too-long", "The %s is longer than 200 bytes.", what);
 }
 
+bool access_check_user_texts(const char *username, const char *display_name, const char *email,
+                             struct error *err) {
+    return check_username(username, err) && check_text("display name", display_name, err) &&
+           check_text("e-mail address", email, err);
+}
+
 /* The organisation a grant is about; nil for the instance. */
 static bool grant_organisation(struct tx *tx, struct arena *arena, const struct grant *grant,
                                struct uuid *ret_organisation, struct error *err) {
@@ -40,7 +45,7 @@ static bool grant_organisation(struct tx *tx, struct arena *arena, const struct 
     return true;
 }
 
-/* Nobody gives a role over more than they rule themselves. */
+/* Nobody gives a role over more than they rule themselves, nor one that may more than they. */
 static bool may_give(struct tx *tx, struct arena *arena, const struct actor *actor,
                      const struct grant *grants, size_t count, struct error *err) {
     for (size_t i = 0; i < count; i++) {
@@ -48,6 +53,9 @@ static bool may_give(struct tx *tx, struct arena *arena, const struct actor *act
         struct uuid ca = grants[i].scope == ROLE_SCOPE_CA ? grants[i].object : (struct uuid){{0}};
         TRY(grant_organisation(tx, arena, &grants[i], &organisation, err));
         TRY(actor_may(actor, MAY_MANAGE_USERS, organisation, ca, err));
+        for (unsigned p = 0; p < PERMISSION_COUNT; p++)
+            if (grant_has(&grants[i], (enum permission)p))
+                TRY(actor_may(actor, (enum permission)p, organisation, ca, err));
     }
     return true;
 }
@@ -100,9 +108,7 @@ bool access_user_create(struct core *core, struct arena *arena, const struct act
                         .state = USER_ACTIVE,
                         .created_us = clock_now_us()};
     bool done = false;
-    TRY(check_username(order->username, err));
-    TRY(check_text("display name", order->display_name, err));
-    TRY(check_text("e-mail address", order->email, err));
+    TRY(access_check_user_texts(order->username, order->display_name, order->email, err));
     TRY(password_hash(arena, password, &user.password_hash, err));
     TX(tx, core_db(core), &done, err)
         tx.ok = insert_user(tx.tx, arena, actor, order, &user, err);
@@ -146,6 +152,14 @@ static bool may_change_user(struct tx *tx, struct arena *arena, const struct act
     return may_give(tx, arena, actor, grants, count, err);
 }
 
+bool access_may_change(struct tx *tx, struct arena *arena, const struct actor *actor, struct uuid id,
+                       struct user *ret_user, struct error *err) {
+    struct scope scope;
+    actor_scope(arena, actor, MAY_READ_USERS, &scope);
+    return user_by_id(tx, arena, &scope, id, ret_user, err) &&
+           may_change_user(tx, arena, actor, ret_user, err);
+}
+
 static bool suspend_last(struct tx *tx, struct arena *arena, struct uuid id, struct error *err) {
     struct grant *grants = NULL;
     size_t count = 0;
@@ -155,11 +169,8 @@ static bool suspend_last(struct tx *tx, struct arena *arena, struct uuid id, str
 
 static bool apply_change(struct tx *tx, struct arena *arena, const struct actor *actor,
                          struct uuid id, const struct user_change *change, struct error *err) {
-    struct scope scope;
     struct user user;
-    actor_scope(arena, actor, MAY_READ_USERS, &scope);
-    TRY(user_by_id(tx, arena, &scope, id, &user, err));
-    TRY(may_change_user(tx, arena, actor, &user, err));
+    TRY(access_may_change(tx, arena, actor, id, &user, err));
     if (change->display_name != NULL || change->email != NULL)
         TRY(user_set_profile(tx, id,
                              change->display_name == NULL ? user.display_name : change->display_name,
@@ -170,11 +181,14 @@ static bool apply_change(struct tx *tx, struct arena *arena, const struct actor 
     }
     if (change->set_state) {
         TRY(user_set_state(tx, id, change->state, err));
-        if (change->state == USER_SUSPENDED)
+        if (change->state != USER_ACTIVE)
             TRY(suspend_last(tx, arena, id, err) && session_delete_user(tx, id, err));
     }
+    if (change->must_change_password)
+        TRY(user_set_must_change(tx, id, true, err));
+    bool approved = change->set_state && change->state == USER_ACTIVE && user.state == USER_PENDING;
     return access_note(tx, actor,
-                       &(struct event_note){.code = "user.changed",
+                       &(struct event_note){.code = approved ? "user.approved" : "user.changed",
                                             .organisation_id = user.organisation_id,
                                             .object_kind = "user",
                                             .object = user.username},
@@ -186,6 +200,8 @@ bool access_user_update(struct core *core, struct arena *arena, const struct act
     bool done = false;
     TRY(check_text("display name", change->display_name, err));
     TRY(check_text("e-mail address", change->email, err));
+    if (change->set_state && change->state == USER_PENDING)
+        return fail(err, ERROR_POLICY, "bad-state", "Nobody is made to wait again; suspend the user.");
     TX(tx, core_db(core), &done, err)
         tx.ok = apply_change(tx.tx, arena, actor, id, change, err);
     actor_cache_forget();
@@ -196,10 +212,11 @@ static bool reset(struct tx *tx, struct arena *arena, const struct actor *actor,
                   const char *encoded, struct error *err) {
     struct user user;
     TRY(user_by_name(tx, arena, username, &user, err));
-    struct scope scope;
-    actor_scope(arena, actor, MAY_READ_USERS, &scope);
-    TRY(user_by_id(tx, arena, &scope, user.id, &user, err));
-    TRY(may_change_user(tx, arena, actor, &user, err));
+    TRY(access_may_change(tx, arena, actor, user.id, &user, err));
+    if (user.provider[0] != '\0')
+        return fail(err, ERROR_POLICY, "not-local",
+                    "The password of %.100s is kept by %s; reset it there.", user.username,
+                    user.provider);
     TRY(user_set_password(tx, user.id, encoded, true, err));
     TRY(user_record_login(tx, user.id, false, clock_now_us(), 0, err));
     TRY(session_delete_user(tx, user.id, err));
@@ -221,4 +238,16 @@ bool access_user_reset(struct core *core, struct arena *arena, const struct acto
     TRY(done);
     *ret_password = password;
     return true;
+}
+
+bool access_require_password_change(struct core *core, const struct actor *actor, struct error *err) {
+    static const struct uuid nil = {{0}};
+    int64_t count;
+    bool done = false;
+    TRY(actor_may(actor, MAY_MANAGE_USERS, nil, nil, err));
+    TX(tx, core_db(core), &done, err)
+        tx.ok = user_require_password_change(tx.tx, &count, err) &&
+                access_note(tx.tx, actor,
+                            &(struct event_note){.code = "user.all-must-change-password"}, err);
+    return done;
 }

@@ -109,7 +109,8 @@ static bool store_urls(struct app *app, const struct app_names *names, struct er
  * write the file, it gets a new password. */
 static bool first_administrator(struct app *app, bool file_missing, const char **ret_password,
                                 const char **ret_token, struct error *err) {
-    static const struct grant everything = {ROLE_ADMINISTRATOR, ROLE_SCOPE_INSTANCE, {{0}}};
+    static const struct grant everything = {.role = ROLE_ADMINISTRATOR, .scope = ROLE_SCOPE_INSTANCE};
+    static const struct token_order token_order = {.label = "first administrator"};
     struct user_order order = {.username = ADMINISTRATOR, .grants = &everything, .grant_count = 1};
     struct user user = {0};
     struct api_token token;
@@ -127,8 +128,7 @@ static bool first_administrator(struct app *app, bool file_missing, const char *
     else
         return true;
     actor.user_id = user.id;
-    return access_token_create(app->core, app->arena, &actor, "first administrator", 0, ret_token, &token,
-                               err);
+    return access_token_create(app->core, app->arena, &actor, &token_order, ret_token, &token, err);
 }
 
 static bool announce(struct app *app, const struct app_names *names, const char *password,

@@ -1,3 +1,4 @@
+#include "access/access_room.h"
 #include "acme/acme.h"
 #include "api/api.h"
 #include "base/log.h"
@@ -152,6 +153,7 @@ static void build_router(struct service *s) {
     add_room(s, acme_manage_room(s->acme));
     add_room(s, cmp_room(s->app.core));
     add_room(s, est_room(s->app.core));
+    add_room(s, access_room(s->app.core));
     s->router = (struct http_router){.rooms = s->rooms,
                                      .room_count = s->room_count,
                                      .authenticate = api_authenticate,

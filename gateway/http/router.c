@@ -265,6 +265,9 @@ static bool pass_gate(const struct http_router *router, const struct http_route 
     if (request->must_change_password && (route->gate & GATE_ADMIN_PASSWORD_CHANGE) == 0)
         return fail(err, ERROR_FORBIDDEN, "password-change-needed",
                     "The password is a first one and must be changed before anything else.");
+    if (request->must_enrol_factor && (route->gate & GATE_FACTOR_ENROL) == 0)
+        return fail(err, ERROR_FORBIDDEN, "second-factor-needed",
+                    "A role of this user needs a second factor; set one up before anything else.");
     return true;
 }
 

@@ -47,8 +47,8 @@ struct http_request {
     const struct http_route *route;
     const struct http_room *room;
     void *actor; /* const struct actor *, set by the gate of a route; NULL: nobody */
-    /* Set with the actor: only GATE_ADMIN_PASSWORD_CHANGE routes are open. */
-    bool must_change_password;
+    /* Set with the actor: only GATE_ADMIN_PASSWORD_CHANGE routes are open, or only GATE_FACTOR_ENROL ones. */
+    bool must_change_password, must_enrol_factor;
 };
 
 struct http_response {
@@ -91,6 +91,7 @@ enum http_gate {
     GATE_OPEN = 0,                  /* anybody, said explicitly; the caller is not even asked for */
     GATE_ACTOR = 1,                 /* a session or an API token */
     GATE_ADMIN_PASSWORD_CHANGE = 2, /* also open to an actor who must first change the password */
+    GATE_FACTOR_ENROL = 4,          /* also open to one who must first set up a second factor */
 };
 
 struct http_route {

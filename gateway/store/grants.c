@@ -2,7 +2,12 @@
 
 #include "store/query.h"
 
-static const char sql_list[] = "SELECT g.role, g.scope, g.object_id FROM role_grants g "
+#include <stdio.h>
+
+static const char sql_list[] = "SELECT g.role, g.scope, g.object_id, "
+                               "COALESCE(r.permissions, 0), COALESCE(r.own_only, 0), "
+                               "COALESCE(r.slug, '') FROM role_grants g "
+                               "LEFT JOIN roles r ON r.number = g.role "
                                "WHERE g.user_id = ? ORDER BY g.role, g.scope, g.object_id";
 static const char sql_clear[] = "DELETE FROM role_grants WHERE user_id = ?";
 static const char sql_add[] =
@@ -26,6 +31,9 @@ bool grant_list(struct tx *tx, struct arena *arena, struct uuid user_id, struct 
         items[count].role = (enum role)rows_int(&rows);
         items[count].scope = (enum role_scope)rows_int(&rows);
         items[count].object = rows_uuid(&rows);
+        items[count].permissions = rows_int(&rows);
+        items[count].own_only = rows_bool(&rows);
+        snprintf(items[count].slug, sizeof items[count].slug, "%s", rows_text(&rows));
         count++;
     }
     TRY(rows_close(&rows, err));

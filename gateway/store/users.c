@@ -8,18 +8,24 @@
 #define COLUMNS                                                                                    \
     "u.id, u.organisation_id, u.username, u.display_name, u.email, u.password_hash, "              \
     "u.must_change_password, u.state, u.failed_logins, u.retry_after_us, u.created_us, "           \
-    "u.last_login_us "
+    "u.last_login_us, u.provider, u.subject "
 
 static const char sql_insert[] =
     "INSERT INTO users (id, organisation_id, username, username_folded, display_name, email, "
     "password_hash, must_change_password, state, failed_logins, retry_after_us, created_us, "
-    "last_login_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    "last_login_us, provider, subject) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 static const char sql_by_name[] = "SELECT " COLUMNS "FROM users u WHERE u.username_folded = ?";
 static const char sql_by_id[] = "SELECT " COLUMNS "FROM users u WHERE u.id = ? AND ";
 static const char sql_list[] = "SELECT " COLUMNS "FROM users u WHERE u.username_folded > ? AND ";
 static const char sql_count[] = "SELECT COUNT(*) FROM users";
 static const char sql_set_password[] =
     "UPDATE users SET password_hash = ?, must_change_password = ? WHERE id = ?";
+static const char sql_by_subject[] =
+    "SELECT " COLUMNS "FROM users u WHERE u.provider = ? AND u.subject = ?";
+static const char sql_count_state[] = "SELECT COUNT(*) FROM users WHERE state = ?";
+static const char sql_all_must_change[] =
+    "UPDATE users SET must_change_password = 1 WHERE password_hash <> ''";
+static const char sql_must_change[] = "UPDATE users SET must_change_password = ? WHERE id = ?";
 static const char sql_set_state[] = "UPDATE users SET state = ? WHERE id = ?";
 static const char sql_set_profile[] = "UPDATE users SET display_name = ?, email = ? WHERE id = ?";
 static const char sql_login_success[] = "UPDATE users SET failed_logins = 0, retry_after_us = 0, "
@@ -41,6 +47,8 @@ static void read_row(struct rows *rows, struct user *ret) {
     ret->retry_after_us = rows_int(rows);
     ret->created_us = rows_int(rows);
     ret->last_login_us = rows_int(rows);
+    ret->provider = rows_text(rows);
+    ret->subject = rows_text(rows);
 }
 
 static bool no_user(struct uuid id, struct error *err) {
@@ -58,7 +66,8 @@ bool user_insert(struct tx *tx, const struct user *user, struct error *err) {
                          p_text(user->email), p_text(user->password_hash),
                          p_int(user->must_change_password), p_int(user->state),
                          p_int(user->failed_logins), p_int(user->retry_after_us),
-                         p_int(user->created_us), p_int(user->last_login_us)),
+                         p_int(user->created_us), p_int(user->last_login_us),
+                         p_text(user->provider), p_text(user->subject)),
                   &duplicate, err));
     return !duplicate ||
            fail(err, ERROR_CONFLICT, "exists",
@@ -166,4 +175,27 @@ bool user_record_login(struct tx *tx, struct uuid id, bool success, int64_t now_
     return success
                ? change(tx, sql_login_success, PARAMS(p_int(now_us), p_uuid(&id)), id, err)
                : change(tx, sql_login_failure, PARAMS(p_int(retry_after_us), p_uuid(&id)), id, err);
+}
+
+bool user_require_password_change(struct tx *tx, int64_t *ret_count, struct error *err) {
+    return tx_execute(tx, sql_all_must_change, NO_PARAMS, ret_count, err);
+}
+
+bool user_set_must_change(struct tx *tx, struct uuid id, bool must_change, struct error *err) {
+    return change(tx, sql_must_change, PARAMS(p_int(must_change), p_uuid(&id)), id, err);
+}
+
+bool user_by_subject(struct tx *tx, struct arena *arena, const char *provider, const char *subject,
+                     struct user *ret, struct error *err) {
+    struct rows rows;
+    bool found;
+    TRY(rows_first(tx, arena, sql_by_subject, PARAMS(p_text(provider), p_text(subject)), &rows,
+                   &found, err));
+    TRY(read_one(&rows, found, ret, err));
+    return found || fail(err, ERROR_NOT_FOUND, "not-found", "There is no user \"%s\" of %s.", subject,
+                         provider);
+}
+
+bool user_count_state(struct tx *tx, enum user_state state, int64_t *ret_count, struct error *err) {
+    return tx_number(tx, sql_count_state, PARAMS(p_int(state)), ret_count, err);
 }

@@ -9,6 +9,7 @@ import tempfile
 import time
 import urllib.parse
 
+import access
 import credentials
 import authorities
 import templates
@@ -88,6 +89,7 @@ def main():
     validators.run(gateway, admin, made)
     mail.run(gateway, admin, made)
     acme.run(gateway, admin, made)
+    access.run(gateway, admin, made)
     check_coverage(gateway)
     print(f"scenario: every operation has worked, every answer is as documented ({seconds():.0f} s)")
     strangers.run(gateway, admin, made, other_organisation())

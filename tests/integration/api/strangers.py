@@ -6,11 +6,13 @@ import re
 
 from client import Client, make_csr, token_for
 
-OPEN = {("GET", "/"), ("GET", "/openapi.json"), ("POST", "/session"), ("POST", "/claims"), ("POST", "/claims/show")}
+OPEN = {("POST", "/session/certificate"), ("POST", "/registrations"),
+        ("GET", "/"), ("GET", "/openapi.json"), ("POST", "/session"), ("POST", "/claims"), ("POST", "/claims/show")}
 OWN = {  # about the caller itself, or the same for everybody who has logged in
     ("GET", "/session"), ("DELETE", "/session"), ("POST", "/session/password"), ("GET", "/session/tokens"),
     ("POST", "/session/tokens"), ("GET", "/roles"), ("GET", "/status"), ("POST", "/inspect"),
     ("POST", "/evidence/verify"),
+    ("DELETE", "/session/tokens"), ("GET", "/session/sessions"), ("DELETE", "/session/sessions"),
     # Of what the caller sees: nothing, see inventory.py.
     ("GET", "/views"), ("POST", "/views"), ("GET", "/certificates/count"), ("GET", "/certificates/export"),
 }
@@ -23,6 +25,7 @@ def fill(path, made):
              "timestamping-certificates": "tsa-certificate", "cas": "evidence", "keys": "request", "mail": "request"}
     path = path.replace("{ca}", made["issuing"]).replace("{template}", made["template"])
     path = path.replace("{set}", "wifi").replace("{validator}", made["validator"]).replace("{mailtemplate}", "test")
+    path = path.replace("{role}", "desk").replace("{fingerprint}", "00" * 32)
     path = path.replace("{issuer}", "default").replace("{imprint}", "00" * 32)
     return re.sub(r"\{id\}", lambda _: made[kinds[path.split("/")[1]]], path)
 
@@ -64,6 +67,10 @@ def bodies(path, made):
         "/acme/policies/{id}/bindings": {"name": "Stolen"},
         "/acme/settings": {"open": True},
         "/users": {"username": "mallory", "roles": [{"role": "administrator", "scope": "instance"}]},
+        "/roles": {"id": "stolen", "name": "Stolen", "permissions": ["cas:manage"]},
+        "/roles/{role}": {"name": "Stolen", "permissions": ["cas:manage"]},
+        "/access": {"registration": {"open": True}},
+        "/users/{id}/certificates": {"label": "mine", "certificate": made["anchorPem"]},
         "/users/{id}": {"state": "suspended"},
         "/session": {"username": "x", "password": "y"},
         "/session/password": {"old": "x", "new": "y"},

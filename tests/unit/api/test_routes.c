@@ -1,4 +1,5 @@
 /* The table of routes and the OpenAPI document say the same, and every route states its gate. */
+#include "access/access_room.h"
 #include "acme/acme.h"
 #include "api/api.h"
 #include "cmp/cmp.h"
@@ -33,7 +34,8 @@ static struct http_room acme_managed(struct core *core) {
 
 /* Every room that has routes under BASE. */
 static struct http_room (*const room_makers[])(struct core *core) = {
-    api_room, cmp_room, est_room, scep_room, timestamps, validation_room, acme_managed, mail_room};
+    access_room, api_room, cmp_room, est_room, scep_room, timestamps, validation_room, acme_managed,
+    mail_room};
 #define ROOM_COUNT (sizeof room_makers / sizeof room_makers[0])
 
 /* Their routes under BASE, one after the other; NULL after the last. */
@@ -139,6 +141,8 @@ static void test_gates(void **state) {
                                        "GET " BASE "/",
                                        "GET " BASE "/openapi.json",
                                        "POST " BASE "/session",
+                                       "POST " BASE "/session/certificate",
+                                       "POST " BASE "/registrations",
                                        "POST " BASE "/claims",
                                        "POST " BASE "/claims/show"};
     SCOPED_ARENA struct arena *arena = arena_new();

@@ -8,6 +8,9 @@
 
 #include <cmocka.h>
 
+#define GRANT(r, s, o) {.role = ROLE_##r, .scope = ROLE_SCOPE_##s, .object = o}
+#define nobody {{0}}
+
 static const struct uuid org_a = {{1}}, org_b = {{2}}, ca_a = {{3}}, ca_b = {{4}}, nil = {{0}};
 
 static void grants_cover_what_they_name(void **state) {
@@ -18,19 +21,19 @@ static void grants_cover_what_they_name(void **state) {
         struct uuid organisation, ca;
         bool allowed;
     } rows[] = {
-        {{ROLE_ADMINISTRATOR, ROLE_SCOPE_INSTANCE, {{0}}}, MAY_MANAGE_SETTINGS, nil, nil, true},
-        {{ROLE_ADMINISTRATOR, ROLE_SCOPE_ORGANISATION, org_a}, MAY_MANAGE_CAS, org_a, nil, true},
-        {{ROLE_ADMINISTRATOR, ROLE_SCOPE_ORGANISATION, org_a}, MAY_MANAGE_CAS, org_b, nil, false},
-        {{ROLE_ADMINISTRATOR, ROLE_SCOPE_ORGANISATION, org_a}, MAY_MANAGE_SETTINGS, nil, nil, false},
-        {{ROLE_OFFICER, ROLE_SCOPE_CA, ca_a}, MAY_DECIDE_REQUESTS, org_a, ca_a, true},
-        {{ROLE_OFFICER, ROLE_SCOPE_CA, ca_a}, MAY_DECIDE_REQUESTS, org_a, ca_b, false},
-        {{ROLE_OFFICER, ROLE_SCOPE_CA, ca_a}, MAY_MANAGE_CAS, org_a, ca_a, false},
-        {{ROLE_OFFICER, ROLE_SCOPE_INSTANCE, {{0}}}, MAY_MANAGE_USERS, nil, nil, false},
-        {{ROLE_REQUESTER, ROLE_SCOPE_INSTANCE, {{0}}}, MAY_CREATE_REQUESTS, org_a, ca_a, true},
-        {{ROLE_REQUESTER, ROLE_SCOPE_INSTANCE, {{0}}}, MAY_DECIDE_REQUESTS, org_a, ca_a, false},
-        {{ROLE_REQUESTER, ROLE_SCOPE_INSTANCE, {{0}}}, MAY_REVOKE, org_a, ca_a, false},
-        {{ROLE_AUDITOR, ROLE_SCOPE_INSTANCE, {{0}}}, MAY_READ_EVENTS, nil, nil, true},
-        {{ROLE_AUDITOR, ROLE_SCOPE_INSTANCE, {{0}}}, MAY_CREATE_REQUESTS, org_a, ca_a, false},
+        {GRANT(ADMINISTRATOR, INSTANCE, nobody), MAY_MANAGE_SETTINGS, nil, nil, true},
+        {GRANT(ADMINISTRATOR, ORGANISATION, org_a), MAY_MANAGE_CAS, org_a, nil, true},
+        {GRANT(ADMINISTRATOR, ORGANISATION, org_a), MAY_MANAGE_CAS, org_b, nil, false},
+        {GRANT(ADMINISTRATOR, ORGANISATION, org_a), MAY_MANAGE_SETTINGS, nil, nil, false},
+        {GRANT(OFFICER, CA, ca_a), MAY_DECIDE_REQUESTS, org_a, ca_a, true},
+        {GRANT(OFFICER, CA, ca_a), MAY_DECIDE_REQUESTS, org_a, ca_b, false},
+        {GRANT(OFFICER, CA, ca_a), MAY_MANAGE_CAS, org_a, ca_a, false},
+        {GRANT(OFFICER, INSTANCE, nobody), MAY_MANAGE_USERS, nil, nil, false},
+        {GRANT(REQUESTER, INSTANCE, nobody), MAY_CREATE_REQUESTS, org_a, ca_a, true},
+        {GRANT(REQUESTER, INSTANCE, nobody), MAY_DECIDE_REQUESTS, org_a, ca_a, false},
+        {GRANT(REQUESTER, INSTANCE, nobody), MAY_REVOKE, org_a, ca_a, false},
+        {GRANT(AUDITOR, INSTANCE, nobody), MAY_READ_EVENTS, nil, nil, true},
+        {GRANT(AUDITOR, INSTANCE, nobody), MAY_CREATE_REQUESTS, org_a, ca_a, false},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct actor actor = {.name = "x", .grants = &rows[i].grant, .grant_count = 1};
@@ -50,8 +53,8 @@ static void grants_cover_what_they_name(void **state) {
 static void scopes_follow_grants(void **state) {
     (void)state;
     SCOPED_ARENA struct arena *arena = arena_new();
-    const struct grant grants[] = {{ROLE_OFFICER, ROLE_SCOPE_CA, ca_a},
-                                   {ROLE_REQUESTER, ROLE_SCOPE_ORGANISATION, org_b}};
+    const struct grant grants[] = {GRANT(OFFICER, CA, ca_a),
+                                   GRANT(REQUESTER, ORGANISATION, org_b)};
     struct actor actor = {.name = "x", .grants = grants, .grant_count = 2};
     struct scope scope;
     actor_scope(arena, &actor, MAY_READ_CERTIFICATES, &scope);

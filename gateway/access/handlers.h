@@ -1,0 +1,36 @@
+/* The handlers of this room. */
+#ifndef GATEHOUSE_ACCESS_HANDLERS_H
+#define GATEHOUSE_ACCESS_HANDLERS_H
+
+#include "ca/core.h"
+#include "rest/handler.h"
+
+static inline const struct actor *actor_of(const struct http_request *request) {
+    return request->actor;
+}
+/* An array of strings as the core takes them; absent: an empty list. */
+MUST_USE bool access_ask_list(struct arena *arena, const struct json *document, const char *name,
+                              struct text_list *ret, struct error *err);
+
+/* roles.c */
+HANDLER(roles_list);
+HANDLER(roles_create);
+HANDLER(roles_change);
+HANDLER(roles_remove);
+/* sessions.c */
+HANDLER(sessions_own);
+HANDLER(sessions_own_end);
+HANDLER(sessions_own_end_one);
+HANDLER(sessions_of_user);
+HANDLER(sessions_of_user_end);
+/* settings.c */
+HANDLER(settings_show);
+HANDLER(settings_change);
+HANDLER(require_password_change);
+HANDLER(registrations_create);
+/* certificates.c */
+HANDLER(user_certificates_list);
+HANDLER(user_certificates_add);
+HANDLER(user_certificates_remove);
+
+#endif
