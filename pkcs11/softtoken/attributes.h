@@ -86,6 +86,8 @@ const struct attribute_rule *attribute_rule(CK_ATTRIBUTE_TYPE type, CK_OBJECT_CL
                                             CK_KEY_TYPE key_type);
 /* All rules, for the ones who walk them. */
 const struct attribute_rule *attribute_rules(size_t *ret_count);
+/* Can a key of this class be of this type? False for every type that the token does not do. */
+bool attribute_key_type_fits(CK_OBJECT_CLASS class, CK_KEY_TYPE key_type);
 bool attribute_rule_applies(const struct attribute_rule *rule, CK_OBJECT_CLASS class,
                             CK_KEY_TYPE key_type);
 /* Length and content fit the kind: CKR_ATTRIBUTE_VALUE_INVALID otherwise. */

@@ -62,6 +62,39 @@ static CK_RV begin_cbc(struct cipher_op *op, const CK_MECHANISM *given, const st
     return CKR_OK;
 }
 
+static CK_RV begin_ecb(struct cipher_op *op, const CK_MECHANISM *given, const struct bytes *key) {
+    TRY(mechanism_no_parameter(given));
+    if (EVP_CipherInit_ex2(op->ctx, module_cipher(CIPHER_ECB, key->len), key->at, NULL,
+                           op->encrypting ? 1 : 0, NULL) != 1)
+        return CKR_FUNCTION_FAILED;
+    (void)EVP_CIPHER_CTX_set_padding(op->ctx, 0);
+    return CKR_OK;
+}
+
+/* OpenSSL counts in all 128 bits: a shorter counter must not run over into what is beside it. */
+static uint64_t counter_room(const CK_AES_CTR_PARAMS *ctr) {
+    uint64_t low = 0;
+    for (int i = 8; i < BLOCK; i++)
+        low = low << 8 | ctr->cb[i];
+    if (ctr->ulCounterBits >= 60)
+        return UINT64_MAX; /* more than anybody encrypts with one key */
+    uint64_t all = (uint64_t)1 << ctr->ulCounterBits;
+    return (all - (low & (all - 1))) * BLOCK;
+}
+
+static CK_RV begin_ctr(struct cipher_op *op, const CK_MECHANISM *given, const struct bytes *key) {
+    if (given->pParameter == NULL || given->ulParameterLen != sizeof(CK_AES_CTR_PARAMS))
+        return CKR_MECHANISM_PARAM_INVALID;
+    const CK_AES_CTR_PARAMS *ctr = given->pParameter;
+    if (ctr->ulCounterBits == 0 || ctr->ulCounterBits > 128)
+        return CKR_MECHANISM_PARAM_INVALID;
+    op->counter_left = counter_room(ctr);
+    if (EVP_CipherInit_ex2(op->ctx, module_cipher(CIPHER_CTR, key->len), key->at, ctr->cb,
+                           op->encrypting ? 1 : 0, NULL) != 1)
+        return CKR_FUNCTION_FAILED;
+    return CKR_OK;
+}
+
 static CK_RV begin_aes(struct cipher_op *op, const CK_MECHANISM *given) {
     const struct bytes *key;
     TRY(object_secret(op->key, &key));
@@ -70,34 +103,45 @@ static CK_RV begin_aes(struct cipher_op *op, const CK_MECHANISM *given) {
         return CKR_HOST_MEMORY;
     if (module_cipher(CIPHER_CBC, key->len) == NULL)
         return CKR_KEY_SIZE_RANGE;
-    return op->mechanism->family == FAMILY_AES_GCM ? begin_gcm(op, given, key)
-                                                   : begin_cbc(op, given, key);
+    switch (op->mechanism->family) {
+    case FAMILY_AES_GCM:
+        return begin_gcm(op, given, key);
+    case FAMILY_AES_ECB:
+        return begin_ecb(op, given, key);
+    case FAMILY_AES_CTR:
+        return begin_ctr(op, given, key);
+    default:
+        return begin_cbc(op, given, key);
+    }
 }
 
-static CK_RV begin_oaep(struct cipher_op *op, const CK_MECHANISM *given) {
-    if (given->pParameter == NULL || given->ulParameterLen != sizeof(CK_RSA_PKCS_OAEP_PARAMS))
-        return CKR_MECHANISM_PARAM_INVALID;
-    const CK_RSA_PKCS_OAEP_PARAMS *oaep = given->pParameter;
+CK_RV oaep_configure(EVP_PKEY_CTX *pctx, const CK_RSA_PKCS_OAEP_PARAMS *oaep) {
     enum digest_id hash = digest_by_mechanism(oaep->hashAlg), mgf = digest_by_mgf(oaep->mgf);
     bool labelled = oaep->source == CKZ_DATA_SPECIFIED && oaep->ulSourceDataLen > 0;
     if (hash == DIGEST_NONE || mgf == DIGEST_NONE ||
         (oaep->source != CKZ_DATA_SPECIFIED && oaep->ulSourceDataLen > 0) ||
         (labelled && (oaep->pSourceData == NULL || oaep->ulSourceDataLen > 65536)))
         return CKR_MECHANISM_PARAM_INVALID;
-    if (EVP_PKEY_CTX_set_rsa_padding(op->pctx, RSA_PKCS1_OAEP_PADDING) != 1 ||
-        EVP_PKEY_CTX_set_rsa_oaep_md(op->pctx, module_digest(hash)) != 1 ||
-        EVP_PKEY_CTX_set_rsa_mgf1_md(op->pctx, module_digest(mgf)) != 1)
+    if (EVP_PKEY_CTX_set_rsa_padding(pctx, RSA_PKCS1_OAEP_PADDING) != 1 ||
+        EVP_PKEY_CTX_set_rsa_oaep_md(pctx, module_digest(hash)) != 1 ||
+        EVP_PKEY_CTX_set_rsa_mgf1_md(pctx, module_digest(mgf)) != 1)
         return CKR_MECHANISM_PARAM_INVALID;
     if (!labelled)
         return CKR_OK;
     void *label = OPENSSL_memdup(oaep->pSourceData, oaep->ulSourceDataLen);
     if (label == NULL)
         return CKR_HOST_MEMORY;
-    if (EVP_PKEY_CTX_set0_rsa_oaep_label(op->pctx, label, (int)oaep->ulSourceDataLen) != 1) {
+    if (EVP_PKEY_CTX_set0_rsa_oaep_label(pctx, label, (int)oaep->ulSourceDataLen) != 1) {
         OPENSSL_free(label);
         return CKR_MECHANISM_PARAM_INVALID;
     }
     return CKR_OK;
+}
+
+static CK_RV begin_oaep(struct cipher_op *op, const CK_MECHANISM *given) {
+    if (given->pParameter == NULL || given->ulParameterLen != sizeof(CK_RSA_PKCS_OAEP_PARAMS))
+        return CKR_MECHANISM_PARAM_INVALID;
+    return oaep_configure(op->pctx, given->pParameter);
 }
 
 static CK_RV begin_rsa(struct cipher_op *op, const CK_MECHANISM *given) {
@@ -168,6 +212,8 @@ static size_t update_size(const struct cipher_op *op, size_t len) {
     size_t total = op->held + len;
     if (op->mechanism->family == FAMILY_AES_GCM)
         return op->encrypting ? len : 0;
+    if (op->mechanism->family == FAMILY_AES_CTR)
+        return len;
     if (!op->encrypting && op->mechanism->family == FAMILY_AES_CBC_PAD)
         return total == 0 ? 0 : (total - 1) / BLOCK * BLOCK; /* the last block may be padding */
     return total / BLOCK * BLOCK;
@@ -181,8 +227,9 @@ static CK_RV aes_update(struct cipher_op *op, const uint8_t *part, size_t len, s
     }
     size_t size = update_size(op, len);
     int written = 0;
-    if (len > MESSAGE_MAX)
+    if (len > MESSAGE_MAX || (op->mechanism->family == FAMILY_AES_CTR && len > op->counter_left))
         return CKR_DATA_LEN_RANGE;
+    op->counter_left -= op->mechanism->family == FAMILY_AES_CTR ? len : 0;
     TRY(bytes_reserve(out, size + BLOCK));
     if (len > 0 && EVP_CipherUpdate(op->ctx, out->at + out->len, &written, part, (int)len) != 1)
         return CKR_FUNCTION_FAILED;
@@ -260,6 +307,8 @@ static size_t whole_size(const struct cipher_op *op, size_t len) {
             return len + op->tag_len;
         return len < op->tag_len ? 0 : len - op->tag_len;
     case FAMILY_AES_CBC:
+    case FAMILY_AES_ECB:
+    case FAMILY_AES_CTR:
         return len;
     case FAMILY_AES_CBC_PAD:
         return op->encrypting ? (len / BLOCK + 1) * BLOCK : len;

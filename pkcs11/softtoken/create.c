@@ -20,22 +20,6 @@ static CK_RV create_key(struct session *session, const struct draft *draft,
     return rv;
 }
 
-static bool key_type_fits(CK_OBJECT_CLASS class, CK_KEY_TYPE key_type) {
-    switch (key_type) {
-    case CKK_RSA:
-    case CKK_EC:
-    case CKK_EC_EDWARDS:
-    case CKK_ML_DSA:
-    case CKK_SLH_DSA:
-        return class == CKO_PUBLIC_KEY || class == CKO_PRIVATE_KEY;
-    case CKK_AES:
-    case CKK_GENERIC_SECRET:
-        return class == CKO_SECRET_KEY;
-    default:
-        return false;
-    }
-}
-
 static CK_RV what_to_create(const CK_ATTRIBUTE *given, CK_ULONG count, struct draft *draft) {
     if (!template_ulong(given, count, CKA_CLASS, &draft->class))
         return CKR_TEMPLATE_INCOMPLETE;
@@ -49,7 +33,8 @@ static CK_RV what_to_create(const CK_ATTRIBUTE *given, CK_ULONG count, struct dr
     case CKO_SECRET_KEY:
         if (!template_ulong(given, count, CKA_KEY_TYPE, &draft->key_type))
             return CKR_TEMPLATE_INCOMPLETE;
-        return key_type_fits(draft->class, draft->key_type) ? CKR_OK : CKR_ATTRIBUTE_VALUE_INVALID;
+        return attribute_key_type_fits(draft->class, draft->key_type) ? CKR_OK
+                                                                      : CKR_ATTRIBUTE_VALUE_INVALID;
     default:
         return CKR_ATTRIBUTE_VALUE_INVALID;
     }

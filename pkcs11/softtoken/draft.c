@@ -31,10 +31,29 @@ bool template_ulong(const CK_ATTRIBUTE *given, CK_ULONG count, CK_ATTRIBUTE_TYPE
     return true;
 }
 
+CK_RV draft_derived_kind(const CK_ATTRIBUTE *given, CK_ULONG count, struct draft *draft) {
+    TRY(template_check(given, count));
+    draft->origin = ORIGIN_DERIVE;
+    draft->class = CKO_SECRET_KEY;
+    draft->key_type = CKK_GENERIC_SECRET;
+    (void)template_ulong(given, count, CKA_CLASS, &draft->class);
+    (void)template_ulong(given, count, CKA_KEY_TYPE, &draft->key_type);
+    return draft->class == CKO_SECRET_KEY && attribute_key_type_fits(draft->class, draft->key_type)
+               ? CKR_OK
+               : CKR_TEMPLATE_INCONSISTENT;
+}
+
 static unsigned must_flag(enum origin origin) {
-    return origin == ORIGIN_CREATE     ? RULE_CREATE_MUST
-           : origin == ORIGIN_GENERATE ? RULE_GENERATE_MUST
-                                       : RULE_UNWRAP_MUST;
+    switch (origin) {
+    case ORIGIN_CREATE:
+        return RULE_CREATE_MUST;
+    case ORIGIN_GENERATE:
+        return RULE_GENERATE_MUST;
+    case ORIGIN_UNWRAP:
+        return RULE_UNWRAP_MUST;
+    default:
+        return 0;
+    }
 }
 
 static unsigned not_flag(enum origin origin) {
@@ -113,16 +132,20 @@ CK_RV draft_attributes(const struct draft *draft, const CK_ATTRIBUTE *given, CK_
 
 /* What only the token may say: where the key is from, and what it has always been. */
 static CK_RV set_history(const struct draft *draft, struct attributes *attrs) {
-    bool local = draft->origin == ORIGIN_GENERATE;
+    bool local = draft->origin == ORIGIN_GENERATE, sealed = local, bound = local;
     TRY(attributes_set_bool(attrs, CKA_LOCAL, local));
     TRY(attributes_set_ulong(attrs, CKA_KEY_GEN_MECHANISM,
                              local ? draft->mechanism : CK_UNAVAILABLE_INFORMATION));
     if (draft->class == CKO_PUBLIC_KEY)
         return CKR_OK;
+    if (draft->base != NULL) { /* pkcs11-v3.2#5.18.5: what was never shown of the base key */
+        sealed = attributes_bool(&draft->base->attrs, CKA_ALWAYS_SENSITIVE);
+        bound = attributes_bool(&draft->base->attrs, CKA_NEVER_EXTRACTABLE);
+    }
     TRY(attributes_set_bool(attrs, CKA_ALWAYS_SENSITIVE,
-                            local && attributes_bool(attrs, CKA_SENSITIVE)));
+                            sealed && attributes_bool(attrs, CKA_SENSITIVE)));
     return attributes_set_bool(attrs, CKA_NEVER_EXTRACTABLE,
-                               local && !attributes_bool(attrs, CKA_EXTRACTABLE));
+                               bound && !attributes_bool(attrs, CKA_EXTRACTABLE));
 }
 
 CK_RV draft_key(const struct draft *draft, struct slot *slot, struct attributes *attrs,

@@ -4,13 +4,14 @@
 
 #include "object.h"
 
-enum origin { ORIGIN_CREATE, ORIGIN_GENERATE, ORIGIN_UNWRAP };
+enum origin { ORIGIN_CREATE, ORIGIN_GENERATE, ORIGIN_UNWRAP, ORIGIN_DERIVE };
 
 struct draft {
     enum origin origin;
     CK_OBJECT_CLASS class;
     CK_KEY_TYPE key_type;        /* CK_UNAVAILABLE_INFORMATION when it is not a key */
     CK_MECHANISM_TYPE mechanism; /* ORIGIN_GENERATE */
+    const struct object *base;   /* ORIGIN_DERIVE: whose history goes on, or NULL */
     bool by_so;
 };
 
@@ -22,6 +23,10 @@ const CK_ATTRIBUTE *template_find(const CK_ATTRIBUTE *given, CK_ULONG count,
 /* False when it is absent or not a number. */
 bool template_ulong(const CK_ATTRIBUTE *given, CK_ULONG count, CK_ATTRIBUTE_TYPE type,
                     CK_ULONG *ret_number);
+
+/* Class and type of a key that comes out of another one: a generic secret when nobody says.
+ * CKR_TEMPLATE_INCONSISTENT when it is not a secret key. */
+CK_RV draft_derived_kind(const CK_ATTRIBUTE *given, CK_ULONG count, struct draft *draft) MUST_USE;
 
 /* All attributes: what the template says, and what the standard or the token sets when it is
  * silent. Secret parts of C_CreateObject are still in it. CKR_ATTRIBUTE_TYPE_INVALID,

@@ -21,6 +21,7 @@ static void in_child(void) {
     slots_abandon();
     sessions_abandon();
     module.libctx = NULL;
+    module.hmac = module.cmac = NULL;
     memset(module.digests, 0, sizeof module.digests);
     memset(module.ciphers, 0, sizeof module.ciphers);
     module.dir = NULL;
@@ -44,13 +45,16 @@ static CK_RV check_args(const CK_C_INITIALIZE_ARGS *args) {
     return CKR_OK;
 }
 
+/* No string of a program lies here: what a caller passes that fills unknown fields with numbers. */
+#define LOWEST_ADDRESS 65536u
+
 /* "dir=/path" in pReserved, else the environment, else the user's own directory. */
 static CK_RV find_directory(const CK_C_INITIALIZE_ARGS *args, char **ret_dir) {
     const char *given = args == NULL ? NULL : args->pReserved;
     const char *home = getenv("HOME"), *set = secure_getenv("GATEHOUSE_SOFTTOKEN_DIR");
     char *dir = NULL;
     if (given != NULL) {
-        if (strncmp(given, "dir=/", 5) != 0)
+        if ((uintptr_t)given < LOWEST_ADDRESS || strncmp(given, "dir=/", 5) != 0)
             return CKR_ARGUMENTS_BAD;
         dir = strdup(given + 4);
     } else if (set != NULL && *set != '\0') {
@@ -153,11 +157,12 @@ static CK_FUNCTION_LIST_3_2 list_3_2 = {
 
 static CK_UTF8CHAR interface_name[] = INTERFACE_NAME;
 
-/* The first is the default. */
+/* The first is the default. Not CKF_INTERFACE_FORK_SAFE: that would promise a child its parent's
+ * sessions and log-in (pkcs11-v3.2#3.4); here it begins anew with C_Initialize. */
 static CK_INTERFACE interfaces[] = {
-    {interface_name, &list_3_2, CKF_INTERFACE_FORK_SAFE},
-    {interface_name, &list_3_0, CKF_INTERFACE_FORK_SAFE},
-    {interface_name, &list_2_40, CKF_INTERFACE_FORK_SAFE},
+    {interface_name, &list_3_2, 0},
+    {interface_name, &list_3_0, 0},
+    {interface_name, &list_2_40, 0},
 };
 #define INTERFACES (sizeof interfaces / sizeof *interfaces)
 

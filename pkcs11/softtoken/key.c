@@ -122,6 +122,7 @@ CK_RV key_reveal(EVP_PKEY *pkey, CK_ATTRIBUTE_TYPE type, struct bytes *ret_value
         TRY(curve_of_key(pkey, &curve));
         return reveal_number(pkey, OSSL_PKEY_PARAM_PRIV_KEY, curve->order_len, ret_value);
     case CKK_ML_DSA:
+    case CKK_ML_KEM: /* the name of the seed is the same */
         if (type == CKA_SEED)
             return reveal_octets(pkey, OSSL_PKEY_PARAM_ML_DSA_SEED, ret_value);
         return reveal_octets(pkey, OSSL_PKEY_PARAM_PRIV_KEY, ret_value);
@@ -176,7 +177,7 @@ static CK_RV generate_curve(CK_KEY_TYPE key_type, const struct attributes *attrs
     if (params == NULL)
         return CKR_TEMPLATE_INCOMPLETE;
     TRY(curve_by_params(key_type, attribute_at(params), params->len, &curve));
-    if (key_type == CKK_EC_EDWARDS)
+    if (key_type != CKK_EC)
         return generate(curve->name, NULL, ret_pkey);
     OSSL_PARAM group[] = {
         OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, (char *)curve->name, 0),
@@ -193,6 +194,7 @@ CK_RV key_generate(CK_KEY_TYPE key_type, const struct attributes *public_attrs,
         return generate_rsa(public_attrs, ret_pkey);
     case CKK_EC:
     case CKK_EC_EDWARDS:
+    case CKK_EC_MONTGOMERY:
         return generate_curve(key_type, public_attrs, ret_pkey);
     default:
         TRY(parameter_set_by_number(key_type, attributes_ulong(public_attrs, CKA_PARAMETER_SET, 0),

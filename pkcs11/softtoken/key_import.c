@@ -230,8 +230,8 @@ static CK_RV import_raw(const char *name, struct attributes *attrs, EVP_PKEY **r
     return *ret_pkey == NULL ? CKR_ATTRIBUTE_VALUE_INVALID : CKR_OK;
 }
 
-/* pkcs11-v3.2: an ML-DSA private key comes as its seed, its expanded form, or both. */
-static CK_RV import_ml_dsa(const char *name, struct attributes *attrs, EVP_PKEY **ret_pkey) {
+/* pkcs11-v3.2: an ML-DSA or ML-KEM private key comes as its seed, its expanded form, or both. */
+static CK_RV import_seeded(const char *name, struct attributes *attrs, EVP_PKEY **ret_pkey) {
     if (attributes_find(attrs, CKA_SEED) == NULL)
         return import_raw(name, attrs, ret_pkey);
     AUTO(parts) struct parts parts = {0};
@@ -252,12 +252,13 @@ static CK_RV import_unchecked(CK_KEY_TYPE key_type, struct attributes *attrs, EV
     case CKK_EC:
         return import_ec(attrs, ret_pkey);
     case CKK_EC_EDWARDS:
+    case CKK_EC_MONTGOMERY:
         TRY(find_curve(key_type, attrs, &curve));
         return import_raw(curve->name, attrs, ret_pkey);
     default:
         TRY(parameter_set_by_number(key_type, attributes_ulong(attrs, CKA_PARAMETER_SET, 0), &set));
-        return key_type == CKK_ML_DSA ? import_ml_dsa(set->name, attrs, ret_pkey)
-                                      : import_raw(set->name, attrs, ret_pkey);
+        return key_type == CKK_SLH_DSA ? import_raw(set->name, attrs, ret_pkey)
+                                       : import_seeded(set->name, attrs, ret_pkey);
     }
 }
 
@@ -283,19 +284,24 @@ CK_RV key_import_private(CK_KEY_TYPE key_type, struct attributes *attrs, EVP_PKE
 
 /* ---- public keys ---------------------------------------------------------------------------- */
 
-/* CKA_EC_POINT: DER of an OCTET STRING; the bare octets, as some callers send, are accepted. */
-static CK_RV point_octets(const struct attributes *attrs, struct bytes *ret_point) {
-    const struct attribute *attr = attributes_find(attrs, CKA_EC_POINT);
-    if (attr == NULL)
-        return CKR_TEMPLATE_INCOMPLETE;
-    const uint8_t *at = attribute_at(attr), *next = at;
-    ASN1_OCTET_STRING *string = d2i_ASN1_OCTET_STRING(NULL, &next, (long)attr->len);
-    CK_RV rv;
-    if (string != NULL && next == at + attr->len)
+static bool point_len_fits(const struct curve *curve, size_t len) {
+    if (curve->key_type != CKK_EC)
+        return len == curve->order_len;
+    return len == 2 * curve->order_len + 1 || len == curve->order_len + 1; /* or compressed */
+}
+
+/* A bare point may look like DER by chance (both begin with 4): the length decides. */
+CK_RV curve_point(const struct curve *curve, const uint8_t *at, size_t len,
+                  struct bytes *ret_point) {
+    const uint8_t *next = at;
+    ASN1_OCTET_STRING *string = len > 65536 ? NULL : d2i_ASN1_OCTET_STRING(NULL, &next, (long)len);
+    CK_RV rv = CKR_ATTRIBUTE_VALUE_INVALID;
+    if (string != NULL && next == at + len &&
+        point_len_fits(curve, (size_t)ASN1_STRING_length(string)))
         rv =
             bytes_set(ret_point, ASN1_STRING_get0_data(string), (size_t)ASN1_STRING_length(string));
-    else
-        rv = bytes_set(ret_point, at, attr->len);
+    else if (point_len_fits(curve, len))
+        rv = bytes_set(ret_point, at, len);
     ASN1_OCTET_STRING_free(string);
     return rv;
 }
@@ -305,9 +311,12 @@ static CK_RV public_ec(CK_KEY_TYPE key_type, const struct attributes *attrs, EVP
     const struct curve *curve;
     TRY(parts_init(&parts));
     TRY(find_curve(key_type, attrs, &curve));
-    TRY(point_octets(attrs, &parts.octets[0]));
+    const struct attribute *point = attributes_find(attrs, CKA_EC_POINT);
+    if (point == NULL)
+        return CKR_TEMPLATE_INCOMPLETE;
+    TRY(curve_point(curve, attribute_at(point), point->len, &parts.octets[0]));
     TRY(parts_octets(&parts, OSSL_PKEY_PARAM_PUB_KEY, &parts.octets[0]));
-    if (key_type == CKK_EC_EDWARDS)
+    if (key_type != CKK_EC)
         return parts_make(&parts, curve->name, EVP_PKEY_PUBLIC_KEY, ret_pkey);
     if (OSSL_PARAM_BLD_push_utf8_string(parts.builder, OSSL_PKEY_PARAM_GROUP_NAME, curve->name,
                                         0) != 1)
@@ -343,7 +352,7 @@ CK_RV key_import_public(CK_KEY_TYPE key_type, const struct attributes *attrs, EV
     EVP_PKEY *pkey = NULL;
     if (key_type == CKK_RSA)
         TRY(public_rsa(attrs, &pkey));
-    else if (key_type == CKK_EC || key_type == CKK_EC_EDWARDS)
+    else if (key_type == CKK_EC || key_type == CKK_EC_EDWARDS || key_type == CKK_EC_MONTGOMERY)
         TRY(public_ec(key_type, attrs, &pkey));
     else
         TRY(public_set(key_type, attrs, &pkey));

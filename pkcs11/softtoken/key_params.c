@@ -13,10 +13,14 @@ static const struct curve curves[] = {
      32, 256},
     {CKK_EC, "P-384", OID(0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x22), "secp384r1", 48, 384},
     {CKK_EC, "P-521", OID(0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x23), "secp521r1", 66, 521},
+    {CKK_EC, "P-224", OID(0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x21), "secp224r1", 28, 224},
     {CKK_EC, "secp256k1", OID(0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x0a), "secp256k1", 32, 256},
     {CKK_EC, "brainpoolP256r1",
      OID(0x06, 0x09, 0x2b, 0x24, 0x03, 0x03, 0x02, 0x08, 0x01, 0x01, 0x07), "brainpoolP256r1", 32,
      256},
+    {CKK_EC, "brainpoolP320r1",
+     OID(0x06, 0x09, 0x2b, 0x24, 0x03, 0x03, 0x02, 0x08, 0x01, 0x01, 0x09), "brainpoolP320r1", 40,
+     320},
     {CKK_EC, "brainpoolP384r1",
      OID(0x06, 0x09, 0x2b, 0x24, 0x03, 0x03, 0x02, 0x08, 0x01, 0x01, 0x0b), "brainpoolP384r1", 48,
      384},
@@ -25,12 +29,17 @@ static const struct curve curves[] = {
      512},
     {CKK_EC_EDWARDS, "ED25519", OID(0x06, 0x03, 0x2b, 0x65, 0x70), "edwards25519", 32, 255},
     {CKK_EC_EDWARDS, "ED448", OID(0x06, 0x03, 0x2b, 0x65, 0x71), "edwards448", 57, 448},
+    {CKK_EC_MONTGOMERY, "X25519", OID(0x06, 0x03, 0x2b, 0x65, 0x6e), "curve25519", 32, 255},
+    {CKK_EC_MONTGOMERY, "X448", OID(0x06, 0x03, 0x2b, 0x65, 0x6f), "curve448", 56, 448},
 };
 
 static const struct parameter_set sets[] = {
     {CKK_ML_DSA, CKP_ML_DSA_44, "ML-DSA-44"},
     {CKK_ML_DSA, CKP_ML_DSA_65, "ML-DSA-65"},
     {CKK_ML_DSA, CKP_ML_DSA_87, "ML-DSA-87"},
+    {CKK_ML_KEM, CKP_ML_KEM_512, "ML-KEM-512"},
+    {CKK_ML_KEM, CKP_ML_KEM_768, "ML-KEM-768"},
+    {CKK_ML_KEM, CKP_ML_KEM_1024, "ML-KEM-1024"},
     {CKK_SLH_DSA, CKP_SLH_DSA_SHA2_128S, "SLH-DSA-SHA2-128s"},
     {CKK_SLH_DSA, CKP_SLH_DSA_SHAKE_128S, "SLH-DSA-SHAKE-128s"},
     {CKK_SLH_DSA, CKP_SLH_DSA_SHA2_128F, "SLH-DSA-SHA2-128f"},
@@ -183,9 +192,11 @@ CK_RV key_publish(EVP_PKEY *pkey, CK_OBJECT_CLASS class, struct attributes *attr
         break;
     case CKK_EC:
     case CKK_EC_EDWARDS:
+    case CKK_EC_MONTGOMERY:
         TRY(publish_curve(pkey, class, attrs));
         break;
     case CKK_ML_DSA:
+    case CKK_ML_KEM:
     case CKK_SLH_DSA:
         TRY(publish_set(pkey, class, attrs));
         break;

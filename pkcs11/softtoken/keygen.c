@@ -38,6 +38,7 @@ CK_RV C_GenerateKey(CK_SESSION_HANDLE hSession, CK_MECHANISM *pMechanism, CK_ATT
     TRY(session_get(hSession, &session));
     if (pMechanism == NULL || phKey == NULL)
         return CKR_ARGUMENTS_BAD;
+    TRY(template_check(pTemplate, ulCount));
     TRY(mechanism_find(pMechanism->mechanism, CKF_GENERATE, &mechanism));
     TRY(mechanism_no_parameter(pMechanism));
     return generate_secret(session, mechanism, pTemplate, ulCount, phKey);
@@ -109,6 +110,8 @@ CK_RV C_GenerateKeyPair(CK_SESSION_HANDLE hSession, CK_MECHANISM *pMechanism,
     TRY(session_get(hSession, &session));
     if (pMechanism == NULL || phPublicKey == NULL || phPrivateKey == NULL)
         return CKR_ARGUMENTS_BAD;
+    TRY(template_check(pPublicKeyTemplate, ulPublicKeyAttributeCount));
+    TRY(template_check(pPrivateKeyTemplate, ulPrivateKeyAttributeCount));
     TRY(mechanism_find(pMechanism->mechanism, CKF_GENERATE_KEY_PAIR, &mechanism));
     TRY(mechanism_no_parameter(pMechanism));
     AUTO(half) struct half public = half_of(session, mechanism, CKO_PUBLIC_KEY);

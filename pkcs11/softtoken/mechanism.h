@@ -17,16 +17,28 @@ enum family {
     FAMILY_EDDSA,
     FAMILY_ML_DSA,
     FAMILY_SLH_DSA,
+    FAMILY_HMAC,
+    FAMILY_HMAC_GENERAL,
+    FAMILY_CMAC,
+    FAMILY_CMAC_GENERAL,
     FAMILY_AES_GCM,
     FAMILY_AES_CBC,
     FAMILY_AES_CBC_PAD,
+    FAMILY_AES_ECB,
+    FAMILY_AES_CTR,
     FAMILY_AES_WRAP,
     FAMILY_AES_WRAP_PAD,
+    FAMILY_RSA_AES_WRAP,
+    FAMILY_ECDH,
+    FAMILY_HKDF,
+    FAMILY_ENCRYPT_DATA,
+    FAMILY_PUBLIC_KEY,
+    FAMILY_ML_KEM,
 };
 
 struct mechanism {
     CK_MECHANISM_TYPE type;
-    CK_KEY_TYPE key_type;
+    CK_KEY_TYPE key_type; /* some families take others too: mechanism_takes */
     enum family family;
     enum digest_id digest; /* of mechanisms that hash; else DIGEST_NONE */
     CK_ULONG key_min;      /* as C_GetMechanismInfo tells it */
@@ -38,6 +50,7 @@ const struct mechanism *mechanisms(size_t *ret_count);
 /* The mechanism, if it can do `flag` (CKF_SIGN, ...): CKR_MECHANISM_INVALID otherwise. */
 CK_RV mechanism_find(CK_MECHANISM_TYPE type, CK_FLAGS flag, const struct mechanism **ret_mechanism)
     MUST_USE;
+bool mechanism_takes(const struct mechanism *mechanism, const struct object *key);
 /* May this key be used so: its type, the attribute `permission` (CKA_SIGN, ...), its allowed
  * mechanisms. CKR_KEY_TYPE_INCONSISTENT, CKR_KEY_FUNCTION_NOT_PERMITTED, CKR_MECHANISM_INVALID. */
 CK_RV mechanism_permitted(const struct mechanism *mechanism, const struct object *key,

@@ -26,6 +26,7 @@ static const char *const ciphers[CIPHER_COUNT][3] = {
     [CIPHER_GCM] = {"AES-128-GCM", "AES-192-GCM", "AES-256-GCM"},
     [CIPHER_CBC] = {"AES-128-CBC", "AES-192-CBC", "AES-256-CBC"},
     [CIPHER_ECB] = {"AES-128-ECB", "AES-192-ECB", "AES-256-ECB"},
+    [CIPHER_CTR] = {"AES-128-CTR", "AES-192-CTR", "AES-256-CTR"},
     [CIPHER_WRAP] = {"AES-128-WRAP", "AES-192-WRAP", "AES-256-WRAP"},
     [CIPHER_WRAP_PAD] = {"AES-128-WRAP-PAD", "AES-192-WRAP-PAD", "AES-256-WRAP-PAD"},
 };
@@ -49,7 +50,9 @@ CK_RV module_crypto_open(void) {
             complete = complete && module.ciphers[i][k] != NULL;
         }
     }
-    if (!complete) {
+    module.hmac = EVP_MAC_fetch(module.libctx, "HMAC", NULL);
+    module.cmac = EVP_MAC_fetch(module.libctx, "CMAC", NULL);
+    if (!complete || module.hmac == NULL || module.cmac == NULL) {
         module_crypto_close();
         return CKR_GENERAL_ERROR;
     }
@@ -67,12 +70,19 @@ void module_crypto_close(void) {
             module.ciphers[i][k] = NULL;
         }
     }
+    EVP_MAC_free(module.hmac);
+    EVP_MAC_free(module.cmac);
+    module.hmac = module.cmac = NULL;
     OSSL_LIB_CTX_free(module.libctx);
     module.libctx = NULL;
 }
 
 const EVP_MD *module_digest(enum digest_id id) {
     return module.digests[id];
+}
+
+const char *module_digest_name(enum digest_id id) {
+    return digests[id].name;
 }
 
 enum digest_id digest_by_mechanism(CK_MECHANISM_TYPE type) {

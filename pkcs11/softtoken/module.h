@@ -38,6 +38,7 @@ enum cipher_id {
     CIPHER_GCM,
     CIPHER_CBC,
     CIPHER_ECB,
+    CIPHER_CTR,
     CIPHER_WRAP,
     CIPHER_WRAP_PAD,
     CIPHER_COUNT,
@@ -49,6 +50,8 @@ struct module {
     OSSL_LIB_CTX *libctx;
     EVP_MD *digests[DIGEST_COUNT];
     EVP_CIPHER *ciphers[CIPHER_COUNT][3];
+    EVP_MAC *hmac;
+    EVP_MAC *cmac;
 };
 
 extern struct module module;
@@ -70,6 +73,8 @@ const EVP_MD *module_digest(enum digest_id id);
 enum digest_id digest_by_mechanism(CK_MECHANISM_TYPE type);
 /* By the CKG_MGF1_ that goes with it. */
 enum digest_id digest_by_mgf(CK_RSA_PKCS_MGF_TYPE mgf);
+/* As EVP_MAC and EVP_KDF want it in their parameters. */
+const char *module_digest_name(enum digest_id id);
 /* NULL when key_len is not 16, 24 or 32. */
 const EVP_CIPHER *module_cipher(enum cipher_id id, size_t key_len);
 

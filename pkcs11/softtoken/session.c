@@ -38,6 +38,8 @@ CK_RV session_get(CK_SESSION_HANDLE handle, struct session **ret_session) {
 static void forget_dead(struct session *session) {
     signature_op_forget_dead(&session->sign);
     signature_op_forget_dead(&session->verify);
+    signature_op_forget_dead(&session->sign_recover);
+    signature_op_forget_dead(&session->verify_recover);
 }
 
 /* The flag is raised before the lock is tried, and looked at again after the lock was given back:
@@ -109,6 +111,8 @@ static void drop_operations(struct session *session) {
     session->digest = (struct digest_op){0};
     signature_op_drop(&session->sign);
     signature_op_drop(&session->verify);
+    signature_op_drop(&session->sign_recover);
+    signature_op_drop(&session->verify_recover);
     cipher_op_drop(&session->encrypt);
     cipher_op_drop(&session->decrypt);
 }
@@ -270,10 +274,13 @@ static CK_RV login(struct session *session, CK_USER_TYPE user, const uint8_t *pi
     case CKU_USER:
         return slot_login(session->slot, ROLE_USER, pin, len);
     case CKU_CONTEXT_SPECIFIC:
-        if (!signature_op_wants_login(&session->sign) && !cipher_op_wants_login(&session->decrypt))
+        if (!signature_op_wants_login(&session->sign) &&
+            !signature_op_wants_login(&session->sign_recover) &&
+            !cipher_op_wants_login(&session->decrypt))
             return CKR_OPERATION_NOT_INITIALIZED;
         TRY(slot_check_pin(session->slot, pin, len));
         session->sign.authenticated = session->decrypt.authenticated = true;
+        session->sign_recover.authenticated = true;
         return CKR_OK;
     default:
         return CKR_USER_TYPE_INVALID;
@@ -344,6 +351,10 @@ CK_RV C_SessionCancel(CK_SESSION_HANDLE hSession, CK_FLAGS flags) {
         signature_op_drop(&session->sign);
     if ((flags & CKF_VERIFY) != 0)
         signature_op_drop(&session->verify);
+    if ((flags & CKF_SIGN_RECOVER) != 0)
+        signature_op_drop(&session->sign_recover);
+    if ((flags & CKF_VERIFY_RECOVER) != 0)
+        signature_op_drop(&session->verify_recover);
     if ((flags & CKF_ENCRYPT) != 0)
         cipher_op_drop(&session->encrypt);
     if ((flags & CKF_DECRYPT) != 0)

@@ -36,6 +36,8 @@ struct session {
     struct digest_op digest;
     struct signature_op sign;
     struct signature_op verify;
+    struct signature_op sign_recover;
+    struct signature_op verify_recover;
     struct cipher_op encrypt;
     struct cipher_op decrypt;
 };

@@ -16,7 +16,7 @@ CK_RV C_SignInit(CK_SESSION_HANDLE hSession, CK_MECHANISM *pMechanism, CK_OBJECT
         return CKR_KEY_HANDLE_INVALID;
     if (key->class != CKO_PRIVATE_KEY && key->class != CKO_SECRET_KEY)
         return CKR_KEY_TYPE_INCONSISTENT;
-    return signature_begin(&session->sign, pMechanism, key, true);
+    return signature_begin(&session->sign, pMechanism, key, USE_SIGN);
 }
 
 /* Room for the signature? CKR_OK with *ret_ask set when only the length was asked for. */

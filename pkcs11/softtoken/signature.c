@@ -9,6 +9,7 @@
 #include <openssl/rsa.h>
 
 #include "key.h"
+#include "mac.h"
 #include "session.h"
 
 /* DER of an ECDSA signature on the largest curve: two integers of 67 octets and their headers. */
@@ -67,6 +68,8 @@ static CK_RV read_additional(const CK_MECHANISM *given, struct signature_params 
 static CK_RV read_params(const struct mechanism *mechanism, const CK_MECHANISM *given,
                          struct signature_params *ret_params) {
     memset(ret_params, 0, sizeof *ret_params); /* padding too: they are compared as octets */
+    if (mac_is(mechanism))
+        return mac_read_params(mechanism, given, ret_params);
     switch (mechanism->family) {
     case FAMILY_RSA_PSS:
         return read_pss(mechanism, given, ret_params);
@@ -99,15 +102,15 @@ static CK_RV prepare_message(struct signature_op *op, EVP_PKEY *pkey) {
     if (op->params.context_len > 0)
         *next++ = OSSL_PARAM_construct_octet_string(OSSL_SIGNATURE_PARAM_CONTEXT_STRING,
                                                     op->params.context, op->params.context_len);
-    if (op->signing && op->mechanism->family != FAMILY_EDDSA)
+    if (op->use == USE_SIGN && op->mechanism->family != FAMILY_EDDSA)
         *next++ = OSSL_PARAM_construct_int(OSSL_SIGNATURE_PARAM_DETERMINISTIC, &deterministic);
     *next = OSSL_PARAM_construct_end();
     EVP_SIGNATURE *algorithm =
         EVP_SIGNATURE_fetch(module.libctx, message_algorithm(op, pkey), NULL);
     int done = 0;
     if (algorithm != NULL)
-        done = op->signing ? EVP_PKEY_sign_message_init(op->pctx, algorithm, params)
-                           : EVP_PKEY_verify_message_init(op->pctx, algorithm, params);
+        done = op->use == USE_SIGN ? EVP_PKEY_sign_message_init(op->pctx, algorithm, params)
+                                   : EVP_PKEY_verify_message_init(op->pctx, algorithm, params);
     EVP_SIGNATURE_free(algorithm);
     return done == 1 ? CKR_OK : CKR_FUNCTION_FAILED;
 }
@@ -144,8 +147,22 @@ static CK_RV signature_size(const struct signature_op *op, EVP_PKEY *pkey, size_
     return CKR_OK;
 }
 
+static int prepare_use(struct signature_op *op) {
+    switch (op->use) {
+    case USE_SIGN:
+    case USE_SIGN_RECOVER: /* the same, for RSA: the data is in every signature */
+        return EVP_PKEY_sign_init(op->pctx);
+    case USE_VERIFY:
+        return EVP_PKEY_verify_init(op->pctx);
+    default:
+        return EVP_PKEY_verify_recover_init(op->pctx);
+    }
+}
+
 static CK_RV prepare(struct signature_op *op) {
     EVP_PKEY *pkey;
+    if (mac_is(op->mechanism))
+        return mac_prepare(op);
     TRY(object_pkey(op->key, &pkey));
     TRY(signature_size(op, pkey, &op->signature_len));
     op->pctx = EVP_PKEY_CTX_new_from_pkey(module.libctx, pkey, NULL);
@@ -159,8 +176,7 @@ static CK_RV prepare(struct signature_op *op) {
     default:
         break;
     }
-    int done = op->signing ? EVP_PKEY_sign_init(op->pctx) : EVP_PKEY_verify_init(op->pctx);
-    if (done != 1 || (op->mechanism->key_type == CKK_RSA && !prepare_rsa(op)))
+    if (prepare_use(op) != 1 || (op->mechanism->key_type == CKK_RSA && !prepare_rsa(op)))
         return CKR_FUNCTION_FAILED;
     return CKR_OK;
 }
@@ -169,6 +185,7 @@ static CK_RV prepare(struct signature_op *op) {
 
 void signature_op_drop(struct signature_op *op) {
     EVP_PKEY_CTX_free(op->pctx);
+    EVP_MAC_CTX_free(op->mac);
     EVP_MD_CTX_free(op->digest);
     bytes_drop(&op->message);
     bytes_drop(&op->signature);
@@ -197,6 +214,8 @@ void signature_end(struct signature_op *op) {
 }
 
 static CK_RV start_digest(struct signature_op *op) {
+    if (op->mac != NULL)
+        return mac_restart(op);
     const EVP_MD *hash = module_digest(op->mechanism->digest);
     if (hash == NULL)
         return CKR_OK;
@@ -207,22 +226,33 @@ static CK_RV start_digest(struct signature_op *op) {
     return CKR_OK;
 }
 
+static const struct {
+    CK_FLAGS flag;
+    CK_ATTRIBUTE_TYPE permission;
+} uses[] = {
+    [USE_SIGN] = {CKF_SIGN, CKA_SIGN},
+    [USE_VERIFY] = {CKF_VERIFY, CKA_VERIFY},
+    [USE_SIGN_RECOVER] = {CKF_SIGN_RECOVER, CKA_SIGN_RECOVER},
+    [USE_VERIFY_RECOVER] = {CKF_VERIFY_RECOVER, CKA_VERIFY_RECOVER},
+};
+
 CK_RV signature_begin(struct signature_op *op, const CK_MECHANISM *given, struct object *key,
-                      bool signing) {
+                      enum signature_use use) {
     const struct mechanism *mechanism;
     struct signature_params params;
     if (op->active)
         return CKR_OPERATION_ACTIVE;
-    TRY(mechanism_find(given->mechanism, signing ? CKF_SIGN : CKF_VERIFY, &mechanism));
-    TRY(mechanism_permitted(mechanism, key, signing ? CKA_SIGN : CKA_VERIFY));
+    TRY(mechanism_find(given->mechanism, uses[use].flag, &mechanism));
+    TRY(mechanism_permitted(mechanism, key, uses[use].permission));
     TRY(read_params(mechanism, given, &params));
-    bool ready = op->key == key && op->pctx != NULL && op->mechanism == mechanism &&
-                 op->signing == signing && memcmp(&op->params, &params, sizeof params) == 0;
+    bool ready = op->key == key && (op->pctx != NULL || op->mac != NULL) &&
+                 op->mechanism == mechanism && op->use == use &&
+                 memcmp(&op->params, &params, sizeof params) == 0;
     if (!ready) {
         signature_op_drop(op);
         op->key = object_ref(key);
         op->mechanism = mechanism;
-        op->signing = signing;
+        op->use = use;
         memcpy(&op->params, &params, sizeof params);
         CK_RV rv = prepare(op);
         if (rv != CKR_OK) {
@@ -232,13 +262,16 @@ CK_RV signature_begin(struct signature_op *op, const CK_MECHANISM *given, struct
     }
     TRY(start_digest(op));
     op->multipart = op->signature_first = op->authenticated = false;
-    op->wants_login = signing && attributes_bool(&key->attrs, CKA_ALWAYS_AUTHENTICATE);
+    op->wants_login =
+        key->class == CKO_PRIVATE_KEY && attributes_bool(&key->attrs, CKA_ALWAYS_AUTHENTICATE);
     op->active = true;
     return CKR_OK;
 }
 
 CK_RV signature_update(struct signature_op *op, const uint8_t *part, size_t len) {
     op->multipart = true;
+    if (op->mac != NULL)
+        return mac_update(op, part, len);
     if (op->mechanism->digest != DIGEST_NONE)
         return len == 0 || EVP_DigestUpdate(op->digest, part, len) == 1 ? CKR_OK
                                                                         : CKR_FUNCTION_FAILED;
@@ -335,6 +368,8 @@ static CK_RV ecdsa_from_raw(const uint8_t *raw, size_t raw_len, uint8_t ret_der[
 CK_RV signature_sign(struct signature_op *op, const uint8_t *data, size_t len,
                      uint8_t *ret_signature) {
     struct input input;
+    if (op->mac != NULL)
+        return mac_finish(op, data, len, ret_signature);
     TRY(take_input(op, data, len, &input));
     if (op->mechanism->family == FAMILY_ECDSA) {
         uint8_t der[ECDSA_DER_MAX];
@@ -349,12 +384,21 @@ CK_RV signature_sign(struct signature_op *op, const uint8_t *data, size_t len,
     return signature_len == op->signature_len ? CKR_OK : CKR_FUNCTION_FAILED;
 }
 
+static CK_RV verify_mac(struct signature_op *op, const uint8_t *data, size_t len,
+                        const uint8_t *mac) {
+    uint8_t right[EVP_MAX_MD_SIZE];
+    TRY(mac_finish(op, data, len, right));
+    return CRYPTO_memcmp(right, mac, op->signature_len) == 0 ? CKR_OK : CKR_SIGNATURE_INVALID;
+}
+
 CK_RV signature_verify(struct signature_op *op, const uint8_t *data, size_t len,
                        const uint8_t *signature, size_t signature_len) {
     struct input input;
     uint8_t der[ECDSA_DER_MAX];
     if (signature_len != op->signature_len)
         return CKR_SIGNATURE_LEN_RANGE;
+    if (op->mac != NULL)
+        return verify_mac(op, data, len, signature);
     TRY(take_input(op, data, len, &input));
     if (op->mechanism->family == FAMILY_ECDSA) {
         TRY(ecdsa_from_raw(signature, signature_len, der, &signature_len));
@@ -364,4 +408,19 @@ CK_RV signature_verify(struct signature_op *op, const uint8_t *data, size_t len,
         return CKR_OK;
     ERR_clear_error();
     return CKR_SIGNATURE_INVALID;
+}
+
+CK_RV signature_recover(struct signature_op *op, const uint8_t *signature, size_t signature_len,
+                        struct bytes *ret_data) {
+    size_t len = op->signature_len;
+    if (signature_len != op->signature_len)
+        return CKR_SIGNATURE_LEN_RANGE;
+    bytes_clear(ret_data);
+    TRY(bytes_reserve(ret_data, len));
+    if (EVP_PKEY_verify_recover(op->pctx, ret_data->at, &len, signature, signature_len) != 1) {
+        ERR_clear_error();
+        return CKR_SIGNATURE_INVALID;
+    }
+    ret_data->len = len;
+    return CKR_OK;
 }

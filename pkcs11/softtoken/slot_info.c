@@ -72,9 +72,8 @@ CK_RV C_GetTokenInfo(CK_SLOT_ID slotID, CK_TOKEN_INFO *pInfo) {
 }
 
 CK_RV C_WaitForSlotEvent(CK_FLAGS flags, CK_SLOT_ID *pSlot, void *pReserved) {
-    (void)pSlot;
     REQUIRE_READY();
-    if (pReserved != NULL)
+    if (pReserved != NULL || pSlot == NULL)
         return CKR_ARGUMENTS_BAD;
     /* Nobody plugs a token in or out; to wait for it would be for ever. */
     return (flags & CKF_DONT_BLOCK) != 0 ? CKR_NO_EVENT : CKR_FUNCTION_NOT_SUPPORTED;

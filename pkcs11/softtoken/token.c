@@ -248,7 +248,8 @@ static CK_FLAGS try_flags(const struct store_state *state, enum role role) {
 
 static CK_RV status(struct slot *slot, struct token_status *ret_status) {
     struct store_state state;
-    *ret_status = (struct token_status){.flags = CKF_RNG | CKF_LOGIN_REQUIRED};
+    *ret_status =
+        (struct token_status){.flags = CKF_RNG | CKF_LOGIN_REQUIRED | CKF_DUAL_CRYPTO_OPERATIONS};
     if (!slot->initialized) {
         memset(ret_status->record.label, ' ', TOKEN_LABEL_LEN);
         return CKR_OK;

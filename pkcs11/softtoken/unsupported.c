@@ -19,27 +19,6 @@ UNSUPPORTED(C_GetOperationState,
 UNSUPPORTED(C_SetOperationState,
             (CK_SESSION_HANDLE hSession, CK_BYTE *pOperationState, CK_ULONG ulOperationStateLen,
              CK_OBJECT_HANDLE hEncryptionKey, CK_OBJECT_HANDLE hAuthenticationKey))
-UNSUPPORTED(C_SignRecoverInit,
-            (CK_SESSION_HANDLE hSession, CK_MECHANISM *pMechanism, CK_OBJECT_HANDLE hKey))
-UNSUPPORTED(C_SignRecover, (CK_SESSION_HANDLE hSession, CK_BYTE *pData, CK_ULONG ulDataLen,
-                            CK_BYTE *pSignature, CK_ULONG *pulSignatureLen))
-UNSUPPORTED(C_VerifyRecoverInit,
-            (CK_SESSION_HANDLE hSession, CK_MECHANISM *pMechanism, CK_OBJECT_HANDLE hKey))
-UNSUPPORTED(C_VerifyRecover, (CK_SESSION_HANDLE hSession, CK_BYTE *pSignature,
-                              CK_ULONG ulSignatureLen, CK_BYTE *pData, CK_ULONG *pulDataLen))
-UNSUPPORTED(C_DigestEncryptUpdate, (CK_SESSION_HANDLE hSession, CK_BYTE *pPart, CK_ULONG ulPartLen,
-                                    CK_BYTE *pEncryptedPart, CK_ULONG *pulEncryptedPartLen))
-UNSUPPORTED(C_DecryptDigestUpdate,
-            (CK_SESSION_HANDLE hSession, CK_BYTE *pEncryptedPart, CK_ULONG ulEncryptedPartLen,
-             CK_BYTE *pPart, CK_ULONG *pulPartLen))
-UNSUPPORTED(C_SignEncryptUpdate, (CK_SESSION_HANDLE hSession, CK_BYTE *pPart, CK_ULONG ulPartLen,
-                                  CK_BYTE *pEncryptedPart, CK_ULONG *pulEncryptedPartLen))
-UNSUPPORTED(C_DecryptVerifyUpdate,
-            (CK_SESSION_HANDLE hSession, CK_BYTE *pEncryptedPart, CK_ULONG ulEncryptedPartLen,
-             CK_BYTE *pPart, CK_ULONG *pulPartLen))
-UNSUPPORTED(C_DeriveKey,
-            (CK_SESSION_HANDLE hSession, CK_MECHANISM *pMechanism, CK_OBJECT_HANDLE hBaseKey,
-             CK_ATTRIBUTE *pTemplate, CK_ULONG ulAttributeCount, CK_OBJECT_HANDLE *phKey))
 UNSUPPORTED(C_MessageEncryptInit,
             (CK_SESSION_HANDLE hSession, CK_MECHANISM *pMechanism, CK_OBJECT_HANDLE hKey))
 UNSUPPORTED(C_EncryptMessage,
@@ -90,14 +69,6 @@ UNSUPPORTED(C_VerifyMessageNext,
             (CK_SESSION_HANDLE hSession, void *pParameter, CK_ULONG ulParameterLen, CK_BYTE *pData,
              CK_ULONG ulDataLen, CK_BYTE *pSignature, CK_ULONG ulSignatureLen))
 UNSUPPORTED(C_MessageVerifyFinal, (CK_SESSION_HANDLE hSession))
-UNSUPPORTED(C_EncapsulateKey,
-            (CK_SESSION_HANDLE hSession, CK_MECHANISM *pMechanism, CK_OBJECT_HANDLE hPublicKey,
-             CK_ATTRIBUTE *pTemplate, CK_ULONG ulAttributeCount, CK_BYTE *pCiphertext,
-             CK_ULONG *pulCiphertextLen, CK_OBJECT_HANDLE *phKey))
-UNSUPPORTED(C_DecapsulateKey,
-            (CK_SESSION_HANDLE hSession, CK_MECHANISM *pMechanism, CK_OBJECT_HANDLE hPrivateKey,
-             CK_ATTRIBUTE *pTemplate, CK_ULONG ulAttributeCount, CK_BYTE *pCiphertext,
-             CK_ULONG ulCiphertextLen, CK_OBJECT_HANDLE *phKey))
 UNSUPPORTED(C_GetSessionValidationFlags,
             (CK_SESSION_HANDLE hSession, CK_SESSION_VALIDATION_FLAGS_TYPE type, CK_FLAGS *pFlags))
 UNSUPPORTED(C_AsyncComplete,

@@ -16,7 +16,7 @@ static CK_RV begin(CK_SESSION_HANDLE handle, const CK_MECHANISM *mechanism, CK_O
         return CKR_KEY_HANDLE_INVALID;
     if (key->class != CKO_PUBLIC_KEY && key->class != CKO_SECRET_KEY)
         return CKR_KEY_TYPE_INCONSISTENT;
-    TRY(signature_begin(&session->verify, mechanism, key, false));
+    TRY(signature_begin(&session->verify, mechanism, key, USE_VERIFY));
     *ret_session = session;
     session = NULL;
     return CKR_OK;

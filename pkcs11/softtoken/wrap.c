@@ -1,13 +1,15 @@
-/* C_WrapKey, C_UnwrapKey: AES key wrap (rfc3394) and with padding (rfc5649). Private keys travel as
- * PKCS #8, secret keys as their value. Key wrap protects the material, not its attributes: those
- * come from the template of C_UnwrapKey. */
+/* C_WrapKey, C_UnwrapKey: AES key wrap (rfc3394) and with padding (rfc5649), RSA-OAEP for secret
+ * keys, and an AES key under OAEP with what is wrapped under it (CKM_RSA_AES_KEY_WRAP). Private
+ * keys travel as PKCS #8, secret keys as their value. Key wrap protects the material, not its
+ * attributes: those come from the template of C_UnwrapKey. */
 #include <openssl/err.h>
 
 #include "draft.h"
 #include "key.h"
+#include "seal.h"
 #include "session.h"
 
-#define WRAPPED_MAX (KEY_PKCS8_MAX + 16)
+#define WRAPPED_MAX (KEY_PKCS8_MAX + RSA_BITS_MAX / 8 + 16)
 
 /* The initial value may be the caller's; without a parameter it is the one of the RFC. */
 static CK_RV wrap_iv(const struct mechanism *mechanism, const CK_MECHANISM *given,
@@ -43,6 +45,113 @@ static CK_RV key_wrap(const struct mechanism *mechanism, const struct bytes *key
     return rv;
 }
 
+/* ---- RSA ------------------------------------------------------------------------------------ */
+
+static CK_RV oaep_crypt(struct object *key, const CK_RSA_PKCS_OAEP_PARAMS *params, bool wrapping,
+                        const uint8_t *in, size_t in_len, struct bytes *ret_out) {
+    EVP_PKEY *pkey;
+    TRY(object_pkey(key, &pkey));
+    size_t len = (size_t)EVP_PKEY_get_size(pkey);
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(module.libctx, pkey, NULL);
+    CK_RV rv = ctx == NULL ? CKR_HOST_MEMORY : bytes_reserve(ret_out, len);
+    if (rv == CKR_OK && (wrapping ? EVP_PKEY_encrypt_init(ctx) : EVP_PKEY_decrypt_init(ctx)) != 1)
+        rv = CKR_FUNCTION_FAILED;
+    if (rv == CKR_OK)
+        rv = oaep_configure(ctx, params);
+    if (rv == CKR_OK) {
+        int done = wrapping ? EVP_PKEY_encrypt(ctx, ret_out->at, &len, in, in_len)
+                            : EVP_PKEY_decrypt(ctx, ret_out->at, &len, in, in_len);
+        ret_out->len = done == 1 ? len : 0;
+        if (done != 1)
+            rv = wrapping ? CKR_KEY_SIZE_RANGE : CKR_WRAPPED_KEY_INVALID;
+    }
+    EVP_PKEY_CTX_free(ctx);
+    ERR_clear_error();
+    return rv;
+}
+
+static const struct mechanism padded_wrap = {.family = FAMILY_AES_WRAP_PAD};
+
+/* pkcs11-v3.2#6.1.22: the AES key under OAEP, then what it wraps. */
+static CK_RV rsa_aes_params(const CK_MECHANISM *given, size_t *ret_key_len,
+                            const CK_RSA_PKCS_OAEP_PARAMS **ret_oaep) {
+    if (given->pParameter == NULL || given->ulParameterLen != sizeof(CK_RSA_AES_KEY_WRAP_PARAMS))
+        return CKR_MECHANISM_PARAM_INVALID;
+    const CK_RSA_AES_KEY_WRAP_PARAMS *params = given->pParameter;
+    if (params->pOAEPParams == NULL ||
+        (params->ulAESKeyBits != 128 && params->ulAESKeyBits != 192 && params->ulAESKeyBits != 256))
+        return CKR_MECHANISM_PARAM_INVALID;
+    *ret_key_len = params->ulAESKeyBits / 8;
+    *ret_oaep = params->pOAEPParams;
+    return CKR_OK;
+}
+
+static CK_RV rsa_aes_wrap(struct object *wrapping, const CK_MECHANISM *given,
+                          const struct bytes *material, struct bytes *ret_wrapped) {
+    AUTO(bytes) struct bytes key = {0}, inner = {0};
+    const CK_RSA_PKCS_OAEP_PARAMS *oaep;
+    size_t key_len;
+    TRY(rsa_aes_params(given, &key_len, &oaep));
+    TRY(bytes_reserve(&key, key_len));
+    TRY(random_octets(key.at, key_len));
+    key.len = key_len;
+    TRY(oaep_crypt(wrapping, oaep, true, key.at, key.len, ret_wrapped));
+    TRY(key_wrap(&padded_wrap, &key, NULL, true, material->at, material->len, &inner));
+    return bytes_append(ret_wrapped, inner.at, inner.len);
+}
+
+static CK_RV rsa_aes_unwrap(struct object *unwrapping, const CK_MECHANISM *given,
+                            const uint8_t *wrapped, size_t len, struct bytes *ret_material) {
+    AUTO(bytes) struct bytes key = {0};
+    const CK_RSA_PKCS_OAEP_PARAMS *oaep;
+    EVP_PKEY *pkey;
+    size_t key_len;
+    TRY(rsa_aes_params(given, &key_len, &oaep));
+    TRY(object_pkey(unwrapping, &pkey));
+    size_t first = (size_t)EVP_PKEY_get_size(pkey);
+    if (len < first + 16 || (len - first) % 8 != 0)
+        return CKR_WRAPPED_KEY_LEN_RANGE;
+    TRY(oaep_crypt(unwrapping, oaep, false, wrapped, first, &key));
+    if (key.len != key_len)
+        return CKR_WRAPPED_KEY_INVALID;
+    return key_wrap(&padded_wrap, &key, NULL, false, wrapped + first, len - first, ret_material);
+}
+
+static CK_RV oaep_params(const CK_MECHANISM *given, const CK_RSA_PKCS_OAEP_PARAMS **ret_oaep) {
+    if (given->pParameter == NULL || given->ulParameterLen != sizeof **ret_oaep)
+        return CKR_MECHANISM_PARAM_INVALID;
+    *ret_oaep = given->pParameter;
+    return CKR_OK;
+}
+
+/* ---- AES ------------------------------------------------------------------------------------ */
+
+static CK_RV aes_wrap(const struct mechanism *mechanism, struct object *wrapping,
+                      const CK_MECHANISM *given, const struct bytes *material,
+                      struct bytes *ret_wrapped) {
+    const struct bytes *secret;
+    const uint8_t *iv;
+    TRY(wrap_iv(mechanism, given, &iv));
+    TRY(object_secret(wrapping, &secret));
+    if (mechanism->family == FAMILY_AES_WRAP && (material->len % 8 != 0 || material->len < 16))
+        return CKR_KEY_SIZE_RANGE;
+    return key_wrap(mechanism, secret, iv, true, material->at, material->len, ret_wrapped);
+}
+
+static CK_RV aes_unwrap(const struct mechanism *mechanism, struct object *unwrapping,
+                        const CK_MECHANISM *given, const uint8_t *wrapped, size_t len,
+                        struct bytes *ret_material) {
+    const struct bytes *secret;
+    const uint8_t *iv;
+    TRY(wrap_iv(mechanism, given, &iv));
+    if (len < 16 || len % 8 != 0)
+        return CKR_WRAPPED_KEY_LEN_RANGE;
+    TRY(object_secret(unwrapping, &secret));
+    return key_wrap(mechanism, secret, iv, false, wrapped, len, ret_material);
+}
+
+/* ---- wrap ----------------------------------------------------------------------------------- */
+
 static CK_RV check_wrappable(const struct object *wrapping, const struct object *key) {
     if (!object_has_material(key))
         return CKR_KEY_NOT_WRAPPABLE;
@@ -75,18 +184,20 @@ static CK_RV wrap_material(struct session *session, const struct mechanism *mech
                            CK_OBJECT_HANDLE key_handle, struct bytes *ret_wrapped) {
     AUTO(object) struct object *wrapping = NULL, *key = NULL;
     AUTO(bytes) struct bytes material = {0};
-    const struct bytes *secret;
-    const uint8_t *iv;
+    const CK_RSA_PKCS_OAEP_PARAMS *oaep;
     TRY(wrapping_key(session, wrapping_handle, mechanism, true, &wrapping));
     if (session_object(session, key_handle, &key) != CKR_OK)
         return CKR_KEY_HANDLE_INVALID;
     TRY(check_wrappable(wrapping, key));
-    TRY(wrap_iv(mechanism, given, &iv));
-    TRY(object_secret(wrapping, &secret));
     TRY(object_material(key, &material));
-    if (mechanism->family == FAMILY_AES_WRAP && (material.len % 8 != 0 || material.len < 16))
-        return CKR_KEY_SIZE_RANGE;
-    return key_wrap(mechanism, secret, iv, true, material.at, material.len, ret_wrapped);
+    if (mechanism->family == FAMILY_RSA_AES_WRAP)
+        return rsa_aes_wrap(wrapping, given, &material, ret_wrapped);
+    if (mechanism->family != FAMILY_RSA_OAEP)
+        return aes_wrap(mechanism, wrapping, given, &material, ret_wrapped);
+    if (key->class != CKO_SECRET_KEY)
+        return CKR_KEY_NOT_WRAPPABLE;
+    TRY(oaep_params(given, &oaep));
+    return oaep_crypt(wrapping, oaep, true, material.at, material.len, ret_wrapped);
 }
 
 CK_RV C_WrapKey(CK_SESSION_HANDLE hSession, CK_MECHANISM *pMechanism, CK_OBJECT_HANDLE hWrappingKey,
@@ -112,6 +223,22 @@ CK_RV C_WrapKey(CK_SESSION_HANDLE hSession, CK_MECHANISM *pMechanism, CK_OBJECT_
 }
 
 /* ---- unwrap --------------------------------------------------------------------------------- */
+
+static CK_RV unwrap_material(const struct mechanism *mechanism, struct object *unwrapping,
+                             const CK_MECHANISM *given, const uint8_t *wrapped, size_t len,
+                             struct bytes *ret_material) {
+    const CK_RSA_PKCS_OAEP_PARAMS *oaep;
+    if (len == 0 || len > WRAPPED_MAX)
+        return CKR_WRAPPED_KEY_LEN_RANGE;
+    if (attributes_bool(&unwrapping->attrs, CKA_ALWAYS_AUTHENTICATE))
+        return CKR_USER_NOT_LOGGED_IN; /* nothing goes on here that a log-in could be for */
+    if (mechanism->family == FAMILY_RSA_AES_WRAP)
+        return rsa_aes_unwrap(unwrapping, given, wrapped, len, ret_material);
+    if (mechanism->family != FAMILY_RSA_OAEP)
+        return aes_unwrap(mechanism, unwrapping, given, wrapped, len, ret_material);
+    TRY(oaep_params(given, &oaep));
+    return oaep_crypt(unwrapping, oaep, false, wrapped, len, ret_material);
+}
 
 static CK_RV unwrapped_object(struct session *session, const struct draft *draft,
                               struct attributes *attrs, const struct bytes *material,
@@ -143,25 +270,21 @@ CK_RV C_UnwrapKey(CK_SESSION_HANDLE hSession, CK_MECHANISM *pMechanism,
     AUTO(bytes) struct bytes material = {0};
     AUTO(attributes) struct attributes attrs = {0};
     const struct mechanism *mechanism;
-    const struct bytes *secret;
-    const uint8_t *iv;
     REQUIRE_READY();
     TRY(session_get(hSession, &session));
     if (pMechanism == NULL || pWrappedKey == NULL || phKey == NULL)
         return CKR_ARGUMENTS_BAD;
+    TRY(template_check(pTemplate, ulAttributeCount));
     TRY(mechanism_find(pMechanism->mechanism, CKF_UNWRAP, &mechanism));
     TRY(wrapping_key(session, hUnwrappingKey, mechanism, false, &unwrapping));
-    TRY(wrap_iv(mechanism, pMechanism, &iv));
     struct draft draft = {
         .origin = ORIGIN_UNWRAP,
         .by_so = atomic_load(&session->slot->login) == LOGIN_SO,
     };
     TRY(what_to_unwrap(pTemplate, ulAttributeCount, &draft));
     TRY(draft_attributes(&draft, pTemplate, ulAttributeCount, &attrs));
-    if (ulWrappedKeyLen < 16 || ulWrappedKeyLen % 8 != 0 || ulWrappedKeyLen > WRAPPED_MAX)
-        return CKR_WRAPPED_KEY_LEN_RANGE;
-    TRY(object_secret(unwrapping, &secret));
-    TRY(key_wrap(mechanism, secret, iv, false, pWrappedKey, ulWrappedKeyLen, &material));
+    TRY(unwrap_material(mechanism, unwrapping, pMechanism, pWrappedKey, ulWrappedKeyLen,
+                        &material));
     TRY(unwrapped_object(session, &draft, &attrs, &material, &object));
     return session_add(session, object, phKey);
 }

@@ -15,6 +15,8 @@ int main(int argc, char **argv) {
     failed += import_tests();
     failed += crypt_tests();
     failed += wrap_tests();
+    failed += mac_tests();
+    failed += derive_tests();
     if (rig.kind.ours)
         failed += file_tests() + crash_tests();
     rig_close();

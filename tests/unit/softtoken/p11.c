@@ -6,6 +6,7 @@
 
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
+#include <openssl/objects.h>
 #include <openssl/param_build.h>
 
 struct rig rig;
@@ -197,6 +198,9 @@ CK_OBJECT_HANDLE find_one(CK_SESSION_HANDLE session, CK_ATTRIBUTE *wanted, CK_UL
 #define P256 OID(0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07)
 #define P384 OID(0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x22)
 #define P521 OID(0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x23)
+#define P224 OID(0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x21)
+#define SECP256K1 OID(0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x0a)
+#define BRAINPOOL(number) OID(0x06, 0x09, 0x2b, 0x24, 0x03, 0x03, 0x02, 0x08, 0x01, 0x01, number)
 #define ED25519 OID(0x13, 0x0c, 'e', 'd', 'w', 'a', 'r', 'd', 's', '2', '5', '5', '1', '9')
 #define ED25519_OID OID(0x06, 0x03, 0x2b, 0x65, 0x70)
 #define ED448_OID OID(0x06, 0x03, 0x2b, 0x65, 0x71)
@@ -210,6 +214,12 @@ const struct key_kind key_kinds[] = {
     {"P-256", CKM_EC_KEY_PAIR_GEN, CKK_EC, P256, 0, false},
     {"P-384", CKM_EC_KEY_PAIR_GEN, CKK_EC, P384, 0, false},
     {"P-521", CKM_EC_KEY_PAIR_GEN, CKK_EC, P521, 0, false},
+    {"P-224", CKM_EC_KEY_PAIR_GEN, CKK_EC, P224, 0, false},
+    {"secp256k1", CKM_EC_KEY_PAIR_GEN, CKK_EC, SECP256K1, 0, false},
+    {"brainpoolP256r1", CKM_EC_KEY_PAIR_GEN, CKK_EC, BRAINPOOL(0x07), 0, false},
+    {"brainpoolP320r1", CKM_EC_KEY_PAIR_GEN, CKK_EC, BRAINPOOL(0x09), 0, false},
+    {"brainpoolP384r1", CKM_EC_KEY_PAIR_GEN, CKK_EC, BRAINPOOL(0x0b), 0, false},
+    {"brainpoolP512r1", CKM_EC_KEY_PAIR_GEN, CKK_EC, BRAINPOOL(0x0d), 0, false},
     {"Ed25519", CKM_EC_EDWARDS_KEY_PAIR_GEN, CKK_EC_EDWARDS, ED25519, 0, false},
     {"Ed25519 by OID", CKM_EC_EDWARDS_KEY_PAIR_GEN, CKK_EC_EDWARDS, ED25519_OID, 0, false},
     {"Ed448", CKM_EC_EDWARDS_KEY_PAIR_GEN, CKK_EC_EDWARDS, ED448_OID, 0, false},
@@ -316,9 +326,14 @@ static EVP_PKEY *rsa_pkey(CK_OBJECT_HANDLE public) {
     return pkey;
 }
 
-static const char *curve_name(const uint8_t *point, size_t len) {
-    (void)point;
-    return len == 65 ? "P-256" : len == 97 ? "P-384" : "P-521";
+static const char *curve_name(CK_OBJECT_HANDLE public) {
+    uint8_t der[64];
+    const uint8_t *next = der;
+    size_t len = get_bytes(public, CKA_EC_PARAMS, der, sizeof der);
+    ASN1_OBJECT *oid = d2i_ASN1_OBJECT(NULL, &next, (long)len);
+    const char *name = OBJ_nid2sn(OBJ_obj2nid(oid));
+    ASN1_OBJECT_free(oid);
+    return name;
 }
 
 static EVP_PKEY *curve_pkey(CK_OBJECT_HANDLE public, CK_KEY_TYPE key_type) {
@@ -332,7 +347,7 @@ static EVP_PKEY *curve_pkey(CK_OBJECT_HANDLE public, CK_KEY_TYPE key_type) {
         return EVP_PKEY_new_raw_public_key_ex(NULL, len == 32 ? "ED25519" : "ED448", NULL, point,
                                               len);
     OSSL_PARAM_BLD *builder = OSSL_PARAM_BLD_new();
-    OSSL_PARAM_BLD_push_utf8_string(builder, OSSL_PKEY_PARAM_GROUP_NAME, curve_name(point, len), 0);
+    OSSL_PARAM_BLD_push_utf8_string(builder, OSSL_PKEY_PARAM_GROUP_NAME, curve_name(public), 0);
     OSSL_PARAM_BLD_push_octet_string(builder, OSSL_PKEY_PARAM_PUB_KEY, point, len);
     return pkey_of("EC", builder);
 }

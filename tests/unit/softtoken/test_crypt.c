@@ -7,6 +7,8 @@ static const uint8_t text[] = "forty-two octets of text, to be encrypted!";
 static uint8_t iv[16] = "initial value!!";
 static CK_GCM_PARAMS gcm = {iv, 12, 96, (CK_BYTE *)"header", 6, 128};
 
+static CK_AES_CTR_PARAMS ctr = {128, {0}};
+
 struct row {
     const char *name;
     CK_MECHANISM mechanism;
@@ -19,6 +21,8 @@ static const struct row rows[] = {
     {"GCM of nothing", {CKM_AES_GCM, &gcm, sizeof gcm}, 0, 16},
     {"CBC", {CKM_AES_CBC, iv, sizeof iv}, 32, 32},
     {"CBC with padding", {CKM_AES_CBC_PAD, iv, sizeof iv}, TEXT_LEN, 48},
+    {"ECB", {CKM_AES_ECB, NULL, 0}, 32, 32},
+    {"CTR", {CKM_AES_CTR, &ctr, sizeof ctr}, TEXT_LEN, TEXT_LEN},
     {"CBC with a block of padding", {CKM_AES_CBC_PAD, iv, sizeof iv}, 32, 48},
 };
 

@@ -205,7 +205,7 @@ static void bad_keys(void **state) {
     assert_rv(CKR_ATTRIBUTE_VALUE_INVALID, rig.p11->C_CreateObject(rig.session, zero, 4, &object));
     CK_ATTRIBUTE weak[] = {{CKA_CLASS, &class_public, sizeof class_public},
                            {CKA_KEY_TYPE, &rsa, sizeof rsa},
-                           A_BYTES(CKA_MODULUS, ones, 128),
+                           A_BYTES(CKA_MODULUS, ones, 120),
                            A_BYTES(CKA_PUBLIC_EXPONENT, "\x01\x00\x01", 3)};
     assert_rv(CKR_KEY_SIZE_RANGE, rig.p11->C_CreateObject(rig.session, weak, 4, &object));
     CK_ATTRIBUTE even[] = {{CKA_CLASS, &class_public, sizeof class_public},
