@@ -33,6 +33,16 @@ static const struct curve curves[] = {
     {CKK_EC_MONTGOMERY, "X448", OID(0x06, 0x03, 0x2b, 0x65, 0x6f), "curve448", 56, 448},
 };
 
+/* Object identifiers of before rfc8410, which some programs still send. */
+static const struct {
+    const char *name;
+    const uint8_t *oid;
+    CK_ULONG oid_len;
+} old_oids[] = {
+    {"ED25519", OID(0x06, 0x09, 0x2b, 0x06, 0x01, 0x04, 0x01, 0xda, 0x47, 0x0f, 0x01)},
+    {"X25519", OID(0x06, 0x0a, 0x2b, 0x06, 0x01, 0x04, 0x01, 0x97, 0x55, 0x01, 0x05, 0x01)},
+};
+
 static const struct parameter_set sets[] = {
     {CKK_ML_DSA, CKP_ML_DSA_44, "ML-DSA-44"},
     {CKK_ML_DSA, CKP_ML_DSA_65, "ML-DSA-65"},
@@ -56,10 +66,25 @@ static const struct parameter_set sets[] = {
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
+/* PrintableString, short form. OpenSC's pkcs11-tool (0.23) writes a length of "curve25519" that is
+ * one too large: the name alone counts. */
 static bool is_alias(const char *alias, const uint8_t *params, CK_ULONG len) {
-    /* PrintableString, short form */
-    return alias != NULL && len == strlen(alias) + 2 && params[0] == 0x13 && params[1] == len - 2 &&
-           memcmp(params + 2, alias, len - 2) == 0;
+    size_t name_len = alias == NULL ? 0 : strlen(alias);
+    return name_len > 0 && len == name_len + 2 && params[0] == 0x13 &&
+           (params[1] == name_len || params[1] == name_len + 1) &&
+           memcmp(params + 2, alias, name_len) == 0;
+}
+
+static bool is_oid(const uint8_t *oid, CK_ULONG oid_len, const uint8_t *params, CK_ULONG len) {
+    return len == oid_len && memcmp(params, oid, len) == 0;
+}
+
+static bool is_old_oid(const char *name, const uint8_t *params, CK_ULONG len) {
+    for (size_t i = 0; i < COUNT(old_oids); i++)
+        if (strcmp(old_oids[i].name, name) == 0 &&
+            is_oid(old_oids[i].oid, old_oids[i].oid_len, params, len))
+            return true;
+    return false;
 }
 
 CK_RV curve_by_params(CK_KEY_TYPE key_type, const uint8_t *params, CK_ULONG len,
@@ -68,8 +93,8 @@ CK_RV curve_by_params(CK_KEY_TYPE key_type, const uint8_t *params, CK_ULONG len,
         const struct curve *curve = &curves[i];
         if (curve->key_type != key_type)
             continue;
-        if ((len == curve->oid_len && memcmp(params, curve->oid, len) == 0) ||
-            is_alias(curve->alias, params, len)) {
+        if (is_oid(curve->oid, curve->oid_len, params, len) ||
+            is_old_oid(curve->name, params, len) || is_alias(curve->alias, params, len)) {
             *ret_curve = curve;
             return CKR_OK;
         }

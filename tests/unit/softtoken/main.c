@@ -17,6 +17,7 @@ int main(int argc, char **argv) {
     failed += wrap_tests();
     failed += mac_tests();
     failed += derive_tests();
+    failed += hostile_tests();
     if (rig.kind.ours)
         failed += file_tests() + crash_tests();
     rig_close();

@@ -11,6 +11,7 @@ int crypt_tests(void);
 int wrap_tests(void);
 int mac_tests(void);
 int derive_tests(void);
+int hostile_tests(void);
 int file_tests(void);  /* softtoken alone: its files */
 int crash_tests(void); /* softtoken alone: killed writers, a full disk */
 
