@@ -13,6 +13,8 @@ static const struct {
     {"serve", command_serve, "Serves until SIGINT or SIGTERM."},
     {"check", command_check, "Looks at everything serve needs: a line each, ok or what to do."},
     {"migrate", command_migrate, "Brings the schema up to date."},
+    {"config", command_config,
+     "config check|show|export FILE|import FILE [--dry-run]|reference: the configuration, see docs/configuration.md."},
     {"user", command_user, "user reset NAME: a new one-time password."},
 };
 

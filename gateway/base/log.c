@@ -4,11 +4,18 @@
 #include "base/json.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-static enum log_level least_level = LOG_INFO;
+/* Read by every thread without a lock: a name is in its place before the count tells of it. */
+static _Atomic int least_level = LOG_INFO;
+static struct {
+    char name[24];
+    _Atomic int level;
+} room_levels[LOG_MAX_ROOMS];
+static atomic_uint room_count;
 static bool json_lines;
 static const char *program_name = "gatehouse";
 static _Thread_local char request_id[40];
@@ -16,7 +23,7 @@ static _Thread_local char request_id[40];
 static const char *const level_names[] = {"debug", "info", "warn", "error"};
 
 void log_setup(enum log_level least, bool as_json, const char *program) {
-    least_level = least;
+    atomic_store(&least_level, (int)least);
     json_lines = as_json;
     program_name = program;
 }
@@ -28,6 +35,63 @@ bool log_level_parse(const char *name, enum log_level *ret_level) {
             return true;
         }
     return false;
+}
+
+#define AS_THE_REST (-1)
+
+/* One entry's room: found, or put in a free place. NULL when there is none. */
+static _Atomic int *level_of(const char *room, size_t len) {
+    unsigned count = atomic_load(&room_count);
+    for (unsigned i = 0; i < count; i++)
+        if (strlen(room_levels[i].name) == len && strncmp(room_levels[i].name, room, len) == 0)
+            return &room_levels[i].level;
+    if (count == LOG_MAX_ROOMS || len == 0 || len >= sizeof room_levels[0].name)
+        return NULL;
+    snprintf(room_levels[count].name, sizeof room_levels[0].name, "%.*s", (int)len, room);
+    atomic_store(&room_levels[count].level, AS_THE_REST);
+    atomic_store(&room_count, count + 1);
+    return &room_levels[count].level;
+}
+
+/* Sets, or only reads when `set` is false. */
+static bool each_level(const char *text, bool set) {
+    for (bool more = true; more;) {
+        size_t len = strcspn(text, ",");
+        const char *equals = memchr(text, '=', len);
+        const char *word = equals == NULL ? text : equals + 1;
+        char name[8] = "";
+        enum log_level level;
+        size_t word_len = (size_t)(text + len - word);
+        if (word_len < sizeof name)
+            memcpy(name, word, word_len);
+        if (!log_level_parse(name, &level))
+            return false;
+        _Atomic int *at = equals == NULL ? &least_level : level_of(text, (size_t)(equals - text));
+        if (at == NULL)
+            return false;
+        if (set)
+            atomic_store(at, (int)level);
+        more = text[len] == ',';
+        text += len + more;
+    }
+    return true;
+}
+
+bool log_set_levels(const char *text) {
+    if (!each_level(text, false))
+        return false;
+    atomic_store(&least_level, LOG_INFO);
+    for (unsigned i = 0; i < atomic_load(&room_count); i++)
+        atomic_store(&room_levels[i].level, AS_THE_REST);
+    return each_level(text, true);
+}
+
+static int least_of(const char *room) {
+    unsigned count = atomic_load(&room_count);
+    for (unsigned i = 0; i < count; i++)
+        if (strcmp(room_levels[i].name, room) == 0 && atomic_load(&room_levels[i].level) >= 0)
+            return atomic_load(&room_levels[i].level);
+    return atomic_load(&least_level);
 }
 
 void log_request_id(const char *id) {
@@ -84,7 +148,7 @@ static void write_line(char *line, int len, size_t size) {
 
 void log_at(enum log_level level, const char *room, const char *format, ...) {
     char text[2048], clean[2400], line[2700], now[TIME_TEXT_SIZE];
-    if (level < least_level)
+    if ((int)level < least_of(room))
         return;
     va_list args;
     va_start(args, format);

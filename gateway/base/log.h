@@ -6,6 +6,11 @@
 
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
 
+/* "info", or a level for the rest and rooms of their own: "info,http=warn,acme=debug". May be called again while
+ * the process runs, from one thread at a time. False, and nothing has changed, when it does not read so or names
+ * more than LOG_MAX_ROOMS. */
+#define LOG_MAX_ROOMS 32
+bool log_set_levels(const char *text);
 void log_setup(enum log_level least, bool as_json, const char *program);
 bool log_level_parse(const char *name, enum log_level *ret_level);
 /* The id that joins log, event and problem document; kept per thread. NULL clears it. */

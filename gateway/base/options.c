@@ -228,6 +228,11 @@ const char *option_item(const struct options *options, const char *name, size_t 
     return i < value->count ? value->items[i] : NULL;
 }
 
+const char *option_source(const struct options *options, const char *name) {
+    static const char *const names[] = {"default", "file", "environment", "command line"};
+    return names[must_find(options, name)->source];
+}
+
 const char *options_help(struct arena *arena, const struct option_spec *specs,
                          const char *env_prefix) {
     struct buffer out = buffer_on(arena);
@@ -242,6 +247,34 @@ const char *options_help(struct arena *arena, const struct option_spec *specs,
         if (s->initial != NULL)
             buffer_printf(&out, " Default: %s.", s->initial);
         buffer_printf(&out, " [%s]\n", env_name(arena, env_prefix, s->name));
+    }
+    return buffer_text(&out);
+}
+
+/* A bar would end the cell. */
+static void add_cell(struct buffer *out, const char *text) {
+    buffer_add_text(out, " ");
+    for (; *text != '\0'; text++) {
+        if (*text == '|')
+            buffer_add_byte(out, '\\');
+        buffer_add_byte(out, (uint8_t)*text);
+    }
+    buffer_add_text(out, " |");
+}
+
+const char *options_reference(struct arena *arena, const struct option_spec *specs,
+                              const char *env_prefix) {
+    static const char *const types[] = {"text", "number", "true or false", "text, several times"};
+    struct buffer out = buffer_on(arena);
+    buffer_add_text(&out, "| option | value | default | environment | meaning |\n|---|---|---|---|---|\n");
+    for (const struct option_spec *s = specs; s->name != NULL; s++) {
+        buffer_printf(&out, "| `%s` |", s->name);
+        add_cell(&out, s->type == OPTION_NUMBER ? arena_printf(arena, "%ld to %ld", s->min, s->max)
+                                                : types[s->type]);
+        add_cell(&out, s->initial == NULL ? "" : arena_printf(arena, "`%s`", s->initial));
+        add_cell(&out, arena_printf(arena, "`%s`", env_name(arena, env_prefix, s->name)));
+        add_cell(&out, s->help);
+        buffer_add_text(&out, "\n");
     }
     return buffer_text(&out);
 }

@@ -34,8 +34,14 @@ bool option_flag(const struct options *options, const char *name);
 /* The i-th value of a list, or NULL past the end. */
 const char *option_item(const struct options *options, const char *name, size_t i);
 
+/* Where the value is from: "default", "file", "environment" or "command line". */
+const char *option_source(const struct options *options, const char *name);
+
 /* The text of --help for these options. */
 const char *options_help(struct arena *arena, const struct option_spec *specs,
                          const char *env_prefix);
+/* The same as a page of Markdown: a table with a row for each option. */
+const char *options_reference(struct arena *arena, const struct option_spec *specs,
+                              const char *env_prefix);
 
 #endif

@@ -1,6 +1,7 @@
 #include "commands/app.h"
 
 #include "base/log.h"
+#include "commands/network.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -15,10 +16,27 @@ const struct option_spec app_options[] = {
     {"data", OPTION_TEXT, "./var", 0, 0, "Directory of the managed token, its PIN and the first log-in."},
     {"db", OPTION_TEXT, NULL, 0, 0,
      "Database: mysql://user:password@host:port/name, or mysql://user@localhost/name?socket=/path."},
+    {"db-password-file", OPTION_TEXT, NULL, 0, 0,
+     "File (or credential:NAME, systemd's LoadCredential=) with the password of the user in db."},
     {"db-pool", OPTION_NUMBER, "16", 1, 500, "Most connections to the database at once."},
     {"http", OPTION_LIST, "127.0.0.1:8080", 0, 0, "ADDRESS:PORT for plain HTTP (AIA, CRL, OCSP)."},
     {"https", OPTION_LIST, "127.0.0.1:8443", 0, 0, "ADDRESS:PORT for HTTPS without client certificates."},
     {"mtls", OPTION_LIST, NULL, 0, 0, "ADDRESS:PORT for HTTPS that asks for a client certificate."},
+    {"listen", OPTION_LIST, NULL, 0, 0,
+     "A listener with settings of its own: ADDRESS:PORT or unix:/PATH, then http, https, mtls or proxied (TLS ends "
+     "at a trusted proxy), then paths=/a,/b, threads=N, most=N requests at once, client=required (mtls)."},
+    {"trusted-proxy", OPTION_LIST, NULL, 0, 0,
+     "Address or network of a proxy in front, or unix; what it says about the client's address is believed."},
+    {"proxy-header", OPTION_TEXT, "X-Forwarded-For", 0, 0,
+     "The header it says that in: X-Forwarded-For or Forwarded (RFC 7239)."},
+    {"outgoing-proxy", OPTION_TEXT, NULL, 0, 0,
+     "http://, https:// or socks5h:// URL of the proxy that everything fetched goes through."},
+    {"outgoing-proxy-password-file", OPTION_TEXT, NULL, 0, 0,
+     "File (or credential:NAME) with the password of the user in outgoing-proxy."},
+    {"outgoing-direct", OPTION_LIST, NULL, 0, 0,
+     "Name (with all below it), address or network that is fetched from without the proxy."},
+    {"outgoing-ca-file", OPTION_TEXT, NULL, 0, 0,
+     "PEM file of the CAs that servers we fetch from may have; default: the system's."},
     {"public-name", OPTION_LIST, NULL, 0, 0,
      "Name or address others reach the instance by; the first goes into URLs, all into its TLS certificate."},
     {"public-url", OPTION_TEXT, NULL, 0, 0,
@@ -35,6 +53,9 @@ const struct option_spec app_options[] = {
     {"mail-ca-file", OPTION_TEXT, NULL, 0, 0, "CA certificates to trust for the mail server; default: the system's."},
     {"threads", OPTION_NUMBER, "64", 2, 1000, "Worker threads of each kind of listener."},
     {"request-timeout", OPTION_NUMBER, "30", 1, 3600, "Seconds a client has to send a request's header."},
+    {"drain", OPTION_NUMBER, "0", 0, 600,
+     "Seconds that readyz says no before a stop, so that proxies send nobody any more."},
+    {"stop-grace", OPTION_NUMBER, "30", 1, 3600, "Seconds that running requests have to end at a stop."},
     {"jobs-interval", OPTION_NUMBER, "60", 1, 86400, "Seconds between two rounds of renewals."},
     {"ntp-server", OPTION_LIST, NULL, 0, 0,
      "HOST[:PORT] of an NTP server to compare the clock with; several, more than half of them must agree."},
@@ -55,7 +76,8 @@ const struct option_spec app_options[] = {
     {"pin", OPTION_LIST, NULL, 0, 0, "TOKENLABEL=FILE: the PIN of a token of these modules."},
     {"metrics-allow", OPTION_LIST, NULL, 0, 0,
      "Address or network (10.0.0.0/8) that may read /metrics without an API token."},
-    {"log-level", OPTION_TEXT, "info", 0, 0, "debug, info, warn or error."},
+    {"log-level", OPTION_TEXT, "info", 0, 0,
+     "debug, info, warn or error; for single rooms: info,http=warn,acme=debug. SIGHUP reads it again."},
     {"log-json", OPTION_FLAG, "false", 0, 0, "Log lines as JSON."},
     {NULL, OPTION_TEXT, NULL, 0, 0, NULL},
 };
@@ -113,13 +135,21 @@ static void signer_arguments(struct app *app) {
         app->signer_program = beside_program(app->arena, "gatehouse-signer");
 }
 
-bool app_configure(struct app *app, int argc, char *const argv[], struct error *err) {
-    enum log_level level;
+bool app_set_log_levels(const struct options *options, struct error *err) {
+    return log_set_levels(option_text(options, "log-level")) ||
+           fail(err, ERROR_MALFORMED, "bad-option",
+                "log-level is debug, info, warn or error, or a list like info,http=warn,acme=debug.");
+}
+
+bool app_read_options(struct app *app, int argc, char *const argv[], struct error *err) {
     *app = (struct app){.arena = arena_new()};
-    TRY(options_read(app->arena, app_options, "GATEHOUSE", argc, argv, &app->options, err));
-    if (!log_level_parse(option_text(app->options, "log-level"), &level))
-        return fail(err, ERROR_MALFORMED, "bad-option", "log-level is debug, info, warn or error.");
-    log_setup(level, option_flag(app->options, "log-json"), "gatehouse");
+    return options_read(app->arena, app_options, "GATEHOUSE", argc, argv, &app->options, err);
+}
+
+bool app_configure(struct app *app, int argc, char *const argv[], struct error *err) {
+    TRY(app_read_options(app, argc, argv, err));
+    log_setup(LOG_INFO, option_flag(app->options, "log-json"), "gatehouse");
+    TRY(app_set_log_levels(app->options, err));
     umask(0077);
     TRY(data_directory(app, err));
     signer_arguments(app);
@@ -131,6 +161,14 @@ bool app_open_database(struct app *app, struct error *err) {
     if (url == NULL)
         return fail(err, ERROR_MALFORMED, "bad-option",
                     "The option --db (or db in the configuration file) is missing.");
+    const char *file = option_text(app->options, "db-password-file"), *password;
+    if (file != NULL) {
+        TRY(read_secret(app->arena, file, &password, err));
+        url = url_with_password(app->arena, url, password);
+        if (url == NULL)
+            return fail(err, ERROR_MALFORMED, "bad-option",
+                        "db is mysql://USER@HOST/NAME when its password is in db-password-file.");
+    }
     return db_open(url, (unsigned)option_number(app->options, "db-pool"), &app->db, err);
 }
 

@@ -18,6 +18,10 @@ struct app {
     struct core *core;
 };
 
+/* The option log-level; also while the process runs. */
+MUST_USE bool app_set_log_levels(const struct options *options, struct error *err);
+/* Reads options alone. */
+MUST_USE bool app_read_options(struct app *app, int argc, char *const argv[], struct error *err);
 /* Reads options, sets up the log, works out paths. Opens nothing. */
 MUST_USE bool app_configure(struct app *app, int argc, char *const argv[], struct error *err);
 MUST_USE bool app_open_database(struct app *app, struct error *err);
@@ -32,6 +36,7 @@ int command_serve(int argc, char *const argv[]);
 int command_check(int argc, char *const argv[]);
 int command_migrate(int argc, char *const argv[]);
 int command_user(int argc, char *const argv[]);
+int command_config(int argc, char *const argv[]);
 /* "gatehouse: what: message" on standard error; 1. */
 int command_failed(const char *what, const struct error *err);
 

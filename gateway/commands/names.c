@@ -18,7 +18,7 @@ static const char *host_of(struct arena *arena, const char *address) {
 
 static const char *port_of(const char *address) {
     const char *colon = strrchr(address, ':');
-    return colon == NULL ? address : colon + 1;
+    return colon == NULL ? "" : colon + 1; /* "none" */
 }
 
 static bool is_loopback(const char *host) {
@@ -81,19 +81,32 @@ static void add_listeners(struct app *app, struct app_names *names, const char *
     }
 }
 
+/* "[::1]:8443 mtls ...": those with TLS. */
+static void add_listens(struct app *app, struct app_names *names) {
+    const char *text;
+    for (size_t i = 0; (text = option_item(app->options, "listen", i)) != NULL; i++) {
+        const char *address = arena_text(app->arena, view_of(text, strcspn(text, " \t")));
+        const char *kind = text + strlen(address) + strspn(text + strlen(address), " \t");
+        if (strncmp(address, "unix:", 5) != 0 && strncmp(kind, "http ", 5) != 0 && strcmp(kind, "http") != 0 &&
+            !is_any(host_of(app->arena, address)))
+            add_name(names, host_of(app->arena, address));
+    }
+}
+
 bool app_names_of(struct app *app, struct app_names *ret_names, struct error *err) {
     const struct options *o = app->options;
     size_t many = 0;
     while (option_item(o, "public-name", many) != NULL || option_item(o, "https", many) != NULL ||
-           option_item(o, "mtls", many) != NULL)
+           option_item(o, "mtls", many) != NULL || option_item(o, "listen", many) != NULL)
         many++;
-    struct app_names names = {.names = arena_array(app->arena, 3 * many + 8, sizeof(char *))};
+    struct app_names names = {.names = arena_array(app->arena, 4 * many + 8, sizeof(char *))};
     for (size_t i = 0; option_item(o, "public-name", i) != NULL; i++)
         add_name(&names, option_item(o, "public-name", i));
     if (names.count == 0)
         add_name(&names, default_name(app));
     add_listeners(app, &names, "https");
     add_listeners(app, &names, "mtls");
+    add_listens(app, &names);
     add_name(&names, "localhost");
     add_name(&names, "127.0.0.1");
     add_name(&names, "::1");

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "ca/service.h"
 #include "commands/app.h"
+#include "commands/network.h"
 #include "console/console.h"
 #include "est/est.h"
 #include "http/server.h"
@@ -28,7 +29,6 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define MAX_LISTENS 32
 #define MAX_ROOMS 32
 #define MAX_JOBS 32
 #define TLS_REFRESH_S 30
@@ -84,13 +84,6 @@ static bool set_certificate(void *context, SSL *ssl) {
     bool ok = SSL_use_certificate(ssl, tls->certificate) == 1 && SSL_use_PrivateKey(ssl, tls->key) == 1;
     pthread_mutex_unlock(&tls->mutex);
     return ok;
-}
-
-static void add_listens(struct service *s, const char *option, enum http_listener kind) {
-    const char *address;
-    for (size_t i = 0; (address = option_item(s->app.options, option, i)) != NULL; i++)
-        if (s->config.listen_count < MAX_LISTENS)
-            s->listens[s->config.listen_count++] = (struct http_listen){kind, address};
 }
 
 static void add_room(struct service *s, struct http_room room) {
@@ -200,8 +193,12 @@ static bool configure_mail(const struct app *app, struct error *err) {
 static bool start(struct service *s, struct error *err) {
     struct app_names names;
     const struct options *o = s->app.options;
+    struct trusted_proxies *proxies;
+    size_t listen_count;
     TRY(app_names_of(&s->app, &names, err));
     TRY(configure_mail(&s->app, err));
+    TRY(network_listens(s->app.arena, o, s->listens, &listen_count, err) &&
+        trusted_proxies_read(s->app.arena, o, &proxies, err) && network_outgoing(s->app.arena, o, err));
     TRY(app_open_core(&s->app, err));
     s->tls.core = s->app.core;
     pthread_mutex_init(&s->tls.mutex, NULL);
@@ -211,6 +208,10 @@ static bool start(struct service *s, struct error *err) {
     TRY(build_metrics(s, err));
     build_router(s);
     s->config = (struct http_server_config){.listens = s->listens,
+                                            .listen_count = listen_count,
+                                            .client = network_client,
+                                            .client_context = proxies,
+                                            .stop_grace_ms = (int)option_number(o, "stop-grace") * 1000,
                                             .threads = (int)option_number(o, "threads"),
                                             .header_limit = 32 * 1024,
                                             .request_timeout_ms =
@@ -218,9 +219,6 @@ static bool start(struct service *s, struct error *err) {
                                             .certificate = set_certificate,
                                             .certificate_context = &s->tls,
                                             .router = &s->router};
-    add_listens(s, "http", LISTENER_HTTP);
-    add_listens(s, "https", LISTENER_HTTPS);
-    add_listens(s, "mtls", LISTENER_MTLS);
     TRY(start_jobs(s, err));
     TRY(acme_start(s->acme, err));
     TRY(tsp_clock_start(s->clock, err));
@@ -249,15 +247,42 @@ static void stop(struct service *s) {
     app_close(&s->app);
 }
 
+/* SIGHUP: the log's levels as the configuration file has them now. */
+static void reload(int argc, char *const argv[]) {
+    SCOPED_ARENA struct arena *arena = arena_new();
+    struct options *options;
+    struct error err = {0};
+    if (options_read(arena, app_options, "GATEHOUSE", argc, argv, &options, &err) &&
+        app_set_log_levels(options, &err))
+        log_info("serve", "log levels: %s", option_text(options, "log-level"));
+    else
+        log_failure(LOG_ERROR, "serve", "reloading", &err);
+}
+
 /* Until SIGINT or SIGTERM; in between the TLS identity is kept up to date. */
-static void wait_for_end(struct service *s, const sigset_t *ends) {
+static void wait_for_end(struct service *s, const sigset_t *signals, int argc, char *const argv[]) {
     struct timespec interval = {.tv_sec = TLS_REFRESH_S};
-    while (sigtimedwait(ends, NULL, &interval) < 0) {
+    for (;;) {
         struct error err = {0};
+        int got = sigtimedwait(signals, NULL, &interval);
+        if (got == SIGINT || got == SIGTERM)
+            break;
+        if (got == SIGHUP)
+            reload(argc, argv);
         if (!refresh_tls(&s->tls, &err))
             log_failure(LOG_WARN, "serve", "TLS certificate", &err);
     }
     log_info("serve", "stopping");
+}
+
+/* Proxies look at readyz now and then; until they have, requests still come, and are answered. A second signal
+ * ends the wait. */
+static void drain(struct service *s, const sigset_t *signals) {
+    struct timespec wait = {.tv_sec = option_number(s->app.options, "drain")};
+    portal_drain(s->portal);
+    http_server_drain(s->server);
+    if (wait.tv_sec > 0)
+        (void)sigtimedwait(signals, NULL, &wait);
 }
 
 /* Another process of the same user must not read what passes through this one. */
@@ -271,16 +296,19 @@ static void harden(void) {
 int command_serve(int argc, char *const argv[]) {
     static struct service s; /* too large for comfort on the stack, and one per process */
     struct error err = {0};
-    sigset_t ends;
-    sigemptyset(&ends);
-    sigaddset(&ends, SIGINT);
-    sigaddset(&ends, SIGTERM);
-    pthread_sigmask(SIG_BLOCK, &ends, NULL); /* before any thread is started: all inherit it */
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &signals, NULL); /* before any thread is started: all inherit it */
     signal(SIGPIPE, SIG_IGN);
     harden();
     bool ok = app_configure(&s.app, argc, argv, &err) && start(&s, &err);
-    if (ok)
-        wait_for_end(&s, &ends);
+    if (ok) {
+        wait_for_end(&s, &signals, argc, argv);
+        drain(&s, &signals);
+    }
     stop(&s);
     return ok ? 0 : command_failed("serve", &err);
 }

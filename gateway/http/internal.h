@@ -59,7 +59,7 @@ const char *http_response_header(const struct http_response *response, const cha
 /* -- tls.c -- */
 
 struct http_tls_config {
-    bool ask_certificate;
+    bool ask_certificate, require_certificate;
     bool (*certificate)(void *context, SSL *ssl);
     void *context;
 };

@@ -19,7 +19,6 @@
 #include <string.h>
 #include <time.h>
 
-#define SITES 3               /* one CivetWeb context for each kind of listener */
 #define KEEP_ALIVE_MS 3000    /* an idle connection holds a thread */
 #define FAIR_SHARE 32         /* requests of one connection while others may be waiting */
 #define LEAST_BYTES_PER_MS 32 /* a peer that is slower loses the connection */
@@ -28,7 +27,7 @@
 #define LINGER_BYTES ((size_t)1024 * 1024)
 #define ADDRESS_SIZE 80
 
-static const char *const kind_names[SITES] = {"http", "https", "mtls"};
+static const char *const kind_names[] = {"http", "https", "mtls"};
 
 METRIC(connections_open, METRIC_GAUGE, "gatehouse_http_connections",
        "Open connections, each of which holds a thread.", "listener");
@@ -37,9 +36,13 @@ METRIC(thread_count, METRIC_GAUGE, "gatehouse_http_threads",
 METRIC(requests_running, METRIC_GAUGE, "gatehouse_http_requests_running",
        "Requests that are being worked on.", "listener");
 
+/* One CivetWeb context: a listen with settings of its own, or all of a kind that have none. */
 struct site {
     struct http_server *server;
     enum http_listener kind;
+    struct http_listen settings; /* address NULL: shared */
+    int threads;
+    atomic_int running;
     struct mg_context *context;
     SSL_CTX *tls;
     struct http_tls_config tls_config;
@@ -48,10 +51,12 @@ struct site {
 
 struct http_server {
     struct http_server_config config;
-    struct site sites[SITES];
-    int *ports; /* of each listen */
+    struct site *sites;
+    size_t site_count;
+    size_t *site_of; /* of each listen */
+    int *ports;      /* of each listen */
     atomic_int running;
-    atomic_bool stopping;
+    atomic_bool stopping, draining;
 };
 
 /* One request and its answer. */
@@ -108,7 +113,7 @@ static void begin(struct exchange *x, struct arena *arena, const struct mg_reque
     request->arena = x->response.arena = arena;
     request->id = new_id(arena);
     request->listener = x->site->kind;
-    request->address = info->remote_addr;
+    request->address = info->remote_addr[0] == '\0' ? "unix" : info->remote_addr;
     request->query = info->query_string == NULL ? "" : info->query_string;
     request->method = info->request_method == NULL ? "" : info->request_method;
     x->head = request->head = strcmp(request->method, "HEAD") == 0;
@@ -198,6 +203,15 @@ static bool read_body(struct exchange *x, struct error *err) {
     return true;
 }
 
+static bool take_client(struct exchange *x, struct error *err) {
+    const struct http_server_config *config = &x->site->server->config;
+    if (config->client != NULL)
+        return config->client(config->client_context, &x->request, x->site->settings.plain, err);
+    return !x->site->settings.plain ||
+           fail(err, ERROR_FORBIDDEN, "proxy-not-trusted",
+                "This listener is for a proxy, and none is trusted; set trusted-proxy.");
+}
+
 /* 0, or the status to refuse the request with. */
 static int read_request(struct exchange *x, const struct mg_request_info *info, struct error *err) {
     if (info->num_headers >= HTTP_MAX_HEADERS) { /* CivetWeb drops the ones beyond */
@@ -210,7 +224,7 @@ static int read_request(struct exchange *x, const struct mg_request_info *info, 
         x->framing.keep_alive = false;
         return status;
     }
-    if (!take_path(x, info, err) || !read_body(x, err))
+    if (!take_path(x, info, err) || !take_client(x, err) || !read_body(x, err))
         return http_status_of(err->kind);
     return 0;
 }
@@ -231,13 +245,14 @@ static bool send_all(struct mg_connection *connection, struct view bytes) {
 static _Thread_local unsigned served;
 
 static bool had_its_share(struct site *site) {
-    return served >= FAIR_SHARE && atomic_load(&site->connections) >= site->server->config.threads;
+    return served >= FAIR_SHARE && atomic_load(&site->connections) >= site->threads;
 }
 
 static void send_response(struct exchange *x) {
     struct http_response *response = &x->response;
     bool stays = x->framing.keep_alive && !x->unread && !had_its_share(x->site) &&
-                 !atomic_load(&x->site->server->stopping);
+                 !atomic_load(&x->site->server->stopping) &&
+                 !atomic_load(&x->site->server->draining);
     struct view head = http_head(&x->request, response, x->old_version, stays);
     struct view body = response->body;
     if (x->head || !http_status_has_body(response->status))
@@ -288,11 +303,44 @@ static void serve(struct exchange *x, const struct mg_request_info *info) {
     send_response(x);
 }
 
-static void serve_nothing(struct exchange *x) {
-    struct error err = {0};
-    (void)fail(&err, ERROR_UNAVAILABLE, "stopping", "The server is stopping; try again.");
-    refuse(x, 503, &err, clock_monotonic_us());
+static void serve_nothing(struct exchange *x, int status, const struct error *err) {
+    refuse(x, status, err, clock_monotonic_us());
     send_response(x);
+}
+
+/* "/api" serves "/api" and "/api/...", "/api/" what is below it. */
+static bool has_path(const struct site *site, const char *path) {
+    const char *const *paths = site->settings.paths;
+    if (paths == NULL || path == NULL)
+        return true;
+    for (; *paths != NULL; paths++) {
+        size_t len = strlen(*paths);
+        if (strncmp(path, *paths, len) == 0 &&
+            (path[len] == '\0' || path[len] == '/' || path[len] == '?' || (len > 0 && path[len - 1] == '/')))
+            return true;
+    }
+    return false;
+}
+
+/* What this server or this listener does not take, whatever it is; 0, or the status. */
+static int turn_away(const struct site *site, int running, const struct mg_request_info *info,
+                     struct error *err) {
+    if (atomic_load(&site->server->stopping)) {
+        (void)fail(err, ERROR_UNAVAILABLE, "stopping", "The server is stopping; try again.");
+        return 503;
+    }
+    if (site->settings.most > 0 && running > site->settings.most) {
+        (void)fail(err, ERROR_UNAVAILABLE, "too-busy",
+                   "This listener works on %d requests at once, and has as many; try again.",
+                   site->settings.most);
+        return 503;
+    }
+    if (!has_path(site, info->local_uri_raw)) {
+        (void)fail(err, ERROR_NOT_FOUND, "other-listener",
+                   "This address is not served on this port; use another one.");
+        return 404;
+    }
+    return 0;
 }
 
 static int on_request(struct mg_connection *connection) {
@@ -302,12 +350,15 @@ static int on_request(struct mg_connection *connection) {
     struct exchange x = {.site = site, .connection = connection};
     begin(&x, arena, info);
     served++;
+    struct error err = {0};
     atomic_fetch_add(&site->server->running, 1);
     METRIC_ADD(&requests_running, 1, kind_names[site->kind]);
-    if (atomic_load(&site->server->stopping))
-        serve_nothing(&x);
+    int status = turn_away(site, atomic_fetch_add(&site->running, 1) + 1, info, &err);
+    if (status != 0)
+        serve_nothing(&x, status, &err);
     else
         serve(&x, info);
+    atomic_fetch_sub(&site->running, 1);
     atomic_fetch_sub(&site->server->running, 1);
     METRIC_ADD(&requests_running, -1, kind_names[site->kind]);
     linger(&x);
@@ -390,6 +441,8 @@ static const struct mg_callbacks callbacks = {
 static bool address_valid(const char *address) {
     char host[ADDRESS_SIZE];
     unsigned char bytes[16];
+    if (strncmp(address, "unix:/", 6) == 0)
+        return strlen(address) < ADDRESS_SIZE && strpbrk(address, ", ") == NULL;
     const char *colon = strrchr(address, ':');
     size_t digits = colon == NULL ? 0 : strspn(colon + 1, "0123456789");
     if (digits == 0 || digits > 5 || colon[1 + digits] != '\0' || strtoul(colon + 1, NULL, 10) > 65535 ||
@@ -406,14 +459,25 @@ static bool address_valid(const char *address) {
     return inet_pton(AF_INET6, host + 1, bytes) == 1;
 }
 
-/* CivetWeb's list of this site's listens: "127.0.0.1:8443s,[::1]:8443s" */
+static bool has_tls(const struct site *site) {
+    return site->kind != LISTENER_HTTP && !site->settings.plain;
+}
+
+static size_t index_of(const struct site *site) {
+    return (size_t)(site - site->server->sites);
+}
+
+/* CivetWeb's list of this site's listens: "127.0.0.1:8443s,[::1]:8443s"; "x/path" is a socket. */
 static const char *listen_list(struct arena *arena, const struct site *site) {
     const struct http_server_config *config = &site->server->config;
     struct buffer list = buffer_on(arena);
     for (size_t i = 0; i < config->listen_count; i++)
-        if (config->listens[i].kind == site->kind)
-            buffer_printf(&list, "%s%s%s", list.len > 0 ? "," : "", config->listens[i].address,
-                          site->kind == LISTENER_HTTP ? "" : "s");
+        if (site->server->site_of[i] == index_of(site)) {
+            const char *address = config->listens[i].address;
+            bool local = strncmp(address, "unix:", 5) == 0;
+            buffer_printf(&list, "%s%s%s%s", list.len > 0 ? "," : "", local ? "x" : "",
+                          local ? address + 5 : address, has_tls(site) ? "s" : "");
+        }
     return buffer_text(&list);
 }
 
@@ -422,7 +486,7 @@ static void note_ports(struct site *site) {
     struct mg_server_port ports[64];
     int count = mg_get_server_ports(site->context, 64, ports), next = 0;
     for (size_t i = 0; i < config->listen_count; i++)
-        if (config->listens[i].kind == site->kind && next < count)
+        if (site->server->site_of[i] == index_of(site) && next < count)
             site->server->ports[i] = ports[next++].port;
 }
 
@@ -433,7 +497,7 @@ static void init_civetweb(void) {
 static bool start_context(struct site *site, const char *list, struct error *err) {
     const struct http_server_config *config = &site->server->config;
     char threads[16], header_limit[24], timeout[16], keep_alive[16], text[200] = "";
-    snprintf(threads, sizeof threads, "%d", config->threads);
+    snprintf(threads, sizeof threads, "%d", site->threads);
     snprintf(header_limit, sizeof header_limit, "%zu", config->header_limit);
     snprintf(timeout, sizeof timeout, "%d", config->request_timeout_ms);
     snprintf(keep_alive, sizeof keep_alive, "%d",
@@ -462,7 +526,7 @@ static bool start_context(struct site *site, const char *list, struct error *err
             "The server cannot listen on %s: %s. Choose another address, or stop what uses it.",
             list, start_message[0] != '\0' ? start_message : text);
     note_ports(site);
-    METRIC_SET(&thread_count, config->threads, kind_names[site->kind]);
+    METRIC_ADD(&thread_count, site->threads, kind_names[site->kind]);
     return true;
 }
 
@@ -470,13 +534,12 @@ static bool start_site(struct site *site, struct error *err) {
     const struct http_server_config *config = &site->server->config;
     SCOPED_ARENA struct arena *arena = arena_new();
     const char *list = listen_list(arena, site);
-    if (*list == '\0')
-        return true;
-    if (site->kind != LISTENER_HTTP) {
+    if (has_tls(site)) {
         if (config->certificate == NULL)
             return fail_internal(err, "a TLS listener without a certificate callback");
         site->tls_config = (struct http_tls_config){
-            site->kind == LISTENER_MTLS, config->certificate, config->certificate_context};
+            site->kind == LISTENER_MTLS, site->settings.require_certificate, config->certificate,
+            config->certificate_context};
         TRY(http_tls_new(&site->tls_config, &site->tls, err));
     }
     return start_context(site, list, err);
@@ -497,18 +560,39 @@ static bool check_config(const struct http_server_config *config, struct error *
     return true;
 }
 
+static bool has_settings(const struct http_listen *l) {
+    return l->plain || l->require_certificate || l->paths != NULL || l->threads > 0 || l->most > 0;
+}
+
+/* The site of the i-th listen; a new one when there is none that it can share. */
+static size_t place(struct http_server *server, size_t i) {
+    const struct http_listen *l = &server->config.listens[i];
+    bool own = has_settings(l);
+    for (size_t k = 0; !own && k < server->site_count; k++)
+        if (server->sites[k].settings.address == NULL && server->sites[k].kind == l->kind)
+            return k;
+    struct site *site = &server->sites[server->site_count];
+    site->server = server;
+    site->kind = l->kind;
+    site->threads = l->threads > 0 ? l->threads : server->config.threads;
+    if (own)
+        site->settings = *l;
+    return server->site_count++;
+}
+
 bool http_server_start(const struct http_server_config *config, struct http_server **ret_server,
                        struct error *err) {
     TRY(check_config(config, err));
     struct http_server *server = must_alloc(sizeof *server);
     server->config = *config;
     server->ports = must_alloc(sizeof *server->ports * (config->listen_count + 1));
+    server->site_of = must_alloc(sizeof *server->site_of * (config->listen_count + 1));
+    server->sites = must_alloc(sizeof *server->sites * (config->listen_count + 1));
+    for (size_t i = 0; i < config->listen_count; i++)
+        server->site_of[i] = place(server, i);
     bool ok = true;
-    for (int kind = 0; ok && kind < SITES; kind++) {
-        server->sites[kind].server = server;
-        server->sites[kind].kind = (enum http_listener)kind;
-        ok = start_site(&server->sites[kind], err);
-    }
+    for (size_t i = 0; ok && i < server->site_count; i++)
+        ok = start_site(&server->sites[i], err);
     server->config.listens = NULL; /* they need not outlive this call */
     if (!ok) {
         http_server_stop(server);
@@ -522,18 +606,25 @@ int http_server_port(const struct http_server *server, size_t listen) {
     return listen < server->config.listen_count ? server->ports[listen] : 0;
 }
 
+void http_server_drain(struct http_server *server) {
+    atomic_store(&server->draining, true);
+}
+
 void http_server_stop(struct http_server *server) {
     if (server == NULL)
         return;
-    int64_t until_us = clock_monotonic_us() + (int64_t)server->config.request_timeout_ms * 1000;
+    int grace_ms = server->config.stop_grace_ms > 0 ? server->config.stop_grace_ms
+                                                    : server->config.request_timeout_ms;
+    int64_t until_us = clock_monotonic_us() + (int64_t)grace_ms * 1000;
     atomic_store(&server->stopping, true);
     while (atomic_load(&server->running) > 0 && clock_monotonic_us() < until_us)
         nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
-    for (int kind = 0; kind < SITES; kind++) {
-        struct site *site = &server->sites[kind];
-        mg_stop(site->context);
-        SSL_CTX_free(site->tls);
+    for (size_t i = 0; i < server->site_count; i++) {
+        mg_stop(server->sites[i].context);
+        SSL_CTX_free(server->sites[i].tls);
     }
+    free(server->sites);
+    free(server->site_of);
     free(server->ports);
     free(server);
 }

@@ -10,7 +10,13 @@ struct http_server;
 
 struct http_listen {
     enum http_listener kind;
-    const char *address; /* "127.0.0.1:8080", "[::1]:8443", "0.0.0.0:8080"; port 0: any free one */
+    const char *address; /* "127.0.0.1:8080", "[::1]:8443", "0.0.0.0:8080"; port 0: any free one.
+                            "unix:/path" (without TLS): a socket that is made anew */
+    bool plain;               /* no TLS here although the kind has it: a trusted proxy ended it */
+    bool require_certificate; /* LISTENER_MTLS: no handshake without one */
+    const char *const *paths; /* serves only what begins so; NULL-terminated; NULL: everything */
+    int threads; /* of its own; 0: those that listens of its kind without own settings share */
+    int most;    /* requests at once, the next get 503; 0: no such limit */
 };
 
 struct http_server_config {
@@ -27,14 +33,21 @@ struct http_server_config {
     bool (*certificate)(void *context, SSL *ssl);
     void *certificate_context;
     const struct http_router *router;
+    /* Who called, when the peer is a proxy that is trusted: its address on the request's arena. False
+     * refuses the request. `plain`: see http_listen. May be NULL: the peer, and plain listens refuse. */
+    bool (*client)(void *context, struct http_request *request, bool plain, struct error *err);
+    void *client_context;
+    int stop_grace_ms; /* how long http_server_stop waits for running requests; 0: request_timeout_ms */
 };
 
-/* `config` and what it points to, except the listens, must outlive the server. */
+/* `config` and what it points to, except the listens themselves, must outlive the server. */
 MUST_USE bool http_server_start(const struct http_server_config *config,
                                 struct http_server **ret_server, struct error *err);
 /* The bound port of the i-th listen. */
 int http_server_port(const struct http_server *server, size_t listen);
-/* New requests get 503, running ones may finish (bounded by the request timeout), then the threads
+/* From now on every answer closes its connection, so that clients and proxies go elsewhere. */
+void http_server_drain(struct http_server *server);
+/* New requests get 503, running ones may finish (bounded by stop_grace_ms), then the threads
  * are joined. NULL is accepted. */
 void http_server_stop(struct http_server *server);
 

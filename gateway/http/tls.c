@@ -91,8 +91,8 @@ void http_tls_describe(struct http_request *request) {
         describe_chain(request);
 }
 
-static void ask_certificate(SSL_CTX *tls) {
-    SSL_CTX_set_verify(tls, SSL_VERIFY_PEER, NULL);
+static void ask_certificate(SSL_CTX *tls, bool require) {
+    SSL_CTX_set_verify(tls, SSL_VERIFY_PEER | (require ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0), NULL);
     SSL_CTX_set_cert_verify_callback(tls, accept_any, NULL);
     /* A resumed session would bring an old certificate: every connection proves its key anew. */
     SSL_CTX_set_session_cache_mode(tls, SSL_SESS_CACHE_OFF);
@@ -119,7 +119,7 @@ bool http_tls_new(const struct http_tls_config *config, SSL_CTX **ret_tls, struc
         return fail_internal(err, "the TLS parameters are refused");
     }
     if (config->ask_certificate)
-        ask_certificate(tls);
+        ask_certificate(tls, config->require_certificate);
     *ret_tls = tls;
     return true;
 }

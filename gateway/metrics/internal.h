@@ -7,15 +7,6 @@
 
 #include <pthread.h>
 
-/* -- allow.c -- */
-
-struct allowed { /* IPv4 as ::ffff:a.b.c.d */
-    uint8_t address[16];
-    unsigned bits;
-};
-MUST_USE bool allowed_read(const char *text, struct allowed *ret, struct error *err);
-bool allowed_has(const struct allowed *allowed, size_t count, const char *address);
-
 /* -- figures.c: from the database -- */
 
 struct figures {

@@ -1,6 +1,7 @@
 #include "metrics/internal.h"
 
 #include "base/clock.h"
+#include "net/reach.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,7 +10,7 @@
 
 struct metrics_page {
     struct metrics_config config;
-    struct allowed *allowed;
+    struct net_range *allowed;
     size_t allowed_count;
     struct figures figures;
     int64_t started_us;
@@ -25,9 +26,11 @@ bool metrics_page_new(const struct metrics_config *config, struct metrics_page *
     pthread_mutex_init(&page->figures.mutex, NULL);
     page->allowed = must_alloc((count + 1) * sizeof *page->allowed);
     for (; page->allowed_count < count; page->allowed_count++)
-        if (!allowed_read(config->allow[page->allowed_count], &page->allowed[page->allowed_count], err)) {
+        if (!net_range_parse(config->allow[page->allowed_count], &page->allowed[page->allowed_count], err)) {
             metrics_page_free(page);
-            return false;
+            return fail(err, ERROR_MALFORMED, "bad-option",
+                        "metrics-allow = %.60s: it is an address, or a network like 10.0.0.0/8.",
+                        config->allow[page->allowed_count]);
         }
     *ret_page = page;
     return true;
@@ -44,8 +47,18 @@ void metrics_page_free(struct metrics_page *page) {
 
 static const struct uuid nobody;
 
+static bool is_allowed(const struct metrics_page *page, const char *text) {
+    struct net_address address;
+    if (!net_address_parse(text, &address))
+        return false;
+    for (size_t i = 0; i < page->allowed_count; i++)
+        if (net_range_holds(&page->allowed[i], &address))
+            return true;
+    return false;
+}
+
 static bool may_see(struct metrics_page *page, struct http_request *request, struct error *err) {
-    if (allowed_has(page->allowed, page->allowed_count, request->address))
+    if (is_allowed(page, request->address))
         return true;
     TRY(page->config.authenticate(page->config.authenticate_context, request, err));
     if (request->actor == NULL)

@@ -41,7 +41,8 @@ HANDLER(portal_readyz) {
     if (portal->checked_us == 0 || clock_monotonic_us() - portal->checked_us >= CHECK_AGAIN_US)
         look(portal);
     char reasons[PORTAL_MAX_CHECKS][256];
-    bool ready = portal->database[0] == '\0' && portal->signer[0] == '\0';
+    bool draining = atomic_load(&portal->draining);
+    bool ready = portal->database[0] == '\0' && portal->signer[0] == '\0' && !draining;
     for (size_t i = 0; i < portal->check_count; i++) {
         portal->checks[i].look(portal->checks[i].context, reasons[i], sizeof reasons[i]);
         ready = ready && reasons[i][0] == '\0';
@@ -52,6 +53,8 @@ HANDLER(portal_readyz) {
     json_open_array(&w);
     add_check(&w, "database", portal->database);
     add_check(&w, "signer", portal->signer);
+    if (draining)
+        add_check(&w, "stopping", "This node is about to stop.");
     for (size_t i = 0; i < portal->check_count; i++)
         add_check(&w, portal->checks[i].name, reasons[i]);
     json_close_array(&w);

@@ -7,6 +7,7 @@
 #include "portal/portal.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #define PORTAL_MAX_CHECKS 16
 
@@ -14,6 +15,7 @@ struct portal {
     struct core *core;
     struct portal_check checks[PORTAL_MAX_CHECKS];
     size_t check_count;
+    atomic_bool draining;
     pthread_mutex_t lock;            /* of what follows: the last look at database and signer */
     int64_t checked_us;              /* clock_monotonic_us(); 0: never */
     char database[256], signer[256]; /* why it cannot be used; "": it can */

@@ -15,6 +15,10 @@ void portal_add_check(struct portal *portal, const struct portal_check *check) {
     portal->checks[portal->check_count++] = *check;
 }
 
+void portal_drain(struct portal *portal) {
+    atomic_store(&portal->draining, true);
+}
+
 void portal_free(struct portal *portal) {
     if (portal == NULL)
         return;

@@ -25,6 +25,9 @@ struct portal_check {
 };
 void portal_add_check(struct portal *portal, const struct portal_check *check);
 
+/* From now on readyz says that this node is stopping. */
+void portal_drain(struct portal *portal);
+
 struct http_room portal_room(struct portal *portal);
 
 #endif

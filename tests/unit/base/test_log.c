@@ -114,11 +114,49 @@ static void test_levels(void **state) {
     log_setup(LOG_INFO, false, "prog");
 }
 
+/* Whether an entry of this level and room is written. */
+static bool is_written(enum log_level level, const char *room) {
+    int ends[2], saved = dup(STDERR_FILENO);
+    char text[256];
+    assert_int_equal(pipe(ends), 0);
+    dup2(ends[1], STDERR_FILENO);
+    log_at(level, room, "x");
+    dup2(saved, STDERR_FILENO);
+    close(saved);
+    close(ends[1]);
+    ssize_t len = read(ends[0], text, sizeof text);
+    close(ends[0]);
+    return len > 0;
+}
+
+static void test_levels_of_rooms(void **state) {
+    (void)state;
+    assert_true(log_set_levels("warn,acme=debug,http=error"));
+    assert_true(is_written(LOG_DEBUG, "acme"));
+    assert_false(is_written(LOG_INFO, "scep"));
+    assert_true(is_written(LOG_WARN, "scep"));
+    assert_false(is_written(LOG_WARN, "http"));
+    static const char *const bad[] = {"", "loud", "warn,", "warn,acme", "acme=", "=warn", "warn,acme=loud",
+                                      "warn,a-name-that-is-too-long-for-a-room=warn", "WARN"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        if (log_set_levels(bad[i]))
+            fail_msg("\"%s\" was taken", bad[i]);
+    assert_true(is_written(LOG_DEBUG, "acme")); /* nothing has changed */
+    assert_false(is_written(LOG_WARN, "http"));
+    assert_true(log_set_levels("http=warn")); /* what is not named any more is as the rest */
+    assert_false(is_written(LOG_DEBUG, "acme"));
+    assert_true(is_written(LOG_INFO, "acme"));
+    assert_false(is_written(LOG_INFO, "http"));
+    assert_true(log_set_levels("info"));
+    assert_true(is_written(LOG_INFO, "http"));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_text),
         cmocka_unit_test(test_json),
         cmocka_unit_test(test_levels),
+        cmocka_unit_test(test_levels_of_rooms),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

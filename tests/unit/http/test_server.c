@@ -24,8 +24,8 @@ static int port, port6;
 static int start(void **state) {
     (void)state;
     log_setup(LOG_ERROR, false, "test");
-    static const struct http_listen listens[] = {{LISTENER_HTTP, "127.0.0.1:0"},
-                                                 {LISTENER_HTTP, "[::1]:0"}};
+    static const struct http_listen listens[] = {{.kind = LISTENER_HTTP, .address = "127.0.0.1:0"},
+                                                 {.kind = LISTENER_HTTP, .address = "[::1]:0"}};
     server = live_start(listens, 2, 6, NULL, NULL);
     port = http_server_port(server, 0);
     port6 = http_server_port(server, 1);
@@ -452,7 +452,7 @@ static void test_stop_drains(void **state) {
 }
 
 static bool start_on(const char *address, struct http_server **ret_server, struct error *err) {
-    const struct http_listen listens[] = {{LISTENER_HTTP, address}};
+    const struct http_listen listens[] = {{.kind = LISTENER_HTTP, .address = address}};
     struct http_server_config config = {
         .listens = listens,
         .listen_count = 1,
@@ -508,6 +508,59 @@ static void test_addresses(void **state) {
     assert_non_null(strstr(err.message, taken));
 }
 
+static void *ask_slow_at(void *context) {
+    int *at = context;
+    struct arena *arena = arena_new();
+    int status = live_status(live_ask(arena, *at, "GET /slow HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", NULL));
+    arena_free(arena);
+    return (void *)(intptr_t)status;
+}
+
+/* Two listens of one kind, each with its own rules. */
+static void test_settings_of_a_listen(void **state) {
+    (void)state;
+    static const char *const only[] = {"/echo", NULL};
+    const struct http_listen listens[] = {
+        {.kind = LISTENER_HTTP, .address = "127.0.0.1:0"},
+        {.kind = LISTENER_HTTP, .address = "127.0.0.1:0", .paths = only, .threads = 2},
+        {.kind = LISTENER_HTTP, .address = "127.0.0.1:0", .most = 1, .threads = 4},
+        {.kind = LISTENER_HTTPS, .address = "127.0.0.1:0", .plain = true}};
+    struct http_server *several = live_start(listens, 4, 2, NULL, NULL);
+    SCOPED_ARENA struct arena *arena = arena_new();
+    int at[4];
+    for (size_t i = 0; i < 4; i++)
+        at[i] = http_server_port(several, i);
+#define ASK(i, path) live_ask(arena, at[i], "GET " path " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", NULL)
+    assert_int_equal(live_status(ASK(0, "/certificate")), 200);
+    assert_int_equal(live_status(ASK(1, "/echo")), 200);
+    assert_int_equal(live_status(ASK(1, "/certificate")), 404);
+    assert_int_equal(live_status(ASK(1, "/echoes")), 404);
+    assert_int_equal(live_status(ASK(1, "/")), 404);
+    /* Nobody says which proxies are trusted, so nobody is. */
+    assert_int_equal(live_status(ASK(3, "/echo")), 403);
+    pthread_t thread;
+    void *status;
+    assert_int_equal(pthread_create(&thread, NULL, ask_slow_at, &at[2]), 0);
+    nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
+    const char *busy = ASK(2, "/echo");
+    assert_int_equal(live_status(busy), 503);
+    assert_non_null(strstr(busy, "Retry-After: "));
+    assert_non_null(strstr(busy, "too-busy"));
+    pthread_join(thread, &status);
+    assert_int_equal((intptr_t)status, 200);
+    assert_int_equal(live_status(ASK(2, "/echo")), 200);
+    int kept = live_connect(at[0]);
+    http_server_drain(several);
+    live_say(kept, "GET /echo HTTP/1.1\r\nHost: x\r\n\r\n");
+    bool closed = false;
+    const char *last = live_read(arena, kept, 2000, &closed);
+    assert_int_equal(live_status(last), 200);
+    assert_non_null(strstr(last, "Connection: close\r\n"));
+    assert_true(closed);
+    close(kept);
+    http_server_stop(several);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sound),
@@ -521,6 +574,7 @@ int main(void) {
         cmocka_unit_test(test_ipv6),
         cmocka_unit_test(test_many_at_once),
         cmocka_unit_test(test_addresses),
+        cmocka_unit_test(test_settings_of_a_listen),
         cmocka_unit_test(test_stop_drains),
     };
     return cmocka_run_group_tests(tests, start, stop);

@@ -57,9 +57,9 @@ static bool give_certificate(void *context, SSL *ssl) {
 static int start(void **state) {
     (void)state;
     log_setup(LOG_ERROR, false, "test");
-    static const struct http_listen listens[] = {{LISTENER_MTLS, "127.0.0.1:0"},
-                                                 {LISTENER_HTTPS, "127.0.0.1:0"},
-                                                 {LISTENER_HTTP, "127.0.0.1:0"}};
+    static const struct http_listen listens[] = {{.kind = LISTENER_MTLS, .address = "127.0.0.1:0"},
+                                                 {.kind = LISTENER_HTTPS, .address = "127.0.0.1:0"},
+                                                 {.kind = LISTENER_HTTP, .address = "127.0.0.1:0"}};
     first = make_pair("first");
     second = make_pair("second");
     client = make_pair("client");

@@ -1,0 +1,97 @@
+#!/bin/bash
+# The configuration: checked, shown without secrets, exported and imported; listeners with rules of their own; levels
+# of the log changed while running; everything fetched goes through the outgoing proxy.
+here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
+# shellcheck source=tests/interop/lib.sh
+. "$here/lib.sh"
+
+config() { "$bin/gatehouse" config "$@"; }
+
+the_page() {
+    config reference >"$work/page"
+    cmp "$work/page" "$interop_root/docs/configuration.md" ||
+        die "docs/configuration.md is old: gatehouse config reference >docs/configuration.md"
+    shown "docs/configuration.md is what the table of options says"
+}
+
+commands() {
+    local db=mysql://pki:geheim@localhost/pki
+    GATEHOUSE_DB=$db config show >"$work/show"
+    grep -q '^db = mysql://pki:\*\*\*@localhost/pki$' "$work/show" || die "show does not show the database"
+    ! grep -q geheim "$work/show" || die "show tells the password"
+    GATEHOUSE_DB=$db config export "$work/exported" --log-level debug 2>"$work/notice"
+    ! grep -q geheim "$work/exported" || die "export tells the password"
+    grep -q db-password-file "$work/notice" || die "export says nothing about the password"
+    printf 'db = mysql://pki@localhost/pki\nthreads = 7\n' >"$work/present.conf"
+    cp "$work/present.conf" "$work/before.conf"
+    config import "$work/exported" --dry-run --config "$work/present.conf" >"$work/diff"
+    grep -qx -- '- threads = 7' "$work/diff" && grep -qx -- '+ log-level = debug' "$work/diff" || die "the difference"
+    cmp "$work/present.conf" "$work/before.conf" || die "a dry run wrote"
+    config import "$work/exported" --config "$work/present.conf" >/dev/null
+    cmp "$work/present.conf" "$work/exported" || die "the import did not write"
+    printf 'db = mysql://pki@localhost/pki\nlisten = 127.0.0.1:1 ftp\n' >"$work/bad.conf"
+    ! config import "$work/bad.conf" --config "$work/present.conf" >/dev/null 2>"$work/error" || die "a bad file was taken"
+    cmp "$work/present.conf" "$work/exported" || die "a bad file was written"
+    config check --db "$db" --http 0.0.0.0:8080 --public-url http://192.0.2.1:8080 >"$work/check"
+    expect "notices" "$(grep -c '^notice' "$work/check")" 3
+    shown "config show and export tell no password, import shows the difference and refuses what does not check"
+}
+
+listeners() {
+    local only=$1 busy=$2
+    expect "paths=" "$(curl -sS -o /dev/null -w '%{http_code}' "http://127.0.0.1:$only/healthz")" 200
+    expect "paths=" "$(curl -sS -o /dev/null -w '%{http_code}' "http://127.0.0.1:$only/start")" 404
+    expect "a unix socket" "$(curl -sS --unix-socket "$work/http.sock" http://pki/healthz)" ok
+    expect "most=" "$(curl -sS -o /dev/null -w '%{http_code}' "http://127.0.0.1:$busy/healthz")" 200
+    shown "listeners with paths of their own, and on a unix socket"
+    # Nobody without a certificate gets through the handshake.
+    ! curl -sS --max-time 5 --cacert "$GATEHOUSE_TLS_CERT" -o /dev/null "https://localhost:$3/healthz" 2>"$work/tls" ||
+        die "client=required let somebody in without a certificate"
+    "$openssl" req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=me -keyout "$work/me.key" \
+        -out "$work/me.pem" 2>/dev/null
+    expect "with one" "$(curl -sS --cacert "$GATEHOUSE_TLS_CERT" --cert "$work/me.pem" --key "$work/me.key" \
+        "https://localhost:$3/healthz")" ok
+    shown "client=required: no certificate, no connection"
+}
+
+secret_file() {
+    local url file=$work/db.password
+    url=$("$interop_root/tests/lib/mariadb.sh" url "$instance/db")
+    (umask 077 && sed -E 's|.*://[^:]+:([^@]+)@.*|\1|' <<<"$url" >"$file")
+    "$bin/gatehouse" check --db "$(sed -E 's|(://[^:]+):[^@]+@|\1@|' <<<"$url")" --db-password-file "$file" \
+        --data "$instance/data" >"$work/checked" || true
+    grep -q '^ok       database' "$work/checked" || { cat "$work/checked" >&2; die "the password's file was not used"; }
+    shown "the database's password from a file"
+}
+
+log_levels() {
+    local lines
+    printf 'log-level = info,http=warn\n' >"$work/serve.conf"
+    kill -HUP "$(gateway_pid)"
+    within 10 grep -q 'log levels: info,http=warn' "$instance/serve.log" || die "SIGHUP did nothing"
+    lines=$(grep -c 'gatehouse/http ' "$instance/serve.log" || true)
+    public /healthz >/dev/null
+    expect "lines of the room http" "$(grep -c 'gatehouse/http ' "$instance/serve.log" || true)" "$lines"
+    printf 'log-level = loud\n' >"$work/serve.conf"
+    kill -HUP "$(gateway_pid)"
+    within 10 grep -q 'reloading: log-level is' "$instance/serve.log" || die "a wrong level went through"
+    printf 'log-level = info\n' >"$work/serve.conf"
+    kill -HUP "$(gateway_pid)"
+    within 10 grep -q 'log levels: info$' "$instance/serve.log" || die "SIGHUP did nothing"
+    public /healthz >/dev/null
+    [ "$(grep -c 'gatehouse/http ' "$instance/serve.log")" -gt "$lines" ] || die "the room http is still quiet"
+    shown "levels of single rooms changed while running, nothing changed by a file that is wrong"
+}
+
+begin
+the_page
+commands
+only=$(free_port) busy=$(free_port) mutual=$(free_port)
+echo 'log-level = info' >"$work/serve.conf"
+start_instance --config "$work/serve.conf" --listen "127.0.0.1:$only http paths=/crl,/healthz" \
+    --listen "unix:$work/http.sock http" --listen "127.0.0.1:$busy http most=1 threads=4" \
+    --listen "127.0.0.1:$mutual mtls client=required"
+listeners "$only" "$busy" "$mutual"
+secret_file
+log_levels
+finish
