@@ -198,12 +198,19 @@ bool app_open_core(struct app *app, struct error *err) {
     return true;
 }
 
-void app_close(struct app *app) {
+void app_disconnect(struct app *app) {
     core_free(app->core);
     if (app->signer != NULL)
         signer_close(app->signer);
     if (app->db != NULL)
         db_close(app->db);
+    app->core = NULL;
+    app->signer = NULL;
+    app->db = NULL;
+}
+
+void app_close(struct app *app) {
+    app_disconnect(app);
     arena_free(app->arena);
     *app = (struct app){0};
 }

@@ -27,6 +27,8 @@ MUST_USE bool app_configure(struct app *app, int argc, char *const argv[], struc
 MUST_USE bool app_open_database(struct app *app, struct error *err);
 MUST_USE bool app_open_signer(struct app *app, struct error *err);
 MUST_USE bool app_open_core(struct app *app, struct error *err);
+/* Closes database, signer and core; options and paths stay. */
+void app_disconnect(struct app *app);
 /* Whatever is open, in reverse order. */
 void app_close(struct app *app);
 
@@ -36,6 +38,11 @@ int command_serve(int argc, char *const argv[]);
 int command_check(int argc, char *const argv[]);
 int command_migrate(int argc, char *const argv[]);
 int command_user(int argc, char *const argv[]);
+/* A line for each thing that serve needs; false when something is a problem. */
+bool check_everything(struct app *app);
+int command_backup(int argc, char *const argv[]);
+int command_restore(int argc, char *const argv[]);
+int command_ctl(int argc, char *const argv[]);
 int command_config(int argc, char *const argv[]);
 /* "gatehouse: what: message" on standard error; 1. */
 int command_failed(const char *what, const struct error *err);

@@ -110,7 +110,7 @@ static bool clock_stands(struct app *app, struct error *err) {
     return check_clock(err);
 }
 
-static bool run_checks(struct app *app) {
+bool check_everything(struct app *app) {
     bool ok = step("clock", clock_stands, app);
     bool database = step("database", open_and_ping, app) && step("schema", schema, app);
     bool signer = step("signer", signer_answers, app) && step("tokens", check_tokens, app);
@@ -129,7 +129,7 @@ int command_check(int argc, char *const argv[]) {
         app_close(&app);
         return command_failed("check", &err);
     }
-    bool ok = run_checks(&app);
+    bool ok = check_everything(&app);
     app_close(&app);
     return ok ? 0 : 1;
 }

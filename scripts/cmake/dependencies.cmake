@@ -12,7 +12,8 @@ if(EXISTS "${GATEHOUSE_DEPS}/lib/libcrypto.so")
     set(OPENSSL_ROOT_DIR "${GATEHOUSE_DEPS}")
     # Found first by the program, so that libraries built against an older libcrypto.so.3 share it.
     set(CMAKE_BUILD_RPATH "${GATEHOUSE_DEPS}/lib")
-    set(CMAKE_INSTALL_RPATH "${GATEHOUSE_DEPS}/lib")
+    # They are installed beside the token module (install.cmake).
+    set(CMAKE_INSTALL_RPATH "$ORIGIN/../lib/gatehouse")
 endif()
 
 find_package(OpenSSL 3.5 REQUIRED)

@@ -1,13 +1,61 @@
-# cmake --install: programs, the token module, systemd units.
-install(TARGETS gatehouse gatehouse-signer RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
-install(TARGETS gatehouse-softtoken LIBRARY DESTINATION lib/gatehouse)
-install(FILES
-    ${CMAKE_SOURCE_DIR}/scripts/systemd/gatehouse.service
-    ${CMAKE_SOURCE_DIR}/scripts/systemd/gatehouse-signer.service
-    DESTINATION lib/systemd/system)
-install(FILES ${CMAKE_SOURCE_DIR}/sql/grants.sql DESTINATION share/gatehouse)
+# cmake --install and cpack: programs, the token module, systemd units. Two packages, since the signer may run on a
+# machine of its own.
+install(TARGETS gatehouse RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT gateway)
+install(TARGETS gatehouse-signer RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT signer)
+install(TARGETS gatehouse-softtoken LIBRARY DESTINATION lib/gatehouse COMPONENT signer)
+install(FILES ${CMAKE_SOURCE_DIR}/scripts/systemd/gatehouse.service
+    DESTINATION lib/systemd/system COMPONENT gateway)
+install(FILES ${CMAKE_SOURCE_DIR}/scripts/systemd/gatehouse-signer.service
+    DESTINATION lib/systemd/system COMPONENT signer)
+install(FILES ${CMAKE_SOURCE_DIR}/sql/grants.sql ${CMAKE_SOURCE_DIR}/scripts/systemd/gatehouse.conf.example
+    DESTINATION share/gatehouse COMPONENT gateway)
 install(FILES ${CMAKE_SOURCE_DIR}/scripts/systemd/gatehouse-sysusers.conf
-    DESTINATION lib/sysusers.d RENAME gatehouse.conf)
-install(FILES ${CMAKE_SOURCE_DIR}/scripts/systemd/signer.conf.example DESTINATION share/gatehouse)
+    DESTINATION lib/sysusers.d RENAME gatehouse.conf COMPONENT signer)
+install(FILES ${CMAKE_SOURCE_DIR}/scripts/systemd/signer.conf.example
+    DESTINATION share/gatehouse COMPONENT signer)
+install(DIRECTORY ${CMAKE_SOURCE_DIR}/docs/monitoring DESTINATION share/gatehouse COMPONENT gateway)
 # The web console, when scripts/lib/build-console has put it beside the programs.
-install(DIRECTORY ${CMAKE_BINARY_DIR}/share/gatehouse/console DESTINATION share/gatehouse OPTIONAL)
+install(DIRECTORY ${CMAKE_BINARY_DIR}/share/gatehouse/console
+    DESTINATION share/gatehouse COMPONENT gateway OPTIONAL)
+
+# OpenSSL comes along where the system's is too old.
+if(EXISTS "${GATEHOUSE_DEPS}/lib/libcrypto.so.3")
+    install(FILES "${GATEHOUSE_DEPS}/lib/libcrypto.so.3" "${GATEHOUSE_DEPS}/lib/libssl.so.3"
+        DESTINATION lib/gatehouse COMPONENT signer)
+endif()
+
+# From the table of the program itself, so that they are never old.
+install(CODE "
+    set(_share \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/share\")
+    file(MAKE_DIRECTORY \"\${_share}/man/man1\" \"\${_share}/bash-completion/completions\")
+    execute_process(COMMAND $<TARGET_FILE:gatehouse> ctl manual
+        OUTPUT_FILE \"\${_share}/man/man1/gatehouse-ctl.1\" COMMAND_ERROR_IS_FATAL ANY)
+    execute_process(COMMAND $<TARGET_FILE:gatehouse> ctl completion
+        OUTPUT_FILE \"\${_share}/bash-completion/completions/gatehouse\" COMMAND_ERROR_IS_FATAL ANY)
+    " COMPONENT gateway)
+
+set(CPACK_GENERATOR DEB)
+set(CPACK_PACKAGE_NAME gatehouse)
+set(CPACK_PACKAGE_VENDOR "Gatehouse")
+set(CPACK_PACKAGE_CONTACT "Gatehouse <root@localhost>")
+set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "Certification authority for companies")
+set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
+set(CPACK_STRIP_FILES ON)
+set(CPACK_COMPONENTS_ALL gateway signer)
+set(CPACK_DEB_COMPONENT_INSTALL ON)
+set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+set(CPACK_DEBIAN_PACKAGE_SECTION net)
+set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS_PRIVATE_DIRS "${GATEHOUSE_DEPS}/lib")
+set(CPACK_DEBIAN_GATEWAY_PACKAGE_NAME gatehouse)
+set(CPACK_DEBIAN_SIGNER_PACKAGE_NAME gatehouse-signer)
+set(CPACK_DEBIAN_GATEWAY_PACKAGE_DEPENDS "gatehouse-signer (= ${PROJECT_VERSION}), adduser | systemd")
+set(CPACK_DEBIAN_GATEWAY_PACKAGE_RECOMMENDS "mariadb-client")
+set(CPACK_DEBIAN_GATEWAY_PACKAGE_SUGGESTS "mariadb-server, haproxy, prometheus")
+set(CPACK_DEBIAN_GATEWAY_PACKAGE_CONTROL_EXTRA
+    "${CMAKE_SOURCE_DIR}/scripts/systemd/gateway/postinst;${CMAKE_SOURCE_DIR}/scripts/systemd/gateway/prerm")
+set(CPACK_DEBIAN_SIGNER_PACKAGE_CONTROL_EXTRA
+    "${CMAKE_SOURCE_DIR}/scripts/systemd/signer/postinst;${CMAKE_SOURCE_DIR}/scripts/systemd/signer/prerm")
+set(CPACK_COMPONENT_GATEWAY_DESCRIPTION "The gateway: REST, console, ACME, SCEP, EST, CMP, OCSP, timestamps. It holds no key.")
+set(CPACK_COMPONENT_SIGNER_DESCRIPTION "The signer, the only process that holds keys, its software token, and OpenSSL 3.5.")
+include(CPack)

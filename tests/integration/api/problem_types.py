@@ -22,7 +22,8 @@ STATUS = {
     "TOO_LARGE": 413, "POLICY": 422, "TOO_MANY": 429, "INTERNAL": 500, "UNAVAILABLE": 503,
 }
 # Errors of starting up and of the command line, which no HTTP answer carries.
-NOT_SERVED = ("gateway/commands/", "gateway/console/files.c", "gateway/base/options.c", "gateway/store/url.c", "gateway/store/migrate",
+NOT_SERVED = ("gateway/commands/", "gateway/console/files.c", "gateway/base/options.c", "gateway/store/dump.c", "gateway/store/url.c",
+              "gateway/store/migrate",
               "pkcs11/signer/main.c", "pkcs11/signer/init.c", "pkcs11/signer/serve.c", "pkcs11/softtoken/",
               "pkcs11/wire/")
 NOT_SERVED_TYPES = {"bad-address", "bad-option", "cannot-listen"}
