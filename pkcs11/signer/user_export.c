@@ -21,7 +21,6 @@ DEFINE_AUTO(EVP_CIPHER_CTX, EVP_CIPHER_CTX_free)
 DEFINE_AUTO(X509_SIG, X509_SIG_free)
 DEFINE_AUTO(CMS_ContentInfo, CMS_ContentInfo_free)
 DEFINE_AUTO(BIO, BIO_free)
-DEFINE_AUTO(ASN1_OBJECT, ASN1_OBJECT_free)
 typedef STACK_OF(X509) CERTIFICATES;
 static void certificates_free(CERTIFICATES *list) {
     sk_X509_pop_free(list, X509_free);
