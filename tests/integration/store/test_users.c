@@ -200,14 +200,22 @@ static void grants(void **state) {
 static void sessions(void **state) {
     struct session session = {.user_id = make_user("session", organisation),
                               .created_us = NOW,
-                              .expires_us = NOW + DAY},
+                              .expires_us = NOW + DAY,
+                              .strong = true,
+                              .idle_us = 2 * DAY,
+                              .last_seen_us = NOW},
                    found;
     (void)state;
     random_bytes(session.hash, sizeof session.hash);
     DONE(session_insert(tx, &session, &err));
     REFUSED(session_insert(tx, &session, &err), ERROR_CONFLICT, "exists");
     DONE(session_find(tx, session.hash, NOW, &found, &err));
-    assert_memory_equal(&found, &session, sizeof found);
+    assert_memory_equal(found.hash, session.hash, sizeof found.hash);
+    assert_true(same_id(found.user_id, session.user_id));
+    assert_int_equal(found.created_us, session.created_us);
+    assert_int_equal(found.expires_us, session.expires_us);
+    assert_int_equal(found.idle_us, session.idle_us);
+    assert_true(found.strong);
     REFUSED(session_find(tx, session.hash, NOW + DAY, &found, &err), ERROR_NOT_FOUND, "not-found");
     DONE(session_delete_expired(tx, NOW, &err));
     DONE(session_find(tx, session.hash, NOW, &found, &err));
