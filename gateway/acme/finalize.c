@@ -153,6 +153,7 @@ static bool issue(struct finalization *f, struct error *err) {
                                   .proposal = make_proposal(f),
                                   .requester = requester_of(post),
                                   .approved = true,
+                                  .account_url = post_url(post, "acct", post->account.id),
                                   .alongside = alongside,
                                   .context = f};
     TRY(enrol(post->core, post->arena, &post->actor, &enrolment, &enrolled, err));

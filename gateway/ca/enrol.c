@@ -179,6 +179,7 @@ static bool judge(struct core *core, struct arena *arena, struct order *o, struc
     }
     c->requester = e->requester;
     c->door = e->door;
+    c->account_url = e->account_url;
     TRY(flow_apply_policy(arena, c, &o->plan, err));
     struct flow_origin origin = {.door = e->door,
                                  .proposal = e->proposal,

@@ -27,6 +27,9 @@ struct enrolment {
     /* The certificate that this one renews, or nil: its template's rules decide (renewal_check); it is revoked
      * as superseded when they say so. */
     struct uuid renews;
+    /* The account at whose protocol it was asked for, as rfc8657#3 names it in CAA records, when the protocol
+     * itself has looked at the methods of validation; or NULL. */
+    const char *account_url;
     /* Runs in the transaction that stores the request (and again when that is retried): to spend a challenge,
      * to write the protocol's own row. May be NULL. ret_request->id is set; its state is what it will be. */
     bool (*alongside)(struct tx *tx, void *context, const struct request_record *request, struct error *err);

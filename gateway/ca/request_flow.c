@@ -146,6 +146,7 @@ bool flow_sign(struct core *core, struct arena *arena, const struct request_cont
                                 .template_version = request->template_version,
                                 .requester = request->requester,
                                 .door = request->door};
+    TRY(flow_check_caa(arena, c, plan, err));
     TRY(issue_sign(core, arena, &order, ret, err));
     ret->template_slug = c->template_record.slug;
     return true;

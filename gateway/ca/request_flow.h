@@ -16,6 +16,7 @@ struct request_context {
     struct view csr_der;
     struct proposal proposal;
     const char *requester, *door; /* for the template's expressions; may be NULL */
+    const char *account_url;      /* see struct enrolment */
     struct policy_notes notes;    /* what policy left out or changed of what was asked for */
 };
 
@@ -55,6 +56,10 @@ MUST_USE bool flow_note(struct tx *tx, struct arena *arena, const struct actor *
 /* Stores it with its event "request.submitted". */
 MUST_USE bool flow_insert(struct tx *tx, struct arena *arena, const struct actor *actor,
                           const struct request_record *request, struct error *err);
+/* rfc8659: whether the CAA records of the DNS names let this CA issue, when the template asks. No transaction
+ * is open. */
+MUST_USE bool flow_check_caa(struct arena *arena, const struct request_context *c,
+                             const struct certificate_plan *plan, struct error *err);
 /* Signs under the CA of the context; nothing is stored yet. */
 MUST_USE bool flow_sign(struct core *core, struct arena *arena, const struct request_context *c,
                         const struct certificate_plan *plan, const struct request_record *request,

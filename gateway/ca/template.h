@@ -48,6 +48,12 @@
  *   "signature": {"digest":null,"padding":"auto"},        SHA-256 | SHA-384 | SHA-512; auto | pkcs1 | pss
  *   "serialOctets": 16,
  *   "renewal": {"byCertificate":true,"windowDays":0,"graceDays":0,"revokeOld":false,"copyNames":false},
+ *   "caa": {"check":false,            whether CAA records let us issue, for DNS names (RFC 8659, RFC 8657)
+ *           "identities":["ca.example"],  this CA's names in such records
+ *           "resolvers":[],          "ADDRESS" or "ADDRESS@PORT": each is asked on its own; empty: resolv.conf
+ *           "quorum":0,              so many of them must permit; 0: all
+ *           "dnssec":true,"trustAnchor":"",   DS or DNSKEY records as text; empty: the root's of the system
+ *           "timeoutSeconds":10},    of one question
  *   "lint": {"rfc5280":"block","cabfTls":"off","cabfSmime":"off","cabfCode":"off","etsi":"off","rules":[]}
  * } */
 #ifndef GATEHOUSE_CA_TEMPLATE_H
@@ -158,6 +164,12 @@ struct template {
         int64_t window_days; /* before the old one's end; 0: any time */
         int64_t grace_days;  /* after it */
     } renewal;
+    struct {
+        bool check, dnssec;
+        struct text_list identities, resolvers; /* NULL behind the last */
+        const char *trust_anchor;               /* "" */
+        int64_t quorum, timeout_seconds;
+    } caa;
     enum template_level lint[LINT_PROFILE_COUNT]; /* by lint_profile's bit */
     const struct json *lint_rules;                /* array, or NULL */
 };

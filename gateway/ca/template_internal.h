@@ -43,6 +43,10 @@ MUST_USE bool read_variables(struct arena *arena, const struct json *document, s
 /* Every {variable} of the texts in `value` must be known. */
 MUST_USE bool check_variables(const struct template *t, const char *member,
                               const struct json *value, struct error *err);
+/* What is asked of others before a certificate is signed; see template_outside.c. */
+MUST_USE bool read_outside(struct arena *arena, const struct json *document, struct template *t,
+                           struct error *err);
+void put_outside(struct json_writer *w, const struct template *t);
 MUST_USE bool read_usages(struct arena *arena, const struct json *document, struct template *t,
                           struct error *err);
 MUST_USE bool read_extensions(struct arena *arena, const struct json *document, struct template *t,

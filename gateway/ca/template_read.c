@@ -218,6 +218,11 @@ static const struct template defaults = {
     .crl = true,
     .serial_octets = 16,
     .renewal = {.by_certificate = true},
+    .caa = {.identities = {(const char *[]){NULL}, 0},
+            .resolvers = {(const char *[]){NULL}, 0},
+            .trust_anchor = "",
+            .dnssec = true,
+            .timeout_seconds = 10},
     .lint = {LEVEL_BLOCK},
 };
 
@@ -255,6 +260,7 @@ bool template_from_json(struct arena *arena, const struct json *document,
                                         "signature",
                                         "serialOctets",
                                         "renewal",
+                                        "caa",
                                         "lint",
                                         NULL};
     struct template t = defaults;
@@ -271,6 +277,7 @@ bool template_from_json(struct arena *arena, const struct json *document,
     TRY(read_basic(document, &t, err) && read_usages(arena, document, &t, err));
     TRY(read_urls(arena, document, &t, err) && read_extensions(arena, document, &t, err));
     TRY(read_signature(document, &t, err) && read_renewal(document, &t, err));
+    TRY(read_outside(arena, document, &t, err));
     TRY(json_int(document, "serialOctets", 8, 20, &t.serial_octets, err));
     TRY(check_together(&t, err));
     *ret_template = t;

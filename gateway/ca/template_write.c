@@ -1,5 +1,5 @@
 /* Writing a template document: complete, in one order, so that two of them can be compared. */
-#include "ca/template_tables.h"
+#include "ca/template_internal.h"
 
 static void put_list(struct json_writer *w, const char *name, const struct text_list *list) {
     json_name(w, name);
@@ -180,6 +180,7 @@ static void put_rest(struct json_writer *w, const struct template *t) {
     json_put_bool(w, "revokeOld", t->renewal.revoke_old);
     json_put_bool(w, "copyNames", t->renewal.copy_names);
     json_close_object(w);
+    put_outside(w, t);
     json_name(w, "lint");
     json_open_object(w);
     for (unsigned i = 0; i < LINT_PROFILE_COUNT; i++)
