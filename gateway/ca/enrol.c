@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/metrics.h"
+#include "ca/ct.h"
 #include "ca/opened.h"
 #include "ca/request_flow.h"
 #include "ca/status_cache.h"
@@ -146,7 +147,7 @@ struct order {
     struct certificate_record certificate, renewed;
     struct request_transaction transaction;
     struct arena *arena;
-    bool at_once, supersede;
+    bool at_once, supersede, waits;
     bool duplicate; /* the transaction is known already */
 };
 
@@ -208,6 +209,8 @@ static bool store(struct tx *tx, void *context, struct error *err) {
     if (o->duplicate)
         return fail(err, ERROR_CONFLICT, "transaction-reused", "The transaction is known already.");
     TRY(flow_insert(tx, o->arena, o->actor, &o->request, err));
+    if (o->waits)
+        TRY(ct_wait(tx, o->arena, o->actor, &o->request, NULL, err));
     if (o->at_once)
         TRY(issue_store(tx, o->actor, &o->certificate, err));
     if (o->at_once && o->supersede)
@@ -229,10 +232,12 @@ static bool ask(struct core *core, struct arena *arena, struct order *o, struct 
     if (found)
         return true;
     TRY(judge(core, arena, o, err));
-    if (o->at_once) {
-        TRY(flow_sign(core, arena, &o->context, &o->plan, &o->request, &o->certificate, err));
+    if (o->at_once)
+        TRY(flow_sign_or_wait(core, arena, &o->context, &o->plan, &o->request, &o->certificate,
+                              &o->waits, err));
+    o->at_once = o->at_once && !o->waits;
+    if (o->at_once)
         flow_mark_issued(&o->request, o->actor, &o->certificate);
-    }
     bool done = tx_together(core_db(core), store, o, err);
     if (!done && o->duplicate) { /* another node was quicker with the same */
         TRY(answer_earlier(core, arena, o, ret, &found, err));

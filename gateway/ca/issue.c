@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/encode.h"
+#include "ca/ct.h"
 #include "ca/policy.h"
 #include "ca/status.h"
 
@@ -98,10 +99,13 @@ static bool sign_plan(struct core *core, struct arena *arena, const struct issue
         TRY(authority_key(core, order->ca, &settings, &key, err));
     TRY(certificate_build(plan, &certificate, err));
     TRY(lint_order(arena, order, certificate, plan->issuer, err));
-    EVP_PKEY *issuer_public =
-        plan->issuer == NULL ? plan->public_key : X509_get0_pubkey(plan->issuer);
-    if (!certificate_sign(certificate, key, digest_of(order, &settings), issuer_public,
-                          err)) {
+    struct ct_signer signer = {
+        .key = key,
+        .public_key = plan->issuer == NULL ? plan->public_key : X509_get0_pubkey(plan->issuer),
+        .digest = digest_of(order, &settings)};
+    if (ct_embeds(order->template))
+        TRY(ct_embed(core, arena, order, plan, &signer, certificate, err));
+    if (!certificate_sign(certificate, key, signer.digest, signer.public_key, err)) {
         signer_take_error(err); /* the signer knows better why, if it was the signer */
         return false;
     }
@@ -124,7 +128,12 @@ bool issue_sign(struct core *core, struct arena *arena, const struct issue_order
     plan.issuer = issuer;
     TRY(status_point_to_partition(core, arena, order->ca, &plan, err));
     TRY(sign_plan(core, arena, order, &plan, &certificate, err));
-    return fill_record(arena, order, certificate, ret_certificate, err);
+    struct view scts = {NULL, 0};
+    if (ct_staples(order->template))
+        TRY(ct_submit_certificate(core, arena, order, &plan, certificate, &scts, err));
+    TRY(fill_record(arena, order, certificate, ret_certificate, err));
+    ret_certificate->scts = scts;
+    return true;
 }
 
 bool issue_store(struct tx *tx, const struct actor *actor, const struct certificate_record *certificate,

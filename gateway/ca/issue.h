@@ -53,6 +53,8 @@ MUST_USE bool request_sign(struct core *core, struct arena *arena, const struct 
 MUST_USE bool request_decline(struct core *core, struct arena *arena, const struct actor *actor,
                               struct uuid id, const char *reason, struct request_record *ret,
                               struct error *err);
+/* Signs what waits for CT logs and is due; what waited too long is declined. */
+MUST_USE bool requests_retry(struct core *core, struct arena *arena, struct error *err);
 /* By its requester or by who may decide. */
 MUST_USE bool request_cancel(struct core *core, struct arena *arena, const struct actor *actor,
                              struct uuid id, const char *reason, struct request_record *ret,

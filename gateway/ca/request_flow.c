@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/metrics.h"
+#include "ca/ct.h"
 #include "ca/policy.h"
 #include "x509/csr.h"
 #include "x509/name.h"
@@ -164,6 +165,25 @@ void flow_mark_issued(struct request_record *request, const struct actor *actor,
     request->approver_id = actor->user_id;
     request->certificate_id = certificate->id;
     request->changed_us = certificate->created_us;
+}
+
+bool flow_sign_or_wait(struct core *core, struct arena *arena, struct request_context *c,
+                       const struct certificate_plan *plan, struct request_record *request,
+                       struct certificate_record *ret, bool *ret_waits, struct error *err) {
+    struct error why = {0};
+    *ret_waits = false;
+    if (flow_sign(core, arena, c, plan, request, ret, &why))
+        return true;
+    if (!ct_waits(&c->template, &why)) {
+        *err = why;
+        return false;
+    }
+    *ret_waits = true;
+    if (c->notes.count < POLICY_MAX_NOTES)
+        c->notes.items[c->notes.count++] =
+            arena_printf(arena, "ct: it waits for the logs: %s", why.message);
+    request->notes = policy_notes_json(arena, &c->notes);
+    return true;
 }
 
 bool flow_store_issued(struct tx *tx, const struct actor *actor,

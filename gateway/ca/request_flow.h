@@ -67,6 +67,21 @@ MUST_USE bool flow_sign(struct core *core, struct arena *arena, const struct req
 /* The request as it is when `certificate` has come of it at once. */
 void flow_mark_issued(struct request_record *request, const struct actor *actor,
                       const struct certificate_record *certificate);
+/* The same; but when the template says so and the CT logs are to blame, *ret_waits is true, nothing is signed, and
+ * the caller stores the request as one that waits (ct_wait). */
+MUST_USE bool flow_sign_or_wait(struct core *core, struct arena *arena, struct request_context *c,
+                                const struct certificate_plan *plan, struct request_record *request,
+                                struct certificate_record *ret, bool *ret_waits, struct error *err);
+/* Signs a request that was stored before, and stores the outcome: issued, with the old certificate superseded when
+ * it renews one and the template says so; or, with ret->id nil, waiting. Permissions are the caller's. */
+MUST_USE bool flow_finish(struct core *core, struct arena *arena, const struct actor *actor,
+                          struct request_context *c, const struct json *overrides,
+                          struct request_record *request, struct certificate_record *ret,
+                          struct error *err);
+/* Declines or cancels it for a reason. */
+MUST_USE bool flow_close(struct core *core, struct arena *arena, const struct actor *actor,
+                         struct request_record *request, enum request_state to, const char *reason,
+                         struct error *err);
 /* The second half of issuing: request's state, certificate and event in the caller's transaction. */
 MUST_USE bool flow_store_issued(struct tx *tx, const struct actor *actor,
                                 const struct request_record *request,

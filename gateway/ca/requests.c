@@ -2,6 +2,8 @@
 #include "ca/request_flow.h"
 
 #include "base/clock.h"
+#include "ca/ct.h"
+#include "ca/status_cache.h"
 
 #include <string.h>
 
@@ -30,11 +32,15 @@ struct stored {
     const struct actor *actor;
     const struct request_record *request;
     const struct certificate_record *certificate;
+    const struct certificate_record *renewed; /* to be superseded, or NULL */
+    const struct json *overrides;
+    bool waits; /* for logs, see ct_wait */
 };
 
 static bool store(struct tx *tx, void *context, struct error *err) {
     const struct stored *s = context;
     return flow_insert(tx, s->arena, s->actor, s->request, err) &&
+           (!s->waits || ct_wait(tx, s->arena, s->actor, s->request, NULL, err)) &&
            (s->request->state != REQUEST_ISSUED || issue_store(tx, s->actor, s->certificate, err));
 }
 
@@ -45,7 +51,7 @@ static bool submit(struct core *core, struct arena *arena, const struct actor *a
     struct certificate_plan plan;
     struct request_record request;
     struct certificate_record certificate = {0};
-    bool at_once;
+    bool at_once, waits = false;
     TRY(flow_load_template(core, arena, actor, submission->template_slug, context, err));
     TRY(flow_check_door(context, submission->door, err));
     enum request_proof proof =
@@ -71,11 +77,19 @@ static bool submit(struct core *core, struct arena *arena, const struct actor *a
                                  .renews_id = submission->renews.id,
                                  .proof = proof};
     TRY(flow_fill_request(arena, &origin, context, &plan, &request, err));
-    if (at_once) {
-        TRY(flow_sign(core, arena, context, &plan, &request, &certificate, err));
+    if (at_once)
+        TRY(flow_sign_or_wait(core, arena, context, &plan, &request, &certificate, &waits, err));
+    if (waits && submission->now_or_never)
+        return fail(err, ERROR_UNAVAILABLE, "ct-unavailable",
+                    "The transparency logs gave too few timestamps; try again later.");
+    at_once = at_once && !waits;
+    if (at_once)
         flow_mark_issued(&request, actor, &certificate);
-    }
-    struct stored stored = {arena, actor, &request, &certificate};
+    struct stored stored = {.arena = arena,
+                            .actor = actor,
+                            .request = &request,
+                            .certificate = &certificate,
+                            .waits = waits};
     TRY(tx_together(core_db(core), store, &stored, err));
     if (at_once)
         flow_count_issued(context, &request);
@@ -219,28 +233,57 @@ static bool four_eyes(const struct actor *actor, const struct request_record *re
 
 static bool store_decided(struct tx *tx, void *context, struct error *err) {
     const struct stored *s = context;
-    return flow_store_issued(tx, s->actor, s->request, s->certificate, err);
+    if (s->waits)
+        return ct_wait(tx, s->arena, s->actor, s->request, s->overrides, err);
+    return flow_store_issued(tx, s->actor, s->request, s->certificate, err) &&
+           (s->renewed == NULL || flow_supersede(tx, s->arena, s->actor, s->renewed, err));
 }
 
-static bool sign_and_store(struct core *core, struct arena *arena, const struct actor *actor,
-                           struct request_context *c, const struct json *overrides,
-                           struct request_record *request, struct certificate_record *ret_certificate,
-                           struct error *err) {
+/* Names of the old certificate, and what becomes of it, when this renews one. */
+static bool find_renewed(struct core *core, struct arena *arena, struct request_context *c,
+                         const struct request_record *request, struct certificate_record *ret,
+                         struct error *err) {
+    bool done = false;
+    if (uuid_is_nil(request->renews_id))
+        return true;
+    TX(tx, core_db(core), &done, err)
+        tx.ok = certificate_by_id(tx.tx, arena, &scope_everything, request->renews_id, ret, err);
+    TRY(done);
+    return renewal_copy_names(arena, &c->template, ret, &c->proposal, err);
+}
+
+bool flow_finish(struct core *core, struct arena *arena, const struct actor *actor,
+                 struct request_context *c, const struct json *overrides,
+                 struct request_record *request, struct certificate_record *ret, struct error *err) {
     struct certificate_plan plan;
-    struct certificate_record certificate;
+    struct certificate_record certificate = {0}, renewed = {0};
+    bool waits;
     TRY(flow_decode_csr(arena, request->csr, request->proof, c, err));
     TRY(merge_overrides(arena, request, overrides, &c->proposal, err));
+    TRY(find_renewed(core, arena, c, request, &renewed, err));
     c->requester = request->requester;
     c->door = request->door;
     TRY(flow_apply_policy(arena, c, &plan, err));
-    TRY(flow_sign(core, arena, c, &plan, request, &certificate, err));
-    struct stored stored = {arena, actor, request, &certificate};
+    TRY(flow_sign_or_wait(core, arena, c, &plan, request, &certificate, &waits, err));
+    bool supersede = !waits && !uuid_is_nil(renewed.id) && !renewed.revoked &&
+                     renewal_revokes(&c->template);
+    struct stored stored = {.arena = arena,
+                            .actor = actor,
+                            .request = request,
+                            .certificate = &certificate,
+                            .renewed = supersede ? &renewed : NULL,
+                            .overrides = overrides,
+                            .waits = waits};
     TRY(tx_together(core_db(core), store_decided, &stored, err));
-    flow_count_issued(c, request);
-    request->state = REQUEST_ISSUED;
-    request->certificate_id = certificate.id;
-    request->changed_us = certificate.created_us;
-    *ret_certificate = certificate;
+    if (supersede)
+        status_cache_forget(core);
+    if (!waits) {
+        flow_count_issued(c, request);
+        request->state = REQUEST_ISSUED;
+        request->certificate_id = certificate.id;
+        request->changed_us = certificate.created_us;
+    }
+    *ret = certificate;
     return true;
 }
 
@@ -273,13 +316,13 @@ bool request_sign(struct core *core, struct arena *arena, const struct actor *ac
             return true;
         }
     }
-    TRY(sign_and_store(core, arena, actor, &c, overrides, &request, ret_certificate, err));
+    TRY(flow_finish(core, arena, actor, &c, overrides, &request, ret_certificate, err));
     *ret_request = request;
     return true;
 }
 
-static bool close_request(struct core *core, struct arena *arena, const struct actor *actor,
-                          struct request_record *request, enum request_state to, const char *reason,
+bool flow_close(struct core *core, struct arena *arena, const struct actor *actor,
+                struct request_record *request, enum request_state to, const char *reason,
                           struct error *err) {
     int64_t now = clock_now_us();
     bool done = false;
@@ -313,7 +356,7 @@ bool request_decline(struct core *core, struct arena *arena, const struct actor 
     struct request_record request;
     TRY(request_get(core, arena, actor, id, &request, err));
     TRY(actor_may(actor, MAY_DECIDE_REQUESTS, request.organisation_id, request.ca_id, err));
-    TRY(close_request(core, arena, actor, &request, REQUEST_DECLINED, reason, err));
+    TRY(flow_close(core, arena, actor, &request, REQUEST_DECLINED, reason, err));
     *ret = request;
     return true;
 }
@@ -324,7 +367,7 @@ bool request_cancel(struct core *core, struct arena *arena, const struct actor *
     TRY(request_get(core, arena, actor, id, &request, err));
     if (uuid_is_nil(actor->user_id) || !uuid_equal(request.requester_id, actor->user_id))
         TRY(actor_may(actor, MAY_DECIDE_REQUESTS, request.organisation_id, request.ca_id, err));
-    TRY(close_request(core, arena, actor, &request, REQUEST_CANCELLED, reason, err));
+    TRY(flow_close(core, arena, actor, &request, REQUEST_CANCELLED, reason, err));
     *ret = request;
     return true;
 }

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "ca/crl_cache.h"
 #include "ca/status_cache.h"
+#include "store/transparency.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -134,6 +135,8 @@ bool status_certificate(struct core *core, struct arena *arena, const struct ca_
         tx.ok = found || missing.kind == ERROR_NOT_FOUND;
         if (!tx.ok)
             *err = missing;
+        if (found && !certificate.revoked)
+            tx.ok = certificate_scts(tx.tx, arena, certificate.id, &answer.scts, err);
     }
     TRY(done);
     if (found)

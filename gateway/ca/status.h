@@ -50,6 +50,7 @@ struct status_answer {
     enum certificate_status status;
     int reason;
     int64_t revoked_us;
+    struct view scts; /* value of the OCSP extension (rfc6962#3.3); empty: none */
     int64_t known_us, until_us; /* of a list of others: when it was made and when it ends; 0: known now */
 };
 /* Read from the database. */

@@ -54,6 +54,16 @@
  *           "quorum":0,              so many of them must permit; 0: all
  *           "dnssec":true,"trustAnchor":"",   DS or DNSKEY records as text; empty: the root's of the system
  *           "timeoutSeconds":10},    of one question
+ *   "ct": {"logs":[{"name":"Example 2027","url":"https://ct.example/2027","key":"BASE64 of its SPKI",
+ *                   "operator":"Example","from":"2027-01-01T00:00:00Z","to":"2028-01-01T00:00:00Z"}],
+ *                                    certificate transparency (RFC 6962); from and to: which ends it takes
+ *          "minimum":[{"days":180,"scts":2},{"days":36525,"scts":3}],   by lifetime, shortest first
+ *          "operators":1,            so many different ones among them
+ *          "spare":1,                more than the minimum that are taken when they come
+ *          "timeoutSeconds":5,
+ *          "deliver":"embedded",     embedded | ocsp | both
+ *          "failure":"refuse",       too few: refuse | retry (the request waits, and is tried again)
+ *          "retryHours":24},
  *   "lint": {"rfc5280":"block","cabfTls":"off","cabfSmime":"off","cabfCode":"off","etsi":"off","rules":[]}
  * } */
 #ifndef GATEHOUSE_CA_TEMPLATE_H
@@ -73,6 +83,7 @@ enum issuer_end { ISSUER_END_AUTO, ISSUER_END_CLAMP, ISSUER_END_REFUSE };
 enum alignment { ALIGN_NONE, ALIGN_HOUR, ALIGN_DAY };
 enum template_level { LEVEL_OFF, LEVEL_WARN, LEVEL_BLOCK };
 enum padding { PADDING_AUTO, PADDING_PKCS1, PADDING_PSS };
+enum ct_delivery { CT_EMBEDDED, CT_OCSP, CT_BOTH };
 enum critical_rule { CRITICAL_NO, CRITICAL_REQUEST, CRITICAL_YES };
 
 /* What the values of one field must be. */
@@ -98,6 +109,15 @@ struct template_variable {
 struct requested_extension {
     const char *oid; /* dotted */
     enum critical_rule critical;
+};
+
+struct ct_log {
+    const char *name, *url, *operator;
+    struct view key;          /* SubjectPublicKeyInfo */
+    int64_t from_us, to_us;   /* 0: open */
+};
+struct ct_minimum {
+    int64_t days, scts;
 };
 
 struct template {
@@ -170,6 +190,15 @@ struct template {
         const char *trust_anchor;               /* "" */
         int64_t quorum, timeout_seconds;
     } caa;
+    struct {
+        struct ct_log *logs; /* none: no transparency */
+        size_t log_count;
+        struct ct_minimum *minimum;
+        size_t minimum_count;
+        int64_t operators, spare, timeout_seconds, retry_hours;
+        enum ct_delivery deliver;
+        bool retry; /* "failure" is retry */
+    } ct;
     enum template_level lint[LINT_PROFILE_COUNT]; /* by lint_profile's bit */
     const struct json *lint_rules;                /* array, or NULL */
 };

@@ -223,6 +223,12 @@ static const struct template defaults = {
             .trust_anchor = "",
             .dnssec = true,
             .timeout_seconds = 10},
+    .ct = {.minimum = (struct ct_minimum[]){{180, 2}, {36525, 3}},
+           .minimum_count = 2,
+           .operators = 1,
+           .spare = 1,
+           .timeout_seconds = 5,
+           .retry_hours = 24},
     .lint = {LEVEL_BLOCK},
 };
 
@@ -261,6 +267,7 @@ bool template_from_json(struct arena *arena, const struct json *document,
                                         "serialOctets",
                                         "renewal",
                                         "caa",
+                                        "ct",
                                         "lint",
                                         NULL};
     struct template t = defaults;

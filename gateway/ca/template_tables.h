@@ -25,6 +25,7 @@ extern const char *const approval_names[],
                                                             *const san_type_names[],
                                                                 *const san_source_names[],
                                                                     *const other_extension_names[];
+extern const char *const ct_delivery_names[], *const ct_failure_names[];
 
 struct key_usage_word {
     const char *name;

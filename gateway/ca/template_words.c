@@ -23,6 +23,8 @@ const char *const door_names[] = {"rest", "console", "public", "preapproved", "a
 const char *const san_type_names[] = {"dns", "ip",      "email", "uri", "upn",
                                       "rid", "dirName", "other", NULL};
 const char *const san_source_names[] = {"request", "none", NULL};
+const char *const ct_delivery_names[] = {"embedded", "ocsp", "both", NULL};
+const char *const ct_failure_names[] = {"refuse", "retry", NULL};
 const char *const other_extension_names[] = {"ignore", "refuse", NULL};
 
 const struct key_usage_word key_usage_words[] = {

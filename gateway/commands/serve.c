@@ -159,6 +159,10 @@ static bool expire_requests(void *core, struct arena *arena, struct error *err) 
     return requests_expire(core, arena, err);
 }
 
+static bool retry_requests(void *core, struct arena *arena, struct error *err) {
+    return requests_retry(core, arena, err);
+}
+
 /* What the rooms do by themselves. */
 static bool start_jobs(struct service *s, struct error *err) {
     struct job table[MAX_JOBS];
@@ -175,6 +179,10 @@ static bool start_jobs(struct service *s, struct error *err) {
     table[count++] = (struct job){.name = "expire-requests",
                                   .every_us = 3600 * US_PER_SECOND,
                                   .run = expire_requests,
+                                  .context = s->app.core};
+    table[count++] = (struct job){.name = "retry-requests",
+                                  .every_us = 15 * US_PER_SECOND,
+                                  .run = retry_requests,
                                   .context = s->app.core};
     return jobs_start(s->app.core, (int)option_number(s->app.options, "jobs-interval"), table, count,
                       &s->jobs, err);

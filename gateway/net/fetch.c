@@ -271,8 +271,8 @@ static bool set_way(CURL *curl, struct hop *hop, struct error *err) {
     const char *dial = hop->first_origin ? request->address : NULL;
     hop->through_proxy = proxy != NULL && *proxy != '\0';
     if (dial == NULL && request->resolve != NULL && !hop->through_proxy)
-        TRY(request->resolve(request->resolve_context, hop->arena,
-                             bare_host(hop->arena, hop->host), &dial, err));
+        TRY(request->resolve(request->resolve_context, hop->arena, bare_host(hop->arena, hop->host),
+                             &dial, err));
     if (dial != NULL) {
         struct net_address address;
         if (!net_address_parse(dial, &address))
@@ -280,8 +280,8 @@ static bool set_way(CURL *curl, struct hop *hop, struct error *err) {
         if (!net_reach_allows(hop->reach, &address))
             return fail(err, ERROR_POLICY, "fetch-refused", "%s: its address %s may not be reached",
                         hop->shown, dial);
-        struct curl_slist *list = add_line(
-            NULL, arena_printf(hop->arena, strchr(dial, ':') ? "::[%s]:" : "::%s:", dial));
+        struct curl_slist *list =
+            add_line(NULL, arena_printf(hop->arena, strchr(dial, ':') ? "::[%s]:" : "::%s:", dial));
         if (list == NULL)
             return fail_internal(err, "fetch: no memory");
         arena_defer(hop->arena, free_list, list);
@@ -358,15 +358,7 @@ static void drop_curl(CURL **curl) {
     curl_easy_cleanup(*curl);
 }
 
-static bool one_hop(struct hop *hop, struct fetch_reply *ret, struct error *err) {
-    __attribute__((cleanup(drop_curl))) CURL *curl = curl_easy_init();
-    if (curl == NULL)
-        return fail_internal(err, "curl_easy_init");
-    hop->answer = buffer_on(hop->arena);
-    TRY(set_up(curl, hop, err));
-    CURLcode code = curl_easy_perform(curl);
-    if (code != CURLE_OK)
-        return explain(hop, code, err);
+static void read_reply(CURL *curl, struct hop *hop, struct fetch_reply *ret) {
     long status = 0;
     char *address = NULL;
     curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
@@ -383,6 +375,18 @@ static bool one_hop(struct hop *hop, struct fetch_reply *ret, struct error *err)
         .url = hop->url,
         .address = arena_strdup(hop->arena, address == NULL ? "" : address),
     };
+}
+
+static bool one_hop(struct hop *hop, struct fetch_reply *ret, struct error *err) {
+    __attribute__((cleanup(drop_curl))) CURL *curl = curl_easy_init();
+    if (curl == NULL)
+        return fail_internal(err, "curl_easy_init");
+    hop->answer = buffer_on(hop->arena);
+    TRY(set_up(curl, hop, err));
+    CURLcode code = curl_easy_perform(curl);
+    if (code != CURLE_OK)
+        return explain(hop, code, err);
+    read_reply(curl, hop, ret);
     return true;
 }
 
@@ -440,13 +444,12 @@ static void drop_target(CURLU **target) {
     curl_url_cleanup(*target);
 }
 
-bool fetch(struct arena *arena, const struct fetch_request *request, struct fetch_reply *ret,
-           struct error *err) {
-    struct net_reach reach;
-    TRY(ready(err));
-    TRY(net_reach_parse(arena, request->reach, request->denied, request->allowed, &reach, err));
+/* Not yet set up: what there is to know before the first hop. */
+static bool begin(struct arena *arena, const struct fetch_request *request, CURLU *target,
+                  struct hop **ret_hop, struct error *err) {
+    struct net_reach *reach = arena_alloc(arena, sizeof *reach);
+    TRY(net_reach_parse(arena, request->reach, request->denied, request->allowed, reach, err));
     int total_ms = request->total_timeout_ms > 0 ? request->total_timeout_ms : 15000;
-    __attribute__((cleanup(drop_target))) CURLU *target = curl_url();
     if (target == NULL)
         return fail_internal(err, "curl_url");
     if (curl_url_set(target, CURLUPART_URL, request->url, 0) != CURLUE_OK)
@@ -455,15 +458,121 @@ bool fetch(struct arena *arena, const struct fetch_request *request, struct fetc
     *hop = (struct hop){
         .arena = arena,
         .request = request,
-        .reach = &reach,
+        .reach = reach,
         .target = target,
         .method = request->method == NULL ? "GET" : request->method,
         .body = request->body,
         .first_origin = true,
         .until_us = clock_monotonic_us() + (int64_t)total_ms * 1000,
     };
+    *ret_hop = hop;
+    return true;
+}
+
+bool fetch(struct arena *arena, const struct fetch_request *request, struct fetch_reply *ret,
+           struct error *err) {
+    TRY(ready(err));
+    __attribute__((cleanup(drop_target))) CURLU *target = curl_url();
+    struct hop *hop;
     struct fetch_reply reply;
+    TRY(begin(arena, request, target, &hop, err));
     TRY(follow(hop, &reply, err));
     *ret = reply;
+    return true;
+}
+
+/* --- several at once
+ * ------------------------------------------------------------------------------------------- */
+
+struct flock {
+    const struct fetch_many *many;
+    CURLM *multi;
+    struct bird {
+        CURL *curl;
+        CURLU *target;
+        struct hop *hop;
+    } * birds;
+    bool enough;
+};
+
+static void tell(struct flock *flock, size_t i, const struct fetch_reply *reply,
+                 const struct error *why) {
+    if (!flock->enough)
+        flock->enough = !flock->many->took(flock->many->context, i, reply, why);
+}
+
+static void launch(struct flock *flock, struct arena *arena, size_t i) {
+    struct bird *bird = &flock->birds[i];
+    struct error why = {0};
+    bird->target = curl_url();
+    bird->curl = curl_easy_init();
+    bool ok = begin(arena, &flock->many->requests[i], bird->target, &bird->hop, &why) &&
+              look_at_target(bird->hop, &why);
+    if (ok && bird->curl == NULL)
+        ok = fail_internal(&why, "curl_easy_init");
+    if (ok) {
+        bird->hop->answer = buffer_on(arena);
+        ok = set_up(bird->curl, bird->hop, &why);
+    }
+    if (ok && curl_multi_add_handle(flock->multi, bird->curl) != CURLM_OK)
+        ok = fail_internal(&why, "curl_multi_add_handle");
+    if (!ok) {
+        curl_easy_cleanup(bird->curl);
+        bird->curl = NULL;
+        tell(flock, i, NULL, &why);
+    }
+}
+
+static void land(struct flock *flock, const CURLMsg *message) {
+    for (size_t i = 0; i < flock->many->count; i++) {
+        struct bird *bird = &flock->birds[i];
+        struct fetch_reply reply;
+        struct error why = {0};
+        if (bird->curl != message->easy_handle)
+            continue;
+        CURLcode code = message->data.result;
+        if (code == CURLE_OK) {
+            read_reply(bird->curl, bird->hop, &reply);
+            tell(flock, i, &reply, NULL);
+        } else {
+            explain(bird->hop, code, &why);
+            tell(flock, i, NULL, &why);
+        }
+        return;
+    }
+}
+
+static void fly(struct flock *flock) {
+    int running = 1, left;
+    while (running > 0 && !flock->enough) {
+        const CURLMsg *message;
+        if (curl_multi_perform(flock->multi, &running) != CURLM_OK)
+            return;
+        while ((message = curl_multi_info_read(flock->multi, &left)) != NULL)
+            if (message->msg == CURLMSG_DONE)
+                land(flock, message);
+        if (running > 0 && !flock->enough)
+            curl_multi_poll(flock->multi, NULL, 0, 1000, NULL);
+    }
+}
+
+bool fetch_many(struct arena *arena, const struct fetch_many *many, struct error *err) {
+    struct flock flock = {.many = many};
+    TRY(ready(err));
+    flock.birds = arena_array(arena, many->count, sizeof *flock.birds);
+    flock.multi = curl_multi_init();
+    if (flock.multi == NULL)
+        return fail_internal(err, "curl_multi_init");
+    for (size_t i = 0; i < many->count; i++)
+        launch(&flock, arena, i);
+    fly(&flock);
+    for (size_t i = 0; i < many->count; i++) {
+        if (flock.birds[i].curl != NULL) {
+            curl_multi_remove_handle(flock.multi, flock.birds[i].curl);
+            curl_easy_cleanup(flock.birds[i].curl);
+        }
+        curl_url_cleanup(flock.birds[i].target);
+    }
+    curl_multi_cleanup(flock.multi);
     return true;
 }

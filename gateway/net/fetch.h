@@ -63,6 +63,16 @@ MUST_USE bool fetch_configure(const char *proxy, const char *no_proxy, const cha
  * "fetch-refused" for address, port, scheme or redirects that are not allowed. */
 MUST_USE bool fetch(struct arena *arena, const struct fetch_request *request,
                     struct fetch_reply *ret, struct error *err);
+/* Several at once, in this thread; none follows redirects. `took` gets each answer, or why there is none (reply
+ * NULL), as it comes; once it returns false the rest is given up and not told of. The requests must not share
+ * what they change (resolve_context). */
+struct fetch_many {
+    const struct fetch_request *requests;
+    size_t count;
+    bool (*took)(void *context, size_t index, const struct fetch_reply *reply, const struct error *why);
+    void *context;
+};
+MUST_USE bool fetch_many(struct arena *arena, const struct fetch_many *many, struct error *err);
 /* Case-insensitive; NULL when absent. */
 const char *fetch_header(const struct fetch_reply *reply, const char *name);
 

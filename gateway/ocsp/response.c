@@ -1,6 +1,7 @@
 #include "ocsp/response.h"
 
 #include "base/clock.h"
+#include "x509/sct.h"
 
 #include <string.h>
 
@@ -14,6 +15,17 @@ static bool add_cutoff(OCSP_SINGLERESP *single, int64_t cutoff_us, struct error 
     return (cutoff != NULL &&
             OCSP_SINGLERESP_add1_ext_i2d(single, NID_id_pkix_OCSP_archiveCutoff, cutoff, 0, 0) == 1) ||
            fail_internal(err, "ocsp: cannot add the archive cutoff");
+}
+
+/* rfc6962#3.3 */
+static bool add_scts(OCSP_SINGLERESP *single, struct view scts, struct error *err) {
+    AUTO(ASN1_OBJECT) *object = OBJ_txt2obj(SCT_OCSP_OID, 1);
+    AUTO(ASN1_OCTET_STRING) *value = ASN1_OCTET_STRING_new();
+    AUTO(X509_EXTENSION) *extension = NULL;
+    if (object != NULL && value != NULL && ASN1_OCTET_STRING_set(value, scts.at, (int)scts.len) == 1)
+        extension = X509_EXTENSION_create_by_OBJ(NULL, object, 0, value);
+    return (extension != NULL && OCSP_SINGLERESP_add_ext(single, extension, -1) == 1) ||
+           fail_internal(err, "ocsp: cannot add timestamps");
 }
 
 /* rfc6960#2.2: a serial that was never issued is on hold since 1970, and the response says what it means. */
@@ -45,6 +57,8 @@ static bool add_single(OCSP_BASICRESP *basic, const struct ocsp_plan *plan,
                                                     reason, revoked, this_update, next_update);
     if (added == NULL)
         return fail_internal(err, "ocsp: cannot add a single response");
+    if (answer->scts.len > 0)
+        TRY(add_scts(added, answer->scts, err));
     return plan->archive_us == 0 || add_cutoff(added, plan->this_update_us - plan->archive_us, err);
 }
 

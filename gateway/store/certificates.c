@@ -4,6 +4,7 @@
 #include "store/hold.h"
 #include "store/later.h"
 #include "store/text.h"
+#include "store/transparency.h"
 
 #include <string.h>
 
@@ -159,7 +160,8 @@ bool certificate_insert(struct tx *tx, const struct certificate_record *certific
                p_bytes(c->fingerprint_sha256, sizeof c->fingerprint_sha256),
                p_bytes(c->spki_sha256, sizeof c->spki_sha256), p_blob(c->der), p_text(c->door)),
         err));
-    return insert_search(tx, c, err) && insert_names(tx, c, err);
+    return insert_search(tx, c, err) && insert_names(tx, c, err) &&
+           (c->scts.len == 0 || certificate_scts_insert(tx, c->id, c->scts, err));
 }
 
 /* Reads the only row, if there is one. */

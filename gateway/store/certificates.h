@@ -46,6 +46,7 @@ struct certificate_record {
     const char *owner, *tags, *fields; /* "", JSON array, JSON object */
     int64_t archived_us;         /* 0: not archived */
     int64_t note_revision;       /* 0: nothing was ever written */
+    struct view scts;            /* written only: what OCSP answers carry, see transparency.h; empty: nothing */
 };
 
 /* ERROR_CONFLICT "serial-in-use" on a serial that this issuer key has used; ERROR_NOT_FOUND when the CA has
