@@ -299,7 +299,6 @@ bool acme_account(struct post *post, struct error *err) {
     }
     TRY(json_string(post->payload, "status", &status, err));
     TRY(json_bool(post->payload, "termsOfServiceAgreed", &agreed, err));
-    TRY(acme_settings_get(post->acme, post->arena, &post->settings, err));
     if (status != NULL && strcmp(status, "deactivated") != 0 && strcmp(status, "valid") != 0)
         return acme_refuse(err, "malformed", ERROR_MALFORMED,
                            "An account's status can only become \"deactivated\".");

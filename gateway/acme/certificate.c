@@ -41,30 +41,37 @@ static bool choose(struct post *post, size_t whole, size_t shortened, bool alter
     return true;
 }
 
-bool acme_certificate(struct post *post, struct error *err) {
+/* The order's certificate, as far as its chain is asked for. */
+static bool find_certificate(struct post *post, struct certificate_record *ret, struct error *err) {
     struct acme_order order;
-    struct certificate_record certificate;
-    struct view *ders = NULL;
-    size_t count = 0, shown = 0;
-    bool done = false, alternate = false;
-    struct buffer out = buffer_on(post->arena);
-    TRY(post_is_get(post, err));
-    TRY(order_load(post, 1, &order, err));
+    bool done = false;
+    TRY(order_load(post, &order, err));
+    *ret = (struct certificate_record){.ca_id = post->certificate_ca, .der = post->certificate};
+    if (!uuid_is_nil(order.certificate_id) && post->certificate.len > 0)
+        return true;
     TRY(order_refresh(post->core, post->arena, &order, err));
     if (uuid_is_nil(order.certificate_id))
         return acme_refuse(err, "malformed", ERROR_NOT_FOUND, "The order has no certificate yet.");
     TX(tx, core_db(post->core), &done, err)
     tx.ok =
-        post_spend(tx.tx, post, err) && certificate_by_id(tx.tx, post->arena, &scope_everything,
-                                                          order.certificate_id, &certificate, err);
-    TRY(done);
-    post->spent = true;
+        certificate_by_id(tx.tx, post->arena, &scope_everything, order.certificate_id, ret, err);
+    return done;
+}
+
+bool acme_certificate(struct post *post, struct error *err) {
+    struct certificate_record certificate;
+    struct view *ders = NULL;
+    size_t count = 0, shown = 0;
+    bool alternate = false;
+    struct buffer out = buffer_on(post->arena);
+    TRY(post_is_get(post, err));
+    TRY(find_certificate(post, &certificate, err));
     TRY(certificate_chain(post->core, post->arena, &certificate, &ders, &count, err));
     size_t shortened = chain_length(post->arena, ders, count, &alternate);
     TRY(choose(post, count, shortened, alternate, &shown, err));
     for (size_t i = 0; i < shown; i++)
         buffer_add_text(&out, certificate_pem(post->arena, ders[i]));
-    const char *url = post_url(post, "cert", order.id);
+    const char *url = post_url(post, "cert", post->order.id);
     if (alternate)
         post_link(post,
                   post->request->parameters[2] == NULL ? arena_printf(post->arena, "%s/1", url)

@@ -15,6 +15,8 @@ struct finalization {
     size_t count;
     struct view csr;
     bool common_only, has_subject; /* of the CSR */
+    struct acme_order stored;      /* what the transaction wrote, for this request */
+    struct uuid request_id;
 };
 
 static bool read_csr(struct finalization *f, struct error *err) {
@@ -50,7 +52,6 @@ static bool check_caa_of_all(struct finalization *f, struct error *err) {
     struct post *post = f->post;
     if (!post->policy.caa)
         return true;
-    TRY(acme_settings_get(post->acme, post->arena, &post->settings, err));
     for (size_t i = 0; i < f->count; i++)
         TRY(check_caa(post->arena, &post->policy, &post->settings, &f->identifiers[i],
                       post_url(post, "acct", post->account.id), NULL, err));
@@ -100,19 +101,10 @@ static bool alongside(struct tx *tx, void *context, const struct request_record 
     order.state = request->state == REQUEST_ISSUED ? ACME_ORDER_VALID : ACME_ORDER_PROCESSING;
     order.certificate_id = request->certificate_id;
     order.problem = "";
+    f->stored = order;
+    f->request_id = request->id;
     return post_spend(tx, f->post, err) &&
            acme_order_move(tx, &order, ACME_ORDER_PENDING, request->created_us, err);
-}
-
-static bool template_slug(struct core *core, struct arena *arena, struct uuid id, const char **ret,
-                          struct error *err) {
-    struct template_record record;
-    bool done = false;
-    TX(tx, core_db(core), &done, err)
-    tx.ok = template_version(tx.tx, arena, id, 0, &record, err);
-    TRY(done);
-    *ret = record.slug;
-    return true;
 }
 
 /* What refused stands in the order, so that the administrator sees it; failing to write it changes
@@ -143,9 +135,7 @@ static const char *requester_of(struct post *post) {
 static bool issue(struct finalization *f, struct error *err) {
     struct post *post = f->post;
     struct enrolled enrolled;
-    const char *slug;
-    TRY(template_slug(post->core, post->arena, f->order.template_id, &slug, err));
-    struct enrolment enrolment = {.template_slug = slug,
+    struct enrolment enrolment = {.template_slug = f->order.template_slug,
                                   .door = "acme",
                                   .transaction =
                                       view_of(f->order.id.bytes, sizeof f->order.id.bytes),
@@ -157,20 +147,25 @@ static bool issue(struct finalization *f, struct error *err) {
                                   .alongside = alongside,
                                   .context = f};
     TRY(enrol(post->core, post->arena, &post->actor, &enrolment, &enrolled, err));
-    f->order.state =
-        enrolled.request.state == REQUEST_ISSUED ? ACME_ORDER_VALID : ACME_ORDER_PROCESSING;
-    f->order.certificate_id = enrolled.certificate.id;
+    post->spent = uuid_equal(f->request_id, enrolled.request.id);
     return true;
+}
+
+static bool read_again(struct finalization *f, struct error *err) {
+    bool done = false;
+    TX(tx, core_db(f->post->core), &done, err)
+    tx.ok = acme_order_by_id(tx.tx, f->post->arena, f->order.id, &f->stored, err);
+    return done;
 }
 
 bool acme_finalize(struct post *post, struct error *err) {
     struct finalization f = {.post = post};
     enum order_status status;
-    TRY(order_load(post, 1, &f.order, err));
+    TRY(order_load(post, &f.order, err));
     TRY(order_status(post->core, post->arena, &f.order, &status, err));
     /* A client that did not get the answer asks again. */
     if (status == ORDER_VALID || status == ORDER_PROCESSING)
-        return order_reply(post, 200, &f.order, err);
+        return order_show(post, &f.order, err);
     if (status != ORDER_READY)
         return acme_refuse(err, "orderNotReady", ERROR_FORBIDDEN, "The order is %s.",
                            order_status_name(status));
@@ -180,10 +175,9 @@ bool acme_finalize(struct post *post, struct error *err) {
         return false;
     }
     /* Told before under this order: then nothing was written now. */
-    struct acme_order now;
-    TRY(order_load(post, 1, &now, err));
-    post->spent = now.state != ACME_ORDER_PENDING;
-    return order_reply(post, 200, &now, err);
+    if (!post->spent)
+        TRY(read_again(&f, err));
+    return order_show(post, &f.stored, err);
 }
 
 /* --- what became of a request that waits for people
@@ -195,11 +189,9 @@ static bool refresh(struct core *core, struct arena *arena, struct acme_order *o
     struct acme_order next = *order;
     struct json_writer w = json_writer_on(arena);
     struct error declined;
-    const char *slug;
     bool done = false;
-    TRY(template_slug(core, arena, order->template_id, &slug, err));
-    TRY(enrol_poll(core, arena, slug, "acme", view_of(order->id.bytes, sizeof order->id.bytes),
-                   &enrolled, err));
+    TRY(enrol_poll(core, arena, order->template_slug, "acme",
+                   view_of(order->id.bytes, sizeof order->id.bytes), &enrolled, err));
     switch (enrolled.request.state) {
     case REQUEST_ISSUED:
         next.state = ACME_ORDER_VALID;

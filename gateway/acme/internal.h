@@ -15,9 +15,14 @@
 #define SHARED_DIRECTORY "_" /* no slug has an underscore */
 #define NONCE_LIFE_US (3600 * US_PER_SECOND)
 
+struct spending;
 struct acme {
     struct core *core;
     pthread_mutex_t mutex;
+    /* nonces that wait to be spent together */
+    pthread_cond_t spent;
+    struct spending *spendings;
+    bool spender; /* somebody is at it */
     bool have_key;
     uint8_t nonce_key[32];
     /* validators */
@@ -37,6 +42,9 @@ struct acme_settings {
 };
 MUST_USE bool acme_settings_from_json(struct arena *arena, const struct json *document,
                                       struct acme_settings *ret, struct error *err);
+/* "" and NULL: the defaults. */
+MUST_USE bool acme_settings_parse(struct arena *arena, const char *text, struct acme_settings *ret,
+                                  struct error *err);
 const char *acme_settings_to_json(struct arena *arena, const struct acme_settings *settings);
 MUST_USE bool acme_settings_get(struct acme *acme, struct arena *arena, struct acme_settings *ret,
                                 struct error *err);
@@ -60,6 +68,10 @@ MUST_USE bool nonce_make(struct acme *acme, struct arena *arena, const char **re
 /* acme badNonce when we have not made it or it is too old. */
 MUST_USE bool nonce_check(struct acme *acme, struct arena *arena, const char *text,
                           uint8_t ret[static ACME_NONCE_SIZE], struct error *err);
+/* Spends a nonce in a transaction of its own, together with those of other requests that come at
+ * the same time. *ret_fresh is false when it was used before. */
+MUST_USE bool nonce_spend(struct acme *acme, const uint8_t nonce[static ACME_NONCE_SIZE],
+                          bool *ret_fresh, struct error *err);
 
 /* --- post.c: what every signed request has in common
  * ---------------------------------------------------- */
@@ -77,7 +89,7 @@ struct post {
     const char *directory; /* "_" or the template's slug */
     struct uuid directory_id;
     struct enrolment_target target; /* of a template's directory */
-    struct acme_settings settings;
+    struct acme_settings settings;  /* with an account; else acme_settings_get */
     struct actor actor;
     /* of signed requests */
     struct jws jws;
@@ -89,7 +101,10 @@ struct post {
     struct acme_account account;
     struct acme_policy_record policy_record;
     struct acme_policy policy;
-    struct text_list scope; /* of the account's external binding */
+    struct text_list scope;  /* of the account's external binding */
+    struct acme_order order; /* of the path, see order_load */
+    struct view certificate; /* of the order */
+    struct uuid certificate_ca;
     /* for the answer */
     struct subproblem *subproblems;
     size_t subproblem_count;
@@ -98,9 +113,13 @@ struct post {
     bool algorithms; /* with badSignatureAlgorithm */
 };
 
-enum post_gate { POST_KID = 1, POST_JWK = 2 };
+/* POST_ORDER: the path's second parameter is an order. */
+enum post_gate { POST_KID = 1, POST_JWK = 2, POST_ORDER = 4 };
 /* Spends the nonce in the handler's transaction; the handler sets post->spent after COMMIT. */
 MUST_USE bool post_spend(struct tx *tx, const struct post *post, struct error *err);
+/* The same in a transaction of its own: a nonce is accepted once, also when the rest of the request
+ * fails or only reads (rfc8555#6.5). Does nothing when it is spent. */
+MUST_USE bool post_spend_alone(struct post *post, struct error *err);
 /* acme malformed unless there is a payload, an object. */
 MUST_USE bool post_needs_payload(const struct post *post, struct error *err);
 MUST_USE bool post_is_get(const struct post *post, struct error *err);
@@ -166,10 +185,12 @@ const char *order_status_name(enum order_status status);
 /* By its state and its authorizations. */
 MUST_USE bool order_status(struct core *core, struct arena *arena, const struct acme_order *order,
                            enum order_status *ret, struct error *err);
-MUST_USE bool order_load(struct post *post, size_t parameter, struct acme_order *ret,
-                         struct error *err);
-MUST_USE bool order_reply(struct post *post, int status, const struct acme_order *order,
-                          struct error *err);
+/* The order of the path, if it is the account's. */
+MUST_USE bool order_load(const struct post *post, struct acme_order *ret, struct error *err);
+void order_reply(struct post *post, int status, const struct acme_order *order,
+                 enum order_status now);
+/* With the status that it has. */
+MUST_USE bool order_show(struct post *post, const struct acme_order *order, struct error *err);
 MUST_USE bool order_identifiers(struct arena *arena, const struct acme_order *order,
                                 struct identifier **ret, size_t *ret_count, struct error *err);
 bool acme_new_order(struct post *post, struct error *err);

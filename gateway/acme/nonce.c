@@ -102,3 +102,67 @@ bool nonce_check(struct acme *acme, struct arena *arena, const char *text,
     memcpy(ret, bytes.at, ACME_NONCE_SIZE);
     return true;
 }
+
+/* --- spending
+ * ------------------------------------------------------------------------------------------ */
+
+#define TOGETHER 64
+
+struct spending {
+    const uint8_t *nonce;
+    bool over, ok, fresh;
+    struct error err;
+    struct spending *next;
+};
+
+/* One COMMIT for all of them. */
+static void spend_together(struct acme *acme, struct spending *items[], size_t count) {
+    struct error err = {0};
+    bool done = false;
+    TX(tx, core_db(acme->core), &done, &err) {
+        tx.ok = count > 1 || acme_nonce_use_alone(tx.tx, items[0]->nonce, &items[0]->fresh, &err);
+        for (size_t i = 0; tx.ok && count > 1 && i < count; i++)
+            tx.ok = acme_nonce_use(tx.tx, items[i]->nonce, &items[i]->fresh, &err);
+    }
+    for (size_t i = 0; i < count; i++) {
+        items[i]->ok = done;
+        items[i]->err = err;
+    }
+}
+
+/* Takes those that wait, spends them and wakes their owners. The lock is held before and after. */
+static void lead(struct acme *acme) {
+    struct spending *items[TOGETHER];
+    size_t count = 0;
+    while (acme->spendings != NULL && count < TOGETHER) {
+        items[count++] = acme->spendings;
+        acme->spendings = acme->spendings->next;
+    }
+    acme->spender = true;
+    pthread_mutex_unlock(&acme->mutex);
+    spend_together(acme, items, count);
+    pthread_mutex_lock(&acme->mutex);
+    acme->spender = false;
+    for (size_t i = 0; i < count; i++)
+        items[i]->over = true;
+    pthread_cond_broadcast(&acme->spent);
+}
+
+bool nonce_spend(struct acme *acme, const uint8_t nonce[static ACME_NONCE_SIZE], bool *ret_fresh,
+                 struct error *err) {
+    struct spending mine = {.nonce = nonce};
+    pthread_mutex_lock(&acme->mutex);
+    mine.next = acme->spendings;
+    acme->spendings = &mine;
+    while (!mine.over) {
+        if (acme->spender)
+            pthread_cond_wait(&acme->spent, &acme->mutex);
+        else
+            lead(acme);
+    }
+    pthread_mutex_unlock(&acme->mutex);
+    *ret_fresh = mine.fresh;
+    if (!mine.ok && err != NULL)
+        *err = mine.err;
+    return mine.ok;
+}

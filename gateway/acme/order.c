@@ -65,15 +65,10 @@ bool order_status(struct core *core, struct arena *arena, const struct acme_orde
     return by_authorizations(core, arena, order, ret, err);
 }
 
-bool order_load(struct post *post, size_t parameter, struct acme_order *ret, struct error *err) {
-    struct uuid id;
-    bool done = false;
-    TRY(ask_uuid(post, parameter, "order", &id, err));
-    TX(tx, core_db(post->core), &done, err)
-    tx.ok = acme_order_by_id(tx.tx, post->arena, id, ret, err);
-    if (!done && err->kind == ERROR_NOT_FOUND)
+bool order_load(const struct post *post, struct acme_order *ret, struct error *err) {
+    if (uuid_is_nil(post->order.id))
         return acme_refuse(err, "malformed", ERROR_NOT_FOUND, "There is no such order.");
-    TRY(done);
+    *ret = post->order;
     return uuid_equal(ret->account_id, post->account.id) ||
            acme_refuse(err, "unauthorized", ERROR_FORBIDDEN,
                        "The order belongs to another account.");
@@ -109,10 +104,9 @@ static void put_authorizations(struct post *post, struct json_writer *w,
     json_close_array(w);
 }
 
-bool order_reply(struct post *post, int status, const struct acme_order *order, struct error *err) {
+void order_reply(struct post *post, int status, const struct acme_order *order,
+                 enum order_status now) {
     struct json_writer w = json_writer_on(post->arena);
-    enum order_status now;
-    TRY(order_status(post->core, post->arena, order, &now, err));
     json_open_object(&w);
     json_put_string(&w, "status", order_status_name(now));
     json_put_time(&w, "expires", order->expires_us / US_PER_SECOND * US_PER_SECOND);
@@ -133,6 +127,12 @@ bool order_reply(struct post *post, int status, const struct acme_order *order, 
         post->retry_after_s = 5;
     http_add_header(post->response, "Location", post_url(post, "order", order->id));
     post_reply(post, status, &w);
+}
+
+bool order_show(struct post *post, const struct acme_order *order, struct error *err) {
+    enum order_status now;
+    TRY(order_status(post->core, post->arena, order, &now, err));
+    order_reply(post, 200, order, now);
     return true;
 }
 
@@ -144,6 +144,7 @@ struct wish {
     size_t count;
     struct acme_order order;
     struct certificate_record replaced;
+    bool ready; /* all is authorized already */
 };
 
 static bool check_terms(struct post *post, struct error *err) {
@@ -320,10 +321,12 @@ static bool store(struct tx *tx, struct post *post, struct wish *wish, struct er
     bool duplicate;
     TRY(post_spend(tx, post, err));
     TRY(check_limits(tx, post, wish, err));
+    wish->ready = true;
     for (size_t i = 0; i < wish->count; i++) {
         struct acme_authorization authorization;
         TRY(authorization_provide(tx, post, &wish->identifiers[i], &authorization, err));
         buffer_add(&ids, authorization.id.bytes, 16);
+        wish->ready = wish->ready && authorization.state == ACME_AUTHZ_VALID;
     }
     wish->order.authorizations = buffer_view(&ids);
     TRY(acme_order_insert(tx, &wish->order, &duplicate, err));
@@ -346,7 +349,6 @@ bool acme_new_order(struct post *post, struct error *err) {
     if (!post->policy.enabled)
         return acme_refuse(err, "unauthorized", ERROR_FORBIDDEN,
                            "The account's ACME policy is switched off.");
-    TRY(acme_settings_get(post->acme, post->arena, &post->settings, err));
     TRY(check_terms(post, err));
     TRY(read_wish(post, &wish, err));
     TRY(check_identifiers(post, &wish, err));
@@ -357,13 +359,14 @@ bool acme_new_order(struct post *post, struct error *err) {
     tx.ok = store(tx.tx, post, &wish, err);
     TRY(done);
     post->spent = true;
-    return order_reply(post, 201, &wish.order, err);
+    order_reply(post, 201, &wish.order, wish.ready ? ORDER_READY : ORDER_PENDING);
+    return true;
 }
 
 bool acme_order(struct post *post, struct error *err) {
     struct acme_order order;
     TRY(post_is_get(post, err));
-    TRY(order_load(post, 1, &order, err));
+    TRY(order_load(post, &order, err));
     TRY(order_refresh(post->core, post->arena, &order, err));
-    return order_reply(post, 200, &order, err);
+    return order_show(post, &order, err);
 }

@@ -65,23 +65,28 @@ static bool account_of_kid(const struct post *post, struct uuid *ret, struct err
     return true;
 }
 
-/* Account and policy, in one transaction that only reads. */
-static bool load_account(struct post *post, struct error *err) {
-    struct acme_policy_record record;
-    struct uuid id;
+/* Account, policy, settings and order, in one statement. */
+static bool load_account(struct post *post, bool with_order, struct error *err) {
+    struct acme_session session;
+    struct uuid id, order_id = {{0}};
     bool done = false;
     const struct json *scope;
     TRY(account_of_kid(post, &id, err));
+    if (with_order && !uuid_parse(post->request->parameters[1], &order_id))
+        order_id = (struct uuid){{0}};
     TX(tx, core_db(post->core), &done, err)
-    tx.ok = acme_account_by_id(tx.tx, post->arena, id, &post->account, err) &&
-            acme_policy_by_id(tx.tx, post->arena, &scope_everything, post->account.policy_id,
-                              &record, err);
+    tx.ok = acme_session_open(tx.tx, post->arena, id, with_order ? &order_id : NULL, &session, err);
     if (!done)
         return err->kind == ERROR_NOT_FOUND ? no_account(err) : false;
+    post->account = session.account;
+    post->order = session.order;
+    post->certificate = session.certificate;
+    post->certificate_ca = session.certificate_ca;
     if (!uuid_equal(post->account.directory_id, post->directory_id))
         return no_account(err);
     post->has_account = true;
-    TRY(post_policy(post, &record, err));
+    TRY(acme_settings_parse(post->arena, session.settings, &post->settings, err));
+    TRY(post_policy(post, &session.policy, err));
     TRY(json_parse(post->arena, view_text(post->account.scope), &scope, err));
     TRY(name_patterns_from_json(post->arena, scope, "scope", &post->scope, err));
     return jwk_parse(post->arena, post->account.jwk, &post->jwk, err);
@@ -131,7 +136,7 @@ static bool open_post(struct post *post, unsigned gates, struct error *err) {
         return acme_refuse(err, "malformed", ERROR_MALFORMED, "This request is signed with \"%s\".",
                            (gates & POST_KID) != 0 ? "kid" : "jwk");
     if (post->jws.kid != NULL)
-        TRY(load_account(post, err));
+        TRY(load_account(post, (gates & POST_ORDER) != 0, err));
     else
         TRY(jwk_read(post->arena, post->jws.jwk, &post->jwk, err));
     TRY(check_signature(post, err));
@@ -147,15 +152,14 @@ bool post_spend(struct tx *tx, const struct post *post, struct error *err) {
                                 "The nonce was used before; take a new one and try again.");
 }
 
-/* rfc8555#6.5: a nonce is accepted once, also when the rest of the request fails or only reads. */
-static bool spend_alone(struct post *post, struct error *err) {
-    bool done = false;
+bool post_spend_alone(struct post *post, struct error *err) {
+    bool fresh = true;
     if (!post->nonce_read || post->spent)
         return true;
-    TX(tx, core_db(post->core), &done, err)
-    tx.ok = post_spend(tx.tx, post, err);
-    post->spent = done;
-    return done;
+    TRY(nonce_spend(post->acme, post->nonce, &fresh, err));
+    post->spent = true;
+    return fresh || acme_refuse(err, "badNonce", ERROR_MALFORMED,
+                                "The nonce was used before; take a new one and try again.");
 }
 
 bool post_needs_payload(const struct post *post, struct error *err) {
@@ -291,10 +295,10 @@ bool post_handle(struct acme *acme, struct http_request *request, struct http_re
     bool ok = open_directory(post, &err) && open_post(post, gates, &err);
     if (ok) {
         name_actor(post);
-        ok = handler(post, &err) && spend_alone(post, &err);
+        ok = handler(post, &err) && post_spend_alone(post, &err);
     }
     if (!ok) {
-        if (!spend_alone(post, &ignored) && strcmp(ignored.type, "acme:badNonce") == 0)
+        if (!post_spend_alone(post, &ignored) && strcmp(ignored.type, "acme:badNonce") == 0)
             err = ignored;
         response->header_count = 0;
         problem(post, &err);

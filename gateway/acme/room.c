@@ -133,9 +133,9 @@ SIGNED(acme_new_authz, POST_KID)
 SIGNED(acme_authz, POST_KID)
 SIGNED(acme_challenge, POST_KID)
 SIGNED(acme_new_order, POST_KID)
-SIGNED(acme_order, POST_KID)
-SIGNED(acme_finalize, POST_KID)
-SIGNED(acme_certificate, POST_KID)
+SIGNED(acme_order, POST_KID | POST_ORDER)
+SIGNED(acme_finalize, POST_KID | POST_ORDER)
+SIGNED(acme_certificate, POST_KID | POST_ORDER)
 SIGNED(acme_revoke, POST_KID | POST_JWK)
 
 /* clang-format off */
@@ -170,5 +170,6 @@ struct acme *acme_new(struct core *core) {
     acme->core = core;
     pthread_mutex_init(&acme->mutex, NULL);
     pthread_cond_init(&acme->wake, NULL);
+    pthread_cond_init(&acme->spent, NULL);
     return acme;
 }

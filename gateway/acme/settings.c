@@ -56,14 +56,21 @@ const char *acme_settings_to_json(struct arena *arena, const struct acme_setting
     return json_written(&w);
 }
 
+bool acme_settings_parse(struct arena *arena, const char *text, struct acme_settings *ret,
+                         struct error *err) {
+    const struct json *document;
+    if (text == NULL || *text == '\0')
+        text = "{}";
+    TRY(json_parse(arena, view_text(text), &document, err));
+    return acme_settings_from_json(arena, document, ret, err);
+}
+
 bool acme_settings_get(struct acme *acme, struct arena *arena, struct acme_settings *ret,
                        struct error *err) {
     const char *text = NULL;
-    const struct json *document;
     bool done = false;
     TX(tx, core_db(acme->core), &done, err)
     tx.ok = setting_get(tx.tx, arena, SETTING, &text, err);
     TRY(done);
-    TRY(json_parse(arena, view_text(text == NULL ? "{}" : text), &document, err));
-    return acme_settings_from_json(arena, document, ret, err);
+    return acme_settings_parse(arena, text, ret, err);
 }

@@ -103,6 +103,7 @@ struct acme_order {
     struct uuid replaces_id;    /* certificate, or nil */
     struct uuid certificate_id; /* or nil */
     int64_t created_us, changed_us;
+    const char *template_slug; /* only read */
 };
 /* *ret_duplicate: the certificate it replaces is replaced already. */
 MUST_USE bool acme_order_insert(struct tx *tx, const struct acme_order *order, bool *ret_duplicate,
@@ -123,6 +124,21 @@ MUST_USE bool acme_order_by_replaced(struct tx *tx, struct arena *arena, struct 
  * "changed-meanwhile". */
 MUST_USE bool acme_order_move(struct tx *tx, const struct acme_order *order,
                               enum acme_order_state from, int64_t now_us, struct error *err);
+/* What every request of an account begins with, in one statement: the account, its policy, the
+ * instance's settings ("" when there are none) and, when it is about one, the order of that id with
+ * its certificate. ERROR_NOT_FOUND also when the policy is deleted. order.id is nil when there is
+ * no such order. */
+struct acme_session {
+    struct acme_account account;
+    struct acme_policy_record policy;
+    const char *settings;
+    struct acme_order order;
+    struct view certificate; /* DER */
+    struct uuid certificate_ca;
+};
+MUST_USE bool acme_session_open(struct tx *tx, struct arena *arena, struct uuid account_id,
+                                const struct uuid *order_id, struct acme_session *ret,
+                                struct error *err);
 /* account_id or policy_id; both nil: all in scope. Newest first. */
 MUST_USE bool acme_order_list(struct tx *tx, struct arena *arena, const struct scope *scope,
                               struct uuid account_id, struct uuid policy_id,
@@ -189,6 +205,11 @@ MUST_USE bool acme_authorization_count(struct tx *tx, struct uuid account_id, in
 /* *ret_fresh is false when it was used before. */
 MUST_USE bool acme_nonce_use(struct tx *tx, const uint8_t nonce[ACME_NONCE_SIZE], bool *ret_fresh,
                              struct error *err);
+
+/* The same as the only write of its transaction. After a lost connection a fresh nonce may count as
+ * used. */
+MUST_USE bool acme_nonce_use_alone(struct tx *tx, const uint8_t nonce[ACME_NONCE_SIZE],
+                                   bool *ret_fresh, struct error *err);
 
 /* Housekeeping, at most 5,000 rows of each a call; *ret_gone: how many went. Nonces that are older
  * than `nonces_us`; open orders that expired become invalid; authorizations that expired before

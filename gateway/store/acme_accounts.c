@@ -1,27 +1,24 @@
 #include "store/acme.h"
-#include "store/query.h"
-
-#define LIST 'n'
-#define COLUMNS                                                                                    \
-    "n.id, n.directory_id, n.policy_id, n.eab_id, n.thumbprint, n.state, n.jwk, n.contacts, "      \
-    "n.scope, n.terms, n.eab_jws, n.created_us, n.changed_us "
+#include "store/acme_rows.h"
 
 static const char sql_insert[] =
     "INSERT INTO acme_accounts (id, directory_id, policy_id, eab_id, thumbprint, state, jwk, "
     "contacts, scope, terms, eab_jws, created_us, changed_us) "
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
-static const char sql_by_id[] = "SELECT " COLUMNS "FROM acme_accounts n WHERE n.id = ?";
+static const char sql_by_id[] =
+    "SELECT " ACME_ACCOUNT_COLUMNS "FROM acme_accounts n WHERE n.id = ?";
 static const char sql_by_key[] =
-    "SELECT " COLUMNS "FROM acme_accounts n WHERE n.thumbprint = ? AND n.directory_id = ?";
+    "SELECT " ACME_ACCOUNT_COLUMNS
+    "FROM acme_accounts n WHERE n.thumbprint = ? AND n.directory_id = ?";
 static const char sql_update[] =
     "UPDATE acme_accounts SET state = ?, contacts = ?, terms = ?, changed_us = ? WHERE id = ?";
 /* The key is changed by affected rows; a key that has an account is found before and held by the
  * unique key. */
 static const char sql_rekey[] =
     "UPDATE IGNORE acme_accounts SET thumbprint = ?, jwk = ?, changed_us = ? WHERE id = ?";
-static const char sql_list[] =
-    "SELECT " COLUMNS "FROM acme_accounts n JOIN acme_policies p ON p.id = n.policy_id "
-    "WHERE n.id < ? AND ";
+static const char sql_list[] = "SELECT " ACME_ACCOUNT_COLUMNS
+                               "FROM acme_accounts n JOIN acme_policies p ON p.id = n.policy_id "
+                               "WHERE n.id < ? AND ";
 static const char sql_count[] = "SELECT COUNT(*) FROM (SELECT 1 FROM acme_accounts n "
                                 "WHERE n.policy_id = ? AND n.state = 1 LIMIT ?) x";
 
@@ -36,7 +33,8 @@ bool acme_account_insert(struct tx *tx, const struct acme_account *account, bool
                      ret_duplicate, err);
 }
 
-static void read_row(struct rows *rows, struct acme_account *ret) {
+void acme_account_read(struct rows *rows, void *row) {
+    struct acme_account *ret = row;
     ret->id = rows_uuid(rows);
     ret->directory_id = rows_uuid(rows);
     ret->policy_id = rows_uuid(rows);
@@ -51,31 +49,19 @@ static void read_row(struct rows *rows, struct acme_account *ret) {
     ret->created_us = rows_int(rows);
     ret->changed_us = rows_int(rows);
 }
-
-static bool one(struct tx *tx, struct arena *arena, const char *sql, struct params params,
-                struct acme_account *ret, struct error *err) {
-    struct acme_account account;
-    struct rows rows;
-    bool found;
-    TRY(rows_first(tx, arena, sql, params, &rows, &found, err));
-    if (!found)
-        return fail(err, ERROR_NOT_FOUND, "not-found", "There is no such ACME account.");
-    read_row(&rows, &account);
-    TRY(rows_close(&rows, err));
-    *ret = account;
-    return true;
-}
+static const struct row_kind accounts = {sizeof(struct acme_account), acme_account_read,
+                                         "ACME account", 'n'};
 
 bool acme_account_by_id(struct tx *tx, struct arena *arena, struct uuid id,
                         struct acme_account *ret, struct error *err) {
-    return one(tx, arena, sql_by_id, PARAMS(p_uuid(&id)), ret, err);
+    return acme_row(tx, arena, &accounts, sql_by_id, PARAMS(p_uuid(&id)), NULL, ret, err);
 }
 
 bool acme_account_by_key(struct tx *tx, struct arena *arena, struct uuid directory_id,
                          const uint8_t thumbprint[32], struct acme_account *ret,
                          struct error *err) {
-    return one(tx, arena, sql_by_key, PARAMS(p_bytes(thumbprint, 32), p_uuid(&directory_id)), ret,
-               err);
+    return acme_row(tx, arena, &accounts, sql_by_key,
+                    PARAMS(p_bytes(thumbprint, 32), p_uuid(&directory_id)), NULL, ret, err);
 }
 
 bool acme_account_update(struct tx *tx, const struct acme_account *account, struct error *err) {
@@ -106,11 +92,8 @@ bool acme_account_list(struct tx *tx, struct arena *arena, const struct scope *s
                        struct acme_account **ret_items, size_t *ret_count, const char **ret_next,
                        struct error *err) {
     struct query query = query_on(arena);
-    struct acme_account *items = NULL;
     struct uuid before;
-    struct rows rows;
-    size_t count = 0, capacity = 0;
-    TRY(page_before(arena, page, LIST, &before, err));
+    TRY(page_before(arena, page, accounts.list, &before, err));
     query_add(&query, sql_list);
     query_bind(&query, p_uuid(&before));
     query_scope(&query, scope, "p.organisation_id", NULL);
@@ -118,22 +101,8 @@ bool acme_account_list(struct tx *tx, struct arena *arena, const struct scope *s
         query_add(&query, " AND n.policy_id = ?");
         query_bind(&query, p_uuid(&policy_id));
     }
-    query_add(&query, " ORDER BY n.id DESC LIMIT ?");
-    query_bind(&query, p_int(page->limit + 1));
-    TRY(rows_open(tx, arena, query_sql(&query), query_params(&query), &rows, err));
-    while (rows_next(&rows)) {
-        items = grow(arena, items, count, &capacity, sizeof *items);
-        read_row(&rows, &items[count++]);
-    }
-    TRY(rows_close(&rows, err));
-    *ret_next = NULL;
-    if (count > page->limit) {
-        count = page->limit;
-        *ret_next = page_next(arena, LIST, view_of(items[count - 1].id.bytes, 16));
-    }
-    *ret_items = items;
-    *ret_count = count;
-    return true;
+    return acme_page(tx, arena, &accounts, &query, "n.id", page, ret_items, ret_count, ret_next,
+                     err);
 }
 
 bool acme_account_count(struct tx *tx, struct uuid policy_id, int64_t most, int64_t *ret_count,

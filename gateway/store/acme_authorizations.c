@@ -1,5 +1,5 @@
 #include "store/acme.h"
-#include "store/query.h"
+#include "store/acme_rows.h"
 
 #define COLUMNS                                                                                    \
     "z.id, z.account_id, z.policy_id, z.kind, z.identifier, z.wildcard, z.state, z.expires_us, "   \
@@ -36,7 +36,8 @@ bool acme_authorization_insert(struct tx *tx, const struct acme_authorization *a
                       NULL, err);
 }
 
-static void read_row(struct rows *rows, struct acme_authorization *ret) {
+static void read_row(struct rows *rows, void *row) {
+    struct acme_authorization *ret = row;
     ret->id = rows_uuid(rows);
     ret->account_id = rows_uuid(rows);
     ret->policy_id = rows_uuid(rows);
@@ -51,54 +52,35 @@ static void read_row(struct rows *rows, struct acme_authorization *ret) {
     ret->created_us = rows_int(rows);
 }
 
+static const struct row_kind authorizations = {sizeof(struct acme_authorization), read_row,
+                                               "ACME authorization", 'z'};
+
 bool acme_authorization_by_id(struct tx *tx, struct arena *arena, struct uuid id,
                               struct acme_authorization *ret, struct error *err) {
-    struct acme_authorization authorization;
-    struct rows rows;
-    bool found;
-    TRY(rows_first(tx, arena, sql_by_id, PARAMS(p_uuid(&id)), &rows, &found, err));
-    if (!found)
-        return fail(err, ERROR_NOT_FOUND, "not-found", "There is no such ACME authorization.");
-    read_row(&rows, &authorization);
-    TRY(rows_close(&rows, err));
-    *ret = authorization;
-    return true;
+    return acme_row(tx, arena, &authorizations, sql_by_id, PARAMS(p_uuid(&id)), NULL, ret, err);
 }
 
 bool acme_authorization_by_ids(struct tx *tx, struct arena *arena, const struct uuid *ids,
                                size_t count, struct acme_authorization **ret_items,
                                size_t *ret_count, struct error *err) {
     struct query query = query_on(arena);
-    struct acme_authorization *items = arena_array(arena, count, sizeof *items);
-    struct rows rows;
-    size_t found = 0;
     query_add(&query, sql_by_ids);
     query_ids(&query, ids, count);
-    TRY(rows_open(tx, arena, query_sql(&query), query_params(&query), &rows, err));
-    while (found < count && rows_next(&rows))
-        read_row(&rows, &items[found++]);
-    TRY(rows_close(&rows, err));
-    *ret_items = items;
-    *ret_count = found;
-    return true;
+    return acme_rows(tx, arena, &authorizations, query_sql(&query), query_params(&query), ret_items,
+                     ret_count, err);
 }
 
 bool acme_authorization_find(struct tx *tx, struct arena *arena,
                              const struct acme_authorization *like, int64_t until_us,
                              struct acme_authorization *ret, struct error *err) {
-    struct acme_authorization authorization = {0};
-    struct rows rows;
-    bool found;
-    TRY(rows_first(tx, arena, sql_find,
-                   PARAMS(p_uuid(&like->account_id), p_text(like->identifier), p_int(like->kind),
-                          p_int(like->wildcard), p_int(like->state), p_int(until_us),
-                          p_uuid(&like->policy_id)),
-                   &rows, &found, err));
-    if (found) {
-        read_row(&rows, &authorization);
-        TRY(rows_close(&rows, err));
-    }
-    *ret = authorization;
+    struct acme_authorization *found = NULL;
+    size_t count = 0;
+    TRY(acme_rows(tx, arena, &authorizations, sql_find,
+                  PARAMS(p_uuid(&like->account_id), p_text(like->identifier), p_int(like->kind),
+                         p_int(like->wildcard), p_int(like->state), p_int(until_us),
+                         p_uuid(&like->policy_id)),
+                  &found, &count, err));
+    *ret = count > 0 ? found[0] : (struct acme_authorization){0};
     return true;
 }
 
@@ -117,16 +99,8 @@ bool acme_authorization_update(struct tx *tx, const struct acme_authorization *a
 bool acme_authorization_due(struct tx *tx, struct arena *arena, int64_t now_us, unsigned limit,
                             struct acme_authorization **ret_items, size_t *ret_count,
                             struct error *err) {
-    struct acme_authorization *items = arena_array(arena, limit, sizeof *items);
-    struct rows rows;
-    size_t count = 0;
-    TRY(rows_open(tx, arena, sql_due, PARAMS(p_int(now_us), p_int(limit)), &rows, err));
-    while (count < limit && rows_next(&rows))
-        read_row(&rows, &items[count++]);
-    TRY(rows_close(&rows, err));
-    *ret_items = items;
-    *ret_count = count;
-    return true;
+    return acme_rows(tx, arena, &authorizations, sql_due, PARAMS(p_int(now_us), p_int(limit)),
+                     ret_items, ret_count, err);
 }
 
 bool acme_authorization_count(struct tx *tx, struct uuid account_id, int64_t now_us, int64_t most,

@@ -1,30 +1,25 @@
 #include "store/acme.h"
-#include "store/query.h"
+#include "store/acme_rows.h"
 
-#define LIST 'w'
-#define COLUMNS                                                                                    \
-    "o.id, o.account_id, o.policy_id, o.template_id, o.state, o.identifiers, o.authorizations, "   \
-    "o.profile, o.not_before_us, o.not_after_us, o.expires_us, o.problem, o.replaces_id, "         \
-    "o.certificate_id, o.created_us, o.changed_us "
+#define FROM "FROM acme_orders o LEFT JOIN templates t ON t.id = o.template_id "
 
 static const char sql_insert[] =
     "INSERT INTO acme_orders (id, account_id, policy_id, template_id, state, identifiers, "
     "authorizations, profile, not_before_us, not_after_us, expires_us, problem, replaces_id, "
     "certificate_id, created_us, changed_us) "
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', ?, NULL, ?, ?)";
-static const char sql_by_id[] = "SELECT " COLUMNS "FROM acme_orders o WHERE o.id = ?";
+static const char sql_by_id[] = "SELECT " ACME_ORDER_COLUMNS FROM "WHERE o.id = ?";
 static const char sql_by_certificate[] =
-    "SELECT " COLUMNS "FROM acme_orders o WHERE o.certificate_id = ? LIMIT 1";
+    "SELECT " ACME_ORDER_COLUMNS FROM "WHERE o.certificate_id = ? LIMIT 1";
 static const char sql_by_serial[] =
     "SELECT c.id FROM certificates c WHERE c.serial = ? ORDER BY c.id LIMIT 8";
-static const char sql_by_replaced[] =
-    "SELECT " COLUMNS "FROM acme_orders o WHERE o.replaces_id = ?";
+static const char sql_by_replaced[] = "SELECT " ACME_ORDER_COLUMNS FROM "WHERE o.replaces_id = ?";
 /* What failed no longer replaces anything: the certificate may be replaced by another order. */
 static const char sql_move[] =
     "UPDATE acme_orders SET state = ?, problem = ?, certificate_id = ?, changed_us = ?, "
     "replaces_id = IF(? = 4, NULL, replaces_id) WHERE id = ? AND state = ?";
 static const char sql_list[] =
-    "SELECT " COLUMNS "FROM acme_orders o JOIN acme_policies p ON p.id = o.policy_id "
+    "SELECT " ACME_ORDER_COLUMNS FROM "JOIN acme_policies p ON p.id = o.policy_id "
     "WHERE o.id < ? AND ";
 static const char sql_count_account[] =
     "SELECT COUNT(*) FROM (SELECT 1 FROM acme_orders o WHERE o.account_id = ? AND o.id >= ? "
@@ -51,7 +46,8 @@ bool acme_order_insert(struct tx *tx, const struct acme_order *order, bool *ret_
                      ret_duplicate, err);
 }
 
-static void read_row(struct rows *rows, struct acme_order *ret) {
+void acme_order_read(struct rows *rows, void *row) {
+    struct acme_order *ret = row;
     ret->id = rows_uuid(rows);
     ret->account_id = rows_uuid(rows);
     ret->policy_id = rows_uuid(rows);
@@ -68,30 +64,20 @@ static void read_row(struct rows *rows, struct acme_order *ret) {
     ret->certificate_id = rows_uuid(rows);
     ret->created_us = rows_int(rows);
     ret->changed_us = rows_int(rows);
+    ret->template_slug = rows_text(rows);
 }
-
-static bool one(struct tx *tx, struct arena *arena, const char *sql, struct params params,
-                struct acme_order *ret, struct error *err) {
-    struct acme_order order;
-    struct rows rows;
-    bool found;
-    TRY(rows_first(tx, arena, sql, params, &rows, &found, err));
-    if (!found)
-        return fail(err, ERROR_NOT_FOUND, "not-found", "There is no such ACME order.");
-    read_row(&rows, &order);
-    TRY(rows_close(&rows, err));
-    *ret = order;
-    return true;
-}
+static const struct row_kind orders = {sizeof(struct acme_order), acme_order_read, "ACME order",
+                                       'w'};
 
 bool acme_order_by_id(struct tx *tx, struct arena *arena, struct uuid id, struct acme_order *ret,
                       struct error *err) {
-    return one(tx, arena, sql_by_id, PARAMS(p_uuid(&id)), ret, err);
+    return acme_row(tx, arena, &orders, sql_by_id, PARAMS(p_uuid(&id)), NULL, ret, err);
 }
 
 bool acme_order_by_certificate(struct tx *tx, struct arena *arena, struct uuid certificate_id,
                                struct acme_order *ret, struct error *err) {
-    return one(tx, arena, sql_by_certificate, PARAMS(p_uuid(&certificate_id)), ret, err);
+    return acme_row(tx, arena, &orders, sql_by_certificate, PARAMS(p_uuid(&certificate_id)), NULL,
+                    ret, err);
 }
 
 bool acme_certificates_by_serial(struct tx *tx, struct arena *arena, struct view serial,
@@ -109,7 +95,8 @@ bool acme_certificates_by_serial(struct tx *tx, struct arena *arena, struct view
 
 bool acme_order_by_replaced(struct tx *tx, struct arena *arena, struct uuid certificate_id,
                             struct acme_order *ret, struct error *err) {
-    return one(tx, arena, sql_by_replaced, PARAMS(p_uuid(&certificate_id)), ret, err);
+    return acme_row(tx, arena, &orders, sql_by_replaced, PARAMS(p_uuid(&certificate_id)), NULL, ret,
+                    err);
 }
 
 bool acme_order_move(struct tx *tx, const struct acme_order *order, enum acme_order_state from,
@@ -129,11 +116,8 @@ bool acme_order_list(struct tx *tx, struct arena *arena, const struct scope *sco
                      struct acme_order **ret_items, size_t *ret_count, const char **ret_next,
                      struct error *err) {
     struct query query = query_on(arena);
-    struct acme_order *items = NULL;
     struct uuid before;
-    struct rows rows;
-    size_t count = 0, capacity = 0;
-    TRY(page_before(arena, page, LIST, &before, err));
+    TRY(page_before(arena, page, orders.list, &before, err));
     query_add(&query, sql_list);
     query_bind(&query, p_uuid(&before));
     query_scope(&query, scope, "p.organisation_id", NULL);
@@ -145,22 +129,7 @@ bool acme_order_list(struct tx *tx, struct arena *arena, const struct scope *sco
         query_add(&query, " AND o.policy_id = ?");
         query_bind(&query, p_uuid(&policy_id));
     }
-    query_add(&query, " ORDER BY o.id DESC LIMIT ?");
-    query_bind(&query, p_int(page->limit + 1));
-    TRY(rows_open(tx, arena, query_sql(&query), query_params(&query), &rows, err));
-    while (rows_next(&rows)) {
-        items = grow(arena, items, count, &capacity, sizeof *items);
-        read_row(&rows, &items[count++]);
-    }
-    TRY(rows_close(&rows, err));
-    *ret_next = NULL;
-    if (count > page->limit) {
-        count = page->limit;
-        *ret_next = page_next(arena, LIST, view_of(items[count - 1].id.bytes, 16));
-    }
-    *ret_items = items;
-    *ret_count = count;
-    return true;
+    return acme_page(tx, arena, &orders, &query, "o.id", page, ret_items, ret_count, ret_next, err);
 }
 
 /* rfc9562#5.7: the first id that could have been made at that time. */

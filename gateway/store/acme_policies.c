@@ -1,11 +1,7 @@
 /* ACME policies, their external account bindings, used nonces, and what goes by itself. */
 #include "store/acme.h"
-#include "store/query.h"
+#include "store/acme_rows.h"
 
-#define POLICY_LIST 'p'
-#define EAB_LIST 'b'
-#define POLICY_COLUMNS                                                                             \
-    "p.id, p.organisation_id, p.name, p.version, p.document, p.created_us, p.changed_us "
 #define EAB_COLUMNS                                                                                \
     "b.id, b.policy_id, b.name, b.secret, b.scope, b.uses, b.used, b.revoked, b.created_us, "      \
     "b.expires_us, b.last_used_us, b.maker "
@@ -14,9 +10,9 @@ static const char sql_policy_insert[] =
     "INSERT INTO acme_policies (id, organisation_id, name, version, document, created_us, "
     "changed_us, deleted_us) VALUES (?, ?, ?, 1, ?, ?, ?, 0)";
 static const char sql_policy_by_id[] =
-    "SELECT " POLICY_COLUMNS "FROM acme_policies p WHERE p.id = ? AND p.deleted_us = 0 AND ";
+    "SELECT " ACME_POLICY_COLUMNS "FROM acme_policies p WHERE p.id = ? AND p.deleted_us = 0 AND ";
 static const char sql_policy_list[] =
-    "SELECT " POLICY_COLUMNS "FROM acme_policies p WHERE p.deleted_us = 0 AND p.id < ? AND ";
+    "SELECT " ACME_POLICY_COLUMNS "FROM acme_policies p WHERE p.deleted_us = 0 AND p.id < ? AND ";
 static const char sql_policy_update[] =
     "UPDATE acme_policies SET name = ?, document = ?, changed_us = ?, version = version + 1 "
     "WHERE id = ? AND version = ? AND deleted_us = 0";
@@ -28,7 +24,7 @@ static const char sql_eab_insert[] =
     "expires_us, last_used_us, maker) VALUES (?, ?, ?, ?, ?, ?, 0, 0, ?, ?, 0, ?)";
 static const char sql_eab_by_id[] = "SELECT " EAB_COLUMNS "FROM acme_eabs b WHERE b.id = ?";
 static const char sql_eab_list[] = "SELECT " EAB_COLUMNS "FROM acme_eabs b WHERE b.policy_id = ? "
-                                   "AND b.id < ? ORDER BY b.id DESC LIMIT ?";
+                                   "AND b.id < ?";
 static const char sql_eab_revoke[] = "UPDATE acme_eabs SET revoked = 1 WHERE id = ?";
 static const char sql_eab_spend[] =
     "UPDATE acme_eabs SET used = used + 1, last_used_us = ? WHERE id = ? AND revoked = 0 "
@@ -56,7 +52,8 @@ bool acme_policy_insert(struct tx *tx, const struct acme_policy_record *policy, 
                       NULL, err);
 }
 
-static void read_policy(struct rows *rows, struct acme_policy_record *ret) {
+void acme_policy_read(struct rows *rows, void *row) {
+    struct acme_policy_record *ret = row;
     ret->id = rows_uuid(rows);
     ret->organisation_id = rows_uuid(rows);
     ret->name = rows_text(rows);
@@ -65,54 +62,30 @@ static void read_policy(struct rows *rows, struct acme_policy_record *ret) {
     ret->created_us = rows_int(rows);
     ret->changed_us = rows_int(rows);
 }
+static const struct row_kind policies = {sizeof(struct acme_policy_record), acme_policy_read,
+                                         "ACME policy", 'p'};
 
 bool acme_policy_by_id(struct tx *tx, struct arena *arena, const struct scope *scope,
                        struct uuid id, struct acme_policy_record *ret, struct error *err) {
     struct query query = query_on(arena);
-    struct acme_policy_record policy;
-    struct rows rows;
-    bool found;
     query_add(&query, sql_policy_by_id);
     query_bind(&query, p_uuid(&id));
     query_scope(&query, scope, "p.organisation_id", NULL);
-    TRY(rows_first(tx, arena, query_sql(&query), query_params(&query), &rows, &found, err));
-    if (!found)
-        return fail(err, ERROR_NOT_FOUND, "not-found", "There is no ACME policy %s.",
-                    uuid_text(arena, id));
-    read_policy(&rows, &policy);
-    TRY(rows_close(&rows, err));
-    *ret = policy;
-    return true;
+    return acme_row(tx, arena, &policies, query_sql(&query), query_params(&query),
+                    uuid_text(arena, id), ret, err);
 }
 
 bool acme_policy_list(struct tx *tx, struct arena *arena, const struct scope *scope,
                       const struct page *page, struct acme_policy_record **ret_items,
                       size_t *ret_count, const char **ret_next, struct error *err) {
     struct query query = query_on(arena);
-    struct acme_policy_record *items = NULL;
     struct uuid before;
-    struct rows rows;
-    size_t count = 0, capacity = 0;
-    TRY(page_before(arena, page, POLICY_LIST, &before, err));
+    TRY(page_before(arena, page, policies.list, &before, err));
     query_add(&query, sql_policy_list);
     query_bind(&query, p_uuid(&before));
     query_scope(&query, scope, "p.organisation_id", NULL);
-    query_add(&query, " ORDER BY p.id DESC LIMIT ?");
-    query_bind(&query, p_int(page->limit + 1));
-    TRY(rows_open(tx, arena, query_sql(&query), query_params(&query), &rows, err));
-    while (rows_next(&rows)) {
-        items = grow(arena, items, count, &capacity, sizeof *items);
-        read_policy(&rows, &items[count++]);
-    }
-    TRY(rows_close(&rows, err));
-    *ret_next = NULL;
-    if (count > page->limit) {
-        count = page->limit;
-        *ret_next = page_next(arena, POLICY_LIST, view_of(items[count - 1].id.bytes, 16));
-    }
-    *ret_items = items;
-    *ret_count = count;
-    return true;
+    return acme_page(tx, arena, &policies, &query, "p.id", page, ret_items, ret_count, ret_next,
+                     err);
 }
 
 bool acme_policy_update(struct tx *tx, struct uuid id, int64_t version, const char *name,
@@ -141,7 +114,8 @@ bool acme_eab_insert(struct tx *tx, const struct acme_eab *eab, struct error *er
                       NULL, err);
 }
 
-static void read_eab(struct rows *rows, struct acme_eab *ret) {
+static void read_eab(struct rows *rows, void *row) {
+    struct acme_eab *ret = row;
     ret->id = rows_uuid(rows);
     ret->policy_id = rows_uuid(rows);
     ret->name = rows_text(rows);
@@ -155,45 +129,25 @@ static void read_eab(struct rows *rows, struct acme_eab *ret) {
     ret->last_used_us = rows_int(rows);
     ret->maker = rows_text(rows);
 }
+static const struct row_kind eabs = {sizeof(struct acme_eab), read_eab, "external account binding",
+                                     'b'};
 
 bool acme_eab_by_id(struct tx *tx, struct arena *arena, struct uuid id, struct acme_eab *ret,
                     struct error *err) {
-    struct acme_eab eab;
-    struct rows rows;
-    bool found;
-    TRY(rows_first(tx, arena, sql_eab_by_id, PARAMS(p_uuid(&id)), &rows, &found, err));
-    if (!found)
-        return fail(err, ERROR_NOT_FOUND, "not-found", "There is no external account binding %s.",
-                    uuid_text(arena, id));
-    read_eab(&rows, &eab);
-    TRY(rows_close(&rows, err));
-    *ret = eab;
-    return true;
+    return acme_row(tx, arena, &eabs, sql_eab_by_id, PARAMS(p_uuid(&id)), uuid_text(arena, id), ret,
+                    err);
 }
 
 bool acme_eab_list(struct tx *tx, struct arena *arena, struct uuid policy_id,
                    const struct page *page, struct acme_eab **ret_items, size_t *ret_count,
                    const char **ret_next, struct error *err) {
-    struct acme_eab *items = NULL;
+    struct query query = query_on(arena);
     struct uuid before;
-    struct rows rows;
-    size_t count = 0, capacity = 0;
-    TRY(page_before(arena, page, EAB_LIST, &before, err));
-    TRY(rows_open(tx, arena, sql_eab_list,
-                  PARAMS(p_uuid(&policy_id), p_uuid(&before), p_int(page->limit + 1)), &rows, err));
-    while (rows_next(&rows)) {
-        items = grow(arena, items, count, &capacity, sizeof *items);
-        read_eab(&rows, &items[count++]);
-    }
-    TRY(rows_close(&rows, err));
-    *ret_next = NULL;
-    if (count > page->limit) {
-        count = page->limit;
-        *ret_next = page_next(arena, EAB_LIST, view_of(items[count - 1].id.bytes, 16));
-    }
-    *ret_items = items;
-    *ret_count = count;
-    return true;
+    TRY(page_before(arena, page, eabs.list, &before, err));
+    query_add(&query, sql_eab_list);
+    query_bind(&query, p_uuid(&policy_id));
+    query_bind(&query, p_uuid(&before));
+    return acme_page(tx, arena, &eabs, &query, "b.id", page, ret_items, ret_count, ret_next, err);
 }
 
 bool acme_eab_revoke(struct tx *tx, struct uuid id, struct error *err) {
@@ -216,6 +170,15 @@ bool acme_nonce_use(struct tx *tx, const uint8_t nonce[ACME_NONCE_SIZE], bool *r
                     struct error *err) {
     bool duplicate;
     TRY(tx_insert(tx, sql_nonce_use, PARAMS(p_bytes(nonce, ACME_NONCE_SIZE)), &duplicate, err));
+    *ret_fresh = !duplicate;
+    return true;
+}
+
+bool acme_nonce_use_alone(struct tx *tx, const uint8_t nonce[ACME_NONCE_SIZE], bool *ret_fresh,
+                          struct error *err) {
+    bool duplicate;
+    TRY(tx_insert_alone(tx, sql_nonce_use, PARAMS(p_bytes(nonce, ACME_NONCE_SIZE)), &duplicate,
+                        err));
     *ret_fresh = !duplicate;
     return true;
 }

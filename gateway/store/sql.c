@@ -266,10 +266,9 @@ bool tx_execute(struct tx *tx, const char *sql, struct params params, int64_t *r
     return true;
 }
 
-bool tx_insert_select(struct tx *tx, const char *sql, struct params params,
-                      enum inserted *ret_inserted, struct error *err) {
+static bool insert_now(struct tx *tx, const char *sql, struct params params,
+                       enum inserted *ret_inserted, struct error *err) {
     struct statement *statement = NULL;
-    TRY(transaction_enter(tx, err));
     tx->wrote = true;
     if (run(tx, sql, params, &statement, err)) {
         bool any = mysql_stmt_affected_rows(statement->stmt) > 0;
@@ -280,6 +279,22 @@ bool tx_insert_select(struct tx *tx, const char *sql, struct params params,
         return false;
     *ret_inserted = INSERTED_DUPLICATE;
     return true;
+}
+
+bool tx_insert_alone(struct tx *tx, const char *sql, struct params params, bool *ret_duplicate,
+                     struct error *err) {
+    enum inserted inserted;
+    if (tx->begun)
+        return fail_internal(err, "database: not alone in its transaction: %.200s", sql);
+    TRY(insert_now(tx, sql, params, &inserted, err));
+    *ret_duplicate = inserted == INSERTED_DUPLICATE;
+    return true;
+}
+
+bool tx_insert_select(struct tx *tx, const char *sql, struct params params,
+                      enum inserted *ret_inserted, struct error *err) {
+    TRY(transaction_enter(tx, err));
+    return insert_now(tx, sql, params, ret_inserted, err);
 }
 
 bool tx_insert(struct tx *tx, const char *sql, struct params params, bool *ret_duplicate,

@@ -66,6 +66,10 @@ MUST_USE bool tx_execute(struct tx *tx, const char *sql, struct params params,
  * transaction goes on. */
 MUST_USE bool tx_insert(struct tx *tx, const char *sql, struct params params, bool *ret_duplicate,
                         struct error *err);
+/* The same, as the only write of its transaction: the server commits it at once, which spares two round trips.
+ * When the connection is lost meanwhile the body runs again and may meet the row that it inserted itself. */
+MUST_USE bool tx_insert_alone(struct tx *tx, const char *sql, struct params params, bool *ret_duplicate,
+                              struct error *err);
 /* The same for INSERT ... SELECT, whose SELECT may find nothing to insert. */
 enum inserted { INSERTED, INSERTED_NOTHING, INSERTED_DUPLICATE };
 MUST_USE bool tx_insert_select(struct tx *tx, const char *sql, struct params params,

@@ -230,7 +230,7 @@ def ari(client, names):
     client.post(client.directory["revokeCert"], {
         "certificate": b64(certificates[0].public_bytes(serialization.Encoding.DER))})
     window = client.plain("GET", client.directory["renewalInfo"] + "/" + name).json["suggestedWindow"]
-    assert window["end"] <= time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), window
+    assert window["end"] <= time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time())), window
     shown("renewal information: a window, replacing once, at once after a revocation")
 
 

@@ -1,0 +1,61 @@
+# ACME in tests/bench/run: whole orders and nonces a second, and whether a full database slows them. Sourced.
+# shellcheck shell=bash
+# shellcheck disable=SC2154 # here, bin, instance, rounds and seconds are run's
+
+# shellcheck source=tests/interop/acme.sh
+. "$here/../interop/acme.sh"
+
+# What the database did: statements, commits.
+acme_counters() {
+    sql_root "SHOW GLOBAL STATUS WHERE Variable_name IN ('Com_commit', 'Questions')" | awk '{ print $2 }' | xargs
+}
+sql_root() { mariadb --no-defaults -N -S "$instance/db/db.sock" -u root gatehouse -e "$1"; }
+
+acme_rate() { # CLIENTS [nonces]
+    acme_binding "$policy" "bench" '{"uses": 1}'
+    "$bin/bench_acme" "$directory" "$GATEHOUSE_TLS_CERT" "$kid" "$hmac" "$1" "$seconds" "${@:2}"
+}
+
+# A row per rate: the yardstick beside ours is Pebble's on one core, which keeps nothing and checks nothing.
+acme_row() { # ROW CLIENTS YARDSTICK
+    local pids i before after
+    pids="$(gateway_pid) $(signer_pid) $(cat "$instance/db/mariadbd.pid")"
+    for ((i = 0; i < rounds; i++)); do
+        before=$(acme_counters)
+        timed "$1" ours "$pids" acme_rate "$2" "${@:4}"
+        after=$(acme_counters)
+        [ "$3" = 0 ] || measured "$1" bare "$3" "$3"
+        printf '%s: statements and commits before %s, after %s\n' "$1" "$before" "$after" >>acme.counters
+    done
+}
+
+# Orders of other accounts, as many as a million, so that indexes are as deep as they get.
+acme_fill() { # COUNT
+    sql_root "
+      SET foreign_key_checks = 0, unique_checks = 0;
+      INSERT INTO acme_orders (id, account_id, policy_id, template_id, state, identifiers, authorizations, profile,
+        not_before_us, not_after_us, expires_us, problem, certificate_id, created_us, changed_us)
+      SELECT UNHEX(CONCAT('0190', LPAD(HEX(s.seq), 8, '0'), '7', SUBSTR(MD5(s.seq), 1, 19))), a.id, a.policy_id,
+        o.template_id, 3, o.identifiers, o.authorizations, '', 0, 0, o.expires_us, '', UNHEX(MD5(s.seq)),
+        o.created_us, o.changed_us
+      FROM seq_1_to_$1 s, (SELECT * FROM acme_orders LIMIT 1) o JOIN acme_accounts a ON a.id = o.account_id;
+      INSERT INTO acme_authorizations (id, account_id, policy_id, kind, identifier, wildcard, state, expires_us,
+        challenges, work_us, revision, created_us)
+      SELECT UNHEX(CONCAT('0190', LPAD(HEX(s.seq), 8, '0'), '7', SUBSTR(MD5(s.seq), 1, 19))), a.id, a.policy_id, 1,
+        CONCAT('n', s.seq, '.bench.test'), 0, 2, o.expires_us, '[]', 0, 1, o.created_us
+      FROM seq_1_to_$1 s, (SELECT * FROM acme_orders LIMIT 1) o JOIN acme_accounts a ON a.id = o.account_id;"
+}
+
+bench_acme() {
+    root=$(make_ca "ACME Root" '{"type":"EC","curve":"P-384"}')
+    template=$(make_ca "ACME Issuing" '{"type":"EC","curve":"P-256"}' "$root")-web-server
+    acme_door "$template"
+    directory=$GATEHOUSE_URL/acme/directory
+    policy=$(acme_policy bench '{"preapproved": ["**.bench.test"], "limits": {"identifiersPerOrder": 1}}')
+    acme_row "ACME orders/s, 1 client (bare: 163)" 1 163
+    acme_row "ACME orders/s, 4 clients (bare: 450)" 4 450
+    acme_row "ACME orders/s, 16 clients (bare: 450)" 16 450
+    acme_row "ACME nonces/s, 16 clients" 16 0 nonces
+    acme_fill "${ACME_FILL:-1000000}"
+    acme_row "ACME orders/s, 16 clients, a million orders kept" 16 450
+}
