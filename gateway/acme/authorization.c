@@ -21,12 +21,14 @@ bool challenges_read(struct arena *arena, const char *text, struct challenges *r
     struct challenges out = {0};
     TRY(json_parse(arena, view_text(text), &array, err));
     JSON_EACH (item, array) {
-        struct challenge one = {.type = "", .token = ""};
+        struct challenge one = {.type = "", .token = "", .account = "", .key = ""};
         const char *state = "pending";
         if (out.count == MAX_CHALLENGES)
             return fail_internal(err, "an authorization with too many challenges");
         TRY(json_string(item, "type", &one.type, err));
         TRY(json_string(item, "token", &one.token, err));
+        TRY(json_string(item, "account", &one.account, err));
+        TRY(json_string(item, "key", &one.key, err));
         TRY(json_string(item, "state", &state, err));
         TRY(json_int(item, "attempts", 0, 1000, &one.attempts, err));
         TRY(json_int(item, "validated", 0, INT64_MAX, &one.validated_us, err));
@@ -48,6 +50,10 @@ const char *challenges_write(struct arena *arena, const struct challenges *chall
         json_open_object(&w);
         json_put_string(&w, "type", one->type);
         json_put_string(&w, "token", one->token);
+        if (*one->account != '\0')
+            json_put_string(&w, "account", one->account);
+        if (*one->key != '\0')
+            json_put_string(&w, "key", one->key);
         json_put_string(&w, "state", challenge_states[one->state]);
         json_put_int(&w, "attempts", one->attempts);
         json_put_int(&w, "validated", one->validated_us);
@@ -85,18 +91,29 @@ static bool preapproved(const struct post *post, const struct identifier *identi
     return name_patterns_match(&post->policy.preapproved, identifier);
 }
 
-/* rfc8738#7: no dns-01 for addresses; rfc8555#8: a wildcard is proved by the DNS alone. */
+static const char *const challenge_types[] = {
+    "http-01", "dns-01", "tls-alpn-01", "dns-account-01", "dns-persist-01", "device-attest-01"};
+#define TYPE_COUNT (sizeof challenge_types / sizeof challenge_types[0])
+
+/* rfc8738#7: no dns-01 for addresses; rfc8555#8: a wildcard is proved by the DNS alone; a device by
+ * itself. */
 static bool offers(const struct post *post, const struct identifier *identifier, const char *type) {
+    bool dns = strncmp(type, "dns-", 4) == 0, device = strcmp(type, "device-attest-01") == 0;
     if (!text_list_has(&post->policy.challenges, type))
         return false;
-    if (identifier->kind == ACME_IP)
-        return strcmp(type, "dns-01") != 0;
-    return !identifier->wildcard || strcmp(type, "dns-01") == 0;
+    if (device || identifier->kind == ACME_PERMANENT)
+        return device && identifier->kind == ACME_PERMANENT;
+    /* its record names the CA: there must be a name */
+    if (strcmp(type, "dns-persist-01") == 0 && post->settings.caa_identities.count == 0)
+        return false;
+    return identifier->kind == ACME_IP ? !dns : dns || !identifier->wildcard;
 }
 
 static bool can_be_proved(const struct post *post, const struct identifier *identifier) {
-    return offers(post, identifier, "http-01") || offers(post, identifier, "dns-01") ||
-           offers(post, identifier, "tls-alpn-01");
+    for (size_t i = 0; i < TYPE_COUNT; i++)
+        if (offers(post, identifier, challenge_types[i]))
+            return true;
+    return false;
 }
 
 bool authorization_allowed(const struct post *post, const struct identifier *identifier,
@@ -114,23 +131,28 @@ bool authorization_allowed(const struct post *post, const struct identifier *ide
         return rejected(err, post, identifier,
                         "is a bare host name, which the policy does not allow");
     if (!preapproved(post, identifier) && !can_be_proved(post, identifier))
-        return rejected(err, post, identifier,
-                        identifier->wildcard
-                            ? "is a wildcard, which needs dns-01, and the policy does not offer it"
-                            : "cannot be proved by any challenge that the policy offers");
+        return rejected(
+            err, post, identifier,
+            identifier->wildcard
+                ? "is a wildcard, which needs a challenge by DNS, and the policy offers none"
+                : "cannot be proved by any challenge that the policy offers");
     return true;
 }
 
 static const char *make_challenges(const struct post *post, const struct identifier *identifier) {
-    static const char *const types[] = {"http-01", "dns-01", "tls-alpn-01"};
     struct challenges challenges = {0};
-    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+    for (size_t i = 0; i < TYPE_COUNT; i++) {
         uint8_t token[32]; /* rfc8555#11.3: at least 128 bits */
-        if (!offers(post, identifier, types[i]))
+        const char *type = challenge_types[i];
+        if (!offers(post, identifier, type))
             continue;
         random_bytes(token, sizeof token);
-        challenges.items[challenges.count++] = (struct challenge){
-            .type = types[i], .token = base64url_encode(post->arena, view_of(token, sizeof token))};
+        bool named = strcmp(type, "dns-account-01") == 0 || strcmp(type, "dns-persist-01") == 0;
+        challenges.items[challenges.count++] =
+            (struct challenge){.type = type,
+                               .token = base64url_encode(post->arena, view_of(token, sizeof token)),
+                               .account = named ? post_url(post, "acct", post->account.id) : "",
+                               .key = ""};
     }
     return challenges_write(post->arena, &challenges);
 }
@@ -186,15 +208,29 @@ bool authorization_provide(struct tx *tx, const struct post *post,
     return insert(tx, post, identifier, ret, err);
 }
 
-static void put_challenge(struct post *post, struct json_writer *w, struct uuid authorization,
-                          const struct challenge *one) {
+/* draft-ietf-acme-dns-persist#3: what the record must name, and no token */
+static void put_persist(struct post *post, struct json_writer *w, const struct challenge *one) {
+    const struct text_list *names = &post->settings.caa_identities;
+    json_put_string(w, "accounturi", one->account);
+    json_name(w, "issuer-domain-names");
+    json_open_array(w);
+    for (size_t i = 0; i < names->count && i < 10; i++)
+        json_add_string(w, names->items[i]);
+    json_close_array(w);
+}
+
+void challenge_show(struct post *post, struct json_writer *w, struct uuid authorization,
+                    const struct challenge *one) {
     json_open_object(w);
     json_put_string(w, "type", one->type);
     json_put_string(
         w, "url",
         arena_printf(post->arena, "%s/%s", post_url(post, "chall", authorization), one->type));
     json_put_string(w, "status", challenge_state_name(one->state));
-    json_put_string(w, "token", one->token);
+    if (strcmp(one->type, "dns-persist-01") == 0)
+        put_persist(post, w, one);
+    else
+        json_put_string(w, "token", one->token);
     if (one->validated_us > 0)
         json_put_time(w, "validated", one->validated_us);
     if (one->problem != NULL) {
@@ -228,7 +264,7 @@ static bool reply_authorization(struct post *post, int status,
     json_open_array(&w);
     for (size_t i = 0; i < challenges.count; i++)
         if (shown(authorization, &challenges.items[i]))
-            put_challenge(post, &w, authorization->id, &challenges.items[i]);
+            challenge_show(post, &w, authorization->id, &challenges.items[i]);
     json_close_array(&w);
     json_close_object(&w);
     if (authorization->work_us != 0)
@@ -339,11 +375,13 @@ bool acme_challenge(struct post *post, struct error *err) {
         return acme_refuse(err, "malformed", ERROR_NOT_FOUND, "There is no such challenge.");
     if (post->payload != NULL && challenges.items[at].state == CHALLENGE_PENDING &&
         authorization_state(&authorization) == ACME_AUTHZ_PENDING)
-        TRY(start_work(post, &authorization, &challenges, at, err));
+        TRY(strcmp(challenges.items[at].type, "device-attest-01") == 0
+                ? challenge_attest(post, &authorization, &challenges, &challenges.items[at], err)
+                : start_work(post, &authorization, &challenges, at, err));
     post_link(post, post_url(post, "authz", authorization.id), "up");
     if (challenges.items[at].state == CHALLENGE_PROCESSING)
         post->retry_after_s = 1;
-    put_challenge(post, &w, authorization.id, &challenges.items[at]);
+    challenge_show(post, &w, authorization.id, &challenges.items[at]);
     post_reply(post, 200, &w);
     return true;
 }

@@ -242,6 +242,25 @@ bool ari_certificate(struct core *core, struct arena *arena, const char *text,
     return no_such(err);
 }
 
+const char *ari_name(struct arena *arena, struct view der) {
+    X509 *certificate = NULL;
+    if (!certificate_decode(arena, der, &certificate, NULL))
+        return NULL;
+    keep_X509(arena, certificate);
+    const ASN1_OCTET_STRING *id = X509_get0_authority_key_id(certificate);
+    AUTO(BIGNUM) *serial = ASN1_INTEGER_to_BN(X509_get0_serialNumber(certificate), NULL);
+    uint8_t bytes[64] = {0};
+    if (id == NULL || serial == NULL || BN_num_bytes(serial) >= (int)sizeof bytes)
+        return NULL;
+    /* the INTEGER's content: an octet of zeros before a first bit that is set */
+    int len = BN_num_bits(serial) / 8 + 1;
+    BN_bn2binpad(serial, bytes, len);
+    return arena_printf(
+        arena, "%s.%s",
+        base64url_encode(arena, view_of(ASN1_STRING_get0_data(id), (size_t)ASN1_STRING_length(id))),
+        base64url_encode(arena, view_of(bytes, (size_t)len)));
+}
+
 /* Between two thirds of the life and three quarters; at once when it is revoked. */
 void ari_window(const struct certificate_record *certificate, int64_t now_us, int64_t *ret_start_us,
                 int64_t *ret_end_us) {

@@ -4,11 +4,11 @@
 #include "base/encode.h"
 #include "net/caa.h"
 
+#include <openssl/sha.h>
+#include <string.h>
 
-bool check_dns(const struct check *check, struct error *err) {
+static bool check_digest(const struct check *check, const char *name, struct error *err) {
     struct dns_config config = acme_policy_dns(check->policy);
-    const char *name =
-        arena_printf(check->arena, "_acme-challenge.%s", check->authorization->identifier);
     const char *wanted = base64url_encode(check->arena, view_of(check->digest, 32));
     struct buffer seen = buffer_on(check->arena);
     struct dns_reply reply;
@@ -32,6 +32,30 @@ bool check_dns(const struct check *check, struct error *err) {
     return acme_refuse(err, "incorrectResponse", ERROR_POLICY,
                        "The TXT records at %.200s are %.250s; \"%s\" was expected.", name,
                        buffer_text(&seen), wanted);
+}
+
+bool check_dns(const struct check *check, struct error *err) {
+    return check_digest(
+        check, arena_printf(check->arena, "_acme-challenge.%s", check->authorization->identifier),
+        err);
+}
+
+/* draft-ietf-acme-dns-account-label#3.2: a label of the account's own, so that several can prove
+ * the same name */
+bool check_dns_account(const struct check *check, struct error *err) {
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz234567";
+    uint8_t digest[32];
+    char label[17] = {0};
+    SHA256((const unsigned char *)check->account_url, strlen(check->account_url), digest);
+    for (int i = 0; i < 16; i++) { /* rfc4648#6: ten octets are sixteen characters */
+        int bit = i * 5;
+        unsigned two = (unsigned)digest[bit / 8] << 8 | digest[bit / 8 + 1];
+        label[i] = letters[two >> (11 - bit % 8) & 31];
+    }
+    return check_digest(check,
+                        arena_printf(check->arena, "_%s._acme-challenge.%s", label,
+                                     check->authorization->identifier),
+                        err);
 }
 
 bool check_caa(struct arena *arena, const struct acme_policy *policy,

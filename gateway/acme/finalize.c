@@ -19,13 +19,26 @@ struct finalization {
     struct uuid request_id;
 };
 
+static bool check_names(struct finalization *f, X509_REQ *csr, struct error *err) {
+    struct post *post = f->post;
+    struct identifier *names;
+    size_t count;
+    bool devices = false;
+    TRY(identifiers_of_csr(post->arena, csr, f->identifiers, f->count, &names, &count,
+                           &f->common_only, err));
+    if (!identifiers_same(f->identifiers, f->count, names, count))
+        return acme_refuse(err, "badCSR", ERROR_MALFORMED,
+                           "The names of the CSR are not those of the order (rfc8555#7.4).");
+    for (size_t i = 0; i < f->count; i++)
+        devices = devices || f->identifiers[i].kind == ACME_PERMANENT;
+    return !devices || order_check_attested(post, &f->order, X509_REQ_get0_pubkey(csr), err);
+}
+
 static bool read_csr(struct finalization *f, struct error *err) {
     struct post *post = f->post;
     const char *text = NULL;
     struct view bytes;
     X509_REQ *csr = NULL;
-    struct identifier *names;
-    size_t count;
     TRY(post_needs_payload(post, err));
     TRY(json_string(post->payload, "csr", &text, err));
     if (text == NULL || !base64url_decode(post->arena, view_text(text), &bytes))
@@ -35,10 +48,7 @@ static bool read_csr(struct finalization *f, struct error *err) {
         return acme_refuse(err, "badCSR", ERROR_MALFORMED, "\"csr\" must be DER, not PEM.");
     TRY(csr_decode(post->arena, bytes, &csr, &f->csr, err));
     keep_X509_REQ(post->arena, csr);
-    TRY(identifiers_of_csr(post->arena, csr, &names, &count, &f->common_only, err));
-    if (!identifiers_same(names, count, f->identifiers, f->count))
-        return acme_refuse(err, "badCSR", ERROR_MALFORMED,
-                           "The names of the CSR are not those of the order (rfc8555#7.4).");
+    TRY(check_names(f, csr, err));
     f->has_subject = X509_NAME_entry_count(X509_REQ_get_subject_name(csr)) > 0;
     /* rfc8555#11.1 */
     if (EVP_PKEY_eq(X509_REQ_get0_pubkey(csr), post->jwk.key) == 1)
@@ -61,10 +71,13 @@ static bool check_caa_of_all(struct finalization *f, struct error *err) {
 static void put_sans(struct finalization *f, struct json_writer *w) {
     json_name(w, "sans");
     json_open_array(w);
-    for (size_t i = 0; i < f->count; i++)
+    for (size_t i = 0; i < f->count; i++) {
+        if (f->identifiers[i].kind == ACME_PERMANENT)
+            continue;
         json_add_string(w, arena_printf(f->post->arena, "%s:%s",
                                         f->identifiers[i].kind == ACME_IP ? "IP" : "DNS",
                                         identifier_text(f->post->arena, &f->identifiers[i])));
+    }
     json_close_array(w);
 }
 

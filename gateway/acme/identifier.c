@@ -1,5 +1,6 @@
 #include "acme/identifier.h"
 
+#include "acme/attest.h"
 #include "net/reach.h"
 #include "x509/csr.h"
 #include "x509/san.h"
@@ -9,8 +10,10 @@
 #include <strings.h>
 #include <sys/socket.h>
 
+#define DEVICE "device:"
+
 const char *identifier_type(enum acme_kind kind) {
-    return kind == ACME_IP ? "ip" : "dns";
+    return kind == ACME_IP ? "ip" : kind == ACME_PERMANENT ? "permanent-identifier" : "dns";
 }
 
 static char *lower(struct arena *arena, const char *text) {
@@ -54,6 +57,20 @@ static bool read_ip(struct arena *arena, const char *value, struct identifier *r
     return true;
 }
 
+/* draft-ietf-acme-device-attest#3: a serial number or another name that a device has for life */
+static bool read_permanent(struct arena *arena, const char *value, struct identifier *ret,
+                           struct error *err) {
+    size_t len = strlen(value);
+    bool fits = len > 0 && len <= 255;
+    for (size_t i = 0; fits && i < len; i++)
+        fits = value[i] > 0x20 && value[i] < 0x7f;
+    if (!fits)
+        return fail(err, ERROR_MALFORMED, "malformed-identifier",
+                    "A permanent identifier has 1 to 255 printable ASCII characters.");
+    *ret = (struct identifier){.kind = ACME_PERMANENT, .value = arena_strdup(arena, value)};
+    return true;
+}
+
 bool identifier_read(struct arena *arena, const struct json *document, struct identifier *ret,
                      struct error *err) {
     const char *type = NULL, *value = NULL;
@@ -68,8 +85,12 @@ bool identifier_read(struct arena *arena, const struct json *document, struct id
         return read_dns(arena, value, ret, err);
     if (strcmp(type, "ip") == 0)
         return read_ip(arena, value, ret, err);
+    if (strcmp(type, "permanent-identifier") == 0)
+        return read_permanent(arena, value, ret, err);
     return fail(err, ERROR_POLICY, "unsupported-identifier",
-                "Identifiers of type \"%.40s\" are not supported; use dns or ip.", type);
+                "Identifiers of type \"%.40s\" are not supported; use dns, ip or "
+                "permanent-identifier.",
+                type);
 }
 
 static bool same(const struct identifier *a, const struct identifier *b) {
@@ -125,7 +146,8 @@ static bool is_range(const char *pattern) {
 
 bool name_pattern_check(const char *pattern, struct error *err) {
     const char *name = pattern;
-    if (strcmp(pattern, "*") == 0 || is_range(pattern))
+    if (strcmp(pattern, "*") == 0 || is_range(pattern) ||
+        (strncmp(pattern, DEVICE, strlen(DEVICE)) == 0 && pattern[strlen(DEVICE)] != '\0'))
         return true;
     if (strncmp(name, "**.", 3) == 0)
         name += 3;
@@ -136,8 +158,17 @@ bool name_pattern_check(const char *pattern, struct error *err) {
            fail(err, ERROR_POLICY, "bad-pattern",
                 "\"%.100s\" is no pattern of identifiers: write example.org, *.example.org (all "
                 "below), "
-                "**.example.org (it and all below), * or an address range such as 10.0.0.0/8.",
+                "**.example.org (it and all below), *, an address range such as 10.0.0.0/8, or "
+                "device:* for devices.",
                 pattern);
+}
+
+/* "C02*": what begins so. */
+static bool device_matches(const char *pattern, const char *value) {
+    size_t len = strlen(pattern);
+    if (pattern[len - 1] == '*')
+        return strncmp(pattern, value, len - 1) == 0;
+    return strcmp(pattern, value) == 0;
 }
 
 static bool below(const char *name, const char *domain) {
@@ -153,6 +184,10 @@ bool name_pattern_matches(const char *pattern, const struct identifier *identifi
     if (identifier->kind == ACME_IP)
         return net_range_parse(pattern, &range, NULL) && net_address_parse(name, &address) &&
                net_range_holds(&range, &address);
+    bool device = strncmp(pattern, DEVICE, strlen(DEVICE)) == 0;
+    if (device || identifier->kind == ACME_PERMANENT)
+        return device && identifier->kind == ACME_PERMANENT && pattern[strlen(DEVICE)] != '\0' &&
+               device_matches(pattern + strlen(DEVICE), name);
     if (identifier->kind != ACME_DNS || is_range(pattern))
         return false;
     if (strcmp(pattern, "*") == 0)
@@ -175,7 +210,9 @@ bool name_patterns_match(const struct text_list *patterns, const struct identifi
 
 static bool from_san(struct arena *arena, const GENERAL_NAME *name, struct identifier *ret,
                      struct error *err) {
-    const char *type = NULL;
+    const char *type = NULL, *permanent;
+    if (permanent_of_name(arena, name, &permanent))
+        return read_permanent(arena, permanent, ret, err);
     const char *text = san_text(arena, name, &type);
     const char *colon = strchr(text, ':');
     const char *value = colon == NULL ? text : colon + 1;
@@ -188,8 +225,16 @@ static bool from_san(struct arena *arena, const GENERAL_NAME *name, struct ident
                 text);
 }
 
-static bool common_name(struct arena *arena, const X509_REQ *csr, struct identifier *ret,
-                        bool *ret_found, struct error *err) {
+static bool is_expected(const struct identifier *expected, size_t count, const char *name) {
+    for (size_t i = 0; i < count; i++)
+        if (expected[i].kind == ACME_PERMANENT && strcmp(expected[i].value, name) == 0)
+            return true;
+    return false;
+}
+
+static bool common_name(struct arena *arena, const X509_REQ *csr, const struct identifier *expected,
+                        size_t expected_count, struct identifier *ret, bool *ret_found,
+                        struct error *err) {
     const X509_NAME *subject = X509_REQ_get_subject_name(csr);
     int at = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
     unsigned char *text = NULL;
@@ -205,12 +250,15 @@ static bool common_name(struct arena *arena, const X509_REQ *csr, struct identif
     OPENSSL_free(text);
     if (strlen(name) != (size_t)len)
         return fail(err, ERROR_POLICY, "bad-csr", "The CSR's common name has a NUL in it.");
+    if (is_expected(expected, expected_count, name))
+        return read_permanent(arena, name, ret, err);
     return net_address_parse(name, &address) ? read_ip(arena, name, ret, err)
                                              : read_dns(arena, name, ret, err);
 }
 
-bool identifiers_of_csr(struct arena *arena, const X509_REQ *csr, struct identifier **ret,
-                        size_t *ret_count, bool *ret_common_only, struct error *err) {
+bool identifiers_of_csr(struct arena *arena, const X509_REQ *csr, const struct identifier *expected,
+                        size_t expected_count, struct identifier **ret, size_t *ret_count,
+                        bool *ret_common_only, struct error *err) {
     AUTO(GENERAL_NAMES) *sans = NULL;
     struct identifier one;
     bool has_common = false;
@@ -225,25 +273,29 @@ bool identifiers_of_csr(struct arena *arena, const X509_REQ *csr, struct identif
         count = add(list, count, &one);
     }
     size_t before = count;
-    TRY(common_name(arena, csr, &one, &has_common, err));
+    TRY(common_name(arena, csr, expected, expected_count, &one, &has_common, err));
     if (has_common)
         count = add(list, count, &one);
-    *ret_common_only = count > before;
+    *ret_common_only = count > before && one.kind != ACME_PERMANENT;
     *ret = list;
     *ret_count = count;
     return true;
 }
 
+static bool has(const struct identifier *list, size_t count, const struct identifier *one) {
+    for (size_t i = 0; i < count; i++)
+        if (same(&list[i], one))
+            return true;
+    return false;
+}
+
 bool identifiers_same(const struct identifier *a, size_t a_count, const struct identifier *b,
                       size_t b_count) {
-    if (a_count != b_count)
-        return false;
-    for (size_t i = 0; i < a_count; i++) {
-        size_t j = 0;
-        while (j < b_count && !same(&a[i], &b[j]))
-            j++;
-        if (j == b_count)
+    for (size_t i = 0; i < a_count; i++)
+        if (a[i].kind != ACME_PERMANENT && !has(b, b_count, &a[i]))
             return false;
-    }
+    for (size_t i = 0; i < b_count; i++)
+        if (!has(a, a_count, &b[i]))
+            return false;
     return true;
 }

@@ -151,6 +151,8 @@ enum challenge_state {
 };
 struct challenge {
     const char *type, *token;
+    const char *account; /* URL, of dns-account-01 and dns-persist-01, else "" */
+    const char *key;     /* device-attest-01: SHA-256 of the attested key's SPKI in hex, or "" */
     enum challenge_state state;
     int64_t attempts, validated_us;
     const struct json *problem; /* or NULL */
@@ -167,6 +169,13 @@ const char *challenge_state_name(enum challenge_state state);
 /* As the client sees it: a pending or valid one that has expired is so no more. */
 enum acme_authorization_state authorization_state(const struct acme_authorization *authorization);
 const char *authorization_state_name(enum acme_authorization_state state);
+/* How a challenge is shown. */
+void challenge_show(struct post *post, struct json_writer *w, struct uuid authorization,
+                    const struct challenge *one);
+/* The answer to device-attest-01: it is judged at once. */
+MUST_USE bool challenge_attest(struct post *post, struct acme_authorization *authorization,
+                               struct challenges *challenges, struct challenge *one,
+                               struct error *err);
 /* Finds one of the account that can be used again, or makes one, in the caller's transaction. */
 MUST_USE bool authorization_provide(struct tx *tx, const struct post *post,
                                     const struct identifier *identifier,
@@ -187,6 +196,9 @@ MUST_USE bool order_status(struct core *core, struct arena *arena, const struct 
                            enum order_status *ret, struct error *err);
 /* The order of the path, if it is the account's. */
 MUST_USE bool order_load(const struct post *post, struct acme_order *ret, struct error *err);
+/* The CSR is for the key that the order's devices have attested. */
+MUST_USE bool order_check_attested(struct post *post, const struct acme_order *order, EVP_PKEY *key,
+                                   struct error *err);
 void order_reply(struct post *post, int status, const struct acme_order *order,
                  enum order_status now);
 /* With the status that it has. */
@@ -204,6 +216,8 @@ bool acme_revoke(struct post *post, struct error *err);
 /* The certificate that a renewal identifier names (rfc9773#4.1). */
 MUST_USE bool ari_certificate(struct core *core, struct arena *arena, const char *text,
                               struct certificate_record *ret, struct error *err);
+/* NULL when the certificate has no key identifier of its issuer. */
+const char *ari_name(struct arena *arena, struct view certificate);
 void ari_window(const struct certificate_record *certificate, int64_t now_us, int64_t *ret_start_us,
                 int64_t *ret_end_us);
 
@@ -215,12 +229,16 @@ struct check {
     const struct acme_policy *policy;
     const struct acme_authorization *authorization;
     const char *token;
+    const char *account_url;       /* or "" */
+    struct text_list issuers;      /* names of this CA in DNS (caaIdentities) */
     const char *key_authorization; /* rfc8555#8.1 */
     uint8_t digest[32];            /* SHA-256 of it */
 };
 /* The errors are ACME problems in words an administrator can act on, with what was seen. */
 MUST_USE bool check_http(const struct check *check, struct error *err);
 MUST_USE bool check_dns(const struct check *check, struct error *err);
+MUST_USE bool check_dns_account(const struct check *check, struct error *err);
+MUST_USE bool check_dns_persist(const struct check *check, struct error *err);
 MUST_USE bool check_tls(const struct check *check, struct error *err);
 /* Addresses of the identifier, IPv6 first. */
 MUST_USE bool check_addresses(const struct check *check, struct net_address **ret,

@@ -2,6 +2,7 @@
 #include "acme/post.h"
 
 #include "base/clock.h"
+#include "store/certificates.h"
 
 #include <string.h>
 
@@ -117,6 +118,8 @@ void order_reply(struct post *post, int status, const struct acme_order *order,
         json_put_time(&w, "notAfter", order->not_after_us);
     if (*order->profile != '\0')
         json_put_string(&w, "profile", order->profile);
+    if (order->replaces != NULL) /* rfc9773#5 */
+        json_put_string(&w, "replaces", order->replaces);
     put_error(post, &w, order);
     put_authorizations(post, &w, order);
     json_put_string(&w, "finalize", post_url(post, "finalize", order->id));
@@ -129,10 +132,25 @@ void order_reply(struct post *post, int status, const struct acme_order *order,
     post_reply(post, status, &w);
 }
 
+static bool name_replaced(struct post *post, struct acme_order *order, struct error *err) {
+    struct certificate_record record;
+    bool done = false;
+    if (uuid_is_nil(order->replaces_id))
+        return true;
+    TX(tx, core_db(post->core), &done, err)
+    tx.ok =
+        certificate_by_id(tx.tx, post->arena, &scope_everything, order->replaces_id, &record, err);
+    TRY(done);
+    order->replaces = ari_name(post->arena, record.der);
+    return true;
+}
+
 bool order_show(struct post *post, const struct acme_order *order, struct error *err) {
     enum order_status now;
+    struct acme_order named = *order;
     TRY(order_status(post->core, post->arena, order, &now, err));
-    order_reply(post, 200, order, now);
+    TRY(name_replaced(post, &named, err));
+    order_reply(post, 200, &named, now);
     return true;
 }
 
@@ -222,6 +240,7 @@ static bool read_replaces(struct post *post, struct wish *wish, struct error *er
                            "The certificate to be replaced is not one of this account.");
     TRY(done);
     wish->order.replaces_id = wish->replaced.id;
+    wish->order.replaces = text;
     return true;
 }
 

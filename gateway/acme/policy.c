@@ -6,7 +6,9 @@
 
 static const char *const reaches[] = {"anywhere", "not-local", "public", NULL};
 static const char *const common_names[] = {"csr", "first", "none", NULL};
-static const char *const known_challenges[] = {"http-01", "dns-01", "tls-alpn-01", NULL};
+static const char *const known_challenges[] = {
+    "http-01",        "dns-01",           "tls-alpn-01", "dns-account-01",
+    "dns-persist-01", "device-attest-01", NULL};
 
 static bool bad(struct error *err, const char *member, const char *what) {
     return fail(err, ERROR_POLICY, "bad-acme-policy", "The member \"%s\" of the ACME policy %s.",

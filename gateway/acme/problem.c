@@ -11,6 +11,7 @@ static const struct {
     {"accountDoesNotExist", 400},
     {"alreadyReplaced", 409},
     {"alreadyRevoked", 400},
+    {"badAttestationStatement", 400},
     {"badCSR", 400},
     {"badNonce", 400},
     {"badPublicKey", 400},

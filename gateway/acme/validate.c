@@ -19,7 +19,11 @@
 static const struct {
     const char *type;
     bool (*check)(const struct check *check, struct error *err);
-} checks[] = {{"http-01", check_http}, {"dns-01", check_dns}, {"tls-alpn-01", check_tls}};
+} checks[] = {{"http-01", check_http},
+              {"dns-01", check_dns},
+              {"tls-alpn-01", check_tls},
+              {"dns-account-01", check_dns_account},
+              {"dns-persist-01", check_dns_persist}};
 
 struct work {
     struct acme *acme;
@@ -29,6 +33,7 @@ struct work {
     struct acme_account account;
     struct acme_policy_record record;
     struct acme_policy policy;
+    struct acme_settings settings;
     struct jwk jwk;
 };
 
@@ -50,6 +55,7 @@ static bool read_all(struct work *work, struct error *err) {
     TRY(challenges_read(work->arena, work->authorization.challenges, &work->challenges, err));
     TRY(json_parse(work->arena, view_text(work->record.document), &document, err));
     TRY(acme_policy_from_json(work->arena, document, &work->policy, err));
+    TRY(acme_settings_get(work->acme, work->arena, &work->settings, err));
     return jwk_parse(work->arena, work->account.jwk, &work->jwk, err);
 }
 
@@ -61,6 +67,8 @@ static bool run_check(const struct work *work, const struct challenge *challenge
         .policy = &work->policy,
         .authorization = &work->authorization,
         .token = challenge->token,
+        .account_url = challenge->account,
+        .issuers = work->settings.caa_identities,
         .key_authorization = arena_printf(work->arena, "%s.%s", challenge->token, print),
     };
     SHA256((const unsigned char *)check.key_authorization, strlen(check.key_authorization),

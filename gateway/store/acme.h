@@ -104,6 +104,7 @@ struct acme_order {
     struct uuid certificate_id; /* or nil */
     int64_t created_us, changed_us;
     const char *template_slug; /* only read */
+    const char *replaces;      /* how the client named replaces_id; not stored, may be NULL */
 };
 /* *ret_duplicate: the certificate it replaces is replaced already. */
 MUST_USE bool acme_order_insert(struct tx *tx, const struct acme_order *order, bool *ret_duplicate,

@@ -65,6 +65,7 @@ void acme_order_read(struct rows *rows, void *row) {
     ret->created_us = rows_int(rows);
     ret->changed_us = rows_int(rows);
     ret->template_slug = rows_text(rows);
+    ret->replaces = NULL;
 }
 static const struct row_kind orders = {sizeof(struct acme_order), acme_order_read, "ACME order",
                                        'w'};

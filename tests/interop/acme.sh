@@ -63,6 +63,7 @@ options { directory "$work/bind"; listen-on port $dns_port { 127.0.0.1; }; liste
   pid-file "$work/bind/pid"; session-keyfile "$work/bind/session.key"; recursion no; dnssec-validation no;
   allow-query { any; }; empty-zones-enable no; };
 controls { };
+zone "test" { type primary; file "$work/bind/test"; };
 zone "example.test" { type primary; file "$work/bind/zone"; allow-update { key "update."; }; };
 EOF
     cat >bind/zone <<EOF
@@ -75,6 +76,14 @@ ns IN A 127.0.0.1
 six IN AAAA ::1
 six IN A 127.0.0.1
 inside IN A 10.255.255.1
+EOF
+    # its parent, where the search for CAA records ends
+    cat >bind/test <<EOF
+\$TTL 1
+@ IN SOA ns.example hostmaster.example 1 60 60 600 1
+@ IN NS ns.example
+example IN NS ns.example
+ns.example IN A 127.0.0.1
 EOF
     named -g -c "$work/bind/named.conf" >bind/log 2>&1 &
     other_pids+=("$!")
