@@ -128,6 +128,7 @@ shown "access lists, rates and Basic: 403, 429, 401; a password is refused on pl
 # --- two gateways --------------------------------------------------------------------------------------
 
 port=$(free_port)
+: >second.out
 "$bin/gatehouse" serve --data "$instance/data" --db "$GATEHOUSE_DB" --http "127.0.0.1:$port" --https "127.0.0.1:$(free_port)" \
     --public-name localhost --public-url "$GATEHOUSE_HTTP_URL" --public-https-url "$GATEHOUSE_URL" --clock-error 2000 \
     >second.out 2>second.log &
