@@ -31,6 +31,7 @@ GRANT INSERT ON ca_certificates TO gatehouse_application;
 GRANT INSERT ON tsa_tokens TO gatehouse_application;
 GRANT INSERT ON evidences TO gatehouse_application;
 GRANT INSERT ON evidence_runs TO gatehouse_application;
+GRANT INSERT ON evidence_renewals TO gatehouse_application;
 
 -- Changed, never removed. private_keys: a rewrapped key (another key-encryption key) replaces the blob.
 GRANT INSERT, UPDATE ON private_keys TO gatehouse_application;

@@ -4,7 +4,10 @@
 
 #define LIST 'v'
 
-#define COLUMNS "e.id, e.ca_id, e.issuer, e.digest, e.imprints, e.at_us"
+#define COLUMNS                                                                                    \
+    "e.id, e.ca_id, e.issuer, e.digest, e.imprints, e.at_us, "                                     \
+    "(SELECT COUNT(*) FROM evidence_renewals x WHERE x.evidence_id = e.id), "                      \
+    "COALESCE((SELECT MAX(y.at_us) FROM evidence_renewals y WHERE y.evidence_id = e.id), 0)"
 static const char sql_add[] = "INSERT INTO evidences (id, ca_id, issuer, digest, imprints, at_us, token) "
                               "VALUES (?, ?, ?, ?, ?, ?, ?)";
 static const char sql_add_run[] = "INSERT INTO evidence_runs (evidence_id, ordinal, first, root, content) "
@@ -12,6 +15,10 @@ static const char sql_add_run[] = "INSERT INTO evidence_runs (evidence_id, ordin
 static const char sql_find[] = "SELECT " COLUMNS ", e.token FROM evidences e WHERE e.ca_id = ? AND e.id = ?";
 static const char sql_list[] = "SELECT " COLUMNS " FROM evidences e WHERE e.ca_id = ? AND e.id < ? "
                                "ORDER BY e.id DESC LIMIT ?";
+static const char sql_tokens[] =
+    "SELECT x.token FROM evidence_renewals x WHERE x.evidence_id = ? ORDER BY x.ordinal";
+static const char sql_renew[] =
+    "INSERT INTO evidence_renewals (evidence_id, ordinal, at_us, token) VALUES (?, ?, ?, ?)";
 static const char sql_run[] =
     "SELECT r.ordinal, r.root, r.content FROM evidence_runs r WHERE r.evidence_id = ? AND r.first <= ? "
     "ORDER BY r.first DESC LIMIT 1";
@@ -41,6 +48,8 @@ static void read_row(struct rows *rows, struct evidence_record *ret) {
     ret->digest = rows_text(rows);
     ret->imprints = rows_int(rows);
     ret->at_us = rows_int(rows);
+    ret->renewals = rows_int(rows);
+    ret->renewed_us = rows_int(rows);
 }
 
 bool evidence_find(struct tx *tx, struct arena *arena, struct uuid ca_id, struct uuid id,
@@ -109,4 +118,29 @@ bool evidence_roots(struct tx *tx, struct arena *arena, struct uuid id, struct v
     TRY(rows_close(&rows, err));
     *ret_roots = buffer_view(&roots);
     return true;
+}
+
+bool evidence_tokens(struct tx *tx, struct arena *arena, struct uuid id, struct view **ret_tokens,
+                     size_t *ret_count, struct error *err) {
+    struct view *tokens = NULL;
+    struct rows rows;
+    size_t count = 0, capacity = 0;
+    TRY(rows_open(tx, arena, sql_tokens, PARAMS(p_uuid(&id)), &rows, err));
+    while (rows_next(&rows)) {
+        tokens = grow(arena, tokens, count, &capacity, sizeof *tokens);
+        tokens[count++] = rows_blob(&rows);
+    }
+    TRY(rows_close(&rows, err));
+    *ret_tokens = tokens;
+    *ret_count = count;
+    return true;
+}
+
+bool evidence_renew(struct tx *tx, struct uuid id, int64_t ordinal, int64_t at_us, struct view token,
+                    struct error *err) {
+    bool duplicate;
+    TRY(tx_insert(tx, sql_renew, PARAMS(p_uuid(&id), p_int(ordinal), p_int(at_us), p_blob(token)), &duplicate,
+                  err));
+    return !duplicate || fail(err, ERROR_CONFLICT, "changed-meanwhile",
+                              "The evidence was renewed meanwhile; look at it again.");
 }

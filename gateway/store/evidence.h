@@ -11,7 +11,8 @@ struct evidence_record {
     const char *digest; /* "SHA-256" */
     int64_t imprints;
     int64_t at_us;
-    struct view token;  /* lists leave it out */
+    int64_t renewals, renewed_us; /* how often, and when last; 0: never */
+    struct view token;            /* lists leave it out */
 };
 struct evidence_run {
     struct view root;
@@ -31,6 +32,13 @@ MUST_USE bool evidence_run_of(struct tx *tx, struct arena *arena, struct uuid id
                               struct evidence_run *ret, int64_t *ret_ordinal, struct error *err);
 /* The roots of all runs, one after the other. */
 MUST_USE bool evidence_roots(struct tx *tx, struct arena *arena, struct uuid id, struct view *ret_roots,
+                             struct error *err);
+
+/* The tokens that renewed it, in their order. */
+MUST_USE bool evidence_tokens(struct tx *tx, struct arena *arena, struct uuid id, struct view **ret_tokens,
+                              size_t *ret_count, struct error *err);
+/* Renewal number `ordinal`, from 1. ERROR_CONFLICT "changed-meanwhile" when there is one already. */
+MUST_USE bool evidence_renew(struct tx *tx, struct uuid id, int64_t ordinal, int64_t at_us, struct view token,
                              struct error *err);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "tsp/der.h"
 
+#include <openssl/asn1.h>
 #include <openssl/err.h>
 #include <stdlib.h>
 #include <string.h>
@@ -122,14 +123,23 @@ static void put_tree(struct der *d, struct view leaf, const struct ers_path *pat
     der_wrap(d, DER_TAG_2, all); /* [2] IMPLICIT SEQUENCE OF PartialHashtree */
 }
 
-struct view ers_record(struct arena *arena, const struct tsp_digest *digest, struct view leaf,
-                       const struct ers_path *path, struct view token) {
-    struct der d = der_on(arena, token.len + 4096);
-    der_raw(&d, token);
+/* ArchiveTimeStamp */
+static void put_stamp(struct der *d, struct view leaf, const struct ers_path *path, struct view token) {
+    size_t mark = der_mark(d);
+    der_raw(d, token);
     /* A single document needs no tree: the timestamp is about its hash (rfc4998#4.3). */
     if (path->count > 0)
-        put_tree(&d, leaf, path);
-    der_wrap(&d, DER_SEQUENCE, 0); /* ArchiveTimeStamp */
+        put_tree(d, leaf, path);
+    der_wrap(d, DER_SEQUENCE, mark);
+}
+
+struct view ers_record(struct arena *arena, const struct tsp_digest *digest, struct view leaf,
+                       const struct ers_path *path, const struct view *tokens, size_t token_count) {
+    static const struct ers_path none = {.count = 0};
+    struct der d = der_on(arena, tokens[0].len * token_count + 4096);
+    for (size_t i = token_count; i > 1; i--)
+        put_stamp(&d, leaf, &none, tokens[i - 1]);
+    put_stamp(&d, leaf, path, tokens[0]);
     der_wrap(&d, DER_SEQUENCE, 0); /* ArchiveTimeStampChain */
     der_wrap(&d, DER_SEQUENCE, 0); /* ArchiveTimeStampSequence */
     size_t mark = der_mark(&d);
@@ -138,4 +148,88 @@ struct view ers_record(struct arena *arena, const struct tsp_digest *digest, str
     der_int(&d, 1);
     der_wrap(&d, DER_SEQUENCE, 0);
     return der_view(&d);
+}
+
+/* --- renewal ------------------------------------------------------------------------------------------- */
+
+bool ers_token_hash(const struct tsp_digest *digest, struct view token, uint8_t *ret, struct error *err) {
+    return EVP_Digest(token.at, token.len, ret, NULL, tsp_digest_md(digest->name), NULL) == 1 ||
+           fail_internal(err, "hash of a timestamp");
+}
+
+/* The next TLV of *rest, which then begins behind it: whole, and its content. */
+static bool element(struct view *rest, struct view *ret_whole, struct view *ret_content) {
+    const unsigned char *at = rest->at;
+    long len;
+    int tag, class;
+    if (rest->len == 0 || (ASN1_get_object(&at, &len, &tag, &class, (long)rest->len) & 0x81) != 0) {
+        ERR_clear_error();
+        return false;
+    }
+    size_t head = (size_t)(at - rest->at), all = head + (size_t)len;
+    if (all > rest->len)
+        return false;
+    *ret_whole = view_of(rest->at, all);
+    *ret_content = view_of(at, (size_t)len);
+    *rest = view_of(rest->at + all, rest->len - all);
+    return true;
+}
+
+struct parts {
+    struct view digests, sequence_whole, chains; /* contents but for the second */
+};
+
+static bool take_apart(struct view record, struct parts *ret, struct error *err) {
+    struct view whole, content, rest = record;
+    if (element(&rest, &whole, &content) && rest.len == 0 && element(&content, &whole, &rest) &&
+        element(&content, &whole, &ret->digests) &&
+        element(&content, &ret->sequence_whole, &ret->chains) && content.len == 0)
+        return true;
+    return fail(err, ERROR_MALFORMED, "evidence", "Evidence record: it cannot be renewed: it is encrypted or "
+                                                  "has cryptoInfos.");
+}
+
+bool ers_rehash_leaf(const struct tsp_digest *digest, struct view record, struct view new_imprint,
+                     uint8_t *ret, struct error *err) {
+    const EVP_MD *md = tsp_digest_md(digest->name);
+    uint8_t both[2 * EVP_MAX_MD_SIZE];
+    struct parts parts;
+    TRY(take_apart(record, &parts, err));
+    /* h'(i) = H(h(i) + ha(i)), ha(i) = H(atsc(i)): in this order, not by their octets */
+    memcpy(both, new_imprint.at, digest->size);
+    return (EVP_Digest(parts.sequence_whole.at, parts.sequence_whole.len, both + digest->size, NULL, md, NULL) ==
+                1 &&
+            EVP_Digest(both, 2 * digest->size, ret, NULL, md, NULL) == 1) ||
+           fail_internal(err, "hash of an evidence record");
+}
+
+/* digestAlgorithms names each algorithm once. */
+static bool lists(struct view digests, struct view algorithm) {
+    struct view whole, content;
+    while (element(&digests, &whole, &content))
+        if (view_equal(whole, algorithm))
+            return true;
+    return false;
+}
+
+bool ers_append(struct arena *arena, struct view record, const struct tsp_digest *digest,
+                struct view leaf, const struct ers_path *path, struct view token,
+                struct view *ret_record, struct error *err) {
+    struct der algorithm = der_on(arena, 32), d = der_on(arena, record.len + token.len + 4096);
+    struct parts parts;
+    TRY(take_apart(record, &parts, err));
+    put_algorithm(&algorithm, digest);
+    put_stamp(&d, leaf, path, token);
+    der_wrap(&d, DER_SEQUENCE, 0); /* the new ArchiveTimeStampChain */
+    der_raw(&d, parts.chains);
+    der_wrap(&d, DER_SEQUENCE, 0);
+    size_t mark = der_mark(&d);
+    if (!lists(parts.digests, der_view(&algorithm)))
+        der_raw(&d, der_view(&algorithm));
+    der_raw(&d, parts.digests);
+    der_wrap(&d, DER_SEQUENCE, mark);
+    der_int(&d, 1);
+    der_wrap(&d, DER_SEQUENCE, 0);
+    *ret_record = der_view(&d);
+    return true;
 }

@@ -1,5 +1,6 @@
 #include "tsp/ers.h"
 
+#include "tsp/der.h"
 #include "tsp/token.h"
 #include "x509/certificate.h"
 
@@ -7,6 +8,7 @@
 #include <openssl/cms.h>
 #include <openssl/err.h>
 #include <openssl/ts.h>
+#include <string.h>
 
 /* The ASN.1 of RFC 4998, appendix A (IMPLICIT TAGS). */
 DEFINE_STACK_OF(ASN1_OCTET_STRING)
@@ -64,7 +66,7 @@ static bool refuse(struct error *err, const char *rule) {
     return fail(err, ERROR_POLICY, "evidence", "Evidence record: %s", rule);
 }
 
-static bool decode(struct arena *arena, struct view der, ARCHIVE_STAMP **ret, struct error *err) {
+static bool decode(struct arena *arena, struct view der, EVIDENCE **ret, struct error *err) {
     const unsigned char *next = der.at;
     if (der.len == 0 || der.len > ERS_MAX_RECORD)
         return malformed(err, "it is empty or over 256 KiB");
@@ -77,10 +79,16 @@ static bool decode(struct arena *arena, struct view der, ARCHIVE_STAMP **ret, st
         return malformed(err, "bytes follow its end");
     if (ASN1_INTEGER_get(evidence->version) != 1)
         return malformed(err, "only version 1 is known");
-    if (sk_ARCHIVE_CHAIN_num(evidence->chains) != 1 ||
-        sk_ARCHIVE_STAMP_num(sk_ARCHIVE_CHAIN_value(evidence->chains, 0)) != 1)
-        return refuse(err, "it was renewed: only records with one archive timestamp are verified here");
-    *ret = sk_ARCHIVE_STAMP_value(sk_ARCHIVE_CHAIN_value(evidence->chains, 0), 0);
+    int stamps = 0;
+    for (int i = 0; i < sk_ARCHIVE_CHAIN_num(evidence->chains); i++) {
+        int some = sk_ARCHIVE_STAMP_num(sk_ARCHIVE_CHAIN_value(evidence->chains, i));
+        stamps += some;
+        if (some == 0 || stamps > ERS_MAX_STAMPS)
+            return refuse(err, "a chain of it has no timestamp, or it has more than 100");
+    }
+    if (stamps == 0)
+        return malformed(err, "it has no archive timestamp");
+    *ret = evidence;
     return true;
 }
 
@@ -146,14 +154,11 @@ static void drop_certificates(void *certificates) {
 }
 
 /* Signature and signer; the signed attributes are checked by CMS_verify. */
-static bool verify_token(struct arena *arena, ARCHIVE_STAMP *stamp, TS_TST_INFO **ret_info,
-                         struct ers_verdict *verdict, struct error *err) {
+static bool verify_token(struct arena *arena, struct view token, TS_TST_INFO **ret_info,
+                         struct ers_stamp *verdict, struct error *err) {
     AUTO(BIO) *content = BIO_new(BIO_s_mem());
-    unsigned char *der = NULL;
-    int len = i2d_ASN1_TYPE(stamp->token, &der);
-    const unsigned char *at = der;
-    AUTO(CMS_ContentInfo) *cms = len > 0 ? d2i_CMS_ContentInfo(NULL, &at, len) : NULL;
-    OPENSSL_free(der);
+    const unsigned char *at = token.at;
+    AUTO(CMS_ContentInfo) *cms = d2i_CMS_ContentInfo(NULL, &at, (long)token.len);
     if (cms == NULL || OBJ_obj2nid(CMS_get0_eContentType(cms)) != NID_id_smime_ct_TSTInfo)
         return malformed(err, "it holds no timestamp token");
     verdict->certificates = CMS_get1_certs(cms);
@@ -191,38 +196,137 @@ static bool read_time(const ASN1_GENERALIZEDTIME *time, int64_t *ret_us, struct 
     return asn1_time_to_us(whole, ret_us, err);
 }
 
-bool ers_verify(struct arena *arena, struct view record, struct view imprint, struct ers_verdict *ret,
-                struct error *err) {
-    struct ers_verdict verdict = {0};
-    ARCHIVE_STAMP *stamp;
-    AUTO(TS_TST_INFO) *info = NULL;
-    uint8_t root[EVP_MAX_MD_SIZE];
+static struct view encoded(struct arena *arena, const void *value, const ASN1_ITEM *item) {
+    unsigned char *der = NULL;
+    int len = ASN1_item_i2d(value, &der, item);
+    struct view out = arena_copy(arena, der, len > 0 ? (size_t)len : 0);
+    OPENSSL_free(der);
+    return out;
+}
+
+struct walk {
+    struct arena *arena;
+    EVIDENCE *evidence;
+    const struct ers_imprint *imprints;
+    size_t imprint_count;
+    struct ers_verdict *verdict;
+    struct view last_token;
+    int chain, stamp;
+    const struct tsp_digest *digest; /* of the chain */
+};
+
+/* rfc4998#4.1: without digestAlgorithm the one of the timestamp is meant; #5.2: one for a chain. */
+static bool choose_digest(struct walk *w, const ARCHIVE_STAMP *stamp, TS_TST_INFO *info,
+                          struct error *err) {
     const ASN1_OBJECT *oid = NULL;
-    TRY(decode(arena, record, &stamp, err));
-    TRY(verify_token(arena, stamp, &info, &verdict, err));
     TS_MSG_IMPRINT *stamped = TS_TST_INFO_get_msg_imprint(info);
-    /* rfc4998#4.1: without digestAlgorithm the one of the timestamp is meant. */
     X509_ALGOR_get0(&oid, NULL, NULL,
                     stamp->digest != NULL ? stamp->digest : TS_MSG_IMPRINT_get_algo(stamped));
     const struct tsp_digest *digest = tsp_digest_by_nid(OBJ_obj2nid(oid));
     if (digest == NULL || digest->weak)
         return refuse(err, "its hash algorithm is unknown or too weak");
-    if (imprint.len != digest->size)
-        return refuse(err, "it is about hashes of another length");
-    TRY(climb(tsp_digest_md(digest->name), stamp, imprint, root, err));
+    if (w->stamp > 0 && digest != w->digest)
+        return refuse(err, "a chain of it changes its hash algorithm");
+    w->digest = digest;
+    return true;
+}
+
+static bool imprint_under(const struct walk *w, struct view *ret, struct error *err) {
+    for (size_t i = 0; i < w->imprint_count; i++) {
+        const struct ers_imprint *one = &w->imprints[i];
+        if (one->digest != NULL ? strcmp(one->digest, w->digest->name) != 0 : w->chain > 0)
+            continue;
+        if (one->hash.len != w->digest->size)
+            return refuse(err, "it is about hashes of another length");
+        *ret = one->hash;
+        return true;
+    }
+    return fail(err, ERROR_POLICY, "evidence",
+                "Evidence record: it was renewed under %s: the document's hash under it is needed, too.",
+                w->digest->name);
+}
+
+/* The DER of the ArchiveTimeStampSequence before this chain. */
+static struct view older_chains(const struct walk *w) {
+    struct der d = der_on(w->arena, 8192);
+    for (int i = w->chain; i > 0; i--)
+        der_raw(&d, encoded(w->arena, sk_ARCHIVE_CHAIN_value(w->evidence->chains, i - 1),
+                            ASN1_ITEM_rptr(ARCHIVE_CHAIN)));
+    der_wrap(&d, DER_SEQUENCE, 0);
+    return der_view(&d);
+}
+
+/* What the timestamp must cover: the document; the token before it (#5.2); or the document's new hash with the hash
+ * of all the evidence before (#5.3). */
+static bool covered(const struct walk *w, uint8_t *ret, struct error *err) {
+    struct view imprint;
+    uint8_t both[2 * EVP_MAX_MD_SIZE];
+    size_t size = w->digest->size;
+    const EVP_MD *md = tsp_digest_md(w->digest->name);
+    if (w->stamp > 0)
+        return ers_token_hash(w->digest, w->last_token, ret, err);
+    TRY(imprint_under(w, &imprint, err));
+    if (w->chain == 0) {
+        memcpy(ret, imprint.at, size);
+        return true;
+    }
+    struct view older = older_chains(w);
+    memcpy(both, imprint.at, size);
+    return (EVP_Digest(older.at, older.len, both + size, NULL, md, NULL) == 1 &&
+            EVP_Digest(both, 2 * size, ret, NULL, md, NULL) == 1) ||
+           fail_internal(err, "hash of an evidence record");
+}
+
+static bool verify_stamp(struct walk *w, ARCHIVE_STAMP *stamp, struct error *err) {
+    AUTO(TS_TST_INFO) *info = NULL;
+    uint8_t root[EVP_MAX_MD_SIZE], value[EVP_MAX_MD_SIZE];
+    const ASN1_OBJECT *oid = NULL;
+    struct ers_verdict *verdict = w->verdict;
+    struct ers_stamp *now = &verdict->stamps[verdict->stamp_count];
+    struct view token = encoded(w->arena, stamp->token, ASN1_ITEM_rptr(ASN1_ANY));
+    TRY(verify_token(w->arena, token, &info, now, err));
+    TRY(choose_digest(w, stamp, info, err));
+    TRY(covered(w, value, err));
+    const struct tsp_digest *digest = w->digest;
+    TRY(climb(tsp_digest_md(digest->name), stamp, view_of(value, digest->size), root, err));
+    TS_MSG_IMPRINT *stamped = TS_TST_INFO_get_msg_imprint(info);
     const ASN1_OCTET_STRING *hash = TS_MSG_IMPRINT_get_msg(stamped);
     X509_ALGOR_get0(&oid, NULL, NULL, TS_MSG_IMPRINT_get_algo(stamped));
     if (OBJ_obj2nid(oid) != digest->nid ||
         !view_equal(view_of(root, digest->size),
                     view_of(ASN1_STRING_get0_data(hash), (size_t)ASN1_STRING_length(hash))))
         return refuse(err, "its timestamp is not about this tree");
-    TRY(read_time(TS_TST_INFO_get_time(info), &verdict.time_us, err));
-    verdict.digest = digest->name;
+    TRY(read_time(TS_TST_INFO_get_time(info), &now->time_us, err));
+    if (verdict->stamp_count > 0 && now->time_us < now[-1].time_us)
+        return refuse(err, "a timestamp of it is older than the one it renews");
+    w->last_token = token;
+    if (verdict->stamp_count++ > 0)
+        return true;
+    verdict->time_us = now->time_us;
+    verdict->signer = now->signer;
+    verdict->digest = digest->name;
     const ASN1_INTEGER *serial = TS_TST_INFO_get_serial(info);
-    verdict.serial = arena_copy(arena, ASN1_STRING_get0_data(serial), (size_t)ASN1_STRING_length(serial));
+    verdict->serial =
+        arena_copy(w->arena, ASN1_STRING_get0_data(serial), (size_t)ASN1_STRING_length(serial));
     char policy[128] = "";
     OBJ_obj2txt(policy, sizeof policy, TS_TST_INFO_get_policy_id(info), 1);
-    verdict.policy = arena_strdup(arena, policy);
+    verdict->policy = arena_strdup(w->arena, policy);
+    return true;
+}
+
+bool ers_verify(struct arena *arena, struct view record, const struct ers_imprint *imprints,
+                size_t imprint_count, struct ers_verdict *ret, struct error *err) {
+    struct ers_verdict verdict = {.stamps = arena_array(arena, ERS_MAX_STAMPS, sizeof *verdict.stamps)};
+    struct walk w = {.arena = arena,
+                     .imprints = imprints,
+                     .imprint_count = imprint_count,
+                     .verdict = &verdict};
+    TRY(decode(arena, record, &w.evidence, err));
+    for (; w.chain < sk_ARCHIVE_CHAIN_num(w.evidence->chains); w.chain++) {
+        ARCHIVE_CHAIN *chain = sk_ARCHIVE_CHAIN_value(w.evidence->chains, w.chain);
+        for (w.stamp = 0; w.stamp < sk_ARCHIVE_STAMP_num(chain); w.stamp++)
+            TRY(verify_stamp(&w, sk_ARCHIVE_STAMP_value(chain, w.stamp), err));
+    }
     *ret = verdict;
     return true;
 }

@@ -20,7 +20,7 @@ struct leaves {
     size_t count;
 };
 
-static bool read_digest(const char *name, const struct tsp_digest **ret, struct error *err) {
+bool evidence_digest(const char *name, const struct tsp_digest **ret, struct error *err) {
     const struct tsp_digest *digest = name == NULL ? NULL : tsp_digest_by_name(name);
     if (digest == NULL || digest->weak)
         return fail(err, ERROR_POLICY, "evidence",
@@ -42,7 +42,7 @@ static bool read_json(struct http_request *request, struct leaves *leaves, const
                     "A JSON body has at most 1 MiB here; send the hashes as application/octet-stream.");
     TRY(ask_document(request, members, &document, err));
     TRY(ask_string(document, "digest", &name, err));
-    TRY(read_digest(name, &leaves->digest, err));
+    TRY(evidence_digest(name, &leaves->digest, err));
     TRY(json_string(document, "issuer", ret_issuer, err));
     TRY(json_array(document, "imprints", &list, err));
     if (list == NULL || list->count == 0 || list->count > MAX_JSON_IMPRINTS)
@@ -67,7 +67,7 @@ static bool read_octets(struct http_request *request, struct leaves *leaves, con
                         struct error *err) {
     static const char *const names[] = {"digest", "issuer", NULL};
     TRY(ask_query(request, names, err));
-    TRY(read_digest(http_query(request, "digest"), &leaves->digest, err));
+    TRY(evidence_digest(http_query(request, "digest"), &leaves->digest, err));
     const char *issuer = http_query(request, "issuer");
     if (issuer != NULL)
         *ret_issuer = issuer;
@@ -110,11 +110,13 @@ static void write_evidence(struct json_writer *w, const struct evidence_record *
     json_put_string(w, "digest", record->digest);
     json_put_int(w, "imprints", record->imprints);
     json_put_time(w, "at", record->at_us);
+    json_put_int(w, "renewals", record->renewals);
+    put_time_or_null(w, "renewedAt", record->renewed_us);
     json_close_object(w);
 }
 
 /* MessageImprint of the root, as a request of our own. */
-static void ask_for(struct arena *arena, const struct tsp_digest *digest, const uint8_t *root,
+void evidence_ask(struct arena *arena, const struct tsp_digest *digest, const uint8_t *root,
                     struct tsp_query *query) {
     *query = (struct tsp_query){.digest = digest->name,
                                 .hash = arena_copy(arena, root, digest->size),
@@ -141,7 +143,7 @@ HANDLER(evidence_create) {
         TRY(read_json(request, &leaves, &issuer, err));
     leaves.count = ers_sort(leaves.hashes, leaves.count, leaves.digest->size);
     TRY(grow_tree(arena, &leaves, &runs, &run_count, root, err));
-    ask_for(arena, leaves.digest, root, &query);
+    evidence_ask(arena, leaves.digest, root, &query);
     record.ca_id = ca.id;
     record.issuer = manage_issuer_name(issuer);
     record.digest = leaves.digest->name;
@@ -236,9 +238,9 @@ HANDLER(evidence_record) {
     struct evidence_run run = {0};
     struct ers_path path = {.count = 0};
     struct uuid id;
-    struct view hash, roots = {NULL, 0};
+    struct view hash, roots = {NULL, 0}, *tokens = NULL;
     int64_t ordinal = 0;
-    size_t place;
+    size_t place, count = 0;
     bool done = false;
     TRY(ask_no_query(request, err));
     TRY(ask_id(request, 1, "evidence", &id, err));
@@ -248,6 +250,7 @@ HANDLER(evidence_record) {
         return fail(err, ERROR_NOT_FOUND, "evidence", "The last part of the address is a hash in hex.");
     TX(tx, core_db(m->core), &done, err)
         tx.ok = evidence_find(tx.tx, arena, ca.id, id, &record, err) &&
+                evidence_tokens(tx.tx, arena, id, &tokens, &count, err) &&
                 evidence_run_of(tx.tx, arena, id, hash, &run, &ordinal, err) &&
                 evidence_roots(tx.tx, arena, id, &roots, err);
     TRY(done);
@@ -255,9 +258,63 @@ HANDLER(evidence_record) {
     if (digest == NULL || hash.len != digest->size || !place_of(&run, hash, &place))
         return fail(err, ERROR_NOT_FOUND, "evidence", "This hash is not among those of the evidence.");
     TRY(path_of(arena, digest, &run, ordinal, roots, place, &path, err));
+    struct view *all = arena_array(arena, count + 1, sizeof *all);
+    all[0] = record.token;
+    for (size_t i = 0; i < count; i++)
+        all[i + 1] = tokens[i];
     reply_file(response, "application/octet-stream",
                arena_printf(arena, "%.16s.ers", hex_encode(arena, hash)),
-               ers_record(arena, digest, hash, &path, record.token));
+               ers_record(arena, digest, hash, &path, all, count + 1));
+    return true;
+}
+
+/* A further timestamp, over the last one: one signature for all records of the evidence (rfc4998#5.2). */
+HANDLER(evidence_renewal) {
+    static const char *const members[] = {"issuer", NULL};
+    struct tsp_management *m = context;
+    struct arena *arena = request->arena;
+    const struct json *document;
+    struct ca_record ca;
+    struct evidence_record record = {0};
+    struct tsp_query query;
+    struct uuid id;
+    struct view *tokens = NULL, token;
+    size_t count = 0;
+    uint8_t hash[EVP_MAX_MD_SIZE];
+    const char *issuer = NULL;
+    int64_t at;
+    bool done = false;
+    TRY(ask_id(request, 1, "evidence", &id, err));
+    TRY(ask_document(request, members, &document, err));
+    TRY(json_string(document, "issuer", &issuer, err));
+    TRY(manage_ca(m, request, MAY_CREATE_REQUESTS, &ca, err));
+    TX(tx, core_db(m->core), &done, err)
+        tx.ok = evidence_find(tx.tx, arena, ca.id, id, &record, err) &&
+                evidence_tokens(tx.tx, arena, id, &tokens, &count, err);
+    TRY(done);
+    const struct tsp_digest *digest = tsp_digest_by_name(record.digest);
+    if (digest == NULL || count + 2 > ERS_MAX_STAMPS)
+        return fail(err, ERROR_POLICY, "evidence", "The evidence was renewed as often as can be (%d timestamps).",
+                    ERS_MAX_STAMPS);
+    TRY(ers_token_hash(digest, count == 0 ? record.token : tokens[count - 1], hash, err));
+    evidence_ask(arena, digest, hash, &query);
+    TRY(tsp_stamp(m->tsp, arena, ca.slug, issuer == NULL ? record.issuer : manage_issuer_name(issuer), &query,
+                  request->address, &token, &at, err));
+    struct event_note note = {.code = "evidence.renewed",
+                              .organisation_id = ca.organisation_id,
+                              .ca_id = ca.id,
+                              .object_kind = "evidence",
+                              .object = uuid_text(arena, id)};
+    done = false;
+    TX(tx, core_db(m->core), &done, err)
+        tx.ok = evidence_renew(tx.tx, id, (int64_t)count + 1, at, token, err) &&
+                access_note(tx.tx, manage_actor(request), &note, err);
+    TRY(done);
+    record.renewals = (int64_t)count + 1;
+    record.renewed_us = at;
+    struct json_writer w = json_writer_on(arena);
+    write_evidence(&w, &record);
+    reply_json(response, 200, &w);
     return true;
 }
 
@@ -266,47 +323,84 @@ HANDLER(evidence_record) {
 DEFINE_AUTO(X509_STORE, X509_STORE_free)
 DEFINE_AUTO(X509_STORE_CTX, X509_STORE_CTX_free)
 
-/* Does the signer's chain lead to a CA of this instance, at the time of the timestamp? */
-static bool is_trusted(struct tsp_management *m, struct arena *arena, const struct ers_verdict *verdict,
-                       bool *ret, struct error *err) {
-    AUTO(X509_STORE) *trusted = X509_STORE_new();
+/* Does the signer's chain lead to one of these CAs at that time? */
+static bool leads_to(X509_STORE *trusted, const struct ers_stamp *stamp, int64_t time_us, bool *ret,
+                     struct error *err) {
     AUTO(X509_STORE_CTX) *check = X509_STORE_CTX_new();
-    struct ca_record *cas;
-    size_t count;
-    TRY(authority_public_list(m->core, arena, &cas, &count, err));
-    for (size_t i = 0; trusted != NULL && i < count; i++) {
-        AUTO(X509) *ca = NULL;
-        TRY(certificate_decode(arena, cas[i].certificate, &ca, err));
-        X509_STORE_add_cert(trusted, ca);
-    }
-    if (trusted == NULL || check == NULL ||
-        X509_STORE_CTX_init(check, trusted, verdict->signer, verdict->certificates) != 1)
+    if (check == NULL || X509_STORE_CTX_init(check, trusted, stamp->signer, stamp->certificates) != 1)
         return fail_internal(err, "verification of a timestamp's signer");
     X509_VERIFY_PARAM *rules = X509_STORE_CTX_get0_param(check);
     X509_VERIFY_PARAM_set_flags(rules, X509_V_FLAG_PARTIAL_CHAIN);
-    X509_VERIFY_PARAM_set_time(rules, (time_t)(verdict->time_us / US_PER_SECOND));
+    X509_VERIFY_PARAM_set_time(rules, (time_t)(time_us / US_PER_SECOND));
     X509_VERIFY_PARAM_set_purpose(rules, X509_PURPOSE_TIMESTAMP_SIGN);
     *ret = X509_verify_cert(check) == 1;
     ERR_clear_error();
     return true;
 }
 
+/* Do all signers lead to CAs of this instance: each when its timestamp was renewed (rfc4998#5.3), the last at its own
+ * time? */
+static bool is_trusted(struct tsp_management *m, struct arena *arena, const struct ers_verdict *verdict,
+                       bool *ret, struct error *err) {
+    AUTO(X509_STORE) *trusted = X509_STORE_new();
+    struct ca_record *cas;
+    size_t count, last = verdict->stamp_count - 1;
+    TRY(authority_public_list(m->core, arena, &cas, &count, err));
+    for (size_t i = 0; trusted != NULL && i < count; i++) {
+        AUTO(X509) *ca = NULL;
+        TRY(certificate_decode(arena, cas[i].certificate, &ca, err));
+        X509_STORE_add_cert(trusted, ca);
+    }
+    if (trusted == NULL)
+        return fail_internal(err, "verification of a timestamp's signer");
+    *ret = true;
+    for (size_t i = 0; *ret && i <= last; i++)
+        TRY(leads_to(trusted, &verdict->stamps[i], verdict->stamps[i < last ? i + 1 : i].time_us, ret, err));
+    return true;
+}
+
+/* The document's hash, and its hashes under the algorithms of later chains. */
+static bool read_imprints(struct arena *arena, const struct json *document, struct ers_imprint **ret,
+                          size_t *ret_count, struct error *err) {
+    const struct json *more = NULL;
+    const char *text;
+    size_t count = 0;
+    TRY(ask_string(document, "imprint", &text, err));
+    TRY(json_object(document, "imprints", &more, err));
+    struct ers_imprint *items = arena_array(arena, 1 + (more == NULL ? 0 : more->count), sizeof *items);
+    bool ok = hex_decode(arena, view_text(text), &items[count++].hash);
+    if (more != NULL)
+        JSON_EACH (item, more) {
+            items[count].digest = item->name;
+            ok = ok && item->type == JSON_STRING && tsp_digest_by_name(item->name) != NULL &&
+                 hex_decode(arena, view_text(item->text), &items[count].hash);
+            count++;
+        }
+    if (!ok || items[0].hash.len == 0)
+        return fail(err, ERROR_MALFORMED, "evidence",
+                    "imprint: is a hash in hex, imprints: such hashes by the names of their algorithms.");
+    *ret = items;
+    *ret_count = count;
+    return true;
+}
+
 HANDLER(evidence_verify) {
-    static const char *const members[] = {"record", "imprint", NULL};
+    static const char *const members[] = {"record", "imprint", "imprints", NULL};
     struct tsp_management *m = context;
     struct arena *arena = request->arena;
     const struct json *document;
-    const char *record, *imprint;
-    struct view der, hash;
+    const char *record;
+    struct view der;
+    struct ers_imprint *imprints;
     struct ers_verdict verdict;
+    size_t count;
     bool trusted = false;
     TRY(ask_document(request, members, &document, err));
     TRY(ask_string(document, "record", &record, err));
-    TRY(ask_string(document, "imprint", &imprint, err));
-    if (!base64_decode(arena, view_text(record), &der) || !hex_decode(arena, view_text(imprint), &hash) ||
-        hash.len == 0)
-        return fail(err, ERROR_MALFORMED, "evidence", "record: is base64, imprint: a hash in hex.");
-    TRY(ers_verify(arena, der, hash, &verdict, err));
+    TRY(read_imprints(arena, document, &imprints, &count, err));
+    if (!base64_decode(arena, view_text(record), &der))
+        return fail(err, ERROR_MALFORMED, "evidence", "record: is base64.");
+    TRY(ers_verify(arena, der, imprints, count, &verdict, err));
     TRY(is_trusted(m, arena, &verdict, &trusted, err));
     struct json_writer w = json_writer_on(arena);
     json_open_object(&w);
@@ -316,6 +410,8 @@ HANDLER(evidence_verify) {
     put_hex(&w, arena, "serial", verdict.serial);
     json_put_string(&w, "signer", certificate_pem(arena, certificate_der(arena, verdict.signer)));
     json_put_bool(&w, "trusted", trusted);
+    json_put_int(&w, "timestamps", (int64_t)verdict.stamp_count);
+    json_put_time(&w, "renewedAt", verdict.stamps[verdict.stamp_count - 1].time_us);
     json_close_object(&w);
     reply_json(response, 200, &w);
     return true;

@@ -349,6 +349,8 @@ static const struct http_route routes[] = {
     API("POST", "/cas/{}/evidence", EVIDENCE_BODY, evidence_create, "requests:create"),
     API("GET", "/cas/{}/evidence/{}", NO_BODY, evidence_get, "certificates:read"),
     API("GET", "/cas/{}/evidence/{}/records/{}", NO_BODY, evidence_record, "certificates:read"),
+    API("POST", "/cas/{}/evidence/{}/renewals", SMALL, evidence_renewal, "requests:create"),
+    API("POST", "/cas/{}/evidence-renewals", EVIDENCE_BODY, evidence_rehash, "requests:create"),
     API("POST", "/evidence/verify", LARGE, evidence_verify, NULL),
 };
 

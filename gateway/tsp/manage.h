@@ -42,6 +42,15 @@ HANDLER(evidence_create);
 HANDLER(evidence_list);
 HANDLER(evidence_get);
 HANDLER(evidence_record);
+HANDLER(evidence_renewal);
+HANDLER(evidence_rehash);
 HANDLER(evidence_verify);
+struct tsp_digest;
+struct tsp_query;
+/* The hash algorithm of documents; ERROR_POLICY "evidence" for none that is strong. */
+MUST_USE bool evidence_digest(const char *name, const struct tsp_digest **ret, struct error *err);
+/* A request of our own about a root. */
+void evidence_ask(struct arena *arena, const struct tsp_digest *digest, const uint8_t *root,
+                  struct tsp_query *query);
 
 #endif

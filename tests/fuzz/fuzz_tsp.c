@@ -14,7 +14,8 @@ static void read_others(struct arena *arena, uint8_t kind, struct view bytes) {
     struct ers_verdict verdict;
     struct clock_sample sample;
     struct error err = {0};
-    if (kind == 'E' && ers_verify(arena, bytes, view_of(hash, sizeof hash), &verdict, &err))
+    struct ers_imprint imprints[] = {{NULL, view_of(hash, sizeof hash)}, {"SHA-256", view_of(hash, sizeof hash)}};
+    if (kind == 'E' && ers_verify(arena, bytes, imprints, 2, &verdict, &err))
         abort(); /* nobody has signed evidence about zeros */
     if (kind == 'N' && ntp_read(bytes, 0, 0, 1, &sample, &err) && sample.bound_us < 0)
         abort();

@@ -33,15 +33,17 @@ static void check_size(struct fixture *f, const char *name, size_t count) {
         struct view leaf = view_of(leaves + i * size, size);
         memcpy(work, leaves, count * size);
         assert_true(ers_climb(arena, digest, work, count, i, &path, &err));
-        struct view record = ers_record(arena, digest, leaf, &path, token);
-        if (!ers_verify(arena, record, leaf, &verdict, &err))
+        struct view record = ers_record(arena, digest, leaf, &path, &token, 1);
+        struct ers_imprint imprint = {.hash = leaf};
+        if (!ers_verify(arena, record, &imprint, 1, &verdict, &err))
             fail_msg("%s, leaf %zu of %zu: %s", name, i, count, err.message);
         assert_int_equal(verdict.time_us, at / US_PER_SECOND * US_PER_SECOND);
         uint8_t other[64];
         memcpy(other, leaf.at, size);
         other[0] ^= 1;
-        assert_false(ers_verify(arena, record, view_of(other, size), &verdict, &err));
-        assert_false(ers_verify(arena, view_of(record.at, record.len - 1), leaf, &verdict, &err));
+        struct ers_imprint wrong = {.hash = view_of(other, size)};
+        assert_false(ers_verify(arena, record, &wrong, 1, &verdict, &err));
+        assert_false(ers_verify(arena, view_of(record.at, record.len - 1), &imprint, 1, &verdict, &err));
     }
 }
 
