@@ -220,3 +220,12 @@ int command_failed(const char *what, const struct error *err) {
             err->detail, err->detail[0] ? ")" : "");
     return 1;
 }
+
+struct clock_settings app_clock(const struct options *options) {
+    struct clock_settings settings = {.chrony = option_text(options, "chrony"),
+                                      .max_error_us = option_number(options, "clock-error") * 1000,
+                                      .interval_us = option_number(options, "clock-interval") * US_PER_SECOND};
+    for (size_t i = 0; i < TSP_CLOCK_MAX_SERVERS && option_item(options, "ntp-server", i) != NULL; i++)
+        settings.servers[settings.server_count++] = option_item(options, "ntp-server", i);
+    return settings;
+}

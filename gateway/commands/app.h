@@ -4,6 +4,7 @@
 
 #include "base/options.h"
 #include "ca/core.h"
+#include "tsp/clock.h"
 
 extern const struct option_spec app_options[];
 
@@ -54,6 +55,9 @@ struct app_names {
     size_t count;
 };
 MUST_USE bool app_names_of(struct app *app, struct app_names *ret_names, struct error *err);
+
+/* What the clock is compared with, by the options. */
+struct clock_settings app_clock(const struct options *options);
 
 /* Where the web console's files lie: option "console", or beside the program. */
 const char *app_console_directory(struct app *app);

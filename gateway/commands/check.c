@@ -110,8 +110,27 @@ static bool clock_stands(struct app *app, struct error *err) {
     return check_clock(err);
 }
 
+/* One look at the references that timestamps rely on, where there are any. */
+static bool clock_references(struct app *app) {
+    struct clock_settings settings = app_clock(app->options);
+    struct error err = {0};
+    if (settings.chrony == NULL && settings.server_count == 0)
+        return true;
+    struct tsp_clock *clock = tsp_clock_new(&settings, NULL, NULL);
+    tsp_clock_look(clock);
+    struct clock_state state = tsp_clock_state(clock);
+    tsp_clock_free(clock);
+    if (!state.good)
+        fail(&err, ERROR_UNAVAILABLE, "clock", "%s Timestamps are refused meanwhile.", state.reason);
+    const char *what = arena_printf(app->arena, "clock reference (%s): off by %lld us, at most %lld us",
+                                    state.source == CLOCK_CHRONY ? "chrony" : "NTP", (long long)state.offset_us,
+                                    (long long)state.bound_us);
+    return report(state.good ? what : "clock reference", state.good, &err);
+}
+
 bool check_everything(struct app *app) {
     bool ok = step("clock", clock_stands, app);
+    ok = clock_references(app) && ok;
     bool database = step("database", open_and_ping, app) && step("schema", schema, app);
     bool signer = step("signer", signer_answers, app) && step("tokens", check_tokens, app);
     if (!database || !signer)

@@ -98,13 +98,8 @@ static void look_at_clock(void *context, char *reason, size_t size) {
 }
 
 static void build_tsp(struct service *s) {
-    const struct options *o = s->app.options;
     struct tsp_source source = tsp_source_core(s->app.core);
-    struct clock_settings settings = {.chrony = option_text(o, "chrony"),
-                                      .max_error_us = option_number(o, "clock-error") * 1000,
-                                      .interval_us = option_number(o, "clock-interval") * US_PER_SECOND};
-    for (size_t i = 0; i < TSP_CLOCK_MAX_SERVERS && option_item(o, "ntp-server", i) != NULL; i++)
-        settings.servers[settings.server_count++] = option_item(o, "ntp-server", i);
+    struct clock_settings settings = app_clock(s->app.options);
     s->clock = tsp_clock_new(&settings, tsp_clock_note, s->app.core);
     s->tsp = tsp_new(&source, s->clock);
     add_room(s, tsp_room(s->tsp));

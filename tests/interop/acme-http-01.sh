@@ -1,6 +1,6 @@
 #!/bin/bash
-# http-01 with certbot (standalone), lego, acme-tiny, dehydrated, uacme and acmetool's kind of web root: each registers,
-# gets, renews and revokes. The names are resolved by the policy's own resolver.
+# http-01 with certbot (standalone), lego, acme-tiny, dehydrated, uacme: each registers, gets, renews and revokes; acmetool
+# registers and gets. The names are resolved by the policy's own resolver.
 here=$(dirname -- "${BASH_SOURCE[0]}")
 # shellcheck source=tests/interop/lib.sh
 . "$here/lib.sh"
@@ -124,12 +124,33 @@ run_acme_tiny() {
     acme-tiny --account-key tiny-account.key --csr tiny.csr --acme-dir www/.well-known/acme-challenge --directory-url "$own" \
         --disable-check >tiny.pem 2>tiny.err || die "acme-tiny: $(cat tiny.err)"
     checked tiny.pem tiny.example.test
-    rest PUT acme/settings '{"open":false}' >/dev/null
     shown "acme-tiny: refused without EAB; served by the template's directory once the instance is open"
 }
 
+# acmetool knows no EAB, either.
+run_acmetool() {
+    local own=$GATEHOUSE_URL/acme/$template/directory
+    local -a base=(acmetool --state "$work/acmetool" --hooks "$work/hooks" --batch --stdio)
+    mkdir -p acmetool/conf hooks
+    cat >acmetool/conf/target <<EOF
+request:
+  provider: $own
+  key:
+    type: ecdsa
+  challenge:
+    webroot-paths: ["$work/www/.well-known/acme-challenge"]
+    http-self-test: false
+EOF
+    printf '"acme-enter-email": "a@example.org"\n"acme-agreement:": true\n' >acmetool/conf/responses
+    "${base[@]}" want --no-reconcile acmetool.example.test >acmetool.out 2>&1 || die "acmetool want: $(cat acmetool.out)"
+    "${base[@]}" reconcile >acmetool.out 2>&1 || die "acmetool reconcile: $(cat acmetool.out)"
+    cat acmetool/live/acmetool.example.test/fullchain >acmetool.pem
+    checked acmetool.pem acmetool.example.test
+    shown "acmetool: registered in the template's directory, got"
+}
+
 begin
-need certbot lego dehydrated uacme acme-tiny python3
+need acmetool certbot lego dehydrated uacme acme-tiny python3
 acme_instance
 start_bind
 serve_webroot
@@ -142,5 +163,7 @@ policy=$(acme_policy "Web root" "$(validation "$http_port")")
 run_dehydrated
 run_uacme
 run_acme_tiny
+run_acmetool
+rest PUT acme/settings '{"open":false}' >/dev/null
 expect "failed challenges" "$(rest GET 'events?code=acme.challenge.invalid' | jq '.items | length')" 0
 finish

@@ -58,6 +58,15 @@ within 10 granted || die "no recovery: $(cat r.txt)"
 within 5 ready_is 200 || die "readyz does not recover"
 rest GET 'events?code=clock.' | jq -e '[.items[].code] | index("clock.lost") != null and index("clock.trusted") != null' >/dev/null ||
     die "no events"
+for number in 1 2 3; do offset "$number" 5; done
+check=(check --data "$instance/data" --db "$GATEHOUSE_DB" --clock-error 500 "${servers[@]}")
+"$bin/gatehouse" "${check[@]}" >check.out 2>&1 && die "gatehouse check is content: $(cat check.out)"
+grep -q '^PROBLEM  clock reference: .*off by 5' check.out || die "gatehouse check: $(cat check.out)"
+for number in 1 2 3; do offset "$number" 0; done
+"$bin/gatehouse" "${check[@]}" >check.out 2>&1 || true
+grep -q '^ok       clock reference (NTP): off by ' check.out || die "gatehouse check: $(cat check.out)"
+within 10 granted || die "no recovery: $(cat r.txt)"
+shown "gatehouse check asks the same references: a line that says how far the clock is off"
 shown "5 s off: timeNotAvailable, readyz 503 with the reason, events; back again: granted"
 
 for number in 1 2 3; do offset "$number" unsynchronised; done

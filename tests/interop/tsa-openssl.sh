@@ -174,4 +174,40 @@ while read -r hash; do
     fi
 done <hex
 shown "evidence records of 100000 hashes under one timestamp, verified by code written from RFC 4998 and by openssl ts"
+
+verified_chain() { # RECORD HASHES COUNT: every timestamp by openssl ts, about what the RFC says it must be
+    local imprint n=0
+    rm -f token.der*
+    python3 -B "$interop_root/tests/interop/ers_verify.py" "$1" "$2" token.der >imprints.txt || die "$1: $(cat imprints.txt)"
+    while read -r imprint; do
+        ts -verify -digest "$imprint" -in "token.der$([ "$n" -eq 0 ] || echo ".$n")" -token_in -CAfile "$ec.pem" |
+            grep -q OK || die "timestamp $n of $1"
+        n=$((n + 1))
+    done <imprints.txt
+    expect "timestamps of $1" "$n" "$3"
+}
+
+document="document 0"
+hash=$(printf '%s' "$document" | sha256sum | cut -d' ' -f1)
+rest POST "cas/$ec/evidence/$id/renewals" '{}' | jq -e '.renewals == 1' >/dev/null || die "no renewal"
+rest POST "cas/$ec/evidence/$id/renewals" '{}' | jq -e '.renewals == 2 and .renewedAt != null' >/dev/null || die "no renewal"
+rest GET "cas/$ec/evidence/$id/records/$hash" >renewed.ers
+verified_chain renewed.ers "$hash" 3
+jq -n --arg r "$(base64 -w0 renewed.ers)" --arg i "$hash" '{record: $r, imprint: $i}' >verify.json
+rest POST evidence/verify @verify.json | jq -e '.timestamps == 3 and .trusted' >/dev/null || die "REST does not verify it"
+shown "evidence renewed twice by a timestamp over the one before (RFC 4998, 5.2): one signature for all 100000 records"
+
+strong=$(printf '%s' "$document" | sha512sum | cut -d' ' -f1)
+jq -n --arg r "$(base64 -w0 renewed.ers)" --arg old "$hash" --arg new "$strong" --arg other "$(base64 -w0 "$(sed -n 2p hex).ers")" \
+    --arg otherhash "$(sed -n 2p hex)" '{digest: "SHA-512", documents: [{record: $r, imprints: {"SHA-256": $old, "SHA-512": $new}},
+        {record: $other, imprints: {"SHA-256": $otherhash, "SHA-512": ("ab" * 64)}}]}' >rehash.json
+rest POST "cas/$ec/evidence-renewals" @rehash.json >rehashed.json || die "no hash-tree renewal"
+jq -r '.records[0]' rehashed.json | base64 -d >rehashed.ers
+verified_chain rehashed.ers "$hash,$strong" 4
+jq -n --arg r "$(base64 -w0 rehashed.ers)" --arg i "$hash" --arg new "$strong" \
+    '{record: $r, imprint: $i, imprints: {"SHA-512": $new}}' >verify.json
+rest POST evidence/verify @verify.json | jq -e '.timestamps == 4 and .trusted' >/dev/null || die "REST does not verify it"
+expect "without the new hash" "$(rest_status POST evidence/verify "$(jq 'del(.imprints)' verify.json)")" 422
+expect "with a wrong new hash" "$(rest_status POST evidence/verify "$(jq '.imprints["SHA-512"] = ("00" * 64)' verify.json)")" 422
+shown "evidence under a new hash algorithm (RFC 4998, 5.3): verified from the RFC, by openssl ts, and over REST"
 finish

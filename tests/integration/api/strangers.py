@@ -43,6 +43,7 @@ def bodies(path, made):
         "/cas/{ca}/timestamping": {"id": "stolen"},
         "/cas/{ca}/timestamping/{issuer}": {"document": {}, "version": 1},
         "/cas/{ca}/evidence": {"digest": "SHA-256", "imprints": ["00" * 32]},
+        "/cas/{ca}/evidence-renewals": {"digest": "SHA-512", "documents": []},
         "/timestamping-certificates": {"name": "Stolen", "ca": made["issuing"], "key": {"type": "Ed25519"},
                                        "subject": {"CN": "x"}},
         "/timestamping-certificates/{id}/certificate": {"certificate": "x"},

@@ -135,6 +135,21 @@ def check_evidence(admin, ca):
         assert verdict["trusted"] and verdict["digest"] == "SHA-256"
         admin.post("/evidence/verify", dict(check, imprint=hashes[7].hex()), 422, problem="evidence")
     admin.get(f"{path}/{made['id']}/records/{'00' * 32}", 404)
+    assert admin.post(f"{path}/{made['id']}/renewals", {})["renewals"] == 1
+    record = base64.b64encode(admin.get(f"{path}/{made['id']}/records/{hashes[7].hex()}").body).decode()
+    verdict = admin.post("/evidence/verify", {"record": record, "imprint": hashes[7].hex()})
+    assert verdict["timestamps"] == 2 and verdict["trusted"] and verdict["at"] <= verdict["renewedAt"]
+    strong = hashlib.sha512(b"7").hexdigest()
+    new = admin.post(f"/cas/{ca}/evidence-renewals", {"digest": "SHA-512", "documents": [
+        {"record": record, "imprints": {"SHA-256": hashes[7].hex(), "SHA-512": strong}}]})
+    check = {"record": new["records"][0], "imprint": hashes[7].hex(), "imprints": {"SHA-512": strong}}
+    assert admin.post("/evidence/verify", check)["timestamps"] == 3
+    admin.post("/evidence/verify", dict(check, imprints={}), 422, problem="evidence")
+    admin.post("/evidence/verify", dict(check, imprints={"SHA-512": "00" * 64}), 422, problem="evidence")
+    admin.post("/evidence/verify", dict(check, imprints={"MD5": "00"}), 400, problem="evidence")
+    admin.post(f"/cas/{ca}/evidence-renewals", {"digest": "SHA-512", "documents": [
+        {"record": record, "imprints": {"SHA-256": hashes[7].hex()}}]}, 400, problem="evidence")
+    admin.post(f"/cas/{ca}/evidence-renewals", {"digest": "SHA-512", "documents": []}, 422, problem="evidence")
     small = admin.post(path, {"digest": "SHA3-384", "imprints": [hashlib.sha3_384(b"one").hexdigest()]}, 201)
     record = admin.get(f"{path}/{small['id']}/records/{hashlib.sha3_384(b'one').hexdigest()}").body
     admin.post("/evidence/verify", {"record": base64.b64encode(record).decode(),
