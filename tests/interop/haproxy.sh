@@ -88,7 +88,8 @@ worker() {
         else
             printf '%s %s\n' "$(date +%s.%N)" "$out" >>"$work/failed.$n"
         fi
-        curl -sf --max-time 10 -o /dev/null "http://127.0.0.1:$proxy_port/readyz" || date +'%s.%N readyz' >>"$work/failed.$n"
+        # Not readyz: a draining node rightly says no there until HAProxy has heard it.
+        curl -sf --max-time 10 -o /dev/null "http://127.0.0.1:$proxy_port/healthz" || date +'%s.%N healthz' >>"$work/failed.$n"
         sleep 0.1
     done
 }
