@@ -83,6 +83,8 @@ GRANT INSERT, UPDATE, DELETE ON cmp_transactions TO gatehouse_application;
 GRANT INSERT, UPDATE, DELETE ON cmp_certificates TO gatehouse_application;
 GRANT INSERT, DELETE ON cmp_messages TO gatehouse_application;
 GRANT INSERT, UPDATE, DELETE ON mail_queue TO gatehouse_application;
+GRANT INSERT, UPDATE, DELETE ON public_requests TO gatehouse_application;
+GRANT INSERT, DELETE ON public_spent TO gatehouse_application;
 GRANT INSERT, UPDATE, DELETE ON mail_templates TO gatehouse_application;
 GRANT INSERT, UPDATE ON validators TO gatehouse_application;
 GRANT INSERT, DELETE ON validator_lists TO gatehouse_application;

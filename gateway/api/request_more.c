@@ -3,6 +3,7 @@
 #include "api/request_parts.h"
 
 #include "base/encode.h"
+#include "x509/certificate.h"
 #include "x509/key_type.h"
 
 #include <string.h>
@@ -36,18 +37,35 @@ static void reply_linked(struct http_request *request, struct http_response *res
         reply_json(response, 200, &w);
 }
 
-void reply_keyed(struct http_request *request, struct http_response *response,
+/* The certificate and its issuers, for who has no other way to them. */
+static bool chain_of(struct core *core, struct arena *arena, const struct certificate_record *certificate,
+                     const char **ret_pem, struct error *err) {
+    struct buffer pem = buffer_on(arena);
+    struct view *ders;
+    size_t count;
+    TRY(certificate_chain(core, arena, certificate, &ders, &count, err));
+    for (size_t i = 0; i < count; i++)
+        buffer_add_text(&pem, certificate_pem(arena, ders[i]));
+    *ret_pem = buffer_text(&pem);
+    return true;
+}
+
+bool reply_keyed(struct core *core, struct http_request *request, struct http_response *response,
                  const struct request_record *record, const struct certificate_record *certificate,
-                 struct view pkcs12) {
+                 struct view pkcs12, struct error *err) {
     struct json_writer w = json_writer_on(request->arena);
+    const char *chain;
+    TRY(chain_of(core, request->arena, certificate, &chain, err));
     json_open_object(&w);
     json_name(&w, "request");
     request_write(&w, request->arena, record, certificate);
     json_put_string(&w, "pkcs12", pkcs12.len == 0 ? NULL : base64_encode(request->arena, pkcs12));
+    json_put_string(&w, "chain", chain);
     json_close_object(&w);
     reply_created(
         response, &w,
         arena_printf(request->arena, "/requests/%s", uuid_text(request->arena, record->id)));
+    return true;
 }
 
 bool read_made_key(const struct json *document, struct made_key *ret, bool *ret_given,
@@ -110,8 +128,7 @@ HANDLER(requests_create_key) {
     submission.proposal = ask_without(request->arena, document, ours);
     TRY(request_with_key(context, request->arena, actor, &submission, &key, &record, &certificate,
                          &pkcs12, err));
-    reply_keyed(request, response, &record, &certificate, pkcs12);
-    return true;
+    return reply_keyed(context, request, response, &record, &certificate, pkcs12, err);
 }
 
 static bool linked(struct core *core, struct http_request *request, struct http_response *response,
@@ -247,8 +264,7 @@ HANDLER(claims_create) {
         TRY(claim_deliver(context, request->arena, &actor, secret, csr, &record, &certificate,
                           err));
     }
-    reply_keyed(request, response, &record, &certificate, pkcs12);
-    return true;
+    return reply_keyed(context, request, response, &record, &certificate, pkcs12, err);
 }
 
 HANDLER(certificates_renew) {

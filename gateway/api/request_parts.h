@@ -13,8 +13,8 @@ MUST_USE bool read_csr(struct arena *arena, const struct json *document, struct 
 MUST_USE bool read_made_key(const struct json *document, struct made_key *ret, bool *ret_given,
                             struct error *err);
 /* {"request":{...},"pkcs12":"base64"|null} */
-void reply_keyed(struct http_request *request, struct http_response *response,
-                 const struct request_record *record, const struct certificate_record *certificate,
-                 struct view pkcs12);
+MUST_USE bool reply_keyed(struct core *core, struct http_request *request, struct http_response *response,
+                          const struct request_record *record, const struct certificate_record *certificate,
+                          struct view pkcs12, struct error *err);
 
 #endif

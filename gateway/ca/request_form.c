@@ -60,9 +60,9 @@ void claim_hash(const char *secret, uint8_t ret_hash[static 32]) {
     SHA256((const unsigned char *)secret, strlen(secret), ret_hash);
 }
 
-static bool new_link(struct core *core, struct arena *arena, struct uuid request_id, int64_t days,
-                     struct claim_link *ret_link, struct claim_record *ret_record,
-                     struct error *err) {
+bool claim_link_new(struct core *core, struct arena *arena, struct uuid request_id, int64_t days,
+                    struct claim_link *ret_link, struct claim_record *ret_record,
+                    struct error *err) {
     uint8_t octets[32];
     struct core_urls urls;
     int64_t now = clock_now_us();
@@ -82,6 +82,7 @@ static bool new_link(struct core *core, struct arena *arena, struct uuid request
 
 static bool may_pre_approve(const struct actor *actor, const struct request_context *c,
                             struct error *err) {
+    TRY(flow_check_door(c, "preapproved", err));
     TRY(actor_may(actor, MAY_DECIDE_REQUESTS, c->ca.organisation_id, c->ca.id, err));
     return c->template.approval != APPROVAL_FOUR_EYES ||
            fail(err, ERROR_POLICY, "four-eyes",
@@ -94,6 +95,11 @@ static bool insert_form(struct tx *tx, struct arena *arena, const struct actor *
     TRY(flow_insert(tx, arena, actor, request, err));
     return claim == NULL || (claim_insert(tx, claim, err) &&
                              flow_note(tx, arena, actor, request, "request.approved", NULL, err));
+}
+
+static bool run_alongside(struct tx *tx, const struct form_order *order,
+                          const struct request_record *request, struct error *err) {
+    return order->alongside == NULL || order->alongside(tx, order->context, request, err);
 }
 
 bool request_submit_form(struct core *core, struct arena *arena, const struct actor *actor,
@@ -120,12 +126,13 @@ bool request_submit_form(struct core *core, struct arena *arena, const struct ac
     if (order->pre_approved || c.template.approval == APPROVAL_NONE) {
         if (order->pre_approved)
             TRY(may_pre_approve(actor, &c, err));
-        TRY(new_link(core, arena, request.id, order->claim_days, &link, &claim, err));
+        TRY(claim_link_new(core, arena, request.id, order->claim_days, &link, &claim, err));
         request.state = REQUEST_AWAITING_CSR;
         request.approver_id = actor->user_id;
     }
     TX(tx, core_db(core), &done, err)
-    tx.ok = insert_form(tx.tx, arena, actor, &request, link.secret == NULL ? NULL : &claim, err);
+    tx.ok = insert_form(tx.tx, arena, actor, &request, link.secret == NULL ? NULL : &claim, err) &&
+            run_alongside(tx.tx, order, &request, err);
     TRY(done);
     *ret_request = request;
     *ret_link = link;
@@ -169,7 +176,7 @@ bool request_approve(struct core *core, struct arena *arena, const struct actor 
         TRY(check_four_eyes(actor, &request, err));
     bool goes_out = !four || request.state == REQUEST_APPROVED;
     if (goes_out)
-        TRY(new_link(core, arena, id, claim_days, &link, &claim, err));
+        TRY(claim_link_new(core, arena, id, claim_days, &link, &claim, err));
     struct request_change change = {request.state,
                                     goes_out ? REQUEST_AWAITING_CSR : REQUEST_APPROVED,
                                     actor->user_id,
@@ -202,7 +209,7 @@ bool request_resend(struct core *core, struct arena *arena, const struct actor *
         return fail(err, ERROR_CONFLICT, "request-state",
                     "The request is %s; only one that waits for its CSR has a link to send again.",
                     request_state_name(request.state));
-    TRY(new_link(core, arena, id, claim_days, &link, &claim, err));
+    TRY(claim_link_new(core, arena, id, claim_days, &link, &claim, err));
     struct request_change change = {
         request.state,   REQUEST_AWAITING_CSR, request.approver_id, (struct uuid){{0}}, "",
         claim.created_us};

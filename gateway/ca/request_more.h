@@ -17,12 +17,15 @@ struct claim_link {
 };
 
 /* A request made of subject, SANs and validity alone (submission->csr is empty). Policy judges what
- * can be judged without a key. pre_approved: by who may decide; then the claim link is there at
- * once (not with four eyes). */
+ * can be judged without a key. pre_approved: by who may decide, under a template whose doors name "preapproved"; then
+ * the claim link is there at once (not with four eyes). */
 struct form_order {
     struct submission submission;
     bool pre_approved;
     int64_t claim_days; /* 0: CLAIM_DAYS */
+    /* Runs in the transaction that stores the request; may be NULL. See struct enrolment. */
+    bool (*alongside)(struct tx *tx, void *context, const struct request_record *request, struct error *err);
+    void *context;
 };
 MUST_USE bool request_submit_form(struct core *core, struct arena *arena, const struct actor *actor,
                                   const struct form_order *order,
@@ -37,6 +40,10 @@ MUST_USE bool request_approve(struct core *core, struct arena *arena, const stru
 MUST_USE bool request_resend(struct core *core, struct arena *arena, const struct actor *actor,
                              struct uuid id, int64_t claim_days, struct request_record *ret,
                              struct claim_link *ret_link, struct error *err);
+/* A further link of a request that waits for its CSR: claim_insert of the record, in the caller's transaction, makes it
+ * open. days 0: CLAIM_DAYS. Who may have one is the caller's to know. */
+MUST_USE bool claim_link_new(struct core *core, struct arena *arena, struct uuid request_id, int64_t days,
+                             struct claim_link *ret_link, struct claim_record *ret_record, struct error *err);
 /* To another template of the same CA, whose policy must take it; it is pending again. */
 MUST_USE bool request_change_template(struct core *core, struct arena *arena,
                                       const struct actor *actor, struct uuid id,

@@ -44,6 +44,8 @@ const struct option_spec app_options[] = {
     {"public-https-url", OPTION_TEXT, NULL, 0, 0, "Base URL of the HTTPS listener as others see it."},
     {"console", OPTION_TEXT, NULL, 0, 0,
      "Directory of the web console's files; default: share/gatehouse/console beside this program's."},
+    {"public-pages", OPTION_TEXT, NULL, 0, 0,
+     "Directory of the public pages' files; default: share/gatehouse/public beside this program's."},
     {"publish-directory", OPTION_TEXT, NULL, 0, 0,
      "Directory under which CAs may publish their CRLs as files (file:///...); without it they may not."},
     {"mail-server", OPTION_TEXT, NULL, 0, 0,
@@ -175,6 +177,11 @@ bool app_open_database(struct app *app, struct error *err) {
 const char *app_console_directory(struct app *app) {
     const char *given = option_text(app->options, "console");
     return given != NULL ? given : beside_program(app->arena, "../share/gatehouse/console");
+}
+
+const char *app_public_directory(struct app *app) {
+    const char *given = option_text(app->options, "public-pages");
+    return given != NULL ? given : beside_program(app->arena, "../share/gatehouse/public");
 }
 
 bool app_open_signer(struct app *app, struct error *err) {

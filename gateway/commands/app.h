@@ -61,5 +61,7 @@ struct clock_settings app_clock(const struct options *options);
 
 /* Where the web console's files lie: option "console", or beside the program. */
 const char *app_console_directory(struct app *app);
+/* Likewise the public pages: option "public-pages". */
+const char *app_public_directory(struct app *app);
 
 #endif

@@ -15,6 +15,7 @@
 #include "mail/mail.h"
 #include "ocsp/ocsp.h"
 #include "portal/portal.h"
+#include "public/public.h"
 #include "cmp/cmp.h"
 #include "scep/scep.h"
 #include "tsp/manage.h"
@@ -52,6 +53,7 @@ struct service {
     struct tsp_management tsp_management;
     struct acme *acme;
     struct console *console;
+    struct public_pages *pages;
     struct jobs *jobs;
     struct http_room rooms[MAX_ROOMS];
     size_t room_count;
@@ -136,6 +138,7 @@ static void build_router(struct service *s) {
     add_room(s, scep_room(s->app.core));
     add_room(s, validation_room(s->app.core));
     add_room(s, mail_room(s->app.core));
+    add_room(s, public_room(s->pages));
     s->acme = acme_new(s->app.core);
     add_room(s, acme_room(s->acme));
     add_room(s, acme_manage_room(s->acme));
@@ -165,6 +168,7 @@ static bool start_jobs(struct service *s, struct error *err) {
     count += scep_jobs(s->app.core, table + count);
     count += validation_jobs(s->app.core, table + count);
     count += mail_jobs(s->app.core, table + count);
+    count += public_jobs(s->pages, table + count);
     table[count++] = (struct job){"ocsp-ahead", OCSP_AHEAD_US, true, ocsp_make_ahead, s->ocsp};
     table[count++] = (struct job){.name = "acme-housekeeping",
                                   .every_us = 600 * US_PER_SECOND,
@@ -208,6 +212,7 @@ static bool start(struct service *s, struct error *err) {
     TRY(service_tls_ensure(s->app.core, s->app.arena, names.names, names.count, err));
     TRY(refresh_tls(&s->tls, err));
     TRY(console_open(app_console_directory(&s->app), &s->console, err));
+    TRY(public_pages_open(s->app.core, app_public_directory(&s->app), &s->pages, err));
     TRY(build_metrics(s, err));
     build_router(s);
     s->config = (struct http_server_config){.listens = s->listens,
@@ -240,6 +245,7 @@ static void stop(struct service *s) {
     tsp_free(s->tsp);
     tsp_clock_free(s->clock);
     console_free(s->console);
+    public_pages_free(s->pages);
     if (s->portal != NULL)
         portal_free(s->portal);
     metrics_page_free(s->metrics);

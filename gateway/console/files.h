@@ -1,4 +1,4 @@
-/* A directory tree in memory. For files of this room alone. */
+/* A directory tree in memory: the console, and the public pages. */
 #ifndef GATEHOUSE_CONSOLE_FILES_H
 #define GATEHOUSE_CONSOLE_FILES_H
 

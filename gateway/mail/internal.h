@@ -24,7 +24,7 @@ const struct mail_template *mail_template_at(size_t index); /* NULL past the end
 struct mail_text {
     const char *subject, *text, *html;
 };
-/* Sets the variables: {name}. A line whose variables are all empty is left out. html "" is made from the text. */
+/* Sets the variables: {name}. A line of text or HTML whose variables are all empty is left out. html "" is made from the text. */
 struct mail_text mail_render(struct arena *arena, const struct mail_text *wording,
                              const struct mail_variable *variables, size_t count);
 /* ERROR_POLICY "mail-template": an unknown variable or a length. */

@@ -72,7 +72,7 @@ static const char *render(struct arena *arena, const char *wording, const struct
     while (*wording != '\0') {
         size_t len = strcspn(wording, "\n"), before = out.len;
         bool ends = wording[len] == '\n';
-        if (!render_line(&out, wording, len, variables, count, style))
+        if (!render_line(&out, wording, len, variables, count, style) && style != STYLE_LINE)
             out.len = before;
         else if (ends)
             buffer_add_byte(&out, '\n');

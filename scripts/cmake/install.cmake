@@ -14,8 +14,8 @@ install(FILES ${CMAKE_SOURCE_DIR}/scripts/systemd/gatehouse-sysusers.conf
 install(FILES ${CMAKE_SOURCE_DIR}/scripts/systemd/signer.conf.example
     DESTINATION share/gatehouse COMPONENT signer)
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/docs/monitoring DESTINATION share/gatehouse COMPONENT gateway)
-# The web console, when scripts/lib/build-console has put it beside the programs.
-install(DIRECTORY ${CMAKE_BINARY_DIR}/share/gatehouse/console
+# The web console and the public pages, when scripts/lib/build-console has put them beside the programs.
+install(DIRECTORY ${CMAKE_BINARY_DIR}/share/gatehouse/console ${CMAKE_BINARY_DIR}/share/gatehouse/public
     DESTINATION share/gatehouse COMPONENT gateway OPTIONAL)
 
 # OpenSSL comes along where the system's is too old.

@@ -73,7 +73,12 @@ def check_form(gateway, admin, made):
 
 
 def check_pre_approved(gateway, admin, made):
-    form = f"/templates/{made['template']}/requests/form"
+    path = f"/templates/{made['template']}"
+    form = path + "/requests/form"
+    admin.post(form, {"sans": ["DNS:invited.example"], "preApproved": True}, 422, problem="door")
+    now = admin.get(path)
+    doors = now["document"]["doors"] + ["preapproved"]
+    admin.put(path, {"name": now["name"], "document": {**now["document"], "doors": doors}, "version": now["version"]})
     asked = admin.post(form, {"sans": ["DNS:invited.example"], "preApproved": True, "claimDays": 90}, 201)
     assert asked["request"]["state"] == "awaiting-csr" and asked["claim"]["secret"]
     admin.post(form, {"sans": ["DNS:x.example"], "preApproved": True, "claimDays": 91}, 400)

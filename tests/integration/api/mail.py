@@ -132,8 +132,9 @@ def check_wording(admin):
     shown = admin.post(path + "/preview", {"subject": "No", "text": "Because {reason}\nhttps://a.example/?b=1&c"})
     assert shown["text"].startswith("Because [reason]")
     assert '<a href="https://a.example/?b=1&amp;c">' in shown["html"]
-    admin.call("DELETE", path, 204)
-    admin.call("DELETE", path, 404)
+    admin.delete(f"{path}?organisation={ORGANISATION}")
+    admin.delete(path)
+    admin.delete(path, 404)
     admin.get("/mail/templates/unknown", 404)
 
 

@@ -19,6 +19,7 @@ import scenario
 import scep
 import validators
 import mail
+import public_pages
 import strangers
 from client import Client, Gateway
 
@@ -88,6 +89,7 @@ def main():
     scep.run(gateway, admin, made)
     validators.run(gateway, admin, made)
     mail.run(gateway, admin, made)
+    public_pages.run(gateway, admin, made)
     acme.run(gateway, admin, made)
     access.run(gateway, admin, made)
     check_coverage(gateway)

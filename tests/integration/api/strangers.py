@@ -6,8 +6,12 @@ import re
 
 from client import Client, make_csr, token_for
 
-OPEN = {("POST", "/session/certificate"), ("POST", "/registrations"),
-        ("GET", "/"), ("GET", "/openapi.json"), ("POST", "/session"), ("POST", "/claims"), ("POST", "/claims/show")}
+OPEN = {("GET", "/"), ("GET", "/openapi.json"), ("POST", "/session"), ("POST", "/claims"), ("POST", "/claims/show"),
+        ("POST", "/session/certificate"), ("POST", "/registrations"),
+        ("GET", "/public/templates/{template}"), ("POST", "/public/templates/{template}/requests"),
+        ("POST", "/public/puzzle"), ("POST", "/public/requests/confirm"), ("POST", "/public/requests/show"),
+        ("POST", "/public/requests/cancel"), ("POST", "/public/requests/claim"), ("GET", "/public/cas/{ca}"),
+        ("POST", "/public/cas/{ca}/challenge"), ("POST", "/public/cas/{ca}/renewals")}
 OWN = {  # about the caller itself, or the same for everybody who has logged in
     ("GET", "/session"), ("DELETE", "/session"), ("POST", "/session/password"), ("GET", "/session/tokens"),
     ("POST", "/session/tokens"), ("GET", "/roles"), ("GET", "/status"), ("POST", "/inspect"),
@@ -83,6 +87,8 @@ def bodies(path, made):
         "/validators": {"name": "Stolen", "certificate": "x"},
         "/validators/{validator}": {"name": "Stolen"},
         "/validators/{validator}/certificate": {"certificate": "x"},
+        "/public/settings": {"open": False},
+        "/templates/{template}/public": {"settings": {"note": "stolen"}},
         "/mail/settings": {"server": "mail.example", "from": "a@b.example"},
         "/mail/test": {"to": "a@b.example"},
         "/mail/templates/{mailtemplate}": {"subject": "x", "text": "y"},

@@ -5,6 +5,7 @@
 #include "cmp/cmp.h"
 #include "est/est.h"
 #include "mail/mail.h"
+#include "public/public.h"
 #include "scep/scep.h"
 #include "tsp/manage.h"
 #include "validation/validation_room.h"
@@ -27,6 +28,11 @@ static struct http_room timestamps(struct core *core) {
     return tsp_management_room(NULL);
 }
 
+static struct http_room public_routes(struct core *core) {
+    (void)core;
+    return public_room(NULL);
+}
+
 static struct http_room acme_managed(struct core *core) {
     (void)core;
     return acme_manage_room(NULL);
@@ -35,7 +41,7 @@ static struct http_room acme_managed(struct core *core) {
 /* Every room that has routes under BASE. */
 static struct http_room (*const room_makers[])(struct core *core) = {
     access_room, api_room, cmp_room, est_room, scep_room, timestamps, validation_room, acme_managed,
-    mail_room};
+    mail_room, public_routes};
 #define ROOM_COUNT (sizeof room_makers / sizeof room_makers[0])
 
 /* Their routes under BASE, one after the other; NULL after the last. */
