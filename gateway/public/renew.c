@@ -1,4 +1,5 @@
-/* Renewal by whoever holds the key of a certificate: a challenge is signed with it, and the template's rules apply. */
+/* Renewal by whoever holds the key of a certificate: TLS has shown that, or a challenge is signed with it; and the
+ * template's rules apply. */
 #include "public/internal.h"
 
 #include "base/clock.h"
@@ -19,6 +20,7 @@ struct renewal {
     struct ca_record ca;
     struct public_request row;
     uint8_t challenge[32];
+    bool spend; /* the challenge */
 };
 
 static bool read_der(struct arena *arena, const char *text, struct view *ret, struct error *err) {
@@ -29,20 +31,23 @@ static bool read_der(struct arena *arena, const char *text, struct view *ret, st
 }
 
 /* A certificate of the authority in the path. */
-static bool read_old(struct renewal *r, const struct json *document, struct error *err) {
+static bool read_old(struct renewal *r, struct view der, struct error *err) {
     struct arena *arena = r->request->arena;
     struct ca_settings settings;
-    struct view der;
-    const char *text;
-    TRY(ask_string(document, "certificate", &text, err));
     TRY(public_ca(r->pages->core, arena, r->request->parameters[0], &r->ca, &settings, err));
-    TRY(read_der(arena, text, &der, err));
     TRY(enrol_certificate(r->pages->core, arena, der, &r->old, err));
     if (!uuid_equal(r->old.ca_id, r->ca.id) || r->old.template_slug[0] == '\0')
         return fail(err, ERROR_NOT_FOUND, "not-found", "This authority knows no such certificate.");
     TRY(certificate_decode(arena, der, &r->certificate, err));
     keep_X509(arena, r->certificate);
     return true;
+}
+
+static bool read_named(struct renewal *r, const struct json *document, struct error *err) {
+    struct view der;
+    const char *text;
+    TRY(ask_string(document, "certificate", &text, err));
+    return read_der(r->request->arena, text, &der, err) && read_old(r, der, err);
 }
 
 static struct view bound_to(const struct renewal *r) {
@@ -72,7 +77,7 @@ HANDLER(public_renewal_challenge) {
     struct renewal r;
     TRY(begin(context, request, &r, err));
     TRY(ask_document(request, members, &document, err));
-    TRY(read_old(&r, document, err) && check_rules(&r, err));
+    TRY(read_named(&r, document, err) && check_rules(&r, err));
     TRY(public_challenge_make(r.pages, request->arena, bound_to(&r), &challenge, err));
     EVP_PKEY *key = X509_get0_pubkey(r.certificate);
     if (key == NULL || !key_type_of(key, key_type))
@@ -123,7 +128,8 @@ static bool proposal_of(const struct renewal *r, const struct json **ret, struct
 
 static bool alongside(struct tx *tx, void *context, const struct request_record *request, struct error *err) {
     struct renewal *r = context;
-    TRY(public_spend_once(tx, r->challenge, err));
+    if (r->spend)
+        TRY(public_spend_once(tx, r->challenge, err));
     r->row.request_id = request->id;
     r->row.template_id = request->template_id;
     r->row.told = request->state;
@@ -141,22 +147,32 @@ static bool renew(struct renewal *r, const char *csr, struct enrolled *ret, stru
     return enrol(r->pages->core, arena, &actor, &enrolment, ret, err);
 }
 
+static bool prove_by_signature(struct renewal *r, const struct json *document, struct error *err) {
+    struct arena *arena = r->request->arena;
+    const char *challenge, *text;
+    struct view signature;
+    TRY(ask_string(document, "challenge", &challenge, err));
+    TRY(ask_string(document, "signature", &text, err));
+    TRY(read_named(r, document, err));
+    TRY(public_challenge_check(r->pages, arena, bound_to(r), challenge, r->challenge, err));
+    if (!base64_decode(arena, view_text(text), &signature))
+        return fail(err, ERROR_MALFORMED, "bad-encoding", "The signature is not base64.");
+    r->spend = true;
+    return check_signature(r, challenge, signature, err);
+}
+
 HANDLER(public_renew) {
     static const char *const members[] = {"certificate", "challenge", "signature", "csr", NULL};
-    const char *challenge, *signature_text, *csr, *secret;
+    static const char *const csr_only[] = {"csr", NULL};
+    bool by_tls = request->client_certificate.len > 0;
+    const char *csr, *secret;
     const struct json *document;
     struct enrolled enrolled;
-    struct view signature;
     struct renewal r;
     TRY(begin(context, request, &r, err));
-    TRY(ask_document(request, members, &document, err));
-    TRY(ask_string(document, "challenge", &challenge, err));
-    TRY(ask_string(document, "signature", &signature_text, err) && ask_string(document, "csr", &csr, err));
-    TRY(read_old(&r, document, err));
-    TRY(public_challenge_check(r.pages, request->arena, bound_to(&r), challenge, r.challenge, err));
-    if (!base64_decode(request->arena, view_text(signature_text), &signature))
-        return fail(err, ERROR_MALFORMED, "bad-encoding", "The signature is not base64.");
-    TRY(check_signature(&r, challenge, signature, err));
+    TRY(ask_document(request, by_tls ? csr_only : members, &document, err));
+    TRY(ask_string(document, "csr", &csr, err));
+    TRY(by_tls ? read_old(&r, request->client_certificate, err) : prove_by_signature(&r, document, err));
     r.row = (struct public_request){.id = uuid_new(), .email = "", .name = "", .document = "{}", .open = true,
                                     .address = public_origin(request->arena, request->address),
                                     .created_us = clock_now_us()};

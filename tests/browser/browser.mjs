@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import assert from 'node:assert/strict';
-import { chromium } from 'playwright-core';
+import { chromium, firefox } from 'playwright-core';
 
 const require = createRequire(import.meta.url);
 const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
@@ -17,9 +17,22 @@ function program() {
   throw new Error('no Chromium is installed');
 }
 
-/** Runs `test(page, tools)`; any error of the page itself fails it, too. */
-export async function withBrowser(test) {
-  const browser = await chromium.launch({ executablePath: program(), args: ['--no-sandbox', '--disable-dev-shm-usage'] });
+/** Null when there is no Firefox; it is driven over WebDriver BiDi. */
+export function firefoxProgram() {
+  for (const name of ['firefox-esr', 'firefox'])
+    try { return execFileSync('which', [name], { encoding: 'utf8' }).trim(); } catch { /* the next */ }
+  return null;
+}
+
+function launch(name) {
+  return name === 'firefox'
+    ? firefox.launch({ executablePath: firefoxProgram(), channel: 'moz-firefox' })
+    : chromium.launch({ executablePath: program(), args: ['--no-sandbox', '--disable-dev-shm-usage'] });
+}
+
+/** Runs `test(page, context)`; any error of the page itself fails it, too. */
+export async function withBrowser(test, name = 'chromium') {
+  const browser = await launch(name);
   const complaints = [];
   try {
     // axe is put into the page from outside, which the page's own policy would refuse.
@@ -29,7 +42,7 @@ export async function withBrowser(test) {
     page.on('pageerror', (error) => complaints.push(String(error)));
     page.on('console', (message) => {
       // A refused log-in and the question whether there is a session are expected to fail.
-      if (message.type() === 'error' && !/status of (401|404|409|422|429)/.test(message.text())) complaints.push(message.text());
+      if (message.type() === 'error' && !/status of (401|403|404|409|422|429)/.test(message.text())) complaints.push(message.text());
     });
     try {
       await test(page, context);

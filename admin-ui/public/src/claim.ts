@@ -34,7 +34,7 @@ function choose(secret: string, offer: ClaimOffer): void {
     { value: 'legacy', label: 'For old software (triple DES)', about: 'Windows before 2018, old Java and macOS. Weak: use a long password, delete the file after import.' },
   ], 'modern');
   const byKey = h('div', {}, field('Kind of key', select, 'Made by your browser on this device. It is never sent.'),
-    field('Password for the file', password, 'At least 8 characters. You need it to import the file; nobody can tell you later.'), field('Password again', again), format);
+    field('Password for the file', password, 'At least 8 characters, without umlauts and accents. You need it to import the file; nobody can tell you later.'), field('Password again', again), format);
   const csr = dropArea('Certificate request (CSR)', 'Its names do not matter: the approved ones count.', '-----BEGIN CERTIFICATE REQUEST-----');
   const way = choices('way', 'Where is the key?', [
     { value: 'make', label: 'Make one here', about: 'You get a file with key and certificate (.p12), to import.' },
@@ -48,6 +48,8 @@ function choose(secret: string, offer: ClaimOffer): void {
     event.preventDefault();
     if (!csr.element.hidden) void deliver(secret, csr.value(), button, result);
     else if (password.value.length < 8) result.replaceChildren(message('bad', 'The password has fewer than 8 characters'));
+    // Java and others open no file whose password has more than ASCII.
+    else if (!/^[\x20-\x7e]+$/.test(password.value)) result.replaceChildren(message('bad', 'The password has signs that some programs cannot read', 'Take letters without accents, digits and signs of an English keyboard.'));
     else if (password.value !== again.value) result.replaceChildren(message('bad', 'The two passwords differ'));
     else void make(secret, select.value, password.value, chosen(format) === 'legacy', button, result);
   };

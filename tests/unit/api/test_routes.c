@@ -150,7 +150,17 @@ static void test_gates(void **state) {
                                        "POST " BASE "/session/certificate",
                                        "POST " BASE "/registrations",
                                        "POST " BASE "/claims",
-                                       "POST " BASE "/claims/show"};
+                                       "POST " BASE "/claims/show",
+                                       "GET " BASE "/public/templates/{}",
+                                       "POST " BASE "/public/templates/{}/requests",
+                                       "POST " BASE "/public/puzzle",
+                                       "POST " BASE "/public/requests/confirm",
+                                       "POST " BASE "/public/requests/show",
+                                       "POST " BASE "/public/requests/cancel",
+                                       "POST " BASE "/public/requests/claim",
+                                       "GET " BASE "/public/cas/{}",
+                                       "POST " BASE "/public/cas/{}/challenge",
+                                       "POST " BASE "/public/cas/{}/renewals"};
     SCOPED_ARENA struct arena *arena = arena_new();
     const struct http_route *route;
     size_t found = 0;
