@@ -253,7 +253,7 @@ bool ca_certificate_make(struct core *core, struct arena *arena, const struct ca
     struct ca_urls urls = {0};
     EVP_PKEY *public_key;
     struct issue_order issue = {.ca = s->issuer == NULL ? &self : s->issuer,
-                                .issuer_key = s->issuer == NULL ? s->key : NULL,
+                                .issuer_key = s->issuer == NULL ? s->key : s->issuer_key,
                                 .use = CERTIFICATE_CA};
     struct certificate_plan *plan = &issue.plan;
     self.certificate = view_of(NULL, 0); /* signs itself, also when it had a certificate before */

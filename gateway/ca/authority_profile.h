@@ -24,6 +24,7 @@ struct ca_signing {
     const struct ca_profile *profile;
     struct view spki;
     EVP_PKEY *key; /* self-signed: the key that belongs to spki */
+    EVP_PKEY *issuer_key; /* of an issuer that is not stored yet; NULL: the stored one */
 };
 /* Signs; nothing is stored. No transaction is open. */
 MUST_USE bool ca_certificate_make(struct core *core, struct arena *arena,

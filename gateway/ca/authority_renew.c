@@ -17,7 +17,7 @@ struct renewing {
     struct ca_profile profile;
     struct key_record key;
     EVP_PKEY *remote; /* the arena drops it */
-    struct certificate_record certificate, link; /* link: newWithOld; der empty: none */
+    struct certificate_record certificate, new_with_old, old_with_new; /* the last two: der empty: none */
 };
 
 static bool self_signed(X509 *certificate) {
@@ -102,8 +102,11 @@ static bool take_key(struct core *core, struct arena *arena, struct renewing *r,
     return true;
 }
 
-/* rfc4210#4.4: the new key of a root, signed by its old one, for those who trust that still. */
-static bool make_link(struct core *core, struct arena *arena, struct renewing *r, struct error *err) {
+/* rfc4210#4.4: the new key of a root, signed by its old one, for those who trust that still; and the old key, signed
+ * by the new one, for those who trust that already. */
+static bool make_links(struct core *core, struct arena *arena, struct renewing *r, struct error *err) {
+    AUTO(X509) *old = NULL;
+    struct ca_record next = r->next;
     struct ca_profile profile = r->profile;
     if (profile.path_length == 0)
         return true; /* the old key may not sign a CA */
@@ -114,7 +117,12 @@ static bool make_link(struct core *core, struct arena *arena, struct renewing *r
     profile.validity_days = 0;
     struct ca_signing signing = {
         .issuer = &r->ca, .ca = &r->next, .profile = &profile, .spki = r->key.spki};
-    return ca_certificate_make(core, arena, &signing, &r->link, err);
+    TRY(ca_certificate_make(core, arena, &signing, &r->new_with_old, err));
+    TRY(certificate_decode(arena, r->ca.certificate, &old, err));
+    next.generation++;
+    signing = (struct ca_signing){.issuer = &next, .ca = &r->ca, .profile = &profile, .issuer_key = r->remote};
+    return key_spki(arena, X509_get0_pubkey(old), &signing.spki, err) &&
+           ca_certificate_make(core, arena, &signing, &r->old_with_new, err);
 }
 
 static bool sign(struct core *core, struct arena *arena, struct renewing *r, struct error *err) {
@@ -131,7 +139,7 @@ static bool sign(struct core *core, struct arena *arena, struct renewing *r, str
     r->next.not_after_us = r->certificate.not_after_us;
     r->next.issuer_id = self ? (struct uuid){{0}} : r->issuer.id;
     r->next.chain = self ? view_of(NULL, 0) : ca_chain_below(arena, &r->issuer);
-    return !self || !r->order->new_key || r->ca.not_after_us < clock_now_us() || make_link(core, arena, r, err);
+    return !self || !r->order->new_key || r->ca.not_after_us < clock_now_us() || make_links(core, arena, r, err);
 }
 
 static bool note(struct tx *tx, const struct actor *actor, const struct ca_record *ca, const char *code,
@@ -170,27 +178,30 @@ bool authority_adopt(struct tx *tx, const struct actor *actor, const struct ca_r
            note(tx, actor, ca, "ca.renewed", err);
 }
 
-static bool store_link(struct tx *tx, const struct actor *actor, const struct renewing *r,
-                       struct error *err) {
-    struct ca_certificate link = {.id = uuid_new(),
-                                  .ca_id = r->ca.id,
-                                  .generation = r->ca.generation + 1,
-                                  .kind = CA_CERTIFICATE_CROSS,
-                                  .certificate = r->link.der,
-                                  .chain = r->ca.certificate,
-                                  .not_before_us = r->link.not_before_us,
-                                  .not_after_us = r->link.not_after_us,
-                                  .created_us = clock_now_us()};
-    return ca_certificate_insert(tx, &link, err) && issue_store(tx, actor, &r->link, err);
+static bool store_link(struct tx *tx, const struct actor *actor, const struct certificate_record *link,
+                       const struct ca_record *subject, struct view issuer, struct error *err) {
+    struct ca_certificate row = {.id = uuid_new(),
+                                 .ca_id = subject->id,
+                                 .generation = subject->generation,
+                                 .kind = CA_CERTIFICATE_CROSS,
+                                 .certificate = link->der,
+                                 .chain = issuer,
+                                 .not_before_us = link->not_before_us,
+                                 .not_after_us = link->not_after_us,
+                                 .created_us = clock_now_us()};
+    return link->der.len == 0 || (ca_certificate_insert(tx, &row, err) && issue_store(tx, actor, link, err));
 }
 
 static bool store_renewal(struct tx *tx, const struct actor *actor, const struct renewing *r,
                           struct error *err) {
     bool new_key = r->order->new_key;
+    struct ca_record next = r->next;
+    next.generation = r->ca.generation + 1;
     return (!new_key || key_insert(tx, &r->key, err)) &&
            authority_adopt(tx, actor, &r->ca, &r->next, new_key, err) &&
            issue_store(tx, actor, &r->certificate, err) &&
-           (r->link.der.len == 0 || store_link(tx, actor, r, err));
+           store_link(tx, actor, &r->new_with_old, &next, r->ca.certificate, err) &&
+           store_link(tx, actor, &r->old_with_new, &r->ca, r->next.certificate, err);
 }
 
 static bool make_csr(struct core *core, struct arena *arena, const struct actor *actor, struct renewing *r,
@@ -218,7 +229,7 @@ bool authority_renew(struct core *core, struct arena *arena, const struct actor 
         TRY(make_csr(core, arena, actor, &r, err));
     } else {
         TRY(sign(core, arena, &r, err));
-        r.certificate.requester = r.link.requester = actor->name;
+        r.certificate.requester = r.new_with_old.requester = r.old_with_new.requester = actor->name;
         TX(tx, core_db(core), &done, err)
             tx.ok = store_renewal(tx.tx, actor, &r, err);
         TRY(done);

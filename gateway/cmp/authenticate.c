@@ -74,6 +74,7 @@ static bool find_signer(struct exchange *x, const struct cmp_message *m, X509 **
         if (key == NULL || !names_sender(one, m))
             continue;
         TRY(key_check(key, "protecting certificate", err));
+        TRY(minima_key(&x->settings.algorithms.least, key, "protecting certificate", err));
         TRY(cmp_verify_signature(m, key, err));
         *ret = one;
         return true;

@@ -141,6 +141,13 @@ static bool has_key(const CRMF_TEMPLATE *template) {
            X509_PUBKEY_get0_param(NULL, &bits, &len, NULL, template->public_key) == 1 && len > 0;
 }
 
+static bool check_key(struct exchange *x, EVP_PKEY *key, struct error *err) {
+    x->fail = CMP_BAD_CERT_TEMPLATE;
+    TRY(minima_key(&x->settings.algorithms.least, key, "public key of the request", err));
+    x->fail = CMP_NO_FAIL;
+    return true;
+}
+
 static bool read_request(struct making *k, const CRMF_MESSAGE *message, struct error *err) {
     struct exchange *x = k->x;
     EVP_PKEY *key = NULL;
@@ -164,6 +171,7 @@ static bool read_request(struct making *k, const CRMF_MESSAGE *message, struct e
         if (key == NULL)
             return ERR_clear_error(), REFUSED(x, CMP_BAD_CERT_TEMPLATE, ERROR_POLICY, "weak-key",
                                               "The public key in the template is of no known type.");
+        TRY(check_key(x, key, err));
         TRY(cmp_check_proof(x, message, request, &k->encrypt, err));
     }
     k->proven = true;
@@ -177,6 +185,12 @@ static bool read_pkcs10(struct making *k, struct error *err) {
     k->w->id = -1; /* rfc9483#4.1.4 */
     TRY(csr_decode(x->arena, x->m.content, &csr, &k->der, err));
     k->csr = keep_X509_REQ(x->arena, csr);
+    TRY(check_key(x, X509_REQ_get0_pubkey(csr), err));
+    const X509_ALGOR *algorithm;
+    X509_REQ_get0_signature(csr, NULL, &algorithm);
+    x->fail = CMP_BAD_ALG;
+    TRY(minima_signature(&x->settings.algorithms.least, algorithm, "CSR", err));
+    x->fail = CMP_NO_FAIL;
     k->subject = X509_REQ_get_subject_name(csr);
     TRY(csr_sans(csr, &sans, err));
     k->sans = keep_GENERAL_NAMES(x->arena, sans);

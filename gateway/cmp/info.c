@@ -1,8 +1,8 @@
 #include "cmp/exchange.h"
 
 #include "base/clock.h"
-
 #include "ca/status.h"
+#include "store/generations.h"
 #include "x509/certificate.h"
 #include "x509/name.h"
 
@@ -22,27 +22,68 @@ static bool ca_certs(struct exchange *x, __attribute__((unused)) const CMP_INFO 
     return true;
 }
 
-/* rfc9483#4.3.2: newWithNew and newWithOld when another CA of the same subject has followed the root asked about;
- * without one the value is absent: there is no update. */
+/* The root above the CA as it is now, and its further certificates. A root elsewhere is known as the end of the
+ * chain alone. */
+static bool find_root(struct exchange *x, struct view *ret_now, struct ca_certificate **ret_links, size_t *ret_count,
+                      struct error *err) {
+    struct ca_record ca = {0};
+    struct view *chain;
+    size_t count;
+    bool done = false;
+    TX(tx, core_db(x->core), &done, err) {
+        ca = x->target.ca;
+        tx.ok = true;
+        for (int depth = 0; tx.ok && depth < 16 && !uuid_is_nil(ca.issuer_id); depth++)
+            tx.ok = ca_by_id(tx.tx, x->arena, &scope_everything, ca.issuer_id, &ca, err);
+        tx.ok = tx.ok && ca_certificate_list(tx.tx, x->arena, ca.id, ret_links, ret_count, err);
+    }
+    TRY(done);
+    TRY(authority_chain(x->core, x->arena, &ca, &chain, &count, err));
+    *ret_now = count == 0 ? view_of(NULL, 0) : chain[count - 1];
+    return true;
+}
+
+/* The one that certifies the subject's key by the issuer's; empty when there is none. */
+static struct view link_of(struct exchange *x, const struct ca_certificate *links, size_t count, X509 *subject,
+                           X509 *issuer) {
+    struct view found = {0};
+    for (size_t i = 0; i < count; i++) {
+        X509 *link = NULL;
+        struct error ignored = {0};
+        if (links[i].not_after_us < x->call->now_us || !certificate_decode(x->arena, links[i].certificate, &link, &ignored))
+            continue;
+        keep_X509(x->arena, link);
+        if (EVP_PKEY_eq(X509_get0_pubkey(link), X509_get0_pubkey(subject)) == 1 &&
+            X509_verify(link, X509_get0_pubkey(issuer)) == 1)
+            found = links[i].certificate;
+    }
+    ERR_clear_error();
+    return found;
+}
+
+/* rfc9483#4.3.2: when the root of the CA is another than the one asked about (a new key, the same name), it is told
+ * as newWithNew, with newWithOld and oldWithNew where there are such links. Without an update the value is absent. */
 static bool root_update(struct exchange *x, const CMP_INFO *asked, struct view *ret_value, int *ret_nid,
                         struct error *err) {
-    struct view old = asn1_any(x->arena, asked->value), *chain;
-    size_t count;
+    struct view old = asn1_any(x->arena, asked->value), present;
+    struct ca_certificate *links = NULL;
+    X509 *before = NULL, *now = NULL;
+    size_t count = 0;
     *ret_nid = NID_id_it_rootCaKeyUpdate;
     *ret_value = view_of(NULL, 0);
-    TRY(authority_chain(x->core, x->arena, &x->target.ca, &chain, &count, err));
-    if (old.len == 0 || count == 0 || view_equal(old, chain[count - 1]))
+    TRY(find_root(x, &present, &links, &count, err));
+    if (old.len == 0 || present.len == 0 || view_equal(old, present))
         return true;
-    X509 *before = NULL, *now = NULL;
     if (!certificate_decode(x->arena, old, &before, err))
         return REFUSED(x, CMP_BAD_DATA_FORMAT, ERROR_MALFORMED, "cmp-request", "The old root cannot be read.");
     keep_X509(x->arena, before);
-    TRY(certificate_decode(x->arena, chain[count - 1], &now, err));
+    TRY(certificate_decode(x->arena, present, &now, err));
     keep_X509(x->arena, now);
     if (X509_NAME_cmp(X509_get_subject_name(before), X509_get_subject_name(now)) != 0)
         return REFUSED(x, CMP_WRONG_AUTHORITY, ERROR_POLICY, "cmp-request",
                        "The certificate asked about was never the root of this CA.");
-    *ret_value = WIRE_SEQ(x->arena, chain[count - 1]);
+    *ret_value = WIRE_SEQ(x->arena, present, wire_tagged(x->arena, 0, link_of(x, links, count, now, before)),
+                          wire_tagged(x->arena, 1, link_of(x, links, count, before, now)));
     return true;
 }
 

@@ -35,7 +35,10 @@ static bool check_signature(struct exchange *x, const CRMF_MESSAGE *message, con
                             struct error *err) {
     const CRMF_SIGN_PROOF *proof = message->proof->value.signature;
     EVP_PKEY *key = X509_PUBKEY_get0(template->public_key);
+    x->fail = CMP_BAD_ALG;
     TRY(cmp_signature_allowed(proof->alg, err));
+    TRY(minima_signature(&x->settings.algorithms.least, proof->alg, "proof of possession", err));
+    x->fail = CMP_NO_FAIL;
     if (proof->input != NULL) {
         TRY(check_input(x, proof->input, template, err));
         return ASN1_item_verify(ASN1_ITEM_rptr(CRMF_SIGN_INPUT), proof->alg, proof->signature, proof->input, key) ==

@@ -28,25 +28,28 @@ static bool bad_protection(struct error *err) {
                 "The protection does not verify: another secret or key, or the message was changed on its way.");
 }
 
-/* The MAC's digest, SHA-1 only when it is allowed. */
-static bool hmac_allowed(int nid, bool sha1) {
+static const EVP_MD *hmac_digest(int nid) {
     switch (nid) {
-    case NID_hmacWithSHA1:
-    case NID_hmac_sha1:
-        return sha1;
-    case NID_hmacWithSHA224:
-    case NID_hmacWithSHA256:
-    case NID_hmacWithSHA384:
-    case NID_hmacWithSHA512:
-        return true;
-    default:
-        return false;
+    case NID_hmacWithSHA224: return EVP_sha224();
+    case NID_hmacWithSHA256: return EVP_sha256();
+    case NID_hmacWithSHA384: return EVP_sha384();
+    case NID_hmacWithSHA512: return EVP_sha512();
+    default: return NULL;
     }
 }
 
-static bool owf_allowed(int nid, bool sha1) {
-    return nid == NID_sha224 || nid == NID_sha256 || nid == NID_sha384 || nid == NID_sha512 ||
-           (nid == NID_sha1 && sha1);
+/* The MAC's digest, SHA-1 only when it is allowed. */
+static bool hmac_allowed(int nid, const struct cmp_algorithms *allowed) {
+    if (nid == NID_hmacWithSHA1 || nid == NID_hmac_sha1)
+        return allowed->sha1;
+    return minima_digest(&allowed->least, hmac_digest(nid));
+}
+
+static bool owf_allowed(int nid, const struct cmp_algorithms *allowed) {
+    if (nid == NID_sha1)
+        return allowed->sha1;
+    return (nid == NID_sha224 || nid == NID_sha256 || nid == NID_sha384 || nid == NID_sha512) &&
+           minima_digest(&allowed->least, EVP_get_digestbynid(nid));
 }
 
 static struct view parameter_of(const X509_ALGOR *algorithm) {
@@ -83,11 +86,12 @@ static bool check_pbm(struct arena *arena, const X509_ALGOR *algorithm, const st
         return bad_algorithm(err, "PasswordBasedMac is switched off for this template; use PBMAC1 or a signature");
     if (pbm == NULL)
         return bad_algorithm(err, "the parameters of PasswordBasedMac cannot be read");
-    if (!owf_allowed(nid_of(pbm->owf), allowed->sha1))
-        return bad_algorithm(err, "PasswordBasedMac needs SHA-224, -256, -384 or -512 as its one-way function");
-    if (!hmac_allowed(nid_of(pbm->mac), allowed->sha1))
-        return bad_algorithm(err, "PasswordBasedMac needs HMAC with SHA-2 (RFC 9481 6.1.1); with openssl cmp: "
-                                  "-mac hmacWithSHA256");
+    if (!owf_allowed(nid_of(pbm->owf), allowed))
+        return bad_algorithm(err, "PasswordBasedMac needs SHA-2 of the template's leastDigestBits as its one-way "
+                                  "function; with openssl cmp: -digest sha256");
+    if (!hmac_allowed(nid_of(pbm->mac), allowed))
+        return bad_algorithm(err, "PasswordBasedMac needs HMAC with SHA-2 (RFC 9481 6.1.1) of the template's "
+                                  "leastDigestBits; with openssl cmp: -mac hmacWithSHA256");
     return bounds(ASN1_STRING_length(pbm->salt), pbm->iterations, allowed, err);
 }
 
@@ -96,16 +100,6 @@ struct pbmac1 {
     int iterations;
     const EVP_MD *prf, *mac;
 };
-
-static const EVP_MD *hmac_digest(int nid) {
-    switch (nid) {
-    case NID_hmacWithSHA224: return EVP_sha224();
-    case NID_hmacWithSHA256: return EVP_sha256();
-    case NID_hmacWithSHA384: return EVP_sha384();
-    case NID_hmacWithSHA512: return EVP_sha512();
-    default: return NULL;
-    }
-}
 
 /* rfc9481#6.1.2, rfc8018#7.1: PBKDF2 with HMAC-SHA-2, then HMAC-SHA-2. */
 static bool read_pbmac1(struct arena *arena, const X509_ALGOR *algorithm, const struct cmp_algorithms *allowed,
@@ -125,8 +119,9 @@ static bool read_pbmac1(struct arena *arena, const X509_ALGOR *algorithm, const 
     struct pbmac1 read = {.iterations = (int)ASN1_INTEGER_get(kdf->iter),
                           .prf = kdf->prf == NULL ? NULL : hmac_digest(nid_of(kdf->prf)),
                           .mac = hmac_digest(nid_of(parameters->messageAuthScheme))};
-    if (read.prf == NULL || read.mac == NULL)
-        return bad_algorithm(err, "PBMAC1 needs HMAC with SHA-2 in both places (RFC 9481 6.1.2)");
+    if (!minima_digest(&allowed->least, read.prf) || !minima_digest(&allowed->least, read.mac))
+        return bad_algorithm(err, "PBMAC1 needs HMAC with SHA-2 of the template's leastDigestBits in both places (RFC 9481 "
+                                  "6.1.2)");
     if (kdf->keylength != NULL && ASN1_INTEGER_get(kdf->keylength) != PBMAC1_KEY)
         return bad_algorithm(err, "PBMAC1 needs a key length of 32 octets");
     read.salt = arena_copy(arena, ASN1_STRING_get0_data(kdf->salt->value.octet_string),
@@ -136,16 +131,9 @@ static bool read_pbmac1(struct arena *arena, const X509_ALGOR *algorithm, const 
 }
 
 bool cmp_signature_allowed(const X509_ALGOR *algorithm, struct error *err) {
-    int digest = NID_undef, key = NID_undef, nid = nid_of(algorithm);
-    if (nid == NID_rsassaPss) {
-        struct view der = parameter_of(algorithm);
-        const unsigned char *at = der.at;
-        RSA_PSS_PARAMS *pss = der.len == 0 ? NULL : d2i_RSA_PSS_PARAMS(NULL, &at, (long)der.len);
-        digest = pss == NULL || pss->hashAlgorithm == NULL ? NID_sha1 : nid_of(pss->hashAlgorithm);
-        RSA_PSS_PARAMS_free(pss);
-    } else if (OBJ_find_sigid_algs(nid, &digest, &key) != 1) {
+    int digest = NID_undef;
+    if (!signature_digest(algorithm, &digest))
         return bad_algorithm(err, "the signature algorithm is not known");
-    }
     if (digest == NID_md5 || digest == NID_sha1 || digest == NID_md4 || digest == NID_ripemd160)
         return bad_algorithm(err, "signatures need SHA-2, SHA-3, EdDSA or ML-DSA");
     ERR_clear_error();
@@ -173,7 +161,8 @@ bool cmp_protection_kind(struct arena *arena, const struct cmp_message *m, const
         *ret = CMP_BY_SIGNATURE;
         if (!allowed->signature)
             return bad_algorithm(err, "signatures are switched off for this template; use a shared secret");
-        return cmp_signature_allowed(algorithm, err);
+        return cmp_signature_allowed(algorithm, err) &&
+               minima_signature(&allowed->least, algorithm, "protection", err);
     }
 }
 

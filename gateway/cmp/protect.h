@@ -3,12 +3,14 @@
 #define GATEHOUSE_CMP_PROTECT_H
 
 #include "cmp/message.h"
+#include "x509/minima.h"
 
 /* What is accepted; names as in settings.h. */
 struct cmp_algorithms {
     bool pbm, pbmac1, signature;
     bool sha1;              /* HMAC-SHA1 as the MAC of PBM, SHA-1 as its one-way function */
     int64_t max_iterations; /* of either MAC */
+    struct minima least;    /* SHA-1, where allowed, is under any */
 };
 
 enum cmp_protection { CMP_UNPROTECTED, CMP_BY_MAC, CMP_BY_SIGNATURE };

@@ -47,8 +47,9 @@ bool cmp_settings_read(const struct json *document, struct cmp_settings *ret, st
     static const char *const members[] = {
         "protection",  "sha1",       "maxIterations",         "implicitConfirm", "confirmSeconds",
         "waitDays",    "pollSeconds", "clockToleranceSeconds", "ownCertificates", "approveDevices",
-        "centralKeyGeneration", "keyPackage", NULL};
-    struct cmp_settings s = {.algorithms = {true, true, true, false, 100000},
+        "centralKeyGeneration", "keyPackage", "leastKeyStrength", "leastDigestBits",
+        NULL};
+    struct cmp_settings s = {.algorithms = {true, true, true, false, 100000, minima_default},
                              .implicit_confirm = true,
                              .approve_devices = true,
                              .confirm_s = 600,
@@ -66,6 +67,9 @@ bool cmp_settings_read(const struct json *document, struct cmp_settings *ret, st
     TRY(json_int(document, "clockToleranceSeconds", 0, 31536000, &s.tolerance_s, err));
     TRY(json_bool(document, "approveDevices", &s.approve_devices, err));
     TRY(json_bool(document, "centralKeyGeneration", &s.central_key_generation, err));
+    TRY(minima_read(document, &s.algorithms.least, err));
+    if (s.algorithms.sha1 && s.algorithms.least.digest_bits > minima_default.digest_bits)
+        return fail(err, ERROR_POLICY, "cmp-settings", "\"sha1\" and \"leastDigestBits\" contradict each other.");
     *ret = s;
     return true;
 }
@@ -93,6 +97,7 @@ const char *cmp_settings_write(struct arena *arena, const struct cmp_settings *s
     json_put_bool(&w, "approveDevices", s->approve_devices);
     json_put_bool(&w, "centralKeyGeneration", s->central_key_generation);
     json_put_string(&w, "keyPackage", s->bare_key ? "bare" : "rfc5958");
+    minima_write(&w, &s->algorithms.least);
     json_close_object(&w);
     return json_written(&w);
 }

@@ -13,6 +13,8 @@
  *                                       sameNames | any | none
  *   "approveDevices": true,             a certificate under a trust anchor counts as approval by role
  *   "centralKeyGeneration": false,
+ *   "leastKeyStrength": 112,            see x509/minima.h: of requested keys and of those that protect messages
+ *   "leastDigestBits": 224,             of signatures and MACs
  *   "keyPackage": "rfc5958"             rfc5958 (AsymmetricKeyPackage) | bare (one OneAsymmetricKey, as openssl cmp)
  * } */
 #ifndef GATEHOUSE_CMP_SETTINGS_H

@@ -132,6 +132,7 @@ static bool by_certificate(struct est_exchange *x, struct est_caller *c, struct 
     struct error missing = {0};
     TRY(certificate_decode(x->arena, x->proof.certificate, &c->x509, err));
     keep_X509(x->arena, c->x509);
+    TRY(minima_key(&x->settings.least, X509_get0_pubkey(c->x509), "client certificate", err));
     bool ours = enrol_certificate(x->core, x->arena, x->proof.certificate, &c->certificate, &missing);
     if (!ours && missing.kind != ERROR_NOT_FOUND) {
         *err = missing;

@@ -39,11 +39,15 @@ static bool is_binding(struct est_exchange *x, const char *text) {
 
 static bool read_csr(struct est_exchange *x, struct view body, struct error *err) {
     X509_REQ *csr;
+    const X509_ALGOR *algorithm;
     struct view der;
     TRY(est_body_decode(x->arena, body, &x->form, &der, err));
     TRY(x->keygen ? csr_decode_names(x->arena, der, &csr, &x->csr_der, err)
                   : csr_decode(x->arena, der, &csr, &x->csr_der, err));
     x->csr = keep_X509_REQ(x->arena, csr);
+    X509_REQ_get0_signature(csr, NULL, &algorithm);
+    TRY(minima_key(&x->settings.least, X509_REQ_get0_pubkey(csr), "CSR", err));
+    TRY(minima_signature(&x->settings.least, algorithm, "CSR", err));
     const char *challenge = csr_challenge_password(x->arena, csr);
     x->bound = challenge != NULL && is_binding(x, challenge);
     x->challenge = x->bound ? NULL : challenge;

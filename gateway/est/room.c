@@ -43,6 +43,11 @@ static void refuse(struct http_request *request, struct http_response *response,
     if (status == 401)
         http_add_header(response, "WWW-Authenticate",
                         "Basic realm=\"Gatehouse EST\", charset=\"UTF-8\"");
+    /* How every client begins that has a password; Bouncy Castle's goes on only when there is no body. */
+    if (status == 401 && http_header(request, "Authorization") == NULL && request->client_certificate.len == 0) {
+        http_reply(response, status, NULL, (struct view){0});
+        return;
+    }
     reply_text(response, status == 422 || status == 409 ? 400 : status,
                status == 500 ? "The gateway has failed; its log says why.\n"
                              : arena_printf(request->arena, "%s\n", err->message));
@@ -100,7 +105,8 @@ static void reply_waiting(struct http_request *request, struct http_response *re
                           const struct est_exchange *x) {
     http_add_header(response, "Retry-After",
                     arena_printf(request->arena, "%lld", (long long)x->settings.retry_s));
-    reply_text(response, 202, "The request waits for somebody's approval; repeat it later.\n");
+    http_add_header(response, "Cache-Control", "no-store");
+    http_reply(response, 202, NULL, (struct view){0}); /* a body stops Bouncy Castle's client */
 }
 
 static bool enroll(struct core *core, struct http_request *request, struct http_response *response,

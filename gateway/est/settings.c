@@ -25,9 +25,10 @@ static bool choice(const struct json *document, const char *name, const char *co
 bool est_settings_read(const struct json *document, struct est_settings *ret, struct error *err) {
     static const char *const members[] = {"basic", "challenge",      "ownCertificates",
                                           "names", "approveDevices", "channelBinding",
-                                          "retryAfterSeconds", "serverKeyGeneration", NULL};
+                                          "retryAfterSeconds", "serverKeyGeneration",
+                                          "leastKeyStrength", "leastDigestBits", NULL};
     struct est_settings s = {
-        .basic = true, .challenge = true, .approve_devices = true, .retry_s = 60};
+        .basic = true, .challenge = true, .approve_devices = true, .retry_s = 60, .least = minima_default};
     int own = EST_OWN_SAME_NAMES, binding = EST_BINDING_IF_PRESENT, scope = 0;
     TRY(json_only(document, members, err));
     TRY(json_bool(document, "basic", &s.basic, err));
@@ -38,6 +39,7 @@ bool est_settings_read(const struct json *document, struct est_settings *ret, st
     TRY(choice(document, "ownCertificates", own_names, &own, err));
     TRY(choice(document, "channelBinding", binding_names, &binding, err));
     TRY(choice(document, "names", scope_names, &scope, err));
+    TRY(minima_read(document, &s.least, err));
     s.own = (enum est_own)own;
     s.binding = (enum est_binding)binding;
     s.names_of_caller = scope == 1;
@@ -56,6 +58,7 @@ const char *est_settings_write(struct arena *arena, const struct est_settings *s
     json_put_string(&w, "channelBinding", binding_names[settings->binding]);
     json_put_int(&w, "retryAfterSeconds", settings->retry_s);
     json_put_bool(&w, "serverKeyGeneration", settings->key_generation);
+    minima_write(&w, &settings->least);
     json_close_object(&w);
     return json_written(&w);
 }

@@ -10,13 +10,16 @@
  *                                     device's certificate
  *   "channelBinding": "ifPresent",    required | ifPresent | ignore (rfc7030#3.5, rfc9266)
  *   "retryAfterSeconds": 60,          of a 202
- *   "serverKeyGeneration": false      serverkeygen makes keys (rfc7030#4.4)
+ *   "serverKeyGeneration": false,     serverkeygen makes keys (rfc7030#4.4)
+ *   "leastKeyStrength": 112,          see x509/minima.h: of the CSR's key and the client certificate's
+ *   "leastDigestBits": 224            of the CSR's signature
  * } */
 #ifndef GATEHOUSE_EST_SETTINGS_H
 #define GATEHOUSE_EST_SETTINGS_H
 
 #include "base/json.h"
 #include "ca/core.h"
+#include "x509/minima.h"
 
 #define EST_PROTOCOL "est"
 #define EST_DEFAULT_SETTING "est-default-template"
@@ -29,6 +32,7 @@ struct est_settings {
     enum est_own own;
     enum est_binding binding;
     int64_t retry_s;
+    struct minima least;
 };
 /* What is absent gets the default. ERROR_MALFORMED, ERROR_POLICY "est-settings" name the member. */
 MUST_USE bool est_settings_read(const struct json *document, struct est_settings *ret,

@@ -2,6 +2,7 @@
 
 #include "x509/internal.h"
 #include "x509/key_type.h"
+#include "x509/minima.h"
 #include "x509/name.h"
 #include "x509/san.h"
 
@@ -83,38 +84,13 @@ static bool digest_is_strong(int nid) {
     return false;
 }
 
-/* rfc4055#3.1: the digest of RSASSA-PSS is in the parameters; absent it is SHA-1. */
-static int pss_digest(const X509_ALGOR *algorithm) {
-    const ASN1_OBJECT *oid;
-    const void *value;
-    int type;
-    X509_ALGOR_get0(&oid, &type, &value, algorithm);
-    if (type != V_ASN1_SEQUENCE)
-        return NID_sha1;
-    const ASN1_STRING *sequence = value;
-    RSA_PSS_PARAMS *parameters =
-        item_decode(view_of(ASN1_STRING_get0_data(sequence), (size_t)ASN1_STRING_length(sequence)),
-                    ASN1_ITEM_rptr(RSA_PSS_PARAMS));
-    int nid = NID_sha1;
-    if (parameters != NULL && parameters->hashAlgorithm != NULL)
-        nid = OBJ_obj2nid(parameters->hashAlgorithm->algorithm);
-    RSA_PSS_PARAMS_free(parameters);
-    return nid;
-}
-
 static bool check_signature_digest(const X509_REQ *csr, struct error *err) {
     const X509_ALGOR *algorithm;
-    int digest = NID_undef, key = NID_undef;
+    int digest = NID_undef;
     X509_REQ_get0_signature(csr, NULL, &algorithm);
-    int nid = X509_REQ_get_signature_nid(csr);
-    if (nid == NID_rsassaPss) {
-        digest = pss_digest(algorithm);
-    } else if (OBJ_find_sigid_algs(nid, &digest, &key) != 1) {
+    if (!signature_digest(algorithm, &digest))
         return malformed(err, "the signature algorithm is not known. Sign with SHA-256 or better.");
-    } else if (digest == NID_undef) {
-        return true; /* EdDSA, ML-DSA, SLH-DSA bring their own */
-    }
-    if (digest_is_strong(digest))
+    if (digest == NID_undef || digest_is_strong(digest)) /* EdDSA, ML-DSA, SLH-DSA bring their own */
         return true;
     return REFUSE(err, ERROR_POLICY, "weak-signature",
                   "CSR: it is signed with the digest %s, which is not accepted. Sign it again with "

@@ -148,6 +148,36 @@ information() {
     shown "genm: CA certificates, root update, CRL, request template, key types"
 }
 
+# The last: the root has another key then.
+root_update() {
+    local name
+    rest POST "cas/$(cat root.slug)/rekey" '{}' >/dev/null
+    works rootupdate -cmd genm -cert b.pem -key b.key -infotype rootCaCert -oldwithold root.pem -newwithnew new-root.pem \
+        -newwithold new-with-old.pem -oldwithnew old-with-new.pem
+    public "/ca/$(cat root.slug).2.pem" >root2.pem
+    expect "newWithNew" "$("$openssl" x509 -in new-root.pem -outform DER | sha256sum)" "$("$openssl" x509 -in root2.pem -outform DER | sha256sum)"
+    "$openssl" verify -CAfile root.pem new-with-old.pem >verify.out 2>&1 || die "newWithOld: $(cat verify.out)"
+    "$openssl" verify -CAfile root2.pem old-with-new.pem >verify.out 2>&1 || die "oldWithNew: $(cat verify.out)"
+    "$openssl" verify -CAfile root2.pem -untrusted <(cat chain.pem old-with-new.pem) b.pem >verify.out 2>&1 ||
+        die "who trusts the new root alone: $(cat verify.out)"
+    shown "root update after a re-key: newWithNew, newWithOld, oldWithNew; old leaves verify under the new root alone"
+}
+
+# What a template asks at least.
+minima() {
+    settings '{"leastKeyStrength":192,"leastDigestBits":384}'
+    fails weak-mac 'leastDigestBits' -cmd ir -ref ref-1 -secret "pass:$secret" "${mac[@]}" -newkey a.key -subject /CN=x \
+        -certout x.pem -unprotected_errors
+    fails weak-key 'leastKeyStrength' -cmd ir -ref ref-1 -secret "pass:$secret" -mac hmacWithSHA384 -digest sha384 -newkey a.key \
+        -subject /CN=x -certout x.pem
+    "$openssl" genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-384 -out p384.key
+    works strong -cmd ir -ref ref-1 -secret "pass:$secret" -mac hmacWithSHA384 -digest sha384 -newkey p384.key -subject /CN=strong \
+        -certout strong.pem
+    fails weak-signer 'leastKeyStrength' -cmd cr -cert b.pem -key b.key -digest sha384 -newkey p384.key -subject /CN=device-b -certout x.pem
+    settings '{"leastKeyStrength":112,"leastDigestBits":224}'
+    shown "minima of a template: digests of MACs, strength of requested and of protecting keys"
+}
+
 by_approval() {
     template_with always
     settings '{"pollSeconds":1}'
@@ -284,5 +314,7 @@ by_hand
 two_gateways
 other_pids+=("$(cat second.pid)")
 debugging
+minima
 unconfirmed
+root_update
 finish

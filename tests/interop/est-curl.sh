@@ -129,6 +129,25 @@ check_users() {
     shown "names: caller keeps users to their own name"
 }
 
+check_minima() {
+    local secret
+    secret=$(challenge site-devices '{"uses":9}')
+    est_settings site-devices '.leastKeyStrength = 192 | .leastDigestBits = 384'
+    est_csr P-256 weak weak.example.test
+    answers 400 "$(est_post site-devices simpleenroll weak.b64 out -u ":$secret")" "a weak key" out
+    grep -q leastKeyStrength out || die "$(cat out)"
+    "$openssl" genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-384 -out strong.key
+    for digest in sha256 sha384; do
+        "$openssl" req -new -key strong.key -subj /CN=strong.example.test -$digest -outform DER | base64 >strong-$digest.b64
+    done
+    answers 400 "$(est_post site-devices simpleenroll strong-sha256.b64 out -u ":$secret")" "a weak digest" out
+    grep -q leastDigestBits out || die "$(cat out)"
+    answers 200 "$(est_post site-devices simpleenroll strong-sha384.b64 out -u ":$secret")" "a strong key" out
+    answers 400 "$(est_url=$mtls est_post site-devices simpleenroll strong-sha384.b64 out --cert kept.pem --key key-P-256.key)" "a weak client" out
+    est_settings site-devices '.leastKeyStrength = 112 | .leastDigestBits = 224'
+    shown "minima of a template: the CSR's key and digest, the client certificate's key"
+}
+
 check_manual() {
     local secret
     secret=$(challenge site-manual)
@@ -318,6 +337,7 @@ check_documents
 check_keys
 check_forms
 check_users
+check_minima
 check_manual
 check_renewal
 check_devices

@@ -23,6 +23,9 @@ static void test_rows(__attribute__((unused)) void **state) {
         {"{\"keyPackage\":\"p12\"}", "cmp-settings"},
         {"{\"maxIterations\":99}", "out-of-range"},
         {"{\"confirmSeconds\":0}", "out-of-range"},
+        {"{\"leastKeyStrength\":192,\"leastDigestBits\":512}", NULL},
+        {"{\"leastDigestBits\":160}", "bad-minimum"},
+        {"{\"leastDigestBits\":256,\"sha1\":true}", "cmp-settings"},
         {"{\"unknown\":1}", "unknown-field"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {

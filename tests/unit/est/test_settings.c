@@ -25,6 +25,10 @@ static void test_rows(__attribute__((unused)) void **state) {
         {"{\"basic\":\"yes\"}", "wrong-type"},
         {"{\"retryAfterSeconds\":0}", "out-of-range"},
         {"{\"retryAfterSeconds\":86401}", "out-of-range"},
+        {"{\"leastKeyStrength\":128,\"leastDigestBits\":384}", NULL},
+        {"{\"leastKeyStrength\":2048}", "out-of-range"},
+        {"{\"leastKeyStrength\":130}", "bad-minimum"},
+        {"{\"leastDigestBits\":0}", "bad-minimum"},
         {"{\"unknown\":1}", "unknown-field"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
