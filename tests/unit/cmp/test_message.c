@@ -17,7 +17,8 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define NOW INT64_C(1780000000000000)
-static const struct cmp_algorithms everything = {true, true, true, false, 100000};
+static const struct cmp_algorithms everything = {
+    .pbm = true, .pbmac1 = true, .signature = true, .max_iterations = 100000};
 static const struct view secret = {(const uint8_t *)"correct horse battery", 21};
 
 static struct view algorithm(struct arena *arena, int nid) {
