@@ -10,7 +10,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *at, size_t len);
 
 int LLVMFuzzerTestOneInput(const uint8_t *at, size_t len) {
     /* Few iterations: what is tried is the reading, not the patience. */
-    static const struct cmp_algorithms allowed = {true, true, true, true, 2000};
+    static const struct cmp_algorithms allowed = {
+        .pbm = true, .pbmac1 = true, .signature = true, .sha1 = true, .max_iterations = 2000};
     SCOPED_ARENA struct arena *arena = arena_new();
     struct cmp_message message;
     enum cmp_protection kind;
