@@ -10,7 +10,8 @@ def check_settings(admin, template):
     assert first["url"].endswith(f"/.well-known/est/{template}")
     assert first["settings"] == {"basic": True, "challenge": True, "ownCertificates": "sameNames", "approveDevices": True,
                                  "names": "any", "channelBinding": "ifPresent", "retryAfterSeconds": 60,
-                                 "serverKeyGeneration": False}
+                                 "serverKeyGeneration": False,
+                                 "leastKeyStrength": 112, "leastDigestBits": 224}
     changed = admin.put(path, {"settings": dict(first["settings"], retryAfterSeconds=7, names="caller")})
     assert changed["version"] == 1 and changed["settings"]["retryAfterSeconds"] == 7
     admin.put(path, {"settings": {}}, 409, problem="changed-meanwhile")
