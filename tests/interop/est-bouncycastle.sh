@@ -16,7 +16,7 @@ check_enrolment() {
     local secret type
     expect "cacerts" "$(client "$est_url" site-devices "$GATEHOUSE_TLS_CERT" cacerts ca.pem)" "certificates 2"
     expect "csrattrs" "$(client "$est_url" site-devices "$GATEHOUSE_TLS_CERT" csrattrs)" \
-        "attributes 1.2.840.113549.1.1.1 1.2.840.113549.1.9.14"
+        "attributes 1.2.840.113549.1.1.1 1.2.840.113549.1.9.14 1.2.840.113549.1.9.16.2.61"
     shown "Bouncy Castle reads CA certificates and CSR attributes"
     for type in RSA EC; do
         secret=$(challenge site-devices '{"name":"bc-'$type'"}')

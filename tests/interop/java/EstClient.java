@@ -124,8 +124,8 @@ public final class EstClient {
         CSRRequestResponse response = est.getCSRAttributes();
         var words = new StringBuilder("attributes");
         if (response.hasAttributesResponse())
-            for (ASN1ObjectIdentifier oid : response.getAttributesResponse().getRequirements())
-                words.append(' ').append(oid);
+            response.getAttributesResponse().getRequirements().stream().map(ASN1ObjectIdentifier::getId).sorted()
+                .forEach(oid -> words.append(' ').append(oid));
         return words.toString();
     }
 

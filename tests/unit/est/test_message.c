@@ -89,23 +89,30 @@ static void test_attributes(__attribute__((unused)) void **state) {
         const char *template;
         bool challenge;
         const char *hex;
-    } rows[] = {
+    } rows[] = { /* what each client reads, then the same as a template (rfc9908#3.4) */
         {"{\"keys\":[],\"keyUsage\":[],\"extendedKeyUsage\":[]}", false, "3000"},
         {"{\"keys\":[],\"keyUsage\":[],\"extendedKeyUsage\":[]}", true, "300b06092a864886f70d010907"},
         {"{\"keys\":[\"RSA-3072\"],\"keyUsage\":[],\"extendedKeyUsage\":[]}", false,
-         "3013301106092a864886f70d01010131040202" "0c00"},
+         "303c301106092a864886f70d010101310402020c003027060b2a864886f70d010910023d31183016020100a00f"
+         "300d06092a864886f70d0101010500a100"},
         {"{\"keys\":[\"P-384\"],\"keyUsage\":[],\"extendedKeyUsage\":[]}", false,
-         "3014301206072a8648ce3d0201310706052b81040022"},
-        {"{\"keys\":[\"Ed25519\"],\"keyUsage\":[],\"extendedKeyUsage\":[]}", false, "300506032b6570"},
+         "3040301206072a8648ce3d0201310706052b81040022302a060b2a864886f70d010910023d311b3019020100a0"
+         "12301006072a8648ce3d020106052b81040022a100"},
+        {"{\"keys\":[\"Ed25519\"],\"keyUsage\":[],\"extendedKeyUsage\":[]}", false,
+         "302606032b6570301f060b2a864886f70d010910023d3110300e020100a007300506032b6570a100"},
         {"{\"keys\":[\"ML-DSA\"],\"keyUsage\":[],\"extendedKeyUsage\":[]}", false,
-         "300b0609608648016503040312"},
+         "303206096086480165030403123025060b2a864886f70d010910023d31163014020100a00d300b060960864801"
+         "6503040312a100"},
         {"{\"keys\":[],\"keyUsage\":[\"digitalSignature\"],\"extendedKeyUsage\":[]}", false,
-         "3021301f06092a864886f70d01090e31123010300e0603551d0f0101ff040403020780"},
+         "305a301f06092a864886f70d01090e31123010300e0603551d0f0101ff0404030207803037060b2a864886f70d"
+         "010910023d31283026020100a121301f06092a864886f70d01090e31123010300e0603551d0f0101ff04040302"
+         "0780"},
         {"{\"keys\":[],\"keyUsage\":[\"digitalSignature\",\"keyEncipherment\"],"
          "\"keyUsageCritical\":false,\"extendedKeyUsage\":[\"clientAuth\"]}",
          false,
-         "3033303106092a864886f70d01090e312430223" "00b0603551d0f0404030205a030130603551d25040c300a0608"
-         "2b06010505070302"},
+         "307e303106092a864886f70d01090e31243022300b0603551d0f0404030205a030130603551d25040c300a0608"
+         "2b060105050703023049060b2a864886f70d010910023d313a3038020100a133303106092a864886f70d01090e"
+         "31243022300b0603551d0f0404030205a030130603551d25040c300a06082b06010505070302"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         SCOPED_ARENA struct arena *arena = arena_new();
