@@ -169,7 +169,7 @@ static bool fetch_crls(void *context, struct arena *arena, struct error *err) {
 size_t cmp_jobs(struct core *core, struct job *table) {
     table[0] = (struct job){.name = "cmp-housekeeping", .every_us = 15 * US_PER_SECOND, .run = housekeeping,
                             .context = core};
-    table[1] = (struct job){.name = "anchor-crls", .every_us = 300 * US_PER_SECOND, .run = fetch_crls,
+    table[1] = (struct job){.name = "anchor-crls", .every_us = 60 * US_PER_SECOND, .run = fetch_crls,
                             .context = core};
     return CMP_JOBS;
 }

@@ -236,6 +236,41 @@ check_devices() {
     shown "names: caller keeps devices to what stands in their certificate"
 }
 
+# The anchor's CRLs are fetched by the job; a device's certificate on one opens nothing.
+check_fetched_crls() {
+    local est_url=$mtls port anchor
+    port=$(free_port)
+    mkdir -p www
+    for ca in maker factory; do
+        printf '[ca]\ndefault_ca=x\n[x]\ndatabase=%s.index\ncrlnumber=%s.number\ndefault_md=sha256\ndefault_crl_days=30\n' $ca $ca >$ca.cnf
+        : >$ca.index
+        echo 01 >$ca.number
+    done
+    list() { "$openssl" ca -config "$1.cnf" -gencrl -keyfile "$1.key" -cert "$1.pem" -out "www/$1.pem" 2>/dev/null; }
+    list maker
+    list factory
+    (cd www && exec python3 -m http.server --bind 127.0.0.1 "$port" >../www.log 2>&1) &
+    other_pids+=($!)
+    for anchor in $(rest GET templates/site-devices/anchors | jq -r '.items[].id'); do
+        rest DELETE "templates/site-devices/anchors/$anchor" >/dev/null
+    done
+    jq -n --rawfile pem maker.pem --arg url "http://127.0.0.1:$port" '{role: "device", certificate: $pem, crlCheck: "required",
+        crlUrls: ["\($url)/maker.pem", "\($url)/factory.pem"]}' >anchor.json
+    anchor=$(rest POST templates/site-devices/anchors @anchor.json | jq -er .id)
+    est_csr P-256 listed listed.example.test
+    answers 401 "$(est_post site-devices simpleenroll listed.b64 out --cert idevid.chain --key idevid.key)" "before the CRLs" out
+    within 180 fetched "$anchor" || die "the CRLs are not fetched: $(cat www.log; tail -5 "$instance/serve.log")"
+    answers 200 "$(est_post site-devices simpleenroll listed.b64 out --cert idevid.chain --key idevid.key)" "with the CRLs" out
+    "$openssl" ca -config factory.cnf -keyfile factory.key -cert factory.pem -revoke idevid.pem 2>/dev/null
+    list factory
+    rest PUT "templates/site-devices/anchors/$anchor/crl" "$(jq -n --rawfile crl www/factory.pem '{crl: $crl}')" >/dev/null
+    est_csr P-256 gone gone.example.test
+    answers 401 "$(est_post site-devices simpleenroll gone.b64 out --cert idevid.chain --key idevid.key)" "a revoked IDevID" out
+    grep -q 'revoked' out || die "$(cat out)"
+    shown "an anchor's CRLs are fetched by the job; without them, and once revoked there, a device gets nothing"
+}
+fetched() { [ "$(rest GET "templates/site-devices/anchors/$1" | jq '.crls | length')" -ge 2 ]; }
+
 # bound NAME SECRET [stale]: the status, over TLS 1.3, with a CSR whose challengePassword is the tls-exporter of
 # the connection (RFC 9266): what s_client exports, then the request typed into it.
 bound() {
@@ -341,6 +376,7 @@ check_minima
 check_manual
 check_renewal
 check_devices
+check_fetched_crls
 check_binding
 check_two_gateways
 finish
