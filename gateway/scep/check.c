@@ -1,6 +1,7 @@
 /* Does the service outside answer? For the person who has just filled in its settings. */
 #include "scep/room.h"
 
+#include "base/clock.h"
 #include "ca/template.h"
 #include "scep/outside.h"
 #include "store/cas.h"
@@ -22,6 +23,7 @@ HANDLER(scep_check) {
     struct scep_settings settings;
     struct error why = {0};
     const char *service = "none";
+    char ends[TIME_TEXT_SIZE];
     bool ok = true;
     TRY(ask_optional_document(request, members, &document, err));
     TRY(template_get(context, request->arena, scep_actor(request), request->parameters[0], &template,
@@ -40,6 +42,12 @@ HANDLER(scep_check) {
     json_put_string(&w, "service", service);
     json_put_bool(&w, "ok", ok);
     json_put_string(&w, "message", ok ? NULL : why.message);
+    time_format(settings.intune.secret_expires_us, ends);
+    put_text_or_null(&w, "warning",
+                     scep_secret_ends(&settings.intune)
+                         ? arena_printf(request->arena, "The application's secret ends on %s; make a new one in Entra ID.",
+                                        ends)
+                         : NULL);
     json_close_object(&w);
     reply_json(response, 200, &w);
     return true;

@@ -5,6 +5,7 @@
 #include "base/encode.h"
 #include "base/log.h"
 #include "store/cas.h"
+#include "store/organisations.h"
 #include "store/scep.h"
 
 #include <string.h>
@@ -154,12 +155,25 @@ bool scep_deliver(void *core, struct arena *arena, struct error *err) {
 
 /* --- Intune by itself --------------------------------------------------------------------------------- */
 
+bool scep_secret_ends(const struct scep_intune *intune) {
+    return intune->tenant != NULL && intune->secret_expires_us != 0 &&
+           intune->secret_expires_us <= clock_now_us() + WARN_BEFORE_US;
+}
+
+/* Once a day, whichever node it is and however often they start: a lease that nobody can hold on to. */
+static bool warn_today(struct core *core, struct arena *arena, const struct scep_template *template) {
+    const char *name = arena_printf(arena, "intune-secret/%s", uuid_text(arena, template->template_id));
+    struct error ignored = {0};
+    int64_t now = clock_now_us();
+    bool mine = false, done = false;
+    TX(tx, core_db(core), &done, &ignored)
+        tx.ok = lease_take(tx.tx, name, uuid_new(), now, now + US_PER_DAY, &mine, &ignored);
+    return done && mine;
+}
+
 static void warn_of_secret(struct core *core, const struct scep_template *template,
                            const struct scep_intune *intune) {
     char when[TIME_TEXT_SIZE], details[64];
-    if (intune->secret_expires_us == 0 ||
-        intune->secret_expires_us > clock_now_us() + WARN_BEFORE_US)
-        return;
     time_format(intune->secret_expires_us, when);
     snprintf(details, sizeof details, "{\"expiresAt\":\"%s\"}", when);
     log_warn("scep", "template %s: the secret for Intune ends on %s", template->slug, when);
@@ -173,7 +187,8 @@ static void warn_of_secret(struct core *core, const struct scep_template *templa
                                            .details = details});
 }
 
-bool scep_poll_revocations(void *core, struct arena *arena, struct error *err) {
+/* Both jobs go over all templates with Intune. */
+static bool each_intune(struct core *core, struct arena *arena, bool warn, struct error *err) {
     struct scep_template *templates = NULL;
     size_t count = 0;
     bool done = false;
@@ -187,9 +202,18 @@ bool scep_poll_revocations(void *core, struct arena *arena, struct error *err) {
         if (!json_parse(arena, view_text(templates[i].document), &document, &why) ||
             !scep_settings_read(arena, document, &settings, &why) || settings.intune.tenant == NULL)
             continue;
-        warn_of_secret(core, &templates[i], &settings.intune);
-        if (!scep_intune_revocations(core, arena, templates[i].template_id, &settings, &why))
+        if (warn && scep_secret_ends(&settings.intune) && warn_today(core, arena, &templates[i]))
+            warn_of_secret(core, &templates[i], &settings.intune);
+        if (!warn && !scep_intune_revocations(core, arena, templates[i].template_id, &settings, &why))
             log_failure(LOG_WARN, "scep", templates[i].slug, &why);
     }
     return true;
+}
+
+bool scep_poll_revocations(void *core, struct arena *arena, struct error *err) {
+    return each_intune(core, arena, false, err);
+}
+
+bool scep_warn_of_secrets(void *core, struct arena *arena, struct error *err) {
+    return each_intune(core, arena, true, err);
 }

@@ -42,5 +42,8 @@ void scep_queue_failure(struct scep_exchange *x, const char *kind, const struct 
 /* Jobs. */
 bool scep_deliver(void *core, struct arena *arena, struct error *err);
 bool scep_poll_revocations(void *core, struct arena *arena, struct error *err);
+bool scep_warn_of_secrets(void *core, struct arena *arena, struct error *err);
+/* Does the application's secret for Intune end within 30 days, as far as it is known? */
+bool scep_secret_ends(const struct scep_intune *intune);
 
 #endif

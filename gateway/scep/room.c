@@ -77,5 +77,9 @@ size_t scep_jobs(struct core *core, struct job *table) {
                                   .every_us = 900 * US_PER_SECOND,
                                   .run = scep_poll_revocations,
                                   .context = core};
+    table[count++] = (struct job){.name = "scep-intune-secrets",
+                                  .every_us = 60 * US_PER_SECOND,
+                                  .run = scep_warn_of_secrets,
+                                  .context = core};
     return count;
 }

@@ -86,6 +86,52 @@ check_revocation() {
     expect "state" "$(rest GET "certificates?q=$(serial_of "$work/rsa/phone.pem")" | jq -r '.items[0].state')" revoked
     shown "Intune's revocation requests are fetched, done and reported, unknown ones as such"
 }
+
+# The way to Microsoft may lead through a proxy, and a secret that ends soon is told.
+check_proxy_and_warning() {
+    local port
+    port=$(free_port)
+    python3 - "$port" >"$work/proxy.log" 2>&1 <<'PY' &
+import socket, socketserver, sys, threading
+
+class Proxy(socketserver.StreamRequestHandler):
+    def handle(self):
+        line = self.rfile.readline().decode()
+        while self.rfile.readline().strip():
+            pass
+        method, target, _ = line.split()
+        print(method, target, flush=True)
+        host, port = target.rsplit(":", 1)
+        with socket.create_connection((host, int(port))) as far:
+            self.wfile.write(b"HTTP/1.1 200 OK\r\n\r\n")
+            threading.Thread(target=self.copy, args=(far, self.connection), daemon=True).start()
+            self.copy(self.connection, far)
+
+    def copy(self, source, target):
+        while data := source.recv(65536):
+            target.sendall(data)
+        target.shutdown(socket.SHUT_WR)
+
+socketserver.ThreadingTCPServer.allow_reuse_address = True
+socketserver.ThreadingTCPServer(("127.0.0.1", int(sys.argv[1])), Proxy).serve_forever()
+PY
+    other_pids+=($!)
+    within 10 eval "(exec 3<>/dev/tcp/127.0.0.1/$port) 2>/dev/null" || die "no proxy: $(cat "$work/proxy.log")"
+    scep_settings rsa-intune2 "$(intune_settings "{secret: \"the application's secret\", proxy: \"http://127.0.0.1:$port\",
+        secretExpiresAt: \"$(date -u -d '+20 days' +%Y-%m-%dT%H:%M:%SZ)\"}")"
+    pki_enrol rsa-intune2 "$work/rsa" proxied "$good" || die "by proxy: $(tail -3 "$instance/serve.log"; cat "$work/proxy.log")"
+    grep -q "^CONNECT localhost:${ms##*:}" "$work/proxy.log" || die "not by the proxy: $(cat "$work/proxy.log")"
+    shown "Intune through a proxy"
+    rest POST templates/rsa-intune2/scep/check '{}' | jq -e '.ok and (.warning | test("secret ends on"))' >/dev/null ||
+        die "the check does not warn of the secret's end"
+    rest POST templates/rsa-intune/scep/check '{}' | jq -e '.warning == null' >/dev/null || die "a warning without reason"
+    within 90 warned || die "the job does not warn: $(grep -a scep "$instance/serve.log" | tail -3)"
+    sleep 65 # the job has run again
+    expect "warned of" "$(rest GET 'events?code=scep.intune-secret-expires' | jq -c '[.items[].object]')" '["rsa-intune2"]'
+    shown "a secret that ends within 30 days: the check says so, and a job makes an event of it, once a day"
+}
+warned() { [ "$(rest GET 'events?code=scep.intune-secret-expires' | jq '.items | length')" -gt 0 ]; }
+
 check_webhook() {
     scep_settings rsa-hook ".validation.challenge = false | .webhook = {url: \"$ms/hook\", secret: \"shared with the hook\", caFile: \"$work/ms.pem\"}"
     pki_enrol rsa-hook "$work/rsa" hooked hook-good || die "hook: $(tail -3 "$instance/serve.log"; cat "$work/ms.log")"
@@ -107,4 +153,5 @@ check_certificate_login
 check_refused_by_policy
 check_webhook
 check_revocation
+check_proxy_and_warning
 finish
