@@ -39,6 +39,13 @@ static const struct mail_template templates[] = {
      "A certificate is ready for you",
      "A certificate has been approved for you.\n" WHAT "\nGet it on this page:\n{link}\n\n"
      "The link works once, and until {expires}. Who has it gets the certificate: do not pass it on." SIGNATURE},
+    {"device.profile",
+     "To the owner of an Apple device: the link to its configuration profile.",
+     {"link", "name", "subject", "ca", "expires", NULL},
+     "A profile for your device: {name}",
+     "A certificate for {subject} is ready for your device.\n\n"
+     "Open this page on the device, download the profile, and install it in the settings:\n{link}\n\n"
+     "The link works until {expires}. Who has it gets the certificate: do not pass it on." SIGNATURE},
     {"request.declined",
      "To who asked: declined.",
      {"link", "subject", "sans", "template", "ca", "reason", NULL},

@@ -21,129 +21,6 @@
 
 #define CHALLENGE_LIFE_US (24 * 3600 * US_PER_SECOND)
 
-/* --- property lists ----------------------------------------------------------------------------------- */
-
-static void put_string(struct buffer *out, const char *key, const char *value) {
-    if (key != NULL)
-        buffer_printf(out, "<key>%s</key>", key);
-    buffer_add_text(out, "<string>");
-    buffer_add_markup(out, value);
-    buffer_add_text(out, "</string>\n");
-}
-
-static void put_number(struct buffer *out, const char *key, long long value) {
-    buffer_printf(out, "<key>%s</key><integer>%lld</integer>\n", key, value);
-}
-
-static void put_data(struct buffer *out, struct arena *arena, const char *key, struct view bytes) {
-    buffer_printf(out, "<key>%s</key><data>%s</data>\n", key, base64_encode(arena, bytes));
-}
-
-static void put_head(struct buffer *out, struct arena *arena, const char *type, const char *name,
-                     const char *identifier) {
-    char *uuid = uuid_text(arena, uuid_new());
-    for (char *at = uuid; *at != '\0'; at++)
-        *at = (char)(*at >= 'a' && *at <= 'f' ? *at - 'a' + 'A' : *at);
-    put_string(out, "PayloadType", type);
-    put_string(out, "PayloadIdentifier", identifier);
-    put_string(out, "PayloadUUID", uuid);
-    put_string(out, "PayloadDisplayName", name);
-    put_number(out, "PayloadVersion", 1);
-}
-
-/* --- payloads ----------------------------------------------------------------------------------------- */
-
-/* Each RDN is an array of one pair: [[["CN","x"]],[["O","y"]]]. */
-static void put_subject(struct buffer *out, const struct json *subject) {
-    buffer_add_text(out, "<key>Subject</key><array>\n");
-    JSON_EACH(member, subject) {
-        const struct json *value = member->type == JSON_ARRAY ? member->first : member;
-        for (; value != NULL; value = member->type == JSON_ARRAY ? value->next : NULL) {
-            buffer_add_text(out, "<array><array>");
-            put_string(out, NULL, member->name);
-            put_string(out, NULL, value->text == NULL ? "" : value->text);
-            buffer_add_text(out, "</array></array>\n");
-        }
-    }
-    buffer_add_text(out, "</array>\n");
-}
-
-static void put_sans(struct buffer *out, const struct json *sans) {
-    static const struct {
-        const char *prefix, *key;
-    } kinds[] = {{"DNS:", "dNSName"},
-                 {"email:", "rfc822Name"},
-                 {"URI:", "uniformResourceIdentifier"},
-                 {"UPN:", "ntPrincipalName"}};
-    buffer_add_text(out, "<key>SubjectAltName</key><dict>\n");
-    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
-        size_t len = strlen(kinds[i].prefix);
-        bool open = false;
-        JSON_EACH(item, sans) {
-            if (item->text == NULL || strncmp(item->text, kinds[i].prefix, len) != 0)
-                continue;
-            if (!open)
-                buffer_printf(out, "<key>%s</key><array>", kinds[i].key);
-            open = true;
-            put_string(out, NULL, item->text + len);
-        }
-        if (open)
-            buffer_add_text(out, "</array>\n");
-    }
-    buffer_add_text(out, "</dict>\n");
-}
-
-static void put_scep(struct buffer *out, struct arena *arena, const struct apple_plan *plan) {
-    uint8_t digest[32];
-    struct view ca = plan->ca->certificate;
-    EVP_Digest(ca.at, ca.len, digest, NULL, EVP_sha256(), NULL);
-    buffer_add_text(out, "<dict>\n");
-    put_head(out, arena, "com.apple.security.scep", plan->name,
-             arena_printf(arena, "%s.scep", plan->identifier));
-    buffer_add_text(out, "<key>PayloadContent</key><dict>\n");
-    put_string(out, "URL", plan->url);
-    put_string(out, "Name", plan->ca->slug);
-    put_string(out, "Challenge", plan->challenge);
-    put_string(out, "Key Type", "RSA");
-    put_number(out, "Keysize", plan->key_bits);
-    put_number(out, "Key Usage", 5); /* signing and encryption */
-    put_number(out, "Retries", 3);
-    put_number(out, "RetryDelay", 10);
-    put_data(out, arena, "CAFingerprint", view_of(digest, sizeof digest));
-    put_subject(out, plan->subject);
-    if (plan->sans != NULL && plan->sans->count > 0)
-        put_sans(out, plan->sans);
-    buffer_add_text(out, "</dict>\n</dict>\n");
-}
-
-static void put_authorities(struct buffer *out, struct arena *arena, const struct apple_plan *plan) {
-    for (size_t i = 0; i < plan->chain_count; i++) {
-        bool root = i + 1 == plan->chain_count;
-        buffer_add_text(out, "<dict>\n");
-        put_head(out, arena, root ? "com.apple.security.root" : "com.apple.security.pkcs1",
-                 root ? "Root CA" : "Issuing CA",
-                 arena_printf(arena, "%s.ca%zu", plan->identifier, i));
-        put_data(out, arena, "PayloadContent", plan->chain[i]);
-        buffer_add_text(out, "</dict>\n");
-    }
-}
-
-const char *apple_profile(struct arena *arena, const struct apple_plan *plan) {
-    struct buffer out = buffer_on(arena);
-    buffer_add_text(&out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
-                          "<!DOCTYPE plist PUBLIC \"-//Apple//DTD PLIST 1.0//EN\" "
-                          "\"http://www.apple.com/DTDs/PropertyList-1.0.dtd\">\n"
-                          "<plist version=\"1.0\"><dict>\n");
-    put_head(&out, arena, "Configuration", plan->name, plan->identifier);
-    put_string(&out, "PayloadOrganization", plan->organisation);
-    put_string(&out, "PayloadScope", plan->macos ? "System" : "User");
-    buffer_add_text(&out, "<key>PayloadContent</key><array>\n");
-    put_authorities(&out, arena, plan);
-    put_scep(&out, arena, plan);
-    buffer_add_text(&out, "</array>\n</dict></plist>\n");
-    return buffer_text(&out);
-}
-
 /* Signed by the CA's SCEP identity, with its issuers: the profile brings the root along. */
 static bool sign(struct core *core, struct arena *arena, const struct apple_plan *plan,
                  const char *text, struct view *ret_der, struct error *err) {
@@ -257,6 +134,9 @@ static bool fill_plan(struct core *core, struct http_request *request,
     plan->macos = strcmp(platform, "macos") == 0;
     plan->subject = json_get(document, "subject");
     plan->sans = json_get(document, "sans");
+    plan->acme = json_get(document, "acme");
+    plan->wifi = json_get(document, "wifi");
+    plan->vpn = json_get(document, "vpn");
     return true;
 }
 
@@ -289,7 +169,8 @@ HANDLER(scep_profile_download) {
     TRY(find(context, request, &profile, &template, err));
     TRY(json_parse(request->arena, view_text(profile.document), &document, err));
     TRY(fill_plan(context, request, &template, document, &ca, &plan, err));
-    TRY(make_challenge(context, request, &profile, document, &plan.challenge, err));
+    if (plan.acme == NULL)
+        TRY(make_challenge(context, request, &profile, document, &plan.challenge, err));
     TRY(sign(context, request->arena, &plan, apple_profile(request->arena, &plan), &der, err));
     TRY(spend(context, request, &profile, &ca, err)); /* last: what fails uses nothing up */
     http_add_header(response, "Cache-Control", "no-store");

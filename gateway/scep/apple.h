@@ -13,10 +13,12 @@ struct apple_plan {
     const struct ca_record *ca;
     struct view *chain; /* the CA first, the root last */
     size_t chain_count;
+    const struct json *acme, *wifi, *vpn; /* of the order; or NULL */
+    const char *identity_uuid, *root_uuid; /* by apple_profile, for payloads that refer to others */
     int64_t key_bits;
     bool macos;
 };
 /* The property list, not yet signed. */
-const char *apple_profile(struct arena *arena, const struct apple_plan *plan);
+const char *apple_profile(struct arena *arena, struct apple_plan *plan);
 
 #endif

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/encode.h"
 #include "ca/template.h"
+#include "mail/mail.h"
 #include "store/cas.h"
 #include "x509/name.h"
 #include "x509/san.h"
@@ -45,6 +46,69 @@ static bool check_names(const struct json *document, struct error *err) {
     return san_from_json(sans, &names, err);
 }
 
+/* A text that must be there, of printable characters. */
+static bool check_text(const struct json *object, const char *where, const char *name, bool needed,
+                       struct error *err) {
+    const char *text = "";
+    TRY(json_string(object, name, &text, err));
+    if ((needed && text[0] == '\0') || strlen(text) > 255 || !utf8_valid(view_text(text)))
+        return fail(err, ERROR_POLICY, "bad-profile", "\"%s\" of \"%s\" is a text of 1 to 255 characters.", name, where);
+    return true;
+}
+
+static bool check_acme(const struct json *acme, struct error *err) {
+    static const char *const members[] = {"directory", "clientIdentifier", "hardwareBound", NULL};
+    const char *directory = "";
+    bool hardware;
+    TRY(json_only(acme, members, err));
+    TRY(json_string(acme, "directory", &directory, err));
+    TRY(json_bool(acme, "hardwareBound", &hardware, err));
+    if (strncmp(directory, "https://", 8) != 0 || uri_problem(directory) != NULL)
+        return fail(err, ERROR_POLICY, "bad-profile",
+                    "\"directory\" of \"acme\" is the https URL of an ACME directory that takes device-attest-01.");
+    return check_text(acme, "acme", "clientIdentifier", true, err);
+}
+
+static bool check_wifi(const struct json *wifi, struct error *err) {
+    static const char *const members[] = {"ssid", "serverNames", "encryption", NULL};
+    const struct json *names = NULL;
+    const char *encryption = "WPA2";
+    TRY(json_only(wifi, members, err));
+    TRY(check_text(wifi, "wifi", "ssid", true, err));
+    TRY(json_string(wifi, "encryption", &encryption, err));
+    TRY(json_array(wifi, "serverNames", &names, err));
+    if (strcmp(encryption, "WPA2") != 0 && strcmp(encryption, "WPA3") != 0)
+        return fail(err, ERROR_POLICY, "bad-profile", "\"encryption\" of \"wifi\" is \"WPA2\" or \"WPA3\".");
+    if (names == NULL)
+        return true;
+    JSON_EACH(item, names) {
+        if (item->type != JSON_STRING || item->text[0] == '\0')
+            return fail(err, ERROR_POLICY, "bad-profile", "\"serverNames\" of \"wifi\" are names of RADIUS servers.");
+    }
+    return true;
+}
+
+static bool check_vpn(const struct json *vpn, struct error *err) {
+    static const char *const members[] = {"server", "remoteId", "name", NULL};
+    TRY(json_only(vpn, members, err));
+    return check_text(vpn, "vpn", "server", true, err) && check_text(vpn, "vpn", "remoteId", false, err) &&
+           check_text(vpn, "vpn", "name", false, err);
+}
+
+static bool check_payloads(const struct json *document, struct error *err) {
+    static const struct {
+        const char *name;
+        bool (*check)(const struct json *, struct error *);
+    } payloads[] = {{"acme", check_acme}, {"wifi", check_wifi}, {"vpn", check_vpn}};
+    for (size_t i = 0; i < sizeof payloads / sizeof payloads[0]; i++) {
+        const struct json *payload = NULL;
+        TRY(json_object(document, payloads[i].name, &payload, err));
+        if (payload != NULL)
+            TRY(payloads[i].check(payload, err));
+    }
+    return true;
+}
+
 static void write_profile(struct json_writer *w, struct arena *arena,
                           const struct scep_profile *profile, const char *url) {
     json_open_object(w);
@@ -62,7 +126,8 @@ static void write_profile(struct json_writer *w, struct arena *arena,
 }
 
 static const char *stored(struct arena *arena, const struct json *document) {
-    static const char *const kept[] = {"name", "platform", "keyBits", "subject", "sans"};
+    static const char *const kept[] = {"name", "platform", "keyBits", "subject", "sans",
+                                       "acme", "wifi",     "vpn",     "email"};
     struct json_writer w = json_writer_on(arena);
     json_open_object(&w);
     for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++) {
@@ -91,12 +156,58 @@ static bool read_order(const struct json *document, struct scep_profile *profile
         return fail(err, ERROR_POLICY, "bad-name", "A profile's name has at most 100 octets.");
     if (strcmp(platform, "ios") != 0 && strcmp(platform, "macos") != 0)
         return fail(err, ERROR_POLICY, "bad-kind", "The platform is \"ios\" or \"macos\".");
-    return check_names(document, err);
+    return check_names(document, err) && check_payloads(document, err);
+}
+
+struct order {
+    struct core *core;
+    struct http_request *request;
+    const struct template_record *template;
+    const struct scep_profile *profile;
+    const struct json *document;
+};
+
+/* Who is to be sent the link must be able to get it. */
+static bool prepare_mail(const struct order *o, const char *link, struct mail_ready *ret, struct error *err) {
+    struct core *core = o->core;
+    struct arena *arena = o->request->arena;
+    const struct json *document = o->document;
+    const char *to = "", *name = "Device certificate";
+    char expires[TIME_TEXT_SIZE];
+    struct ca_record ca = {0};
+    bool done = false, possible = false;
+    AUTO(X509_NAME) *subject = NULL;
+    ret->nothing = true;
+    TRY(json_string(document, "email", &to, err));
+    TRY(json_string(document, "name", &name, err));
+    if (to[0] == '\0')
+        return true;
+    TRY(mail_address_check(to, err));
+    TRY(mail_possible(core, arena, &possible, err));
+    if (!possible)
+        return fail(err, ERROR_CONFLICT, "no-mail-server",
+                    "No mail server is set up; set one up, or leave \"email\" out and pass on the link.");
+    TX(tx, core_db(core), &done, err)
+        tx.ok = ca_by_id(tx.tx, arena, &scope_everything, o->template->ca_id, &ca, err);
+    TRY(done);
+    TRY(name_from_json(json_get(document, "subject"), &subject, err));
+    time_format(o->profile->expires_us, expires);
+    const struct mail_variable variables[] = {{"link", link},
+                                              {"name", name},
+                                              {"subject", name_text(arena, subject)},
+                                              {"ca", ca.name},
+                                              {"expires", expires}};
+    struct mail mail = {.template = "device.profile",
+                        .organisation_id = ca.organisation_id,
+                        .to = to,
+                        .variables = variables,
+                        .variable_count = sizeof variables / sizeof variables[0]};
+    return mail_prepare(core, arena, &mail, ret, err);
 }
 
 static bool insert(struct core *core, struct http_request *request,
                    const struct template_record *template, const struct scep_profile *profile,
-                   struct error *err) {
+                   const struct mail_ready *mail, struct error *err) {
     const struct actor *actor = scep_actor(request);
     bool done = false;
     TX(tx, core_db(core), &done, err) {
@@ -109,7 +220,7 @@ static bool insert(struct core *core, struct http_request *request,
                                       .object_kind = "profile",
                                       .object = uuid_text(request->arena, profile->id),
                                       .details = profile->document};
-            tx.ok = scep_profile_insert(tx.tx, profile, err) &&
+            tx.ok = scep_profile_insert(tx.tx, profile, err) && (mail->nothing || mail_enqueue(tx.tx, mail, err)) &&
                     access_note(tx.tx, actor, &note, err);
         }
     }
@@ -117,12 +228,13 @@ static bool insert(struct core *core, struct http_request *request,
 }
 
 HANDLER(scep_profiles_create) {
-    static const char *const members[] = {"name", "platform", "keyBits",   "subject",
-                                          "sans", "uses",     "validDays", NULL};
+    static const char *const members[] = {"name", "platform", "keyBits",   "subject", "sans", "uses",
+                                          "acme", "wifi",     "vpn",       "email",   "validDays", NULL};
     const struct json *document;
     struct template_record template;
     struct arena *arena = request->arena;
     struct core_urls urls;
+    struct mail_ready mail;
     uint8_t random[32], *hash = arena_alloc(arena, 32);
     struct scep_profile profile = {.id = uuid_new(),
                                    .created_us = clock_now_us(),
@@ -138,9 +250,11 @@ HANDLER(scep_profiles_create) {
     profile.template_id = template.id;
     profile.hash = view_of(hash, 32);
     profile.document = stored(arena, document);
-    TRY(insert(context, request, &template, &profile, err));
+    const char *link = arena_printf(arena, "%s/profile/%s", urls.https, secret);
+    TRY(prepare_mail(&(struct order){context, request, &template, &profile, document}, link, &mail, err));
+    TRY(insert(context, request, &template, &profile, &mail, err));
     struct json_writer w = json_writer_on(arena);
-    write_profile(&w, arena, &profile, arena_printf(arena, "%s/profile/%s", urls.https, secret));
+    write_profile(&w, arena, &profile, link);
     reply_created(response, &w,
                   arena_printf(arena, "/templates/%s/scep/profiles/%s", template.slug,
                                uuid_text(arena, profile.id)));

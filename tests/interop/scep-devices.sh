@@ -79,6 +79,40 @@ PY
     shown "the payload, driven by a SCEP client, gives the certificate that was approved, and no other"
 }
 
+# The same order with what uses the certificate: an ACME payload instead of SCEP, a Wi-Fi network, a VPN.
+check_payloads() {
+    local dir=$work/rsa link
+    expect "mail without a mail server" "$(rest_status POST templates/rsa-phones/scep/profiles \
+        '{"subject":{"CN":"bob"},"email":"bob@example.test"}')" 409
+    expect "a directory that is none" "$(rest_status POST templates/rsa-phones/scep/profiles \
+        '{"subject":{"CN":"bob"},"acme":{"directory":"ftp://x","clientIdentifier":"1"}}')" 422
+    link=$(rest POST templates/rsa-phones/scep/profiles '{"name":"Example","subject":{"CN":"bob-mac"},"platform":"macos",
+        "acme":{"directory":"https://pki.example.test/acme/devices/directory","clientIdentifier":"C02XYZ"},
+        "wifi":{"ssid":"Corp & Co","serverNames":["radius.example.test"],"encryption":"WPA3"},
+        "vpn":{"server":"vpn.example.test"}}' | jq -er .url)
+    expect "downloading" "$(status -X POST -d '' "$link")" 200
+    cp "$work/body" "$dir/mac.mobileconfig"
+    "$openssl" cms -verify -inform DER -in "$dir/mac.mobileconfig" -CAfile "$dir/ca.crt" -purpose any -binary \
+        -out "$dir/mac.plist" 2>"$work/cms.err" || die "the profile's signature: $(cat "$work/cms.err")"
+    python3 - "$dir/mac.plist" <<'PY'
+import plistlib, sys
+profile = plistlib.load(open(sys.argv[1], "rb"))
+root, acme, wifi, vpn = profile["PayloadContent"]
+assert profile["PayloadScope"] == "System" and root["PayloadType"] == "com.apple.security.root"
+assert acme["PayloadType"] == "com.apple.security.acme" and acme["ClientIdentifier"] == "C02XYZ", acme
+assert acme["DirectoryURL"] == "https://pki.example.test/acme/devices/directory" and acme["Attest"] is True
+assert (acme["KeyType"], acme["KeySize"], acme["HardwareBound"]) == ("ECSECPrimeRandom", 384, True), acme
+assert acme["Subject"] == [[["CN", "bob-mac"]]], acme
+assert wifi["PayloadType"] == "com.apple.wifi.managed" and wifi["SSID_STR"] == "Corp & Co", wifi
+assert wifi["PayloadCertificateUUID"] == acme["PayloadUUID"] == vpn["IKEv2"]["PayloadCertificateUUID"], wifi
+eap = wifi["EAPClientConfiguration"]
+assert eap["AcceptEAPTypes"] == [13] and eap["PayloadCertificateAnchorUUID"] == [root["PayloadUUID"]], eap
+assert eap["TLSTrustedServerNames"] == ["radius.example.test"] and wifi["EncryptionType"] == "WPA3", eap
+assert vpn["VPNType"] == "IKEv2" and vpn["IKEv2"]["RemoteAddress"] == "vpn.example.test", vpn
+PY
+    shown "an ACME payload with a hardware-bound key in place of SCEP, and Wi-Fi and VPN that refer to its certificate"
+}
+
 new_password() {
     curl -sS --fail --cacert "$GATEHOUSE_TLS_CERT" -c "$work/jar" -H 'Content-Type: application/json' -o /dev/null \
         -d "$(jq -n --arg u "$1" --arg p "$2" '{username: $u, password: $p}')" "$GATEHOUSE_URL/api/v1/session"
@@ -93,4 +127,5 @@ make_ca rsa '{"type":"RSA","bits":2048}' >/dev/null
 scep_template rsa phones role >/dev/null
 check_mdm
 check_apple
+check_payloads
 finish
