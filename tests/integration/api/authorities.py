@@ -293,8 +293,11 @@ def check_rekey(admin, directory):
         assert public(f"/ca/{slug}.crt") == openssl("x509", "-outform", "DER", data=ca.encode())
         assert ocsp_status(directory, ca, leaf["pem"], f"{base}/ocsp/{slug}") == "revoked"
     assert ocsp_status(directory, old_pem, old["pem"], f"{base}/ocsp/rolling") == "good"
-    link = next(c for c in admin.get(f"/cas/{root['id']}/chains")["items"] if c["kind"] == "cross")
-    assert verify(directory, [old_pem], new["pem"], link["pem"].split("-----END")[0] + "-----END CERTIFICATE-----\n")
+    links = [c["pem"].split("-----END")[0] + "-----END CERTIFICATE-----\n"
+             for c in admin.get(f"/cas/{root['id']}/chains")["items"] if c["kind"] == "cross"]
+    assert len(links) == 2  # newWithOld for those who trust the old key, oldWithNew for those who trust the new one
+    assert [verify(directory, [old_pem], new["pem"], link) for link in links].count(True) == 1
+    assert [verify(directory, [new_pem], old["pem"], link) for link in links].count(True) == 1
 
 
 def check_rekey_elsewhere(admin, directory):
