@@ -20,6 +20,7 @@ static const struct {
     {"ctl", command_ctl, "ctl COMMAND ...: every act of an administrator over the REST API; ctl help."},
     {"config", command_config,
      "config check|show|export FILE|import FILE [--dry-run]|reference: the configuration, see docs/configuration.md."},
+    {"audit", command_audit, "audit verify, export, archive, key: the sealed trail of events."},
     {"user", command_user, "user reset NAME: a new one-time password."},
 };
 

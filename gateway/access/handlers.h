@@ -28,6 +28,16 @@ HANDLER(settings_show);
 HANDLER(settings_change);
 HANDLER(require_password_change);
 HANDLER(registrations_create);
+/* factors.c */
+HANDLER(factors_list);
+HANDLER(factors_remove);
+HANDLER(factors_reset);
+HANDLER(totp_begin);
+HANDLER(totp_confirm);
+HANDLER(keys_begin);
+HANDLER(keys_finish);
+HANDLER(recovery_show);
+HANDLER(recovery_renew);
 /* certificates.c */
 HANDLER(user_certificates_list);
 HANDLER(user_certificates_add);

@@ -23,6 +23,15 @@
     X("GET", "/users/{}/certificates", GATE_ACTOR, NO_BODY, user_certificates_list, "users:read") \
     X("POST", "/users/{}/certificates", GATE_ACTOR, MEDIUM, user_certificates_add, "users:manage") \
     X("DELETE", "/users/{}/certificates/{}", GATE_ACTOR, NO_BODY, user_certificates_remove, "users:manage") \
+    X("GET", "/session/factors", ENROL_TOO, NO_BODY, factors_list, NULL) \
+    X("DELETE", "/session/factors/{}", ENROL_TOO, NO_BODY, factors_remove, NULL) \
+    X("POST", "/session/factors/totp", ENROL_TOO, SMALL, totp_begin, NULL) \
+    X("POST", "/session/factors/{}/confirm", ENROL_TOO, SMALL, totp_confirm, NULL) \
+    X("POST", "/session/factors/webauthn", ENROL_TOO, SMALL, keys_begin, NULL) \
+    X("POST", "/session/factors/webauthn/finish", ENROL_TOO, MEDIUM, keys_finish, NULL) \
+    X("GET", "/session/recovery-codes", ENROL_TOO, NO_BODY, recovery_show, NULL) \
+    X("POST", "/session/recovery-codes", ENROL_TOO, NO_BODY, recovery_renew, NULL) \
+    X("DELETE", "/users/{}/factors", GATE_ACTOR, NO_BODY, factors_reset, "users:manage") \
     X("GET", "/access", GATE_ACTOR, NO_BODY, settings_show, "settings:read") \
     X("PUT", "/access", GATE_ACTOR, SMALL, settings_change, "settings:manage") \
     X("POST", "/access/password-change", GATE_ACTOR, NO_BODY, require_password_change, "users:manage") \

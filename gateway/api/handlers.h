@@ -9,6 +9,9 @@
 /* session.c */
 HANDLER(session_create);
 HANDLER(session_certificate);
+HANDLER(session_second);
+HANDLER(session_passkey);
+HANDLER(session_passkey_finish);
 HANDLER(session_show);
 HANDLER(session_end);
 HANDLER(session_password);

@@ -24,7 +24,10 @@
     X("POST", "/claims", GATE_OPEN, LARGE, claims_create, NULL) \
     X("POST", "/claims/show", GATE_OPEN, SMALL, claims_show, NULL) \
     X("POST", "/session", GATE_OPEN, SMALL, session_create, NULL) \
-    X("POST", "/session/certificate", GATE_OPEN, NO_BODY, session_certificate, NULL)
+    X("POST", "/session/certificate", GATE_OPEN, NO_BODY, session_certificate, NULL) \
+    X("POST", "/session/second-factor", GATE_OPEN, SMALL * 2, session_second, NULL) \
+    X("POST", "/session/passkey", GATE_OPEN, NO_BODY, session_passkey, NULL) \
+    X("POST", "/session/passkey/finish", GATE_OPEN, SMALL * 2, session_passkey_finish, NULL)
 
 /* method, path, gate, body limit, handler, permission */
 #define GATED_ROUTES(X) \

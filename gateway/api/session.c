@@ -1,6 +1,8 @@
 /* Log-in, who am I, log-out, the own password. */
 #include "api/handlers.h"
 
+#include "ca/factors.h"
+
 #define COOKIE_FLAGS "; Path=/; HttpOnly; Secure; SameSite=Strict"
 
 static bool write_actor(struct core *core, struct http_request *request, const struct actor *actor,
@@ -33,39 +35,100 @@ static void set_cookie(struct http_request *request, struct http_response *respo
                     arena_printf(request->arena, SESSION_COOKIE "=%s" COOKIE_FLAGS, secret));
 }
 
-HANDLER(session_create) {
-    static const char *const members[] = {"username", "password", NULL};
-    const struct json *document;
-    const char *secret;
-    struct actor actor;
-    struct login_order order = {.address = request->address,
+/* A session, or what the second step needs. */
+static bool reply_login(struct core *core, struct http_request *request,
+                        struct http_response *response, const struct login_result *result,
+                        struct error *err) {
+    struct json_writer w = json_writer_on(request->arena);
+    if (result->secret != NULL) {
+        TRY(write_actor(core, request, &result->actor, &w, err));
+        set_cookie(request, response, result->secret);
+        reply_json(response, 200, &w);
+        return true;
+    }
+    json_open_object(&w);
+    json_put_string(&w, "ticket", result->ticket);
+    json_put_bool(&w, "totp", result->totp);
+    json_put_bool(&w, "recoveryCode", result->recovery);
+    if (result->passkey == NULL)
+        json_put_null(&w, "publicKey");
+    else
+        put_document(&w, request->arena, "publicKey", result->passkey);
+    json_close_object(&w);
+    reply_json(response, 202, &w);
+    return true;
+}
+
+static struct login_order order_of(const struct http_request *request) {
+    return (struct login_order){.address = request->address,
                                 .request_id = request->id,
                                 .agent = http_header(request, "User-Agent")};
+}
+
+HANDLER(session_create) {
+    static const char *const members[] = {"username", "password", "totp", "recoveryCode", NULL};
+    const struct json *document;
+    struct login_result result;
+    struct factor_proof proof = {0};
+    struct login_order order = order_of(request);
     TRY(ask_document(request, members, &document, err));
     TRY(ask_string(document, "username", &order.username, err));
     TRY(ask_string(document, "password", &order.password, err));
-    TRY(access_login(context, request->arena, &order, &secret, &actor, err));
+    TRY(json_string(document, "totp", &proof.totp, err));
+    TRY(json_string(document, "recoveryCode", &proof.recovery_code, err));
+    TRY(access_login(context, request->arena, &order, &proof, &result, err));
+    return reply_login(context, request, response, &result, err);
+}
+
+HANDLER(session_second) {
+    static const char *const members[] = {"ticket", "totp", "recoveryCode", "credential", NULL};
+    const struct json *document;
+    const char *ticket;
+    struct login_result result;
+    struct factor_proof proof = {0};
+    struct login_order order = order_of(request);
+    TRY(ask_document(request, members, &document, err));
+    TRY(ask_string(document, "ticket", &ticket, err));
+    TRY(json_string(document, "totp", &proof.totp, err));
+    TRY(json_string(document, "recoveryCode", &proof.recovery_code, err));
+    TRY(json_object(document, "credential", &proof.credential, err));
+    TRY(access_login_second(context, request->arena, ticket, &proof, &order, &result, err));
+    return reply_login(context, request, response, &result, err);
+}
+
+HANDLER(session_passkey) {
+    const char *ticket, *options;
+    TRY(ask_no_query(request, err));
+    TRY(access_passkey_begin(context, request->arena, &ticket, &options, err));
     struct json_writer w = json_writer_on(request->arena);
-    TRY(write_actor(context, request, &actor, &w, err));
-    set_cookie(request, response, secret);
+    json_open_object(&w);
+    json_put_string(&w, "ticket", ticket);
+    put_document(&w, request->arena, "publicKey", options);
+    json_close_object(&w);
     reply_json(response, 200, &w);
     return true;
 }
 
+HANDLER(session_passkey_finish) {
+    static const char *const members[] = {"ticket", "credential", NULL};
+    const struct json *document, *credential = NULL;
+    const char *ticket;
+    struct login_result result;
+    struct login_order order = order_of(request);
+    TRY(ask_document(request, members, &document, err));
+    TRY(ask_string(document, "ticket", &ticket, err));
+    TRY(json_object(document, "credential", &credential, err));
+    TRY(access_passkey_finish(context, request->arena, ticket, credential, &order, &result, err));
+    return reply_login(context, request, response, &result, err);
+}
+
 HANDLER(session_certificate) {
-    const char *secret;
-    struct actor actor;
-    struct login_order order = {.address = request->address,
-                                .request_id = request->id,
-                                .agent = http_header(request, "User-Agent")};
+    struct login_result result;
+    struct login_order order = order_of(request);
     TRY(ask_no_query(request, err));
-    TRY(access_login_certificate(context, request->arena, request->client_certificate, &order, &secret,
-                                 &actor, err));
-    struct json_writer w = json_writer_on(request->arena);
-    TRY(write_actor(context, request, &actor, &w, err));
-    set_cookie(request, response, secret);
-    reply_json(response, 200, &w);
-    return true;
+    TRY(access_login_certificate(context, request->arena, request->client_certificate, &order, &result,
+                                 err));
+    return reply_login(context, request, response, &result, err);
 }
 
 HANDLER(session_show) {

@@ -87,24 +87,26 @@ struct login_order {
     const char *address, *request_id;
     const char *agent; /* User-Agent, or NULL */
 };
+struct login_result;
+struct factor_proof; /* may be NULL; see ca/factors.h for what follows */
 MUST_USE bool access_login(struct core *core, struct arena *arena, const struct login_order *order,
-                           const char **ret_secret, struct actor *ret_actor, struct error *err);
+                           const struct factor_proof *proof, struct login_result *ret, struct error *err);
 /* One call by user name and password (HTTP Basic of device protocols): no session is made. Slowed and noted
  * as a log-in is; ERROR_FORBIDDEN "password-change-needed" for a password that must be changed first. */
 MUST_USE bool access_by_password(struct core *core, struct arena *arena, const char *username,
                                  const char *password, const char *address, const char *request_id,
                                  struct actor *ret_actor, struct error *err);
-/* A log-in by the client certificate of the TLS connection, for one call: one that was registered for a user, or
- * one that a CA of the setting "certificateLogin" issued and whose name is that of a user. It must be alive and,
- * where it is ours, not revoked. ERROR_NOT_FOUND when it is nobody's; ERROR_UNAUTHENTICATED "revoked-certificate",
- * "expired-certificate". */
+/* A program by the client certificate of its TLS connection, for one call: a certificate that was registered for a
+ * user, alive and, where it is ours, not revoked. ERROR_NOT_FOUND when it is nobody's; ERROR_UNAUTHENTICATED
+ * "revoked-certificate", "expired-certificate". */
 MUST_USE bool access_by_certificate(struct core *core, struct arena *arena, struct view certificate,
                                     const char *address, const char *request_id,
                                     struct actor *ret_actor, struct error *err);
-/* The same, for a session. */
+/* A person, for a session: also with a certificate that a CA of the setting "certificateLogin" issued and whose name
+ * is that of a user. A second factor is asked for as after a password. */
 MUST_USE bool access_login_certificate(struct core *core, struct arena *arena, struct view certificate,
-                                       const struct login_order *order, const char **ret_secret,
-                                       struct actor *ret_actor, struct error *err);
+                                       const struct login_order *order, struct login_result *ret,
+                                       struct error *err);
 MUST_USE bool access_logout(struct core *core, const struct actor *actor, struct error *err);
 /* The actor of a session cookie or a bearer token; ERROR_UNAUTHENTICATED when it is wrong or over. */
 MUST_USE bool access_by_session(struct core *core, struct arena *arena, const char *secret,

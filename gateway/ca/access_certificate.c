@@ -1,5 +1,6 @@
 /* Log-in by the client certificate of the TLS connection, whose key the peer has proved to hold. */
 #include "ca/access_internal.h"
+#include "ca/factors.h"
 
 #include "base/clock.h"
 #include "store/certificates.h"
@@ -69,7 +70,7 @@ static bool find_by_name(struct tx *tx, struct arena *arena, const struct shown 
     return user_by_name(tx, arena, name, ret_user, err);
 }
 
-static bool find_user(struct tx *tx, struct arena *arena, const struct shown *shown,
+static bool find_user(struct tx *tx, struct arena *arena, const struct shown *shown, bool by_name,
                       struct user *ret_user, struct error *err) {
     struct user_certificate registered;
     struct certificate_record record;
@@ -82,7 +83,7 @@ static bool find_user(struct tx *tx, struct arena *arena, const struct shown *sh
     }
     if (known)
         TRY(user_by_id(tx, arena, &scope_everything, registered.user_id, ret_user, err));
-    else if (ours)
+    else if (ours && by_name)
         TRY(find_by_name(tx, arena, shown, &record, ret_user, err));
     else
         return nobodys(err);
@@ -108,7 +109,7 @@ bool access_by_certificate(struct core *core, struct arena *arena, struct view c
     bool done = false;
     TRY(read_shown(arena, certificate, &shown, err));
     TX(tx, core_db(core), &done, err)
-        tx.ok = find_user(tx.tx, arena, &shown, &user, err) &&
+        tx.ok = find_user(tx.tx, arena, &shown, false, &user, err) &&
                 access_load(tx.tx, arena, user.id, address, request_id, &actor, err);
     TRY(done);
     actor.must_change_password = false; /* it was not asked for */
@@ -118,10 +119,8 @@ bool access_by_certificate(struct core *core, struct arena *arena, struct view c
 }
 
 bool access_login_certificate(struct core *core, struct arena *arena, struct view certificate,
-                              const struct login_order *order, const char **ret_secret,
-                              struct actor *ret_actor, struct error *err) {
-    /* The key is something one has; whether something one knows guards it, nobody here can tell. */
-    static const struct session_way way = {.method = "certificate"};
+                              const struct login_order *order, struct login_result *ret,
+                              struct error *err) {
     struct shown shown;
     struct user user = {0};
     bool done = false;
@@ -129,7 +128,7 @@ bool access_login_certificate(struct core *core, struct arena *arena, struct vie
         return fail(err, ERROR_UNAUTHENTICATED, "no-certificate",
                     "No client certificate came with the TLS connection; use the address that asks for one.");
     TX(tx, core_db(core), &done, err)
-        tx.ok = find_user(tx.tx, arena, &shown, &user, err);
+        tx.ok = find_user(tx.tx, arena, &shown, true, &user, err);
     struct actor who = access_stranger(arena, shown.facts.subject, order->address, order->request_id);
     if (!done && (err->kind == ERROR_NOT_FOUND || err->kind == ERROR_UNAUTHENTICATED)) {
         struct error reason = *err;
@@ -141,5 +140,6 @@ bool access_login_certificate(struct core *core, struct arena *arena, struct vie
     TRY(done);
     if (user.state != USER_ACTIVE)
         return access_refuse(core, &who, "suspended", err);
-    return access_open_session(core, arena, &user, order, &way, ret_secret, ret_actor, err);
+    /* The key is something one has; whether something one knows guards it, nobody here can tell. */
+    return access_login_go_on(core, arena, &user, order, "certificate", NULL, ret, err);
 }

@@ -1,5 +1,6 @@
 #include "ca/access_internal.h"
 #include "ca/actor_cache.h"
+#include "ca/factors.h"
 #include "ca/password_cache.h"
 
 #include "base/clock.h"
@@ -123,11 +124,10 @@ bool access_check_password(struct core *core, struct arena *arena, const struct 
 }
 
 bool access_login(struct core *core, struct arena *arena, const struct login_order *order,
-                  const char **ret_secret, struct actor *ret_actor, struct error *err) {
-    static const struct session_way way = {.method = "password"};
+                  const struct factor_proof *proof, struct login_result *ret, struct error *err) {
     struct user user = {0};
     TRY(access_check_password(core, arena, order, &user, err));
-    return access_open_session(core, arena, &user, order, &way, ret_secret, ret_actor, err);
+    return access_login_go_on(core, arena, &user, order, "password", proof, ret, err);
 }
 
 /* The user whose password was right a moment ago, as the database has it now. */
@@ -152,6 +152,25 @@ static bool verify_and_remember(struct core *core, struct arena *arena, const st
     return true;
 }
 
+/* Name and password alone must not be a way around the second factor. */
+static bool one_factor_is_enough(struct tx *tx, struct arena *arena, const struct actor *actor,
+                                 struct error *err) {
+    struct access_settings settings;
+    struct factor *factors;
+    size_t count;
+    TRY(access_settings_read(tx, arena, &settings, err));
+    TRY(factor_list(tx, arena, actor->user_id, &factors, &count, err));
+    bool has = false;
+    for (size_t i = 0; i < count; i++)
+        has = has || factors[i].confirmed;
+    if (!has && !second_factor_required(&settings, actor->grants, actor->grant_count))
+        return true;
+    return fail(err, ERROR_FORBIDDEN, "second-factor-needed",
+                "The user %.100s logs in with a second factor, which does not fit here; make a user of "
+                "its own for devices.",
+                actor->name);
+}
+
 bool access_by_password(struct core *core, struct arena *arena, const char *username,
                         const char *password, const char *address, const char *request_id,
                         struct actor *ret_actor, struct error *err) {
@@ -167,7 +186,8 @@ bool access_by_password(struct core *core, struct arena *arena, const char *user
         return fail(err, ERROR_FORBIDDEN, "password-change-needed",
                     "The user %.100s must change the password first, in the console.", user.username);
     TX(tx, core_db(core), &done, err)
-        tx.ok = access_load(tx.tx, arena, user.id, address, request_id, &actor, err);
+        tx.ok = access_load(tx.tx, arena, user.id, address, request_id, &actor, err) &&
+                one_factor_is_enough(tx.tx, arena, &actor, err);
     TRY(done);
     *ret_actor = actor;
     return true;

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "store/cas.h"
+#include "store/factors.h"
 #include "store/organisations.h"
 
 #include <string.h>
@@ -220,6 +221,8 @@ static bool reset(struct tx *tx, struct arena *arena, const struct actor *actor,
     TRY(user_set_password(tx, user.id, encoded, true, err));
     TRY(user_record_login(tx, user.id, false, clock_now_us(), 0, err));
     TRY(session_delete_user(tx, user.id, err));
+    if (actor->system) /* `gatehouse user reset`: for who has lost everything */
+        TRY(factor_delete_user(tx, user.id, err));
     return access_note(tx, actor,
                        &(struct event_note){.code = "user.reset",
                                             .organisation_id = user.organisation_id,

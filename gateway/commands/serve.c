@@ -1,6 +1,7 @@
 #include "access/access_room.h"
 #include "acme/acme.h"
 #include "api/api.h"
+#include "audit/audit.h"
 #include "base/log.h"
 #include "ca/service.h"
 #include "commands/app.h"
@@ -145,6 +146,7 @@ static void build_router(struct service *s) {
     add_room(s, cmp_room(s->app.core));
     add_room(s, est_room(s->app.core));
     add_room(s, access_room(s->app.core));
+    add_room(s, audit_room(s->app.core));
     s->router = (struct http_router){.rooms = s->rooms,
                                      .room_count = s->room_count,
                                      .authenticate = api_authenticate,
@@ -175,6 +177,7 @@ static bool start_jobs(struct service *s, struct error *err) {
                                   .run = acme_housekeeping,
                                   .context = s->acme};
     count += cmp_jobs(s->app.core, table + count);
+    count += audit_jobs(s->app.core, table + count);
     table[count++] = (struct job){.name = "expire-requests",
                                   .every_us = 3600 * US_PER_SECOND,
                                   .run = expire_requests,

@@ -6,6 +6,7 @@
 #include "ca/generations.h"
 #include "ca/service.h"
 #include "ca/status.h"
+#include "store/factors.h"
 #include "store/organisations.h"
 
 #include <pthread.h>
@@ -92,7 +93,8 @@ static bool end_sessions(void *context, struct arena *arena, struct error *err) 
     bool done = false;
     (void)arena;
     TX(tx, core_db(context), &done, err)
-        tx.ok = session_delete_expired(tx.tx, clock_now_us(), err);
+        tx.ok = session_delete_expired(tx.tx, clock_now_us(), err) &&
+                ticket_delete_expired(tx.tx, clock_now_us(), err);
     return done;
 }
 

@@ -262,6 +262,11 @@ static bool listed(struct arena *arena, const char *list, const char *host) {
     return false;
 }
 
+const char *fetch_proxy(struct arena *arena, const char *host) {
+    bool none = configured.proxy == NULL || *configured.proxy == '\0';
+    return none || listed(arena, configured.no_proxy, host) ? NULL : configured.proxy;
+}
+
 /* "::ADDRESS:": any host and port of this transfer goes to that address, the port stays. */
 static bool set_way(CURL *curl, struct hop *hop, struct error *err) {
     const struct fetch_request *request = hop->request;

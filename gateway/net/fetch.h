@@ -58,6 +58,8 @@ struct fetch_reply {
 /* Once, before threads start. proxy may be NULL; no_proxy: names and CIDRs, comma-separated. */
 MUST_USE bool fetch_configure(const char *proxy, const char *no_proxy, const char *ca_file,
                               struct error *err);
+/* The proxy on the way to that host; NULL: none. */
+const char *fetch_proxy(struct arena *arena, const char *host);
 /* Any status is success here. ERROR_UNAVAILABLE "fetch-failed" names URL (without credentials or
  * query) and reason, "fetch-timeout"; ERROR_TOO_LARGE "fetch-too-large"; ERROR_POLICY
  * "fetch-refused" for address, port, scheme or redirects that are not allowed. */

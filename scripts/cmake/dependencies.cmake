@@ -32,6 +32,12 @@ find_library(UNBOUND_LIBRARY unbound REQUIRED)
 add_library(unbound SHARED IMPORTED)
 set_target_properties(unbound PROPERTIES IMPORTED_LOCATION "${UNBOUND_LIBRARY}"
     INTERFACE_INCLUDE_DIRECTORIES "${UNBOUND_INCLUDE_DIR}")
+# Nor these: pkg-config would name the system's libcrypto with them.
+find_path(FIDO2_INCLUDE_DIR fido.h REQUIRED)
+find_library(FIDO2_LIBRARY fido2 REQUIRED)
+add_library(fido2 SHARED IMPORTED)
+set_target_properties(fido2 PROPERTIES IMPORTED_LOCATION "${FIDO2_LIBRARY}"
+    INTERFACE_INCLUDE_DIRECTORIES "${FIDO2_INCLUDE_DIR}")
 find_path(JSMN_INCLUDE_DIR jsmn.h REQUIRED)
 find_path(CIVETWEB_INCLUDE_DIR civetweb.h REQUIRED HINTS "${GATEHOUSE_DEPS}/include" NO_DEFAULT_PATH)
 find_library(CIVETWEB_LIBRARY NAMES libcivetweb.a REQUIRED HINTS "${GATEHOUSE_DEPS}/lib" NO_DEFAULT_PATH)

@@ -10,6 +10,8 @@ FREE_FORM = {  # objects that may have any member, and why
     "commands": "of an ACME binding: one for each client",
     "variables": "of a credential or a template: whatever their maker calls them",
     "Subject": "attribute types of X.509",
+    "credential": "what the browser's WebAuthn gives, with its extensions",
+    "publicKey": "what the browser's WebAuthn is given",
     "fixed": "attribute types of X.509",
     "fields": "what an organisation defines",
     "expression": "attribute types of X.509",

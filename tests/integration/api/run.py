@@ -10,6 +10,8 @@ import time
 import urllib.parse
 
 import access
+import audit
+import factors
 import credentials
 import authorities
 import templates
@@ -92,6 +94,8 @@ def main():
     public_pages.run(gateway, admin, made)
     acme.run(gateway, admin, made)
     access.run(gateway, admin, made)
+    factors.run(gateway, admin)
+    audit.run(gateway, admin)
     check_coverage(gateway)
     print(f"scenario: every operation has worked, every answer is as documented ({seconds():.0f} s)")
     strangers.run(gateway, admin, made, other_organisation())

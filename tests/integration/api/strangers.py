@@ -7,7 +7,8 @@ import re
 from client import Client, make_csr, token_for
 
 OPEN = {("GET", "/"), ("GET", "/openapi.json"), ("POST", "/session"), ("POST", "/claims"), ("POST", "/claims/show"),
-        ("POST", "/session/certificate"), ("POST", "/registrations"),
+        ("POST", "/session/certificate"), ("POST", "/session/second-factor"), ("POST", "/session/passkey"),
+        ("POST", "/session/passkey/finish"), ("POST", "/registrations"),
         ("GET", "/public/templates/{template}"), ("POST", "/public/templates/{template}/requests"),
         ("POST", "/public/puzzle"), ("POST", "/public/requests/confirm"), ("POST", "/public/requests/show"),
         ("POST", "/public/requests/cancel"), ("POST", "/public/requests/claim"), ("GET", "/public/cas/{ca}"),
@@ -17,6 +18,7 @@ OWN = {  # about the caller itself, or the same for everybody who has logged in
     ("POST", "/session/tokens"), ("GET", "/roles"), ("GET", "/status"), ("POST", "/inspect"),
     ("POST", "/evidence/verify"),
     ("DELETE", "/session/tokens"), ("GET", "/session/sessions"), ("DELETE", "/session/sessions"),
+    ("GET", "/session/factors"), ("GET", "/session/recovery-codes"),
     # Of what the caller sees: nothing, see inventory.py.
     ("GET", "/views"), ("POST", "/views"), ("GET", "/certificates/count"), ("GET", "/certificates/export"),
 }
@@ -29,7 +31,7 @@ def fill(path, made):
              "timestamping-certificates": "tsa-certificate", "cas": "evidence", "keys": "request", "mail": "request"}
     path = path.replace("{ca}", made["issuing"]).replace("{template}", made["template"])
     path = path.replace("{set}", "wifi").replace("{validator}", made["validator"]).replace("{mailtemplate}", "test")
-    path = path.replace("{role}", "desk").replace("{fingerprint}", "00" * 32)
+    path = path.replace("{role}", "desk").replace("{fingerprint}", "00" * 32).replace("{stream}", "siem")
     path = path.replace("{issuer}", "default").replace("{imprint}", "00" * 32)
     return re.sub(r"\{id\}", lambda _: made[kinds[path.split("/")[1]]], path)
 
@@ -74,6 +76,13 @@ def bodies(path, made):
         "/users": {"username": "mallory", "roles": [{"role": "administrator", "scope": "instance"}]},
         "/roles": {"id": "stolen", "name": "Stolen", "permissions": ["cas:manage"]},
         "/roles/{role}": {"name": "Stolen", "permissions": ["cas:manage"]},
+        "/session/factors/totp": {"label": "x"},
+        "/session/factors/webauthn": {"label": "x"},
+        "/session/factors/webauthn/finish": {"ticket": "x", "credential": {}},
+        "/session/factors/{id}/confirm": {"code": "123456"},
+        "/audit": {"tsaUrl": None},
+        "/audit/streams": {"id": "stolen", "kind": "log"},
+        "/audit/streams/{stream}": {"kind": "log"},
         "/access": {"registration": {"open": True}},
         "/users/{id}/certificates": {"label": "mine", "certificate": made["anchorPem"]},
         "/users/{id}": {"state": "suspended"},

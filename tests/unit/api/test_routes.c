@@ -2,6 +2,7 @@
 #include "access/access_room.h"
 #include "acme/acme.h"
 #include "api/api.h"
+#include "audit/audit.h"
 #include "cmp/cmp.h"
 #include "est/est.h"
 #include "mail/mail.h"
@@ -40,7 +41,7 @@ static struct http_room acme_managed(struct core *core) {
 
 /* Every room that has routes under BASE. */
 static struct http_room (*const room_makers[])(struct core *core) = {
-    access_room, api_room, cmp_room, est_room, scep_room, timestamps, validation_room, acme_managed,
+    access_room, audit_room, api_room, cmp_room, est_room, scep_room, timestamps, validation_room, acme_managed,
     mail_room, public_routes};
 #define ROOM_COUNT (sizeof room_makers / sizeof room_makers[0])
 
@@ -149,6 +150,9 @@ static void test_gates(void **state) {
                                        "POST " BASE "/session",
                                        "POST " BASE "/session/certificate",
                                        "POST " BASE "/registrations",
+                                       "POST " BASE "/session/second-factor",
+                                       "POST " BASE "/session/passkey",
+                                       "POST " BASE "/session/passkey/finish",
                                        "POST " BASE "/claims",
                                        "POST " BASE "/claims/show",
                                        "GET " BASE "/public/templates/{}",
