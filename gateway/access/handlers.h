@@ -38,6 +38,13 @@ HANDLER(keys_begin);
 HANDLER(keys_finish);
 HANDLER(recovery_show);
 HANDLER(recovery_renew);
+/* providers.c */
+HANDLER(providers_list);
+HANDLER(providers_open);
+HANDLER(providers_create);
+HANDLER(providers_change);
+HANDLER(providers_remove);
+HANDLER(providers_test);
 /* certificates.c */
 HANDLER(user_certificates_list);
 HANDLER(user_certificates_add);

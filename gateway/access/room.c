@@ -35,6 +35,12 @@
     X("GET", "/access", GATE_ACTOR, NO_BODY, settings_show, "settings:read") \
     X("PUT", "/access", GATE_ACTOR, SMALL, settings_change, "settings:manage") \
     X("POST", "/access/password-change", GATE_ACTOR, NO_BODY, require_password_change, "users:manage") \
+    X("GET", "/identity-providers", GATE_ACTOR, NO_BODY, providers_list, "settings:read") \
+    X("POST", "/identity-providers", GATE_ACTOR, MEDIUM, providers_create, "settings:manage") \
+    X("PUT", "/identity-providers/{}", GATE_ACTOR, MEDIUM, providers_change, "settings:manage") \
+    X("DELETE", "/identity-providers/{}", GATE_ACTOR, NO_BODY, providers_remove, "settings:manage") \
+    X("POST", "/identity-providers/{}/test", GATE_ACTOR, NO_BODY, providers_test, "settings:manage") \
+    X("GET", "/session/providers", GATE_OPEN, NO_BODY, providers_open, NULL) \
     X("POST", "/registrations", GATE_OPEN, SMALL, registrations_create, NULL)
 /* clang-format on */
 

@@ -1,7 +1,7 @@
 /* Log-in, who am I, log-out, the own password. */
 #include "api/handlers.h"
 
-#include "ca/factors.h"
+#include "identity/outside.h"
 
 #define COOKIE_FLAGS "; Path=/; HttpOnly; Secure; SameSite=Strict"
 
@@ -66,8 +66,10 @@ static struct login_order order_of(const struct http_request *request) {
 }
 
 HANDLER(session_create) {
-    static const char *const members[] = {"username", "password", "totp", "recoveryCode", NULL};
+    static const char *const members[] = {"username", "password",     "provider",
+                                          "totp",     "recoveryCode", NULL};
     const struct json *document;
+    const char *provider = NULL;
     struct login_result result;
     struct factor_proof proof = {0};
     struct login_order order = order_of(request);
@@ -76,7 +78,10 @@ HANDLER(session_create) {
     TRY(ask_string(document, "password", &order.password, err));
     TRY(json_string(document, "totp", &proof.totp, err));
     TRY(json_string(document, "recoveryCode", &proof.recovery_code, err));
-    TRY(access_login(context, request->arena, &order, &proof, &result, err));
+    TRY(json_string(document, "provider", &provider, err));
+    TRY(provider == NULL
+            ? access_login(context, request->arena, &order, &proof, &result, err)
+            : outside_login(context, request->arena, provider, &order, &proof, &result, err));
     return reply_login(context, request, response, &result, err);
 }
 

@@ -20,7 +20,7 @@ static const struct uuid nil = {{0}};
 
 bool audit_settings_parse(const struct json *document, struct audit_settings *ret, struct error *err) {
     static const char *const members[] = {"tsaUrl", "tsaMinutes", "version", NULL};
-    struct audit_settings s = {.tsa_minutes = 10};
+    struct audit_settings s = {.tsa_minutes = 10, .version = 1};
     TRY(json_only(document, members, err) && json_string(document, "tsaUrl", &s.tsa_url, err) &&
         json_int(document, "tsaMinutes", 0, 10080, &s.tsa_minutes, err) &&
         json_int(document, "version", 0, INT64_MAX, &s.version, err));
@@ -75,10 +75,11 @@ static bool put_settings(struct tx *tx, struct http_request *request, struct aud
                          struct error *err) {
     struct audit_settings standing, next = *settings;
     TRY(audit_settings_read(tx, request->arena, &standing, err));
-    if (standing.version != settings->version)
+    if (settings->version != 0 && settings->version != standing.version)
         return fail(err, ERROR_CONFLICT, "changed-meanwhile",
                     "Somebody has changed these settings meanwhile; read them again.");
-    next.version++;
+    settings->version = standing.version;
+    next.version = standing.version + 1;
     struct json_writer w = json_writer_on(request->arena);
     audit_settings_write(&w, &next);
     return setting_put(tx, SETTING, json_written(&w), err) &&

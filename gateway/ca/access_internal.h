@@ -36,6 +36,9 @@ MUST_USE bool access_open_session(struct core *core, struct arena *arena, const 
                                   const char **ret_secret, struct actor *ret_actor,
                                   struct error *err);
 
+/* Nobody gives a role over more than they rule themselves, nor one that may more than they. */
+MUST_USE bool access_may_give(struct tx *tx, struct arena *arena, const struct actor *actor,
+                              const struct grant *grants, size_t count, struct error *err);
 /* User name (1-100 bytes, no spaces), display name and e-mail address (NULL: none) can be stored. */
 MUST_USE bool access_check_user_texts(const char *username, const char *display_name, const char *email,
                                       struct error *err);

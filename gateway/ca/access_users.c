@@ -46,8 +46,7 @@ static bool grant_organisation(struct tx *tx, struct arena *arena, const struct 
     return true;
 }
 
-/* Nobody gives a role over more than they rule themselves, nor one that may more than they. */
-static bool may_give(struct tx *tx, struct arena *arena, const struct actor *actor,
+bool access_may_give(struct tx *tx, struct arena *arena, const struct actor *actor,
                      const struct grant *grants, size_t count, struct error *err) {
     for (size_t i = 0; i < count; i++) {
         struct uuid organisation;
@@ -85,7 +84,7 @@ static bool insert_user(struct tx *tx, struct arena *arena, const struct actor *
     const char *slug = order->organisation == NULL ? "default" : order->organisation;
     TRY(organisation_by_slug(tx, arena, slug, &organisation, err));
     TRY(actor_may(actor, MAY_MANAGE_USERS, organisation.id, (struct uuid){{0}}, err));
-    TRY(may_give(tx, arena, actor, order->grants, order->grant_count, err));
+    TRY(access_may_give(tx, arena, actor, order->grants, order->grant_count, err));
     user->organisation_id = organisation.id;
     TRY(user_insert(tx, user, err));
     TRY(grant_replace(tx, user->id, order->grants, order->grant_count, err));
@@ -150,7 +149,7 @@ static bool may_change_user(struct tx *tx, struct arena *arena, const struct act
     size_t count = 0;
     TRY(actor_may(actor, MAY_MANAGE_USERS, user->organisation_id, (struct uuid){{0}}, err));
     TRY(grant_list(tx, arena, user->id, &grants, &count, err));
-    return may_give(tx, arena, actor, grants, count, err);
+    return access_may_give(tx, arena, actor, grants, count, err);
 }
 
 bool access_may_change(struct tx *tx, struct arena *arena, const struct actor *actor, struct uuid id,
@@ -177,7 +176,7 @@ static bool apply_change(struct tx *tx, struct arena *arena, const struct actor 
                              change->display_name == NULL ? user.display_name : change->display_name,
                              change->email == NULL ? user.email : change->email, err));
     if (change->set_grants) {
-        TRY(may_give(tx, arena, actor, change->grants, change->grant_count, err));
+        TRY(access_may_give(tx, arena, actor, change->grants, change->grant_count, err));
         TRY(grant_replace(tx, id, change->grants, change->grant_count, err));
     }
     if (change->set_state) {

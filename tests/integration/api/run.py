@@ -17,6 +17,7 @@ import authorities
 import templates
 import acme
 import hostile
+import identity
 import scenario
 import scep
 import validators
@@ -95,6 +96,7 @@ def main():
     acme.run(gateway, admin, made)
     access.run(gateway, admin, made)
     factors.run(gateway, admin)
+    identity.run(gateway, admin)
     audit.run(gateway, admin)
     check_coverage(gateway)
     print(f"scenario: every operation has worked, every answer is as documented ({seconds():.0f} s)")

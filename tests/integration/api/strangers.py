@@ -6,9 +6,10 @@ import re
 
 from client import Client, make_csr, token_for
 
+DIRECTORY = {"url": "ldaps://127.0.0.1", "base": "dc=x"}
 OPEN = {("GET", "/"), ("GET", "/openapi.json"), ("POST", "/session"), ("POST", "/claims"), ("POST", "/claims/show"),
         ("POST", "/session/certificate"), ("POST", "/session/second-factor"), ("POST", "/session/passkey"),
-        ("POST", "/session/passkey/finish"), ("POST", "/registrations"),
+        ("POST", "/session/passkey/finish"), ("POST", "/registrations"), ("GET", "/session/providers"),
         ("GET", "/public/templates/{template}"), ("POST", "/public/templates/{template}/requests"),
         ("POST", "/public/puzzle"), ("POST", "/public/requests/confirm"), ("POST", "/public/requests/show"),
         ("POST", "/public/requests/cancel"), ("POST", "/public/requests/claim"), ("GET", "/public/cas/{ca}"),
@@ -32,7 +33,7 @@ def fill(path, made):
     path = path.replace("{ca}", made["issuing"]).replace("{template}", made["template"])
     path = path.replace("{set}", "wifi").replace("{validator}", made["validator"]).replace("{mailtemplate}", "test")
     path = path.replace("{role}", "desk").replace("{fingerprint}", "00" * 32).replace("{stream}", "siem")
-    path = path.replace("{issuer}", "default").replace("{imprint}", "00" * 32)
+    path = path.replace("{issuer}", "default").replace("{imprint}", "00" * 32).replace("{provider}", "directory")
     return re.sub(r"\{id\}", lambda _: made[kinds[path.split("/")[1]]], path)
 
 
@@ -83,6 +84,8 @@ def bodies(path, made):
         "/audit": {"tsaUrl": None},
         "/audit/streams": {"id": "stolen", "kind": "log"},
         "/audit/streams/{stream}": {"kind": "log"},
+        "/identity-providers": {"id": "stolen", "kind": "ldap", "name": "x", "settings": DIRECTORY},
+        "/identity-providers/{provider}": {"kind": "ldap", "name": "x", "settings": DIRECTORY, "version": 1},
         "/access": {"registration": {"open": True}},
         "/users/{id}/certificates": {"label": "mine", "certificate": made["anchorPem"]},
         "/users/{id}": {"state": "suspended"},

@@ -151,6 +151,7 @@ static void test_gates(void **state) {
                                        "POST " BASE "/session/certificate",
                                        "POST " BASE "/registrations",
                                        "POST " BASE "/session/second-factor",
+                                       "GET " BASE "/session/providers",
                                        "POST " BASE "/session/passkey",
                                        "POST " BASE "/session/passkey/finish",
                                        "POST " BASE "/claims",

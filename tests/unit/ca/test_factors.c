@@ -37,7 +37,7 @@ static void codes_are_those_of_rfc6238(void **state) {
 static void only_six_digits_are_a_code(void **state) {
     (void)state;
     struct view secret = view_text("12345678901234567890");
-    static const char *const bad[] = {"", "28708", "2870820", "28708a", "-87082", "287082x", "28 70 8", "\xef\xbc\x92" "87082"};
+    static const char *const bad[] = {"", "28708", "2870820", "28708a", "-87082", "287082x", "28 70 8", "\357\274\22287082"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         assert_int_equal(totp_match(secret, bad[i], 59 * US_PER_SECOND), 0);
     assert_int_equal(totp_match(secret, "287 082", 59 * US_PER_SECOND), 1);
