@@ -40,6 +40,7 @@ GRANT INSERT, UPDATE ON cas TO gatehouse_application;
 GRANT INSERT, UPDATE ON ca_epochs TO gatehouse_application;
 GRANT INSERT, UPDATE ON service_certificates TO gatehouse_application;
 GRANT INSERT, UPDATE ON user_keys TO gatehouse_application;
+GRANT INSERT, UPDATE ON user_key_recoveries TO gatehouse_application;
 GRANT INSERT, UPDATE ON templates TO gatehouse_application;
 GRANT INSERT, UPDATE ON requests TO gatehouse_application;
 GRANT INSERT, UPDATE ON users TO gatehouse_application;

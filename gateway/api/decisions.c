@@ -1,6 +1,7 @@
 /* What becomes of a request: signed, declined, cancelled; one or many. */
 #include "api/api.h"
 #include "api/handlers.h"
+#include "api/request_parts.h"
 
 #include <string.h>
 
@@ -12,6 +13,8 @@ struct decision {
                    struct certificate_record *ret_certificate, struct error *err);
     const struct json *overrides; /* sign */
     const char *reason;           /* decline, cancel */
+    const char *template;         /* move */
+    struct claim_link *link;      /* approve: filled */
 };
 
 static bool sign(struct core *core, struct http_request *request, struct uuid id,
@@ -35,6 +38,22 @@ static bool cancel(struct core *core, struct http_request *request, struct uuid 
     (void)ret_certificate;
     return request_cancel(core, request->arena, actor_of(request), id, decision->reason,
                           ret_request, err);
+}
+
+static bool approve(struct core *core, struct http_request *request, struct uuid id,
+                    const struct decision *decision, struct request_record *ret_request,
+                    struct certificate_record *ret_certificate, struct error *err) {
+    (void)ret_certificate;
+    return request_approve(core, request->arena, actor_of(request), id, 0, ret_request,
+                           decision->link, err);
+}
+
+static bool move(struct core *core, struct http_request *request, struct uuid id,
+                 const struct decision *decision, struct request_record *ret_request,
+                 struct certificate_record *ret_certificate, struct error *err) {
+    (void)ret_certificate;
+    return request_change_template(core, request->arena, actor_of(request), id, decision->template,
+                                   ret_request, err);
 }
 
 static bool decide_one(struct core *core, struct http_request *request,
@@ -90,20 +109,25 @@ static bool read_action(const struct json *document, struct decision *decision, 
     decision->decide = strcmp(action, "sign") == 0      ? sign
                        : strcmp(action, "decline") == 0 ? decline
                        : strcmp(action, "cancel") == 0  ? cancel
+                       : strcmp(action, "approve") == 0 ? approve
+                       : strcmp(action, "move") == 0    ? move
                                                         : NULL;
     if (decision->decide == NULL)
         return fail(err, ERROR_POLICY, "bad-action",
-                    "The field \"action\" is sign, decline or cancel, not \"%.40s\".", action);
-    return true;
+                    "The field \"action\" is sign, decline, cancel, approve or move, not \"%.40s\".",
+                    action);
+    return decision->decide != move || ask_string(document, "template", &decision->template, err);
 }
 
 /* One item of the answer: the request as it stands now, or the problem that this one had. */
 static void decide_item(struct core *core, struct http_request *request, const char *text,
-                        const struct decision *decision, struct json_writer *w) {
+                        struct decision *decision, struct json_writer *w) {
     struct request_record record;
+    struct claim_link link = {.secret = NULL};
     struct certificate_record certificate = {0};
     struct uuid id;
     struct error err = {0};
+    decision->link = &link;
     bool ok = uuid_parse(text, &id) || fail(&err, ERROR_NOT_FOUND, "not-found",
                                             "There is no request with the id \"%.60s\".", text);
     ok = ok && decision->decide(core, request, id, decision, &record, &certificate, &err);
@@ -117,6 +141,8 @@ static void decide_item(struct core *core, struct http_request *request, const c
         request_write(w, request->arena, &record, &certificate);
     else
         json_add_null(w);
+    if (link.secret != NULL)
+        claim_link_write(w, &link);
     if (ok)
         json_put_null(w, "problem");
     else
@@ -125,7 +151,7 @@ static void decide_item(struct core *core, struct http_request *request, const c
 }
 
 HANDLER(requests_batch) {
-    static const char *const members[] = {"action", "ids", "reason", NULL};
+    static const char *const members[] = {"action", "ids", "reason", "template", NULL};
     const struct json *document;
     struct decision decision = {0};
     const char *const *ids = NULL;

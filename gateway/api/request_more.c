@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-static void write_link(struct json_writer *w, const struct claim_link *link) {
+void claim_link_write(struct json_writer *w, const struct claim_link *link) {
     json_name(w, "claim");
     if (link->secret == NULL) {
         json_add_null(w);
@@ -27,7 +27,7 @@ static void reply_linked(struct http_request *request, struct http_response *res
     json_open_object(&w);
     json_name(&w, "request");
     request_write(&w, request->arena, record, NULL);
-    write_link(&w, link);
+    claim_link_write(&w, link);
     json_close_object(&w);
     if (created)
         reply_created(
@@ -109,18 +109,19 @@ HANDLER(requests_create_form) {
 HANDLER(requests_create_key) {
     static const char *const members[] = {"subject",    "sans",  "validityDays", "notBefore",
                                           "notAfter",   "issue", "key",          "password",
-                                          "protection", NULL};
-    static const char *const ours[] = {"issue", "key", "password", "protection", NULL};
+                                          "protection", "keep",  NULL};
+    static const char *const ours[] = {"issue", "key", "password", "protection", "keep", NULL};
     const struct actor *actor = actor_of(request);
     struct submission submission = {.template_slug = request->parameters[0],
                                     .door = actor->by_token ? "rest" : "console"};
     const struct json *document;
-    struct made_key key;
+    struct made_key key = {.keep = false};
     struct request_record record;
     struct certificate_record certificate;
     struct view pkcs12 = {NULL, 0};
     bool given;
     TRY(ask_document(request, members, &document, err));
+    TRY(json_bool(document, "keep", &key.keep, err));
     TRY(json_bool(document, "issue", &submission.issue, err));
     TRY(read_made_key(document, &key, &given, err));
     if (!given)
@@ -248,7 +249,7 @@ HANDLER(claims_create) {
         .name = "claim link", .address = request->address, .request_id = request->id};
     const struct json *document;
     const char *secret;
-    struct made_key key;
+    struct made_key key = {.keep = false};
     struct request_record record;
     struct certificate_record certificate;
     struct view csr, pkcs12 = {NULL, 0};

@@ -12,6 +12,8 @@ MUST_USE bool read_csr(struct arena *arena, const struct json *document, struct 
 /* The members key, password, protection. */
 MUST_USE bool read_made_key(const struct json *document, struct made_key *ret, bool *ret_given,
                             struct error *err);
+/* The member "claim": null when there is no link. */
+void claim_link_write(struct json_writer *w, const struct claim_link *link);
 /* {"request":{...},"pkcs12":"base64"|null} */
 MUST_USE bool reply_keyed(struct core *core, struct http_request *request, struct http_response *response,
                           const struct request_record *record, const struct certificate_record *certificate,

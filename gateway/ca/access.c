@@ -20,6 +20,7 @@ static const char *const permission_names[PERMISSION_COUNT] = {
     [MAY_MANAGE_USERS] = "users:manage",
     [MAY_READ_SETTINGS] = "settings:read",
     [MAY_MANAGE_SETTINGS] = "settings:manage",
+    [MAY_RECOVER_KEYS] = "keys:recover",
 };
 
 #define BIT(permission) (1u << (permission))

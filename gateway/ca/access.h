@@ -26,6 +26,7 @@ enum permission {
     MAY_MANAGE_USERS,
     MAY_READ_SETTINGS,
     MAY_MANAGE_SETTINGS,
+    MAY_RECOVER_KEYS,       /* kept keys of others, two persons together */
     PERMISSION_COUNT,
 };
 const char *permission_name(enum permission permission); /* "cas:read" ... */

@@ -51,12 +51,19 @@ static bool add_of_template(const struct policy *p) {
     return true;
 }
 
+/* SRV names and XMPP addresses are otherNames: a template that takes every one of those takes them, too. */
+static bool type_allowed(const struct policy *p, const char *type) {
+    return policy_listed(&p->t->sans.types, type) ||
+           ((strcmp(type, "srv") == 0 || strcmp(type, "xmpp") == 0) &&
+            policy_listed(&p->t->sans.types, "other"));
+}
+
 static bool check_types(const struct policy *p) {
     int64_t count = sk_GENERAL_NAME_num(p->sans);
     for (int i = 0; i < count; i++) {
         const char *type = NULL;
         const char *text = san_text(p->arena, sk_GENERAL_NAME_value(p->sans, i), &type);
-        if (!policy_listed(&p->t->sans.types, type))
+        if (!type_allowed(p, type))
             return fail(p->err, ERROR_POLICY, "san-type",
                         "The name %.100s is of the type \"%s\", which the template does not allow; "
                         "leave it out or have the type added to sans.types.",

@@ -1,6 +1,8 @@
 /* Keys that are made here for those who cannot make one. */
+#include "base/clock.h"
 #include "ca/person_key.h"
 #include "ca/request_link.h"
+#include "ca/user_keys.h"
 
 bool made_key_check(const struct made_key *wanted, struct error *err) {
     return person_key_type_check(wanted->key_type, err) &&
@@ -27,6 +29,24 @@ static bool pack(struct core *core, struct arena *arena, const struct person_key
     return person_key_pkcs12(core, arena, key, &file, ret_pkcs12, err);
 }
 
+/* A key that is to be kept is there before its certificate is: none is lost. */
+static bool submit_kept(struct core *core, struct arena *arena, const struct actor *actor,
+                        const struct submission *whole, const struct made_key *wanted,
+                        const struct person_key *key, struct request_record *ret_request,
+                        struct certificate_record *ret_certificate, struct error *err) {
+    struct user_key_record kept;
+    if (!wanted->keep)
+        return request_submit(core, arena, actor, whole, ret_request, ret_certificate, err);
+    char when[TIME_TEXT_SIZE];
+    time_format(clock_now_us(), when);
+    const char *name = arena_printf(arena, "%.150s, %s", whole->template_slug, when);
+    TRY(user_key_keep(core, arena, actor, name, key, &kept, err));
+    if (request_submit(core, arena, actor, whole, ret_request, ret_certificate, err))
+        return true;
+    user_key_forget(core, arena, actor, &kept);
+    return false;
+}
+
 bool request_with_key(struct core *core, struct arena *arena, const struct actor *actor,
                       const struct submission *submission, const struct made_key *wanted,
                       struct request_record *ret_request,
@@ -37,7 +57,7 @@ bool request_with_key(struct core *core, struct arena *arena, const struct actor
     TRY(made_key_check(wanted, err));
     TRY(key_and_csr(core, arena, wanted, &key, &whole.csr, err));
     whole.now_or_never = true;
-    TRY(request_submit(core, arena, actor, &whole, ret_request, ret_certificate, err));
+    TRY(submit_kept(core, arena, actor, &whole, wanted, &key, ret_request, ret_certificate, err));
     return pack(core, arena, &key, ret_certificate, wanted, ret_pkcs12, err);
 }
 

@@ -66,11 +66,12 @@ MUST_USE bool claim_deliver(struct core *core, struct arena *arena, const struct
                             struct certificate_record *ret_certificate, struct error *err);
 
 /* A key that is made here for somebody else: by the signer, from which it comes encrypted by the password; it leaves
- * inside a PKCS#12 file and is kept nowhere. */
+ * inside a PKCS#12 file and is kept nowhere but where `keep` says so. */
 struct made_key {
     const char *key_type;
     const char *password;
     enum pkcs12_protection protection;
+    bool keep; /* for recovery under dual control (user_keys.h); of requests alone */
 };
 /* Checks type and password before anything is done. */
 MUST_USE bool made_key_check(const struct made_key *wanted, struct error *err);

@@ -27,6 +27,8 @@ extern const char *const approval_names[],
                                                                     *const other_extension_names[];
 extern const char *const ct_delivery_names[], *const ct_failure_names[];
 
+#define SAN_TYPE_COUNT 10 /* of san_type_names */
+
 struct key_usage_word {
     const char *name;
     unsigned bit;

@@ -212,7 +212,7 @@ static bool put_member(struct json_writer *w, const struct reader *r, const stru
         json_name(w, "sans");
         json_open_object(w);
         if (r->base == NULL)
-            put_items(w, "types", san_type_names, 8);
+            put_items(w, "types", san_type_names, SAN_TYPE_COUNT);
         put_items(w, "add", items, count);
         json_close_object(w);
     } else if (strcmp(line->key, "subjectKeyIdentifier") == 0 && strcmp(line->value, "none") == 0) {

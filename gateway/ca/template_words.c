@@ -21,7 +21,7 @@ const char *const digest_names[] = {"SHA-256", "SHA-384", "SHA-512", NULL};
 const char *const door_names[] = {"rest", "console", "public", "preapproved", "acme",
                                   "scep", "est",     "cmp",    NULL};
 const char *const san_type_names[] = {"dns", "ip",      "email", "uri", "upn",
-                                      "rid", "dirName", "other", NULL};
+                                      "rid", "dirName", "srv",   "xmpp", "other", NULL};
 const char *const san_source_names[] = {"request", "none", NULL};
 const char *const ct_delivery_names[] = {"embedded", "ocsp", "both", NULL};
 const char *const ct_failure_names[] = {"refuse", "retry", NULL};

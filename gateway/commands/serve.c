@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "ca/request_more.h"
 #include "jobs/jobs.h"
+#include "keys/keys_room.h"
 #include "metrics/metrics_room.h"
 #include "mail/mail.h"
 #include "ocsp/ocsp.h"
@@ -147,6 +148,7 @@ static void build_router(struct service *s) {
     add_room(s, est_room(s->app.core));
     add_room(s, access_room(s->app.core));
     add_room(s, audit_room(s->app.core));
+    add_room(s, keys_room(s->app.core));
     s->router = (struct http_router){.rooms = s->rooms,
                                      .room_count = s->room_count,
                                      .authenticate = api_authenticate,

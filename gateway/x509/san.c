@@ -8,6 +8,8 @@
 #include <string.h>
 #include <strings.h>
 
+#define LETTERS_DIGITS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+
 static bool refuse(struct error *err, const char *kind, const char *value, const char *problem) {
     return REFUSE(err, ERROR_MALFORMED, "malformed-san", "The %s \"%.100s\" %s.", kind, value,
                   problem);
@@ -91,6 +93,24 @@ static bool make_ip(const char *value, GENERAL_NAME **ret_name, struct error *er
     return true;
 }
 
+/* An otherName whose value is one string. */
+static bool other_name(int nid, int string_type, const char *value, GENERAL_NAME **ret_name,
+                       struct error *err) {
+    AUTO(GENERAL_NAME) *name = GENERAL_NAME_new();
+    AUTO(ASN1_TYPE) *any = ASN1_TYPE_new();
+    ASN1_STRING *text = ASN1_STRING_type_new(string_type);
+    if (name == NULL || any == NULL || text == NULL || ASN1_STRING_set(text, value, -1) != 1) {
+        ASN1_STRING_free(text);
+        return fail_internal(err, "otherName general name");
+    }
+    ASN1_TYPE_set(any, string_type, text);
+    if (GENERAL_NAME_set0_othername(name, OBJ_nid2obj(nid), any) != 1)
+        return fail_internal(err, "GENERAL_NAME_set0_othername");
+    any = NULL; /* the name owns it now */
+    *ret_name = TAKE(name);
+    return true;
+}
+
 static bool make_upn(const char *value, GENERAL_NAME **ret_name, struct error *err) {
     const char *at = strchr(value, '@');
     if (at == NULL || at == value || at[1] == '\0' || strchr(at + 1, '@') != NULL ||
@@ -99,19 +119,40 @@ static bool make_upn(const char *value, GENERAL_NAME **ret_name, struct error *e
     for (const char *c = value; *c != '\0'; c++)
         if ((unsigned char)*c <= 0x20 || *c == 0x7f)
             return refuse(err, "UPN", value, "holds a space or a control character");
-    AUTO(GENERAL_NAME) *name = GENERAL_NAME_new();
-    AUTO(ASN1_TYPE) *any = ASN1_TYPE_new();
-    ASN1_UTF8STRING *text = ASN1_UTF8STRING_new();
-    if (name == NULL || any == NULL || text == NULL || ASN1_STRING_set(text, value, -1) != 1) {
-        ASN1_UTF8STRING_free(text);
-        return fail_internal(err, "UPN general name");
-    }
-    ASN1_TYPE_set(any, V_ASN1_UTF8STRING, text);
-    if (GENERAL_NAME_set0_othername(name, OBJ_nid2obj(NID_ms_upn), any) != 1)
-        return fail_internal(err, "GENERAL_NAME_set0_othername");
-    any = NULL; /* the name owns it now */
-    *ret_name = TAKE(name);
-    return true;
+    return other_name(NID_ms_upn, V_ASN1_UTF8STRING, value, ret_name, err);
+}
+
+/* "_Service.Name" (rfc4985#2): the service's label, then the domain. */
+static bool make_srv(const char *value, GENERAL_NAME **ret_name, struct error *err) {
+    size_t label = value[0] == '_' ? strcspn(value + 1, ".") : 0;
+    if (label == 0 || label > 62 || value[1 + label] != '.' || value[1] == '-' ||
+        value[label] == '-' || strspn(value + 1, LETTERS_DIGITS "-") != label)
+        return refuse(err, "SRV name", value,
+                      "is not of the form _service.domain, such as _xmpp-client.example.com "
+                      "(rfc4985#2)");
+    const char *problem = dns_name_problem(value + label + 2, false);
+    if (problem != NULL)
+        return refuse(err, "SRV name", value, problem);
+    return other_name(NID_SRVName, V_ASN1_IA5STRING, value, ret_name, err);
+}
+
+static bool is_jid_local(const char *value, size_t len) {
+    for (size_t i = 0; i < len; i++)
+        if ((unsigned char)value[i] <= 0x20 || value[i] == 0x7f || strchr("\"&'/:<>@", value[i]) != NULL)
+            return false;
+    return len > 0 && len <= 1023;
+}
+
+/* A bare address: domain or local@domain (rfc6120#13.7.1.4, rfc7622#3.1); the domain as A-labels. */
+static bool make_xmpp(const char *value, GENERAL_NAME **ret_name, struct error *err) {
+    const char *at = strchr(value, '@'), *domain = at == NULL ? value : at + 1;
+    if (!utf8_valid(view_text(value)) || (at != NULL && !is_jid_local(value, (size_t)(at - value))))
+        return refuse(err, "XMPP address", value,
+                      "is not of the form domain or local@domain (rfc7622#3.1)");
+    const char *problem = dns_name_problem(domain, false);
+    if (problem != NULL)
+        return refuse(err, "XMPP address", value, problem);
+    return other_name(NID_XmppAddr, V_ASN1_UTF8STRING, value, ret_name, err);
 }
 
 static bool make_rid(const char *value, GENERAL_NAME **ret_name, struct error *err) {
@@ -143,8 +184,10 @@ static bool make_directory(const char *value, GENERAL_NAME **ret_name, struct er
 
 /* Names that are carried as they are, since nothing here knows their inside. */
 static bool is_opaque(const GENERAL_NAME *name) {
-    if (name->type == GEN_OTHERNAME)
-        return OBJ_obj2nid(name->d.otherName->type_id) != NID_ms_upn;
+    if (name->type == GEN_OTHERNAME) {
+        int nid = OBJ_obj2nid(name->d.otherName->type_id);
+        return nid != NID_ms_upn && nid != NID_SRVName && nid != NID_XmppAddr;
+    }
     return name->type == GEN_X400 || name->type == GEN_EDIPARTY;
 }
 
@@ -174,6 +217,8 @@ static const struct {
     {"upn", "UPN:", make_upn},
     {"rid", "RID:", make_rid},
     {"dirName", "dirName:", make_directory},
+    {"srv", "SRV:", make_srv},
+    {"xmpp", "XMPP:", make_xmpp},
     {"other", "other:", make_other},
 };
 #define FORM_COUNT (sizeof forms / sizeof forms[0])
@@ -231,7 +276,7 @@ static bool add_object(GENERAL_NAMES *sans, const struct json *object, struct er
         }
     return fail(err, ERROR_MALFORMED, "malformed-san",
                 "A subject alternative name has the members \"type\" (dns, ip, email, uri, upn, "
-                "rid, dirName or other) and \"value\".");
+                "rid, dirName, srv, xmpp or other) and \"value\".");
 }
 
 bool san_from_json(const struct json *array, GENERAL_NAMES **ret_sans, struct error *err) {
@@ -272,19 +317,25 @@ static const char *ip_text(struct arena *arena, const ASN1_STRING *octets) {
     return arena_strdup(arena, text);
 }
 
-static const char *upn_text(struct arena *arena, const OTHERNAME *other) {
-    if (OBJ_obj2nid(other->type_id) != NID_ms_upn || other->value == NULL ||
-        ASN1_TYPE_get(other->value) != V_ASN1_UTF8STRING)
-        return NULL;
-    const ASN1_STRING *text = other->value->value.utf8string;
-    struct view v = view_of(ASN1_STRING_get0_data(text), (size_t)ASN1_STRING_length(text));
-    return v.len > 0 && utf8_valid(v) ? arena_text(arena, v) : NULL;
-}
-
 static const char *ia5_text(struct arena *arena, const ASN1_STRING *text) {
     return plain(text) ? arena_text(arena, view_of(ASN1_STRING_get0_data(text),
                                                    (size_t)ASN1_STRING_length(text)))
                        : NULL;
+}
+
+/* The form of an otherName and its text, or NULL. */
+static const char *other_text(struct arena *arena, const OTHERNAME *other, size_t *ret_form) {
+    int nid = OBJ_obj2nid(other->type_id);
+    int wanted = nid == NID_SRVName ? V_ASN1_IA5STRING : V_ASN1_UTF8STRING;
+    *ret_form = nid == NID_SRVName ? 7 : nid == NID_XmppAddr ? 8 : 4;
+    if ((nid != NID_ms_upn && nid != NID_SRVName && nid != NID_XmppAddr) || other->value == NULL ||
+        ASN1_TYPE_get(other->value) != wanted)
+        return NULL;
+    const ASN1_STRING *text = other->value->value.asn1_string;
+    if (nid == NID_SRVName)
+        return ia5_text(arena, text);
+    struct view v = view_of(ASN1_STRING_get0_data(text), (size_t)ASN1_STRING_length(text));
+    return v.len > 0 && utf8_valid(v) ? arena_text(arena, v) : NULL;
 }
 
 /* The value in its form and the index of the form, or NULL. */
@@ -303,8 +354,7 @@ static const char *value_text(struct arena *arena, const GENERAL_NAME *name, siz
         *ret_form = 3;
         return ia5_text(arena, name->d.uniformResourceIdentifier);
     case GEN_OTHERNAME:
-        *ret_form = 4;
-        return upn_text(arena, name->d.otherName);
+        return other_text(arena, name->d.otherName, ret_form);
     case GEN_RID:
         *ret_form = 5;
         return oid_text(arena, name->d.registeredID);

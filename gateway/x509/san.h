@@ -1,7 +1,8 @@
 /* Subject alternative names (RFC 5280 section 4.2.1.6), written as text: "DNS:www.example.com",
  * "IP:192.0.2.1", "IP:2001:db8::1", "email:a@example.com", "URI:https://...", "UPN:user@realm"
- * (otherName 1.3.6.1.4.1.311.20.2.3), "RID:1.2.3", "dirName:CN=..."; what has no such form, or
- * would be misread in it (a NUL in a DNS name), reads back as "other:HEX" of the GeneralName's DER.
+ * (otherName 1.3.6.1.4.1.311.20.2.3), "SRV:_imap.example.com" (id-on-dnsSRV, RFC 4985),
+ * "XMPP:user@example.com" (id-on-xmppAddr, RFC 6120), "RID:1.2.3", "dirName:CN=..."; what has no such
+ * form, or would be misread in it (a NUL in a DNS name), reads back as "other:HEX" of the GeneralName's DER.
  */
 #ifndef GATEHOUSE_X509_SAN_H
 #define GATEHOUSE_X509_SAN_H
@@ -18,10 +19,10 @@
  * A-labels. "other:HEX" takes an otherName, x400Address or ediPartyName as it is. ERROR_MALFORMED
  * "malformed-san". */
 MUST_USE bool san_add_text(GENERAL_NAMES *sans, const char *text, struct error *err);
-/* ["DNS:a", ...], or objects {"type":"dns|ip|email|uri|upn|rid|dirName|other","value":"..."}. */
+/* ["DNS:a", ...], or objects {"type":"dns|ip|email|uri|upn|rid|dirName|srv|xmpp|other","value":"..."}. */
 MUST_USE bool san_from_json(const struct json *array, GENERAL_NAMES **ret_sans, struct error *err);
 /* One name as text; type_ret, when not NULL, gets "dns", "ip", "email", "uri", "upn", "rid",
- * "dirName" or "other". */
+ * "dirName", "srv", "xmpp" or "other". */
 const char *san_text(struct arena *arena, const GENERAL_NAME *name, const char **ret_type);
 /* An array of texts. */
 void san_write_json(struct json_writer *w, struct arena *arena, const GENERAL_NAMES *sans);

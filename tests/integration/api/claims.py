@@ -94,6 +94,42 @@ def check_pre_approved(gateway, admin, made):
     return quick
 
 
+EVERY_NAME = ["DNS:all.example", "IP:192.0.2.7", "IP:2001:db8::7", "email:a@all.example", "URI:https://all.example/x",
+              "UPN:user@all.example", "RID:1.3.6.1.4.1.55555.7", "dirName:CN=seven,O=All", "SRV:_imap.all.example",
+              "XMPP:user@all.example", "other:a01006032a0304a0090c0767617465776179"]
+
+
+def check_bulk_and_every_name_type(gateway, admin, made):
+    """Approved, moved and declined in bulk, each with its own result; a form takes every type of GeneralName."""
+    types = ["dns", "ip", "email", "uri", "upn", "rid", "dirName", "srv", "xmpp", "other"]
+    every = template_with(admin, made, "Every Name", sans={"types": types, "min": 1, "max": 20})
+    other = template_with(admin, made, "Every Name Too", sans={"types": types, "min": 1, "max": 20})
+
+    def ask(template, sans):
+        return admin.post(f"/templates/{template}/requests/form", {"subject": {"CN": "all.example"}, "sans": sans},
+                          201)["request"]["id"]
+
+    def batch(action, ids, **more):
+        return admin.post("/requests/batch", {"action": action, "ids": ids, **more})["items"]
+
+    one, two, three = ask(every, EVERY_NAME), ask(every, EVERY_NAME[:1]), ask(every, EVERY_NAME[:2])
+    moved = batch("move", [one, made["request"]], template=other)
+    assert [i["ok"] for i in moved] == [True, False] and moved[0]["request"]["template"] == other
+    admin.post("/requests/batch", {"action": "move", "ids": [one]}, 400, problem="missing-field")
+    admin.post("/requests/batch", {"action": "fly", "ids": [one]}, 422, problem="bad-action")
+    done = batch("approve", [one, two, made["request"], "nonsense"])
+    assert [i["ok"] for i in done] == [True, True, False, False]
+    assert done[3]["problem"]["type"] == "/problems/not-found" and "claim" not in done[2]
+    assert [i["ok"] for i in batch("decline", [three, two], reason="not needed")] == [True, True]
+    Client(gateway).post("/claims/show", {"secret": done[1]["claim"]["secret"]}, 404)
+    got = Client(gateway).post("/claims", {"secret": done[0]["claim"]["secret"], "csr": make_csr("x.example").decode()},
+                               201)
+    assert sorted(got["request"]["certificate"]["sans"]) == sorted(EVERY_NAME)
+    text = subprocess.run([BUILT, "x509", "-noout", "-ext", "subjectAltName"], capture_output=True, check=True,
+                          input=got["request"]["certificate"]["pem"].encode()).stdout.decode()
+    assert "SRVName:_imap.all.example" in text and "XmppAddr:user@all.example" in text, text
+
+
 def check_file(text, password, name):
     path = os.path.join(SCRATCH.name, "made.p12")
     with open(path, "wb") as file:
@@ -159,6 +195,7 @@ def check_renewal(gateway, admin, made, quick):
 
 def run(gateway, admin, made):
     check_form(gateway, admin, made)
+    check_bulk_and_every_name_type(gateway, admin, made)
     quick = check_pre_approved(gateway, admin, made)
     check_made_keys(gateway, admin, made, quick)
     check_moves(gateway, admin, made, quick)

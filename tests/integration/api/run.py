@@ -18,6 +18,7 @@ import templates
 import acme
 import hostile
 import identity
+import keys
 import scenario
 import scep
 import validators
@@ -98,6 +99,7 @@ def main():
     factors.run(gateway, admin)
     identity.run(gateway, admin)
     audit.run(gateway, admin)
+    keys.run(gateway, admin, made)
     check_coverage(gateway)
     print(f"scenario: every operation has worked, every answer is as documented ({seconds():.0f} s)")
     strangers.run(gateway, admin, made, other_organisation())

@@ -22,6 +22,8 @@ OWN = {  # about the caller itself, or the same for everybody who has logged in
     ("GET", "/session/factors"), ("GET", "/session/recovery-codes"),
     # Of what the caller sees: nothing, see inventory.py.
     ("GET", "/views"), ("POST", "/views"), ("GET", "/certificates/count"), ("GET", "/certificates/export"),
+    # The administrator of an organisation has keys of its own, see keys.py.
+    ("GET", "/keys"), ("POST", "/keys"),
 }
 
 
@@ -29,7 +31,7 @@ def fill(path, made):
     """The path with the ids of objects that exist, but are not the caller's."""
     kinds = {"requests": "request", "certificates": "certificate", "users": "user", "session": "request",
              "credentials": "credential", "templates": "anchor", "views": "request", "acme": "acme",
-             "timestamping-certificates": "tsa-certificate", "cas": "evidence", "keys": "request", "mail": "request"}
+             "timestamping-certificates": "tsa-certificate", "cas": "evidence", "keys": "request", "key-recoveries": "request", "mail": "request"}
     path = path.replace("{ca}", made["issuing"]).replace("{template}", made["template"])
     path = path.replace("{set}", "wifi").replace("{validator}", made["validator"]).replace("{mailtemplate}", "test")
     path = path.replace("{role}", "desk").replace("{fingerprint}", "00" * 32).replace("{stream}", "siem")
@@ -47,6 +49,13 @@ def bodies(path, made):
         "/cas/{ca}/history": {"crlNumber": 5},
         "/cas/{ca}/chains": {"issuer": made["root"]},
         "/cas/{ca}/certificate": {"certificate": "x"},
+        "/keys": {"name": "stolen", "key": {"type": "Ed25519"}},
+        "/keys/{id}/csr": {"subject": {"CN": "x"}},
+        "/keys/{id}/certificate": {"subject": {"CN": "x"}},
+        "/keys/{id}/export": {"password": "stolen password"},
+        "/keys/{id}/recoveries": {"reason": "theft"},
+        "/key-recoveries/{id}/export": {"password": "stolen password"},
+        "/cas/{ca}/truststore": {"password": "stolen password"},
         "/cas/{ca}/timestamping": {"id": "stolen"},
         "/cas/{ca}/timestamping/{issuer}": {"document": {}, "version": 1},
         "/cas/{ca}/evidence": {"digest": "SHA-256", "imprints": ["00" * 32]},

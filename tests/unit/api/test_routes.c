@@ -5,6 +5,7 @@
 #include "audit/audit.h"
 #include "cmp/cmp.h"
 #include "est/est.h"
+#include "keys/keys_room.h"
 #include "mail/mail.h"
 #include "public/public.h"
 #include "scep/scep.h"
@@ -42,7 +43,7 @@ static struct http_room acme_managed(struct core *core) {
 /* Every room that has routes under BASE. */
 static struct http_room (*const room_makers[])(struct core *core) = {
     access_room, audit_room, api_room, cmp_room, est_room, scep_room, timestamps, validation_room, acme_managed,
-    mail_room, public_routes};
+    mail_room, public_routes, keys_room};
 #define ROOM_COUNT (sizeof room_makers / sizeof room_makers[0])
 
 /* Their routes under BASE, one after the other; NULL after the last. */

@@ -59,7 +59,7 @@ function Names({ document, set, fixed }: PartProps) {
       </FormGroup>
       <FormGroup label={t('attributes')} fieldId="attributes"><TextInput id="attributes" isDisabled={fixed} defaultValue={(subject.attributes ?? []).join(' ')} onBlur={(event) => set({ subject: { ...subject, attributes: words(event.currentTarget.value) } })} /></FormGroup>
       <FormGroup label={t('requiredAttributes')} fieldId="required"><TextInput id="required" isDisabled={fixed} defaultValue={(subject.required ?? []).join(' ')} onBlur={(event) => set({ subject: { ...subject, required: words(event.currentTarget.value) } })} /></FormGroup>
-      <FormGroup label={t('sanTypes')} role="group" fieldId="sans"><Ticks name="san" all={['dns', 'ip', 'email', 'uri', 'upn', 'rid', 'dirName']} chosen={sans.types ?? []} fixed={fixed} set={(next) => set({ sans: { ...sans, types: next as typeof sans.types } })} /></FormGroup>
+      <FormGroup label={t('sanTypes')} role="group" fieldId="sans"><Ticks name="san" all={['dns', 'ip', 'email', 'uri', 'upn', 'rid', 'dirName', 'srv', 'xmpp', 'other']} chosen={sans.types ?? []} fixed={fixed} set={(next) => set({ sans: { ...sans, types: next as typeof sans.types } })} /></FormGroup>
       <Checkbox id="cn-to-san" label={t('cnToSan')} isDisabled={fixed} isChecked={sans.commonNameToSan === true} onChange={(_, on) => set({ sans: { ...sans, commonNameToSan: on } })} />
     </>
   );

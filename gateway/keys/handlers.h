@@ -1,0 +1,36 @@
+/* The handlers of this room. */
+#ifndef GATEHOUSE_KEYS_HANDLERS_H
+#define GATEHOUSE_KEYS_HANDLERS_H
+
+#include "ca/user_keys.h"
+#include "rest/handler.h"
+
+static inline const struct actor *actor_of(const struct http_request *request) {
+    return request->actor;
+}
+void keys_write(struct json_writer *w, struct arena *arena, const struct user_key_record *key);
+/* {"format","password","protection","alias","certificate"} */
+MUST_USE bool keys_ask_export(const struct http_request *request, struct user_key_export *ret,
+                              struct error *err);
+void keys_reply_file(struct http_response *response, const struct user_key_export *order,
+                     struct view file);
+
+/* keys.c */
+HANDLER(keys_list);
+HANDLER(keys_create);
+HANDLER(keys_get);
+HANDLER(keys_remove);
+HANDLER(keys_csr);
+HANDLER(keys_self_sign);
+HANDLER(keys_export);
+/* recoveries.c */
+HANDLER(keys_recoverable);
+HANDLER(recoveries_list);
+HANDLER(recoveries_create);
+HANDLER(recoveries_approve);
+HANDLER(recoveries_decline);
+HANDLER(recoveries_export);
+/* trust_store.c */
+HANDLER(trust_store_create);
+
+#endif

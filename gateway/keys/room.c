@@ -1,0 +1,54 @@
+#include "keys/keys_room.h"
+
+#include "keys/handlers.h"
+
+#define TLS (1u << LISTENER_HTTPS | 1u << LISTENER_MTLS)
+#define NO_BODY ((size_t)1024)
+#define SMALL ((size_t)16 * 1024)
+#define MEDIUM ((size_t)256 * 1024)
+
+/* clang-format off */
+/* method, path, gate, body limit, handler, permission that the caller must have somewhere */
+#define ROUTES(X) \
+    X("GET", "/keys", GATE_ACTOR, NO_BODY, keys_list, "requests:create") \
+    X("POST", "/keys", GATE_ACTOR, SMALL, keys_create, "requests:create") \
+    X("GET", "/keys/{}", GATE_ACTOR, NO_BODY, keys_get, "requests:create") \
+    X("DELETE", "/keys/{}", GATE_ACTOR, NO_BODY, keys_remove, "requests:create") \
+    X("POST", "/keys/{}/csr", GATE_ACTOR, MEDIUM, keys_csr, "requests:create") \
+    X("POST", "/keys/{}/certificate", GATE_ACTOR, MEDIUM, keys_self_sign, "requests:create") \
+    X("POST", "/keys/{}/export", GATE_ACTOR, SMALL, keys_export, "requests:create") \
+    X("POST", "/keys/{}/recoveries", GATE_ACTOR, SMALL, recoveries_create, "keys:recover") \
+    X("GET", "/recoverable-keys", GATE_ACTOR, NO_BODY, keys_recoverable, "keys:recover") \
+    X("GET", "/key-recoveries", GATE_ACTOR, NO_BODY, recoveries_list, "keys:recover") \
+    X("POST", "/key-recoveries/{}/approve", GATE_ACTOR, NO_BODY, recoveries_approve, "keys:recover") \
+    X("POST", "/key-recoveries/{}/decline", GATE_ACTOR, NO_BODY, recoveries_decline, "keys:recover") \
+    X("POST", "/key-recoveries/{}/export", GATE_ACTOR, SMALL, recoveries_export, "keys:recover") \
+    X("POST", "/cas/{}/truststore", GATE_ACTOR, SMALL, trust_store_create, "cas:read")
+/* clang-format on */
+
+/* Whether the caller has it anywhere at all; the core looks at the object. */
+static bool has_somewhere(const struct http_request *request, const char *name, struct error *err) {
+    enum permission permission;
+    if (!permission_from_name(name, &permission))
+        return fail_internal(err, "a route with the unknown permission %s", name);
+    if (actor_could(actor_of(request), permission))
+        return true;
+    return fail(err, ERROR_FORBIDDEN, "forbidden",
+                "%.60s does not have the permission %s; an administrator can grant a role that has it.",
+                actor_of(request)->name, name);
+}
+
+#define DEFINE(method, path, gate, limit, handler, permission)                                     \
+    static HANDLER(gated_##handler) {                                                              \
+        TRY(has_somewhere(request, permission, err));                                              \
+        return handler(context, request, response, err);                                           \
+    }
+ROUTES(DEFINE)
+
+#define ROUTE(method, path, gate, limit, handler, permission)                                      \
+    {method, API_BASE path, gate, TLS, limit, gated_##handler, permission},
+static const struct http_route routes[] = {ROUTES(ROUTE)};
+
+struct http_room keys_room(struct core *core) {
+    return (struct http_room){routes, sizeof routes / sizeof routes[0], core};
+}
