@@ -162,6 +162,10 @@ HANDLER(certificates_get) {
     TRY(certificate_get(context, request->arena, actor_of(request), id, &certificate, err));
     if (format == FORMAT_JSON)
         return reply_whole(context, request, response, &certificate, err);
+    if (certificate.der.len == 0)
+        return fail(err, ERROR_NOT_FOUND, "not-found",
+                    "The certificate itself is not here: its CA was imported, and its index knows the "
+                    "serial number alone.");
     TRY(certificate_chain(context, request->arena, &certificate, &ders, &count, err));
     return document_reply(request, response, format, hex_encode(request->arena, certificate.serial),
                           ders, count, err);

@@ -1,8 +1,11 @@
 """CAs to production depth: what goes into their certificates, and what becomes of them."""
 
+import csv
+import io
 import base64
 import os
 import subprocess
+import zipfile
 import tempfile
 import time
 import urllib.request
@@ -132,6 +135,24 @@ def crl_of(admin, ca):
     return openssl("crl", "-noout", "-text", data=admin.get(f"/cas/{ca}/crl?format=pem").body).decode()
 
 
+def check_serial_alone(admin, ca, listed):
+    """The index knew 8003 without its certificate: it is shown, exported and never given out as an empty file."""
+    alone = next(c["id"] for c in listed if c["serial"].endswith("8003"))
+    assert "pem" not in admin.get(f"/certificates/{alone}").value
+    for form in ("pem", "der", "p7b", "chain", "text"):
+        admin.get(f"/certificates/{alone}?format={form}", 404, problem="not-found")
+    rows = list(csv.DictReader(io.StringIO(admin.get(f"/certificates/export?format=csv&ca={ca}").body.decode())))
+    assert {r["serial"][-4:] for r in rows} == {"8001", "8002", "8003"}
+    assert {c["serial"][-4:] for c in admin.get(f"/certificates/export?format=json&ca={ca}").value} == {"8001", "8002", "8003"}
+    archive = zipfile.ZipFile(io.BytesIO(admin.get(f"/certificates/export?format=zip&ca={ca}").body))
+    names = archive.namelist()
+    assert len(names) == 3 and not any("8003" in name for name in names), names
+    for name in names:
+        if name.endswith(".pem"):
+            openssl("x509", "-noout", data=archive.read(name))
+    assert "8003" in archive.read("index.csv").decode()
+
+
 def check_history(admin, old):
     """A working CA comes with its history: nothing is un-revoked, numbers go on."""
     key, certificate = old.read("ca.key"), old.read("ca.pem")
@@ -146,6 +167,7 @@ def check_history(admin, old):
     listed = admin.get(f"/cas/{ca['id']}/certificates")["items"]
     assert {(c["serial"], c["state"]) for c in listed} == {("8001", "valid"), ("8002", "revoked"), ("8003", "held")} or \
         {(c["serial"], c["state"]) for c in listed} == {("008001", "valid"), ("008002", "revoked"), ("008003", "held")}, listed
+    check_serial_alone(admin, ca["id"], listed)
     text = crl_of(admin, ca["id"])
     assert "8002" in text and "8003" in text and "8001" not in text and "Key Compromise" in text, text
     sign_one(admin, ca["id"], "new.old.example")

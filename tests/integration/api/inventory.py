@@ -82,6 +82,17 @@ def check_filters(gateway, admin, made, one, two):
     assert {c["id"] for c in pages} == {one, two} and len(pages) == 2
 
 
+def check_counterparts(gateway, admin, made, one):
+    """What other products have as /status/SERIAL, /expired and /downloads/chain (docs/rest.md)."""
+    serial = admin.get(f"/certificates/{one}")["serial"]
+    for text in (serial, serial.upper()):
+        assert [c["state"] for c in admin.get(f"/certificates?ca={made['issuing']}&serial={text}")["items"]] == ["valid"]
+    assert admin.get(f"/certificates?ca={made['issuing']}&serial=7f7f7f7f")["items"] == []
+    assert all(c["state"] == "expired" for c in admin.get("/certificates?state=expired")["items"])
+    chain = admin.get(f"/cas/{made['issuing']}/certificate?format=chain").body.decode()
+    assert chain.count("BEGIN CERTIFICATE") == 2
+
+
 def check_notes(gateway, admin, made, one, two):
     fields = [{"name": "costCentre", "label": "Cost centre", "pattern": "^[0-9]{4}$", "required": True},
               {"name": "site", "type": "list", "values": ["Bern", "Genf"]},
@@ -185,6 +196,7 @@ def run(gateway, admin, made):
     check_inspect(gateway, admin, made)
     one, two = issue(admin, made, "one.inventory.example"), issue(admin, made, "two.inventory.example")
     check_filters(gateway, admin, made, one, two)
+    check_counterparts(gateway, admin, made, one)
     check_notes(gateway, admin, made, one, two)
     check_views(gateway, admin, made)
     check_bulk(gateway, admin, made, one, two)
