@@ -15,7 +15,7 @@
 
 static bool open_own(struct core *core, struct arena *arena, const struct actor *actor, struct uuid id,
                      struct user_key_record *record, struct person_key *ret, struct error *err) {
-    TRY(user_key_own(core, arena, actor, id, record, err));
+    TRY(user_key_owned(core, arena, actor, id, record, err));
     return user_key_unseal(core, arena, record, ret, err);
 }
 

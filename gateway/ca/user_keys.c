@@ -137,7 +137,7 @@ static bool get_own(struct tx *tx, struct arena *arena, const struct actor *acto
            fail(err, ERROR_NOT_FOUND, "not-found", "There is no such key.");
 }
 
-bool user_key_own(struct core *core, struct arena *arena, const struct actor *actor, struct uuid id,
+bool user_key_owned(struct core *core, struct arena *arena, const struct actor *actor, struct uuid id,
                   struct user_key_record *ret, struct error *err) {
     bool done = false;
     TX(tx, core_db(core), &done, err)
@@ -224,7 +224,7 @@ bool user_key_file(struct core *core, struct arena *arena, const struct actor *a
     struct user_key_record record;
     struct view file;
     bool done = false;
-    TRY(user_key_own(core, arena, actor, id, &record, err));
+    TRY(user_key_owned(core, arena, actor, id, &record, err));
     if (record.kind == USER_KEY_ESCROW)
         return fail(err, ERROR_POLICY, "recovery-only",
                     "The key was given out once and is kept for recovery, which takes two persons: "

@@ -26,7 +26,7 @@ MUST_USE bool user_key_recoverable_page(struct core *core, struct arena *arena,
                                         struct user_key_record **ret_items, size_t *ret_count,
                                         const char **ret_next, struct error *err);
 /* The actor's own one; what is somebody else's is not found. */
-MUST_USE bool user_key_own(struct core *core, struct arena *arena, const struct actor *actor,
+MUST_USE bool user_key_owned(struct core *core, struct arena *arena, const struct actor *actor,
                            struct uuid id, struct user_key_record *ret, struct error *err);
 MUST_USE bool user_key_remove(struct core *core, struct arena *arena, const struct actor *actor,
                               struct uuid id, struct error *err);

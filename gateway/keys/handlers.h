@@ -18,7 +18,7 @@ void keys_reply_file(struct http_response *response, const struct user_key_expor
 /* keys.c */
 HANDLER(keys_list);
 HANDLER(keys_create);
-HANDLER(keys_get);
+HANDLER(keys_show);
 HANDLER(keys_remove);
 HANDLER(keys_csr);
 HANDLER(keys_self_sign);

@@ -62,12 +62,12 @@ HANDLER(keys_create) {
     return true;
 }
 
-HANDLER(keys_get) {
+HANDLER(keys_show) {
     struct user_key_record key;
     struct uuid id;
     TRY(ask_no_query(request, err));
     TRY(ask_id(request, 0, "key", &id, err));
-    TRY(user_key_own(context, request->arena, actor_of(request), id, &key, err));
+    TRY(user_key_owned(context, request->arena, actor_of(request), id, &key, err));
     struct json_writer w = json_writer_on(request->arena);
     keys_write(&w, request->arena, &key);
     reply_json(response, 200, &w);

@@ -12,7 +12,7 @@
 #define ROUTES(X) \
     X("GET", "/keys", GATE_ACTOR, NO_BODY, keys_list, "requests:create") \
     X("POST", "/keys", GATE_ACTOR, SMALL, keys_create, "requests:create") \
-    X("GET", "/keys/{}", GATE_ACTOR, NO_BODY, keys_get, "requests:create") \
+    X("GET", "/keys/{}", GATE_ACTOR, NO_BODY, keys_show, "requests:create") \
     X("DELETE", "/keys/{}", GATE_ACTOR, NO_BODY, keys_remove, "requests:create") \
     X("POST", "/keys/{}/csr", GATE_ACTOR, MEDIUM, keys_csr, "requests:create") \
     X("POST", "/keys/{}/certificate", GATE_ACTOR, MEDIUM, keys_self_sign, "requests:create") \
