@@ -1,5 +1,7 @@
 #include "provider/client.h"
 
+#include "provider/batch.h"
+
 #include "base/clock.h"
 #include "base/log.h"
 
@@ -34,6 +36,8 @@ struct signer {
     int64_t started_us, not_before_us, backoff_us;
     struct connection *idle;
     size_t idle_count, open_count;
+
+    struct batches *batches;
 };
 
 /* ---- connections ----------------------------------------------------------------------------- */
@@ -190,6 +194,20 @@ void client_done(struct signer *signer, struct connection *connection) {
         connection_free(connection);
 }
 
+bool client_take(struct signer *signer, struct connection **ret_connection, struct error *err) {
+    uint64_t epoch;
+    return checkout(signer, ret_connection, &epoch, err);
+}
+
+void client_drop(struct signer *signer, struct connection *connection) {
+    connection_free(connection);
+    forget(signer);
+}
+
+struct batches *client_batches(struct signer *signer) {
+    return signer->batches;
+}
+
 static bool is_slow(unsigned op) {
     return op == WIRE_GENERATE || op == WIRE_IMPORT || op == WIRE_LOAD || op == WIRE_LOGIN;
 }
@@ -208,10 +226,8 @@ static bool call_once(struct signer *signer, struct wire_request *request,
         done = connection_exchange(connection, request, ret_response, &cause);
         if (done && is_slow(request->op))
             wire_channel_patience(&connection->channel, CONNECTION_PATIENCE);
-        if (!done) {
-            connection_free(connection);
-            forget(signer);
-        }
+        if (!done)
+            client_drop(signer, connection);
     }
     if (done) {
         *ret_connection = connection;
@@ -286,6 +302,7 @@ void signer_release(struct signer *signer) {
     for (char **at = signer->arguments; *at != NULL; at++)
         free(*at);
     free(signer->arguments);
+    batches_free(signer->batches);
     free(signer->socket_path);
     free(signer->program);
     pthread_mutex_destroy(&signer->lock);
@@ -315,6 +332,7 @@ bool signer_connect(const struct signer_config *config, struct signer **ret_sign
     signer->arguments = copy_list(config->arguments);
     signer->references = 1;
     signer->control = -1;
+    signer->batches = batches_new();
     pthread_mutex_init(&signer->lock, NULL);
     pthread_cond_init(&signer->freed, NULL);
     if (!begin(signer, err)) {

@@ -32,6 +32,13 @@ MUST_USE bool client_call(struct signer *signer, struct wire_request *request,
                           struct connection **ret_connection, struct wire_response *ret_response,
                           struct error *err);
 void client_done(struct signer *signer, struct connection *connection);
+/* A connection for exchanges of the caller's own; he gives it to client_done, or to client_drop
+ * when it failed. */
+MUST_USE bool client_take(struct signer *signer, struct connection **ret_connection,
+                          struct error *err);
+void client_drop(struct signer *signer, struct connection *connection);
+/* What batch.c keeps for this signer. */
+struct batches *client_batches(struct signer *signer);
 
 /* ---- connection.c ---------------------------------------------------------------------------- */
 

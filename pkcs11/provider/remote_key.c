@@ -1,5 +1,7 @@
 #include "provider/remote_key.h"
 
+#include "provider/batch.h"
+
 #include "base/clock.h"
 #include "base/metrics.h"
 
@@ -22,6 +24,7 @@ struct remote_key {
     const char *token; /* for the metrics: its label, or "managed" */
     unsigned purpose;
     _Atomic uint64_t handle; /* 0: not asked for yet */
+    struct pace pace;
 };
 
 static _Thread_local struct error last_error;
@@ -165,11 +168,19 @@ static bool operate_with(struct remote_key *key, uint64_t handle, struct wire_re
                          uint8_t *out, size_t *len, size_t size, struct error *err) {
     struct wire_response response;
     struct connection *connection;
-    if (request->op == WIRE_SIGN)
+    int64_t started_us = clock_monotonic_us();
+    if (request->op == WIRE_SIGN) {
         request->sign.handle = handle;
-    else
+        enum batch_outcome outcome =
+            batch_sign(key->signer, &key->pace, request, out, len, size, err);
+        if (outcome != BATCH_ALONE)
+            return outcome == BATCH_DONE;
+    } else {
         request->decrypt.handle = handle;
+    }
     TRY(client_call(key->signer, request, &connection, &response, err));
+    if (request->op == WIRE_SIGN && key->uri == NULL) /* a token elsewhere keeps its own pace */
+        pace_note(&key->pace, clock_monotonic_us() - started_us);
     struct view data = response.result.data;
     bool done = data.len <= size;
     if (done && data.len > 0)

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #define ROOM "signer"
+#define HELD_MAX ((size_t)64 * 1024)
 #define SEND_PATIENCE 120 /* seconds; a peer that reads nothing for so long is gone */
 
 struct connection {
@@ -32,16 +33,27 @@ static bool carries_secret(unsigned op) {
     return op == WIRE_IMPORT || op == WIRE_DECRYPT || op == WIRE_LOGIN || op == WIRE_EXPORT;
 }
 
+/* Requests that came together are answered together: one call of the system for all of them, as
+ * long as the answers are small. */
+static bool may_wait(const struct wire_channel *channel, unsigned op) {
+    return op == WIRE_SIGN && channel->out.len < HELD_MAX && wire_channel_pending(channel);
+}
+
 static bool answer(struct vault *vault, struct wire_channel *channel, struct view message,
-                   struct wire_buffer *scratch, struct error *err) {
+                   struct wire_buffer *scratch, bool *held, struct error *err) {
     SCOPED_ARENA struct arena *arena = arena_new();
     struct wire_request request;
     struct wire_response response;
     TRY(wire_decode_request(message, &request, err));
     serve_request(vault, &request, arena, scratch, &response);
-    wire_channel_begin(channel);
+    if (*held)
+        wire_channel_next(channel);
+    else
+        wire_channel_begin(channel);
     TRY(wire_encode_response(&response, &channel->out, err));
-    TRY(wire_channel_send(channel, err));
+    *held = may_wait(channel, request.op);
+    if (!*held)
+        TRY(wire_channel_send(channel, err));
     if (carries_secret(request.op)) {
         OPENSSL_cleanse(scratch->at, scratch->capacity);
         wire_channel_wipe(channel);
@@ -55,11 +67,12 @@ static void *connection_main(void *argument) {
     struct wire_buffer scratch = {0};
     struct error err = {0};
     struct view message;
+    bool held = false;
     struct timeval patience = {.tv_sec = SEND_PATIENCE};
     wire_channel_open(&channel, connection->fd);
     setsockopt(connection->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
     while (wire_channel_receive(&channel, &message, &err) &&
-           answer(connection->vault, &channel, message, &scratch, &err))
+           answer(connection->vault, &channel, message, &scratch, &held, &err))
         ;
     if (strcmp(err.type, "peer-closed") != 0)
         log_failure(LOG_WARN, ROOM, "a connection was closed", &err);

@@ -40,18 +40,46 @@ static void empty(struct wire_buffer *buffer) {
     buffer->len = 0;
 }
 
+static const uint8_t room_for_header[HEADER];
+
+static void write_header(uint8_t *header, uint8_t flags, size_t len) {
+    header[0] = flags;
+    header[1] = (uint8_t)(len >> 16);
+    header[2] = (uint8_t)(len >> 8);
+    header[3] = (uint8_t)len;
+}
+
 void wire_channel_begin(struct wire_channel *channel) {
-    static const uint8_t room_for_header[HEADER];
     empty(&channel->out);
+    channel->current = 0;
     wire_buffer_add(&channel->out, room_for_header, HEADER);
 }
 
+void wire_channel_next(struct wire_channel *channel) {
+    struct wire_buffer *out = &channel->out;
+    write_header(out->at + channel->current, FLAG_LAST, out->len - channel->current - HEADER);
+    channel->current = out->len;
+    wire_buffer_add(out, room_for_header, HEADER);
+}
+
+/* What was read ahead moves to the front of `in`; a message that was given out is gone. */
+static void drop_taken(struct wire_channel *channel) {
+    struct wire_buffer *in = &channel->in;
+    size_t ahead = in->len - channel->taken;
+    if (ahead == 0)
+        empty(in);
+    else
+        memmove(in->at, in->at + channel->taken, ahead);
+    in->len = ahead;
+    channel->taken = 0;
+}
+
 void wire_channel_wipe(struct wire_channel *channel) {
-    struct wire_buffer *buffers[] = {&channel->in, &channel->out};
-    for (size_t i = 0; i < 2; i++) {
-        OPENSSL_cleanse(buffers[i]->at, buffers[i]->capacity);
-        empty(buffers[i]);
-    }
+    struct wire_buffer *in = &channel->in, *out = &channel->out;
+    drop_taken(channel);
+    OPENSSL_cleanse(in->at + in->len, in->capacity - in->len);
+    OPENSSL_cleanse(out->at, out->capacity);
+    empty(out);
 }
 
 static bool peer_closed(struct error *err) {
@@ -86,25 +114,22 @@ static bool send_parts(int fd, struct iovec parts[static 2], struct error *err) 
     return true;
 }
 
-static void write_header(uint8_t header[static HEADER], uint8_t flags, size_t len) {
-    header[0] = flags;
-    header[1] = (uint8_t)(len >> 16);
-    header[2] = (uint8_t)(len >> 8);
-    header[3] = (uint8_t)len;
-}
-
 bool wire_channel_send(struct wire_channel *channel, struct error *err) {
-    size_t total = channel->out.len - HEADER, done = 0;
+    uint8_t *out = channel->out.at, header[HEADER];
+    size_t begin = channel->current + HEADER, total = channel->out.len - begin;
+    size_t done = total < WIRE_FRAME_MAX ? total : WIRE_FRAME_MAX;
     if (channel->fd < 0)
         return peer_closed(err);
-    do {
+    write_header(out + channel->current, done < total ? FLAG_MORE : FLAG_LAST, done);
+    struct iovec first[2] = {{out, begin + done}, {NULL, 0}};
+    TRY(send_parts(channel->fd, first, err));
+    while (done < total) {
         size_t len = total - done < WIRE_FRAME_MAX ? total - done : WIRE_FRAME_MAX;
-        uint8_t header[HEADER];
         write_header(header, done + len < total ? FLAG_MORE : FLAG_LAST, len);
-        struct iovec parts[2] = {{header, HEADER}, {channel->out.at + HEADER + done, len}};
+        struct iovec parts[2] = {{header, HEADER}, {out + begin + done, len}};
         TRY(send_parts(channel->fd, parts, err));
         done += len;
-    } while (done < total);
+    }
     return true;
 }
 
@@ -168,14 +193,22 @@ bool wire_channel_receive(struct wire_channel *channel, struct view *ret_message
     bool more = true;
     if (channel->fd < 0)
         return peer_closed(err);
-    empty(&channel->in);
+    drop_taken(channel);
     while (more)
         TRY(receive_frame(channel, &assembled, &more, err));
-    if (channel->in.len != assembled)
-        return fail(err, ERROR_MALFORMED, "bad-message",
-                    "Signer message: bytes follow the message without waiting for an answer.");
+    channel->taken = assembled;
     *ret_message = view_of(channel->in.at, assembled);
     return true;
+}
+
+bool wire_channel_pending(const struct wire_channel *channel) {
+    const struct wire_buffer *in = &channel->in;
+    size_t ahead = in->len - channel->taken;
+    if (ahead < HEADER)
+        return false;
+    const uint8_t *at = in->at + channel->taken;
+    size_t len = (size_t)at[1] << 16 | (size_t)at[2] << 8 | at[3];
+    return at[0] == FLAG_LAST && ahead - HEADER >= len;
 }
 
 bool wire_send_socket(int control, int fd, struct error *err) {

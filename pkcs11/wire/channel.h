@@ -1,5 +1,5 @@
-/* Messages over a connected Unix stream socket, one at a time: a side sends, then waits for the
- * answer. Blocking.
+/* Messages over a connected Unix stream socket: a side sends one or several, then waits for as many
+ * answers, which come in the same order. Blocking.
  *
  * A message travels as one or more frames: a byte of flags (0: last frame of the message, 1: more
  * follow), three bytes of length (big-endian, at most WIRE_FRAME_MAX), and that many bytes. The
@@ -14,7 +14,9 @@
 struct wire_channel {
     int fd;                 /* owned; -1: closed */
     struct wire_buffer out; /* wire_channel_begin, then encode, then wire_channel_send */
+    size_t current;         /* where in `out` the last message's first frame begins */
     struct wire_buffer in;
+    size_t taken; /* octets of `in` that were given out; what follows was read ahead */
 };
 
 /* Takes over `fd`. */
@@ -27,7 +29,9 @@ void wire_channel_patience(struct wire_channel *channel, unsigned seconds);
 
 /* Empties `out` for the next message. */
 void wire_channel_begin(struct wire_channel *channel);
-/* Sends what was encoded into `out` since wire_channel_begin. ERROR_UNAVAILABLE "peer-closed" or
+/* Keeps the message in `out` (at most WIRE_FRAME_MAX) for the next send, and begins another one. */
+void wire_channel_next(struct wire_channel *channel);
+/* Sends what was encoded into `out` since wire_channel_begin, in one call of the system. ERROR_UNAVAILABLE "peer-closed" or
  * "peer-timeout". */
 MUST_USE bool wire_channel_send(struct wire_channel *channel, struct error *err);
 /* Waits for one message. The view lives until the next call on this channel. Once a message has
@@ -36,6 +40,8 @@ MUST_USE bool wire_channel_send(struct wire_channel *channel, struct error *err)
  * stream is out of step. */
 MUST_USE bool wire_channel_receive(struct wire_channel *channel, struct view *ret_message,
                                    struct error *err);
+/* True when the next message has come already, in one frame: wire_channel_receive will not wait. */
+bool wire_channel_pending(const struct wire_channel *channel);
 /* Overwrites the last message in both directions: it carried a PIN or a key. */
 void wire_channel_wipe(struct wire_channel *channel);
 
