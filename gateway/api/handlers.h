@@ -125,6 +125,10 @@ HANDLER(events_list);
 HANDLER(tokens_list);
 HANDLER(organisations_list);
 HANDLER(settings_get);
+HANDLER(doors_show);
+HANDLER(doors_replace);
+HANDLER(readiness_list);
+HANDLER(templates_hook_secret);
 HANDLER(status_get);
 /* inspect.c */
 HANDLER(inspect_create);

@@ -88,6 +88,8 @@
     X("POST", "/templates/{}/clone", GATE_ACTOR, SMALL, templates_clone, "templates:manage") \
     X("GET", "/templates/{}/export", GATE_ACTOR, NO_BODY, templates_export, "templates:read") \
     X("GET", "/templates/{}/openssl", GATE_ACTOR, NO_BODY, templates_openssl, "templates:read") \
+    X("GET", "/templates/{}/hook-secret", GATE_ACTOR, NO_BODY, templates_hook_secret, \
+      "templates:manage") \
     X("GET", "/templates/{}/versions", GATE_ACTOR, NO_BODY, templates_versions, "templates:read") \
     X("GET", "/templates/{}/diff", GATE_ACTOR, NO_BODY, templates_diff, "templates:read") \
     X("POST", "/cas/{}/templates/import", GATE_ACTOR, MEDIUM, templates_import, "templates:manage") \
@@ -138,7 +140,10 @@
     X("GET", "/tokens", GATE_ACTOR, NO_BODY, tokens_list, "tokens:read") \
     X("GET", "/organisations", GATE_ACTOR, NO_BODY, organisations_list, "cas:read") \
     X("POST", "/inspect", GATE_ACTOR, LARGE, inspect_create, NULL) \
-    X("GET", "/settings", GATE_ACTOR, NO_BODY, settings_get, "settings:read")
+    X("GET", "/settings", GATE_ACTOR, NO_BODY, settings_get, "settings:read") \
+    X("GET", "/settings/doors", GATE_ACTOR, NO_BODY, doors_show, "settings:read") \
+    X("PUT", "/settings/doors", GATE_ACTOR, SMALL, doors_replace, "settings:manage") \
+    X("GET", "/post-quantum", GATE_ACTOR, NO_BODY, readiness_list, "cas:read")
 /* clang-format on */
 
 static bool has_somewhere(const struct http_request *request, const char *name, struct error *err) {

@@ -102,7 +102,10 @@ bool authority_urls(struct core *core, struct arena *arena, const struct ca_reco
     const char *slug = ca->slug; /* a generation's view has its number in the slug already */
     if (ca->generation > 1 && strchr(slug, '.') == NULL)
         slug = arena_printf(arena, "%s.%lld", slug, (long long)ca->generation);
-    *ret = (struct ca_urls){settings.crl_urls, settings.ca_issuer_urls, settings.ocsp_urls};
+    *ret = (struct ca_urls){
+        .crl = settings.crl_urls, .ca_issuers = settings.ca_issuer_urls, .ocsp = settings.ocsp_urls};
+    if (settings.crl.delta_hours > 0)
+        ret->freshest = one(arena, arena_printf(arena, "%s/crl/%s/delta.crl", base.http, slug));
     if (ret->crl.count == 0)
         ret->crl = one(arena, arena_printf(arena, "%s/crl/%s.crl", base.http, slug));
     if (ret->ca_issuers.count == 0)

@@ -154,6 +154,7 @@ MUST_USE bool authority_warn_expiry(struct core *core, struct arena *arena, cons
 /* The URLs of a CA as they go into certificates. */
 struct ca_urls {
     struct text_list crl, ca_issuers, ocsp;
+    struct text_list freshest; /* of its delta lists; empty: it makes none */
 };
 MUST_USE bool authority_urls(struct core *core, struct arena *arena, const struct ca_record *ca,
                              struct ca_urls *ret, struct error *err);

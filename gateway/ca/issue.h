@@ -22,6 +22,8 @@ struct proposal {
 /* Objects live as long as the arena. NULL document: empty proposal. */
 MUST_USE bool proposal_from_json(struct arena *arena, const struct json *document,
                                  struct proposal *ret, struct error *err);
+/* What `over` says, over what is there, member by member. */
+void proposal_merge(struct proposal *ret, const struct proposal *over);
 
 struct submission {
     const char *template_slug;

@@ -102,7 +102,8 @@ static bool load(struct core *core, const char *slug, struct opened *opened, str
         tx.ok = template_by_slug(tx.tx, opened->arena, &scope_everything, slug, &c->template_record,
                                  err) &&
                 ca_by_id(tx.tx, opened->arena, &scope_everything, c->template_record.ca_id, &c->ca,
-                         err);
+                         err) &&
+                flow_read_doors(tx.tx, opened->arena, c, err);
     return done && flow_open(core, opened->arena, c, err);
 }
 

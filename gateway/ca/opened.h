@@ -1,5 +1,5 @@
-/* Templates and their CAs as requests want them, read and parsed once: a request that comes while nothing has changed
- * costs neither the database nor the parser. For files of this room alone.
+/* Templates, their CAs and the doors that are closed, as requests want them, read and parsed once: a request that
+ * comes while nothing has changed costs neither the database nor the parser. For files of this room alone.
  *
  * What this process changes is seen at once (db_rules_changed), what another changes within a second; and what was
  * judged by an older state is not stored: request_insert() refuses it, and the flow judges again. */

@@ -258,9 +258,15 @@ static bool add_freshest(const struct policy *p, const struct extension_place *p
     X509_EXTENSION *extension = NULL;
     if (!p->t->freshest_crl)
         return true;
+    const struct text_list *own = &p->t->urls.freshest_crl;
+    const struct text_list *list_of = own->count > 0 ? own : &p->in->urls->freshest;
+    if (list_of->count == 0)
+        return fail(p->err, ERROR_POLICY, "freshest-crl",
+                    "The template wants the address of delta CRLs (freshestCrl), but the authority makes none: "
+                    "set its crl.deltaHours, or the template's urls.freshestCrl.");
     json_open_array(&w);
-    for (size_t i = 0; i < p->t->urls.freshest_crl.count; i++)
-        json_add_string(&w, p->t->urls.freshest_crl.items[i]);
+    for (size_t i = 0; i < list_of->count; i++)
+        json_add_string(&w, list_of->items[i]);
     json_close_array(&w);
     TRY(json_parse(p->arena, view_text(json_written(&w)), &urls, p->err));
     TRY(extension_of_type(place, "freshestCrl", false, urls, &extension, p->err));

@@ -87,6 +87,7 @@ bool policy_preview(struct core *core, struct arena *arena, const struct actor *
     TRY(proposal_from_json(arena, order->proposal, &c->proposal, err));
     c->requester = actor->name;
     c->door = "preview";
+    c->asks_nobody = true;
     bool sample = csr.len == 0;
     if (sample)
         TRY(sample_csr(arena, c, &csr, err));

@@ -52,3 +52,20 @@ bool proposal_from_json(struct arena *arena, const struct json *document, struct
     *ret = proposal;
     return true;
 }
+
+void proposal_merge(struct proposal *ret, const struct proposal *over) {
+    if (over->subject != NULL)
+        ret->subject = over->subject;
+    if (over->sans != NULL)
+        ret->sans = over->sans;
+    if (over->variables != NULL)
+        ret->variables = over->variables;
+    if (over->extensions != NULL)
+        ret->extensions = over->extensions;
+    if (over->not_before_us != 0)
+        ret->not_before_us = over->not_before_us;
+    if (over->validity_days != 0 || over->not_after_us != 0) {
+        ret->validity_days = over->validity_days;
+        ret->not_after_us = over->not_after_us;
+    }
+}

@@ -2,6 +2,7 @@
 #include "ca/request_link.h"
 
 #include "base/clock.h"
+#include "ca/doors.h"
 #include "x509/name.h"
 
 #include <string.h>
@@ -26,7 +27,8 @@ static bool read_claim(struct tx *tx, struct arena *arena, const char *secret, s
                       err));
     return ca_by_id(tx, arena, &scope_everything, claim->request.ca_id, &claim->context.ca, err) &&
            template_version(tx, arena, claim->request.template_id, claim->request.template_version,
-                            &claim->context.template_record, err);
+                            &claim->context.template_record, err) &&
+           flow_read_doors(tx, arena, &claim->context, err);
 }
 
 static bool open_claim(struct core *core, struct arena *arena, const char *secret,
@@ -39,6 +41,9 @@ static bool open_claim(struct core *core, struct arena *arena, const char *secre
     if (claim->record.spent_us != 0 || claim->record.expires_us <= clock_now_us() ||
         claim->request.state != REQUEST_AWAITING_CSR)
         return no_such(err);
+    TRY(doors_check(&claim->context.doors_off, "preapproved", err));
+    claim->context.requester = claim->request.requester;
+    claim->context.door = claim->request.door;
     return flow_open(core, arena, &claim->context, err);
 }
 

@@ -3,6 +3,8 @@
 #include "base/clock.h"
 #include "base/metrics.h"
 #include "ca/ct.h"
+#include "ca/doors.h"
+#include "ca/hook.h"
 #include "ca/policy.h"
 #include "x509/csr.h"
 #include "x509/name.h"
@@ -13,6 +15,7 @@
 bool flow_open(struct core *core, struct arena *arena, struct request_context *c,
                struct error *err) {
     const struct json *document;
+    c->core = core;
     if (c->ca.state != CA_ACTIVE)
         return fail(err, ERROR_CONFLICT, "ca-state",
                     "The authority %s is not active%s; it does not issue.", c->ca.slug,
@@ -35,8 +38,13 @@ bool flow_decode_csr(struct arena *arena, struct view bytes, enum request_proof 
     return true;
 }
 
+bool flow_read_doors(struct tx *tx, struct arena *arena, struct request_context *c, struct error *err) {
+    return doors_read(tx, arena, &c->doors_off, err);
+}
+
 bool flow_check_door(const struct request_context *c, const char *door, struct error *err) {
     const char *slug = c->template_record.slug;
+    TRY(doors_check(&c->doors_off, door, err));
     if (!c->template.enabled)
         return fail(err, ERROR_POLICY, "template-disabled", "The template %s is switched off.",
                     slug);
@@ -48,8 +56,8 @@ bool flow_check_door(const struct request_context *c, const char *door, struct e
                 slug, door);
 }
 
-bool flow_apply_policy(struct arena *arena, struct request_context *c,
-                       struct certificate_plan *ret_plan, struct error *err) {
+static bool apply(struct arena *arena, struct request_context *c, struct certificate_plan *ret_plan,
+                  struct error *err) {
     struct policy_input input = {.template = &c->template,
                                  .urls = &c->urls,
                                  .issuer = c->issuer,
@@ -61,6 +69,24 @@ bool flow_apply_policy(struct arena *arena, struct request_context *c,
                                  .notes = &c->notes};
     c->notes.count = 0;
     return policy_apply(arena, &input, ret_plan, err);
+}
+
+bool flow_apply_policy(struct arena *arena, struct request_context *c,
+                       struct certificate_plan *ret_plan, struct error *err) {
+    bool changed = false;
+    TRY(apply(arena, c, ret_plan, err));
+    if (*c->template.hook.url == '\0' || c->asks_nobody)
+        return true;
+    TRY(hook_ask(arena, c, ret_plan, &changed, err));
+    if (!changed)
+        return true;
+    if (!apply(arena, c, ret_plan, err)) {
+        error_prefix(err, "After the changes of the policy hook: ");
+        return false;
+    }
+    if (c->notes.count < POLICY_MAX_NOTES)
+        c->notes.items[c->notes.count++] = "hook: the policy hook changed what was asked for";
+    return true;
 }
 
 const char *flow_sans_text(struct arena *arena, const GENERAL_NAMES *sans) {

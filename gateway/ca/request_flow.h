@@ -16,6 +16,10 @@ struct request_context {
     struct view csr_der;
     struct proposal proposal;
     const char *requester, *door; /* for the template's expressions; may be NULL */
+    struct core *core;
+    struct text_list doors_off;   /* closed on the whole instance */
+    bool asks_nobody;             /* a preview, or a request that has no key yet: the hook is left alone */
+    const char *approver;         /* who signs now, when that is later than the request; or NULL */
     const char *account_url;      /* see struct enrolment */
     struct policy_notes notes;    /* what policy left out or changed of what was asked for */
 };
@@ -30,9 +34,12 @@ MUST_USE bool flow_load_request(struct core *core, struct arena *arena, const st
 /* Parses what the records hold: template, URLs, issuer. ERROR_CONFLICT "ca-state". */
 MUST_USE bool flow_open(struct core *core, struct arena *arena, struct request_context *c,
                         struct error *err);
+/* The instance's closed doors, in a transaction that is open anyway. */
+MUST_USE bool flow_read_doors(struct tx *tx, struct arena *arena, struct request_context *c, struct error *err);
 MUST_USE bool flow_check_door(const struct request_context *c, const char *door, struct error *err);
 MUST_USE bool flow_decode_csr(struct arena *arena, struct view bytes, enum request_proof proof,
                               struct request_context *c, struct error *err);
+/* The template's policy and then its hook, whose changes are judged again by the policy. No transaction is open. */
 MUST_USE bool flow_apply_policy(struct arena *arena, struct request_context *c,
                                 struct certificate_plan *ret_plan, struct error *err);
 

@@ -43,6 +43,7 @@ bool form_judge(struct arena *arena, struct request_context *c, const struct jso
                 struct certificate_plan *ret_plan, struct error *err) {
     EVP_PKEY *key = NULL;
     X509_REQ *csr = X509_REQ_new();
+    c->asks_nobody = true; /* until there is a key: when the CSR comes */
     if (csr == NULL)
         return fail_internal(err, "X509_REQ_new");
     c->csr = keep_X509_REQ(arena, csr);

@@ -179,20 +179,7 @@ static bool merge_overrides(struct arena *arena, const struct request_record *re
     TRY(json_parse(arena, view_text(request->proposal), &document, err));
     TRY(proposal_from_json(arena, document, ret, err));
     TRY(proposal_from_json(arena, overrides, &over, err));
-    if (over.subject != NULL)
-        ret->subject = over.subject;
-    if (over.sans != NULL)
-        ret->sans = over.sans;
-    if (over.variables != NULL)
-        ret->variables = over.variables;
-    if (over.extensions != NULL)
-        ret->extensions = over.extensions;
-    if (over.not_before_us != 0)
-        ret->not_before_us = over.not_before_us;
-    if (over.validity_days != 0 || over.not_after_us != 0) {
-        ret->validity_days = over.validity_days;
-        ret->not_after_us = over.not_after_us;
-    }
+    proposal_merge(ret, &over);
     return true;
 }
 
@@ -263,6 +250,7 @@ bool flow_finish(struct core *core, struct arena *arena, const struct actor *act
     TRY(find_renewed(core, arena, c, request, &renewed, err));
     c->requester = request->requester;
     c->door = request->door;
+    c->approver = actor->name;
     TRY(flow_apply_policy(arena, c, &plan, err));
     TRY(flow_sign_or_wait(core, arena, c, &plan, request, &certificate, &waits, err));
     bool supersede = !waits && !uuid_is_nil(renewed.id) && !renewed.revoked &&

@@ -11,6 +11,7 @@
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <openssl/rsa.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -188,6 +189,20 @@ static bool gcm_open(const uint8_t key[static KEY_SIZE], const char *place, stru
     EVP_CIPHER_CTX_free(context);
     ERR_clear_error();
     return ok;
+}
+
+bool secret_derive(struct core *core, const char *place, uint8_t ret_key[static 32],
+                   struct error *err) {
+    SCOPED_ARENA struct arena *arena = arena_new();
+    const char *label = arena_printf(arena, "derive/%s", place);
+    uint8_t key[KEY_SIZE];
+    unsigned len = 0;
+    TRY(data_key(core, key, err));
+    bool ok = HMAC(EVP_sha256(), key, sizeof key, (const uint8_t *)label, strlen(label), ret_key,
+                   &len) != NULL &&
+              len == 32;
+    OPENSSL_cleanse(key, sizeof key);
+    return ok || fail_internal(err, "deriving %s", place);
 }
 
 bool secret_seal(struct core *core, struct arena *arena, const char *place, struct view secret,

@@ -6,6 +6,8 @@
 
 #include "ca/core.h"
 
+/* A key of 32 octets that nobody stores: made of the data key and `place` (HMAC-SHA256), always the same. */
+MUST_USE bool secret_derive(struct core *core, const char *place, uint8_t ret_key[static 32], struct error *err);
 /* `place` names table, row and column ("acme_eab/<id>/key"): a sealed value opens in its place alone.
  * ret_sealed is printable (base64url, with a version in front), at most 4/3 of the secret and 64 octets. */
 MUST_USE bool secret_seal(struct core *core, struct arena *arena, const char *place, struct view secret,

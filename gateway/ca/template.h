@@ -64,6 +64,8 @@
  *          "deliver":"embedded",     embedded | ocsp | both
  *          "failure":"refuse",       too few: refuse | retry (the request waits, and is tried again)
  *          "retryHours":24},
+ *   "hook": {"url":"",                 who decides besides, see ca/hook.h; empty: nobody
+ *            "timeoutSeconds":5,"generation":1,"caFile":""},   another generation is another secret
  *   "lint": {"rfc5280":"block","cabfTls":"off","cabfSmime":"off","cabfCode":"off","etsi":"off","rules":[]}
  * } */
 #ifndef GATEHOUSE_CA_TEMPLATE_H
@@ -199,6 +201,10 @@ struct template {
         enum ct_delivery deliver;
         bool retry; /* "failure" is retry */
     } ct;
+    struct {
+        const char *url, *ca_file; /* "" */
+        int64_t timeout_seconds, generation;
+    } hook;
     enum template_level lint[LINT_PROFILE_COUNT]; /* by lint_profile's bit */
     const struct json *lint_rules;                /* array, or NULL */
 };

@@ -246,12 +246,49 @@ static void put_ct(struct json_writer *w, const struct template *t) {
     json_close_object(w);
 }
 
+/* --- the policy hook
+ * ------------------------------------------------------------------------------------------- */
+
+static bool read_hook(const struct json *document, struct template *t, struct error *err) {
+    static const char *const names[] = {"url", "timeoutSeconds", "generation", "caFile", NULL};
+    const struct json *object = NULL;
+    TRY(json_object(document, "hook", &object, err));
+    if (object == NULL)
+        return true;
+    TRY(json_only(object, names, err));
+    TRY(json_string(object, "url", &t->hook.url, err) &&
+        json_string(object, "caFile", &t->hook.ca_file, err) &&
+        json_int(object, "timeoutSeconds", 1, 30, &t->hook.timeout_seconds, err) &&
+        json_int(object, "generation", 1, 1000000, &t->hook.generation, err));
+    if (t->hook.url == NULL)
+        t->hook.url = "";
+    if (t->hook.ca_file == NULL)
+        t->hook.ca_file = "";
+    if (*t->hook.url != '\0' &&
+        (strncmp(t->hook.url, "https://", 8) != 0 || uri_problem(t->hook.url) != NULL))
+        return template_invalid(err, "hook.url: \"%.100s\" is no https URL.", t->hook.url);
+    return *t->hook.ca_file == '\0' || *t->hook.ca_file == '/' ||
+           template_invalid(err, "hook.caFile must be the absolute name of a file.");
+}
+
+static void put_hook(struct json_writer *w, const struct template *t) {
+    json_name(w, "hook");
+    json_open_object(w);
+    json_put_string(w, "url", t->hook.url);
+    json_put_int(w, "timeoutSeconds", t->hook.timeout_seconds);
+    json_put_int(w, "generation", t->hook.generation);
+    json_put_string(w, "caFile", t->hook.ca_file);
+    json_close_object(w);
+}
+
 bool read_outside(struct arena *arena, const struct json *document, struct template *t,
                   struct error *err) {
-    return read_caa(arena, document, t, err) && read_ct(arena, document, t, err);
+    return read_caa(arena, document, t, err) && read_ct(arena, document, t, err) &&
+           read_hook(document, t, err);
 }
 
 void put_outside(struct json_writer *w, const struct template *t) {
     put_caa(w, t);
     put_ct(w, t);
+    put_hook(w, t);
 }

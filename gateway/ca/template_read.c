@@ -108,14 +108,12 @@ static bool read_urls(struct arena *arena, const struct json *document, struct t
         json_bool(document, "freshestCrl", &t->freshest_crl, err));
     TRY(json_object(document, "urls", &object, err));
     if (object == NULL)
-        return !t->freshest_crl || template_invalid(err, "freshestCrl needs urls.freshestCrl.");
+        return true;
     TRY(json_only(object, names, err));
-    TRY(read_url_list(arena, object, "caIssuers", &t->urls.ca_issuers, err) &&
-        read_url_list(arena, object, "ocsp", &t->urls.ocsp, err) &&
-        read_url_list(arena, object, "crl", &t->urls.crl, err) &&
-        read_url_list(arena, object, "freshestCrl", &t->urls.freshest_crl, err));
-    return !t->freshest_crl || t->urls.freshest_crl.count > 0 ||
-           template_invalid(err, "freshestCrl needs urls.freshestCrl.");
+    return read_url_list(arena, object, "caIssuers", &t->urls.ca_issuers, err) &&
+           read_url_list(arena, object, "ocsp", &t->urls.ocsp, err) &&
+           read_url_list(arena, object, "crl", &t->urls.crl, err) &&
+           read_url_list(arena, object, "freshestCrl", &t->urls.freshest_crl, err);
 }
 
 static bool read_signature(const struct json *document, struct template *t, struct error *err) {
@@ -223,6 +221,7 @@ static const struct template defaults = {
             .trust_anchor = "",
             .dnssec = true,
             .timeout_seconds = 10},
+    .hook = {.url = "", .ca_file = "", .timeout_seconds = 5, .generation = 1},
     .ct = {.minimum = (struct ct_minimum[]){{180, 2}, {36525, 3}},
            .minimum_count = 2,
            .operators = 1,
@@ -268,6 +267,7 @@ bool template_from_json(struct arena *arena, const struct json *document,
                                         "renewal",
                                         "caa",
                                         "ct",
+                                        "hook",
                                         "lint",
                                         NULL};
     struct template t = defaults;

@@ -105,6 +105,14 @@ MUST_USE bool certificate_list(struct tx *tx, struct arena *arena, const struct 
 MUST_USE bool certificate_count(struct tx *tx, struct arena *arena, const struct scope *scope,
                                 const struct certificate_filter *filter, int64_t most,
                                 int64_t *ret_count, struct error *err);
+/* How many end-entity and other certificates of a CA are valid now, by type of key, the most first (at most 100). */
+struct key_type_count {
+    const char *key_type;
+    int64_t count, last_end_us;
+};
+MUST_USE bool certificate_key_types(struct tx *tx, struct arena *arena, struct uuid ca_id, int64_t now_us,
+                                    struct key_type_count **ret_items, size_t *ret_count,
+                                    struct error *err);
 /* The certificates that renewed this one, oldest first (at most 100); and the one it renewed, or nil. */
 MUST_USE bool certificate_line(struct tx *tx, struct arena *arena, struct uuid id,
                                struct uuid *ret_predecessor, struct uuid **ret_successors,

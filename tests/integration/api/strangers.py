@@ -82,6 +82,7 @@ def bodies(path, made):
         "/acme/policies": {"name": "Stolen", "document": {"templates": [made["template"]]}},
         "/acme/policies/{id}": {"name": "Stolen", "document": {"templates": [made["template"]]}, "version": 2},
         "/acme/policies/{id}/bindings": {"name": "Stolen"},
+        "/settings/doors": {"rest": True},
         "/acme/settings": {"open": True},
         "/users": {"username": "mallory", "roles": [{"role": "administrator", "scope": "instance"}]},
         "/roles": {"id": "stolen", "name": "Stolen", "permissions": ["cas:manage"]},

@@ -157,6 +157,42 @@ def check_copies(admin, ca, made, public):
                                {"path": "validity.days", "before": 47, "after": 10}], diff
 
 
+def check_outside(admin, ca):
+    """What others have a say in: delta lists of the authority, the policy hook, the instance's doors."""
+    path = f"/cas/{ca}/templates"
+    doc = {"approval": "none", "freshestCrl": True, "subject": {"attributes": ["*"]}}
+    one = admin.post(path, {"name": "Freshest", "document": doc}, 201)
+    ask = {"csr": make_csr("delta.example").decode(), "issue": True}
+    admin.post(f"/templates/{one['id']}/requests", ask, 422, problem="freshest-crl")
+    admin.patch(f"/cas/{ca}", {"settings": {"crl": {"deltaHours": 1}}})
+    text = text_of(admin.post(f"/templates/{one['id']}/requests", ask, 201)["certificate"]["pem"])
+    assert f"/crl/{ca}/delta.crl" in text and "X509v3 Freshest CRL" in text, text
+    admin.patch(f"/cas/{ca}", {"settings": {"crl": {"deltaHours": 0}}})
+    for member, value in (("hook", {"url": "http://plain.example/"}), ("hook", {"caFile": "relative"}),
+                          ("caa", {"check": True}), ("caa", {"resolvers": ["name.example"]}),
+                          ("caa", {"quorum": 2}), ("ct", {"logs": [{"name": "x", "url": "https://x.example", "key": "eA=="}]}),
+                          ("ct", {"minimum": []}), ("ct", {"minimum": [{"days": 9, "scts": 1}, {"days": 9, "scts": 1}]})):
+        admin.post(path, {"name": "x", "document": {member: value}}, 422, problem="template-invalid")
+    secret = admin.get(f"/templates/{one['id']}/hook-secret")["secret"]
+    assert len(secret) == 43 and admin.get(f"/templates/{one['id']}/hook-secret")["secret"] == secret
+    assert admin.get("/settings/doors")["scep"] is True
+    assert admin.put("/settings/doors", {"rest": False})["rest"] is False
+    admin.post(f"/templates/{one['id']}/requests", ask, 422, problem="door-closed")
+    assert admin.put("/settings/doors", {"rest": True})["rest"] is True
+    admin.put("/settings/doors", {"window": False}, 400)
+
+
+def check_post_quantum(admin, ca):
+    """The report says what there is, and what to do."""
+    quantum = admin.post("/cas", {"name": "Quantum Root", "key": {"type": "ML-DSA-65"}}, 201)["id"]
+    report = {one["ca"]: one for one in admin.get("/post-quantum?limit=200")["items"]}
+    assert report[quantum]["postQuantum"] and report[quantum]["chainPostQuantum"]
+    classical = report[ca]
+    assert not classical["postQuantum"] and not classical["chainPostQuantum"] and classical["advice"]
+    assert classical["certificates"]["valid"] > classical["certificates"]["postQuantum"]
+    assert sum(kind["count"] for kind in classical["certificates"]["byKeyType"]) == classical["certificates"]["valid"]
+
+
 def run(gateway, admin, made):
     started = time.monotonic()
     ca = made["issuing"]
@@ -166,4 +202,6 @@ def run(gateway, admin, made):
     check_keys_that_cannot_sign(admin, ca)
     public = check_preview(admin, ca)
     check_copies(admin, ca, made, public)
+    check_outside(admin, ca)
+    check_post_quantum(admin, ca)
     print(f"templates: as described ({time.monotonic() - started:.0f} s)")
