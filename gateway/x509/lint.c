@@ -56,12 +56,9 @@ bool lint_has_purpose(const struct lint *l, int nid) {
 }
 
 bool lint_has_policy(const struct lint *l, const char *oid) {
+    size_t want = strlen(oid);
     for (int i = 0; i < sk_POLICYINFO_num(l->policies); i++) {
-        char text[80];
-        int len = OBJ_obj2txt(text, sizeof text, sk_POLICYINFO_value(l->policies, i)->policyid, 1);
-        size_t want = strlen(oid);
-        if (len <= 0 || (size_t)len >= sizeof text)
-            continue;
+        const char *text = l->policy_oids[i];
         /* A prefix that ends in a dot stands for everything under it. */
         if (oid[want - 1] == '.' ? strncmp(text, oid, want) == 0 : strcmp(text, oid) == 0)
             return true;

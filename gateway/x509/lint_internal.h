@@ -18,7 +18,10 @@ struct lint {
     EXTENDED_KEY_USAGE *purposes;  /* or NULL */
     GENERAL_NAMES *sans;           /* or NULL */
     CERTIFICATEPOLICIES *policies; /* or NULL */
+    int purposes_critical, sans_critical, policies_critical; /* see lint_extension */
     int64_t from_us, to_us;
+    const char **policy_oids; /* as many as there are policies, dotted */
+    bool all_read; /* basicConstraints and keyUsage, as far as they are there */
     struct error *err; /* of the rule that runs */
 };
 

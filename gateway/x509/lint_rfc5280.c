@@ -40,21 +40,33 @@ static bool read_key_usage(struct lint *l) {
     return true;
 }
 
+/* Asked for again and again. One that is too long for any rule is "". */
+static void read_policy_oids(struct lint *l) {
+    int count = sk_POLICYINFO_num(l->policies);
+    l->policy_oids = arena_array(l->arena, (size_t)(count > 0 ? count : 0) + 1, sizeof(char *));
+    for (int i = 0; i < count; i++) {
+        char text[80];
+        int len = OBJ_obj2txt(text, sizeof text, sk_POLICYINFO_value(l->policies, i)->policyid, 1);
+        bool fits = len > 0 && (size_t)len < sizeof text;
+        l->policy_oids[i] = arena_strdup(l->arena, fits ? text : "");
+    }
+}
+
 static bool rule_readable(const struct lint *l) {
     struct lint again = {.x = l->x, .err = l->err};
-    return read_constraints(&again) && read_key_usage(&again);
+    return l->all_read || (read_constraints(&again) && read_key_usage(&again));
 }
 
 void lint_read(struct lint *l) {
     struct error ignored, *err = l->err;
-    int critical;
     l->err = &ignored;
     l->path_length = -1;
-    (void)!(read_constraints(l));
-    (void)!(read_key_usage(l));
-    l->purposes = extension(l->x, NID_ext_key_usage, &critical);
-    l->sans = extension(l->x, NID_subject_alt_name, &critical);
-    l->policies = extension(l->x, NID_certificate_policies, &critical);
+    bool constraints = read_constraints(l), usage = read_key_usage(l);
+    l->all_read = constraints && usage;
+    l->purposes = extension(l->x, NID_ext_key_usage, &l->purposes_critical);
+    l->sans = extension(l->x, NID_subject_alt_name, &l->sans_critical);
+    l->policies = extension(l->x, NID_certificate_policies, &l->policies_critical);
+    read_policy_oids(l);
     arena_defer(l->arena, drop_EXTENDED_KEY_USAGE, l->purposes);
     arena_defer(l->arena, drop_GENERAL_NAMES, l->sans);
     arena_defer(l->arena, drop_CERTIFICATEPOLICIES, l->policies);
@@ -269,8 +281,8 @@ static bool check_purpose(const struct lint *l, int nid) {
 }
 
 static bool rule_extended_key_usage(const struct lint *l) {
-    int critical;
-    AUTO(EXTENDED_KEY_USAGE) *usages = extension(l->x, NID_ext_key_usage, &critical);
+    int critical = l->purposes_critical;
+    const EXTENDED_KEY_USAGE *usages = l->purposes;
     int count = sk_ASN1_OBJECT_num(usages);
     if (usages == NULL)
         return critical == -1 || broken(l, "extendedKeyUsage cannot be read (rfc5280#4.2.1.12).");
@@ -313,9 +325,9 @@ static bool rule_key_ids(const struct lint *l) {
 }
 
 static bool rule_sans(const struct lint *l) {
-    int critical;
+    int critical = l->sans_critical;
     bool subject_empty = name_empty(X509_get_subject_name(l->x));
-    AUTO(GENERAL_NAMES) *sans = extension(l->x, NID_subject_alt_name, &critical);
+    const GENERAL_NAMES *sans = l->sans;
     if (sans == NULL) {
         if (critical != -1)
             return broken(l, "subjectAltName cannot be read (rfc5280#4.2.1.6).");
@@ -387,10 +399,9 @@ static bool rule_distribution_points(const struct lint *l) {
 }
 
 static bool rule_policies(const struct lint *l) {
-    int critical;
-    AUTO(CERTIFICATEPOLICIES) *policies = extension(l->x, NID_certificate_policies, &critical);
+    const CERTIFICATEPOLICIES *policies = l->policies;
     if (policies == NULL)
-        return critical == -1 || broken(l, "certificatePolicies cannot be read (rfc5280#4.2.1.4).");
+        return l->policies_critical == -1 || broken(l, "certificatePolicies cannot be read (rfc5280#4.2.1.4).");
     if (sk_POLICYINFO_num(policies) == 0)
         return broken(l, "certificatePolicies must not be empty (rfc5280#4.2.1.4).");
     for (int i = 0; i < sk_POLICYINFO_num(policies); i++)

@@ -1,5 +1,6 @@
 #include "x509/pattern.h"
 
+#include <pthread.h>
 #include <regex.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,10 +45,79 @@ bool regex_check(const char *pattern, struct error *err) {
            fail(err, ERROR_POLICY, "bad-pattern", "The pattern \"%.100s\" %s.", pattern, problem);
 }
 
+/* Compiling costs more than matching, so each thread keeps a few compiled patterns: without braces, which can make
+ * one large, and for so many bytes of values, since a matcher learns states as it goes and would keep them all. */
+#define KEPT 8
+#define KEPT_BYTES 1024
+
+struct kept {
+    char pattern[MAX_PATTERN + 1];
+    regex_t compiled;
+    size_t left; /* bytes it may still match; 0: the slot is empty */
+};
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static pthread_key_t of_thread;
+
+static void drop(struct kept *kept) {
+    if (kept->left != 0)
+        regfree(&kept->compiled);
+    kept->left = 0;
+}
+
+static void drop_all(void *object) {
+    struct kept *slots = object;
+    for (size_t i = 0; i < KEPT; i++)
+        drop(&slots[i]);
+    free(slots);
+}
+
+static void make_key(void) {
+    if (pthread_key_create(&of_thread, drop_all) != 0)
+        abort();
+}
+
+static struct kept *slot_for(const char *pattern) {
+    uint32_t hash = 2166136261u; /* FNV-1a */
+    pthread_once(&once, make_key);
+    struct kept *slots = pthread_getspecific(of_thread);
+    if (slots == NULL) {
+        slots = must_alloc(KEPT * sizeof *slots);
+        if (pthread_setspecific(of_thread, slots) != 0) {
+            free(slots);
+            return NULL;
+        }
+    }
+    for (const char *at = pattern; *at != '\0'; at++)
+        hash = (hash ^ (uint8_t)*at) * 16777619u;
+    return &slots[hash % KEPT];
+}
+
+static bool match_kept(struct arena *arena, struct kept *slot, const char *pattern,
+                       const char *value) {
+    size_t len = strlen(value);
+    if (slot->left == 0 || strcmp(slot->pattern, pattern) != 0) {
+        drop(slot);
+        if (!compile(arena, pattern, &slot->compiled))
+            return false;
+        memcpy(slot->pattern, pattern, strlen(pattern) + 1); /* pattern_problem: it fits */
+        slot->left = KEPT_BYTES;
+    }
+    bool matches = regexec(&slot->compiled, value, 0, NULL, 0) == 0;
+    if (len >= slot->left)
+        drop(slot);
+    else
+        slot->left -= len;
+    return matches;
+}
+
 bool regex_matches(struct arena *arena, const char *pattern, const char *value) {
     regex_t compiled;
-    if (strlen(value) > MAX_VALUE || pattern_problem(pattern) != NULL ||
-        !compile(arena, pattern, &compiled))
+    if (strlen(value) > MAX_VALUE || pattern_problem(pattern) != NULL)
+        return false;
+    struct kept *slot = strchr(pattern, '{') == NULL ? slot_for(pattern) : NULL;
+    if (slot != NULL)
+        return match_kept(arena, slot, pattern, value);
+    if (!compile(arena, pattern, &compiled))
         return false;
     bool matches = regexec(&compiled, value, 0, NULL, 0) == 0;
     regfree(&compiled);
