@@ -191,10 +191,15 @@ static bool is_opaque(const GENERAL_NAME *name) {
     return name->type == GEN_X400 || name->type == GEN_EDIPARTY;
 }
 
+/* No limit of a standard: what a name may hold that nobody here reads. */
+#define MAX_OTHER 4096
+
 static bool make_other(const char *value, GENERAL_NAME **ret_name, struct error *err) {
     SCOPED_ARENA struct arena *arena = arena_new();
     AUTO(GENERAL_NAME) *name = NULL;
     struct view der;
+    if (strlen(value) > (size_t)2 * MAX_OTHER)
+        return refuse(err, "other name", value, "is longer than 4,096 octets");
     if (hex_decode(arena, view_text(value), &der))
         name = item_decode(der, ASN1_ITEM_rptr(GENERAL_NAME));
     if (name == NULL)
