@@ -3,6 +3,7 @@
 #include "api/api.h"
 #include "audit/audit.h"
 #include "base/log.h"
+#include "base/metrics.h"
 #include "ca/service.h"
 #include "commands/app.h"
 #include "commands/network.h"
@@ -113,6 +114,20 @@ static void build_tsp(struct service *s) {
         portal_add_check(s->portal, &(struct portal_check){"clock", look_at_clock, s->clock});
 }
 
+static void write_clock(void *context, struct buffer *out) {
+    struct service *s = context;
+    struct clock_state state = tsp_clock_state(s->clock);
+    metrics_family(out, METRIC_GAUGE, "gatehouse_clock_trusted", "1 when timestamps can be given by this clock.");
+    METRICS_SAMPLE(out, "gatehouse_clock_trusted", state.good, NULL);
+    if (state.source == CLOCK_SYSTEM)
+        return;
+    metrics_family(out, METRIC_GAUGE, "gatehouse_clock_offset_seconds", "The reference's time minus this clock's.");
+    METRICS_SAMPLE(out, "gatehouse_clock_offset_seconds", (double)state.offset_us / (double)US_PER_SECOND, NULL);
+    metrics_family(out, METRIC_GAUGE, "gatehouse_clock_error_bound_seconds",
+                   "The most this clock may be wrong by, as the reference knows.");
+    METRICS_SAMPLE(out, "gatehouse_clock_error_bound_seconds", (double)state.bound_us / (double)US_PER_SECOND, NULL);
+}
+
 static bool build_metrics(struct service *s, struct error *err) {
     size_t count = 0;
     while (option_item(s->app.options, "metrics-allow", count) != NULL)
@@ -123,7 +138,9 @@ static bool build_metrics(struct service *s, struct error *err) {
     return metrics_page_new(&(struct metrics_config){.core = s->app.core,
                                                      .authenticate = api_authenticate,
                                                      .authenticate_context = s->app.core,
-                                                     .allow = allow},
+                                                     .allow = allow,
+                                                     .more = write_clock,
+                                                     .more_context = s},
                             &s->metrics, err);
 }
 

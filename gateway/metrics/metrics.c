@@ -101,6 +101,8 @@ static bool handle(void *context, struct http_request *request, struct http_resp
     write_process(page, &out);
     gauge(&out, "gatehouse_database_up", "1 when the figures of the instance could be read.",
           figures != NULL);
+    if (page->config.more != NULL)
+        page->config.more(page->config.more_context, &out);
     metrics_write(&out);
     if (figures != NULL)
         buffer_add_text(&out, figures);

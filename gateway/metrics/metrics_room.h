@@ -4,6 +4,7 @@
 #ifndef GATEHOUSE_METRICS_METRICS_ROOM_H
 #define GATEHOUSE_METRICS_METRICS_ROOM_H
 
+#include "base/buffer.h"
 #include "ca/core.h"
 #include "http/types.h"
 
@@ -14,6 +15,8 @@ struct metrics_config {
     http_authenticate *authenticate;
     void *authenticate_context;
     const char *const *allow; /* "127.0.0.1", "10.0.0.0/8", "2001:db8::/32"; NULL-terminated */
+    void (*more)(void *context, struct buffer *out); /* values of other rooms, looked up now; or NULL */
+    void *more_context;
 };
 
 /* ERROR_MALFORMED "bad-option" for an address that is none. */

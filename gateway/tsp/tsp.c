@@ -243,6 +243,7 @@ static bool handle_post(void *context, struct http_request *request, struct http
     if (tsp_guard(&x.tsp->source, x.issuer, request, err))
         return post(&x, err);
     atomic_fetch_add(&x.tsp->denied, 1);
+    METRIC_ADD(&stamps, 1, "denied");
     if (err->kind != ERROR_UNAUTHENTICATED)
         return false;
     http_problem(request, response, err);

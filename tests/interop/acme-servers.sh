@@ -114,7 +114,29 @@ EOF
     kill -USR1 "$pid" # a graceful restart activates it
     within 30 serves "$https" md.example.test || die "Apache does not serve it: $(tail -n 20 apache.log)"
     shown "Apache with mod_md gets its certificate by http-01 and serves it after a graceful restart"
+    renews_by_ari "$pid" "$https"
 }
+
+# Far from its end, but revoked: the renewal information (rfc9773) says "now", and mod_md asks for it.
+renews_by_ari() { # APACHE-PID HTTPS-PORT
+    local old
+    old=$(serial_of served.md.example.test.pem)
+    if ! grep -aq MDRenewViaARI "$modules/mod_md.so"; then
+        note "this mod_md does not know renewal information"
+        return
+    fi
+    rest POST "certificates/$(rest GET "certificates?q=$old" | jq -er '.items[0].id')/revoke" '{"reason":"superseded"}' >/dev/null
+    : >apache.log
+    kill -USR1 "$1" # it asks after a restart, then as often as Retry-After says
+    within 90 grep -q 'The Managed Domain md.example.test has been setup' apache.log ||
+        die "mod_md does not renew: $(grep -i 'ari\|renew' apache.log | tail -n 20)"
+    kill -USR1 "$1"
+    within 30 served_anew "$2" "$old" || die "Apache does not serve the renewed one: $(tail -n 20 apache.log)"
+    rest GET acme/orders | jq -e '[.items[] | select(.replaces != null)] | length == 1' >/dev/null ||
+        note "mod_md does not say what its order replaces"
+    shown "mod_md renews by renewal information (RFC 9773): its certificate was revoked, the suggested time is now"
+}
+served_anew() { serves "$1" md.example.test && [ "$(serial_of served.md.example.test.pem)" != "$2" ]; }
 
 begin
 need lego caddy apache2

@@ -53,8 +53,15 @@ within 10 refused || die "5 s off: $(cat r.txt)"
 ready_is 503 || die "readyz is well"
 jq -e '.checks[] | select(.name == "clock") | (.ok | not) and (.reason | test("off by 5"))' ready.json >/dev/null || die "$(cat ready.json)"
 rest GET clock | jq -e '(.trusted | not) and (.offsetMicroseconds > 4900000) and .tokens.unavailable > 0' >/dev/null || die "$(rest GET clock)"
+metric() { # NAME TEST: an awk condition on its value v
+    curl -sS --cacert "$GATEHOUSE_TLS_CERT" -H "Authorization: Bearer $GATEHOUSE_TOKEN" "$GATEHOUSE_URL/metrics" >metrics.txt &&
+        awk -v name="$1" '$1 == name { v = $2; found = '"$2"' } END { exit !found }' metrics.txt
+}
+metric gatehouse_clock_trusted 'v == 0' && metric gatehouse_clock_offset_seconds 'v > 4.9 && v < 5.1' &&
+    metric gatehouse_clock_error_bound_seconds 'v > 4.9' || die "metrics: $(grep clock metrics.txt)"
 for number in 1 2 3; do offset "$number" 0; done
 within 10 granted || die "no recovery: $(cat r.txt)"
+metric gatehouse_clock_trusted 'v == 1' || die "metrics: $(grep clock metrics.txt)"
 within 5 ready_is 200 || die "readyz does not recover"
 rest GET 'events?code=clock.' | jq -e '[.items[].code] | index("clock.lost") != null and index("clock.trusted") != null' >/dev/null ||
     die "no events"
@@ -67,7 +74,7 @@ for number in 1 2 3; do offset "$number" 0; done
 grep -q '^ok       clock reference (NTP): off by ' check.out || die "gatehouse check: $(cat check.out)"
 within 10 granted || die "no recovery: $(cat r.txt)"
 shown "gatehouse check asks the same references: a line that says how far the clock is off"
-shown "5 s off: timeNotAvailable, readyz 503 with the reason, events; back again: granted"
+shown "5 s off: timeNotAvailable, readyz 503 with the reason, events, metrics; back again: granted"
 
 for number in 1 2 3; do offset "$number" unsynchronised; done
 within 10 refused || die "unsynchronised servers: $(cat r.txt)"

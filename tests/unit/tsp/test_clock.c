@@ -5,7 +5,13 @@
 #include <stddef.h>
 
 #include <cmocka.h>
+
+#include <arpa/inet.h>
+#include <pthread.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #define COOKIE UINT64_C(0x0123456789abcdef)
 #define NOW (INT64_C(1795248000) * US_PER_SECOND)
@@ -146,10 +152,70 @@ static void test_steps(void **state) {
     tsp_clock_free(clock);
 }
 
+/* An NTP server in a thread, by the injected clock, that announces a leap second. */
+static void *serve_leap(void *context) {
+    int fd = *(int *)context;
+    uint8_t packet[48], answer[48];
+    struct sockaddr_storage from;
+    socklen_t len = sizeof from;
+    if (recvfrom(fd, packet, sizeof packet, 0, (struct sockaddr *)&from, &len) != 48)
+        return NULL;
+    memset(answer, 0, sizeof answer);
+    answer[0] = 1 << 6 | 4 << 3 | 4;
+    answer[1] = 1;
+    memcpy(answer + 24, packet + 40, 8);
+    put_64(answer + 32, stamp(fixed_now));
+    put_64(answer + 40, stamp(fixed_now));
+    (void)!sendto(fd, answer, sizeof answer, 0, (struct sockaddr *)&from, len);
+    return NULL;
+}
+
+/* rfc3161#2.4.2 wants the time: around a leap second a POSIX clock has none that is sure. */
+static void test_leap_second(void **state) {
+    static const struct {
+        int64_t before_midnight_us; 
+        bool granted;
+    } rows[] = {{3 * US_PER_SECOND, true}, {2 * US_PER_SECOND, false}, {1, false},
+                {0, false}, {1 - 2 * US_PER_SECOND, false}, {-2 * US_PER_SECOND, true}};
+    (void)state;
+    const int64_t midnight = NOW / US_PER_DAY * US_PER_DAY;
+    clock_set(fixed_clock);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+        socklen_t len = sizeof address;
+        char server[40];
+        pthread_t thread;
+        int64_t now = 0;
+        struct error err = {0};
+        int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        assert_int_equal(bind(fd, (struct sockaddr *)&address, len), 0);
+        assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &len), 0);
+        snprintf(server, sizeof server, "127.0.0.1:%u", ntohs(address.sin_port));
+        struct clock_settings settings = {
+            .servers = {server}, .server_count = 1, .max_error_us = US_PER_SECOND, .interval_us = US_PER_DAY};
+        struct tsp_clock *clock = tsp_clock_new(&settings, NULL, NULL);
+        fixed_now = midnight - rows[i].before_midnight_us;
+        assert_int_equal(pthread_create(&thread, NULL, serve_leap, &fd), 0);
+        tsp_clock_look(clock);
+        pthread_join(thread, NULL);
+        struct clock_state seen = tsp_clock_state(clock);
+        if (!seen.good)
+            fail_msg("row %zu: %s", i, seen.reason);
+        if (tsp_clock_now(clock, 0, &now, &err) != rows[i].granted)
+            fail_msg("row %zu: %s", i, err.message);
+        if (!rows[i].granted)
+            assert_string_equal(err.type, "time-not-available");
+        tsp_clock_free(clock);
+        close(fd);
+    }
+    clock_set(NULL);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ntp),    cmocka_unit_test(test_eras),  cmocka_unit_test(test_majority),
         cmocka_unit_test(test_chrony), cmocka_unit_test(test_steps),
+        cmocka_unit_test(test_leap_second),
     };
     return cmocka_run_group_tests_name("clock", tests, NULL, NULL);
 }
