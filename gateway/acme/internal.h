@@ -240,6 +240,14 @@ MUST_USE bool check_dns(const struct check *check, struct error *err);
 MUST_USE bool check_dns_account(const struct check *check, struct error *err);
 MUST_USE bool check_dns_persist(const struct check *check, struct error *err);
 MUST_USE bool check_tls(const struct check *check, struct error *err);
+typedef bool check_challenge(const struct check *check, struct error *err);
+/* vantage.c: enough of the policy's vantage points see it, too; true when it has none. */
+MUST_USE bool check_from_vantages(check_challenge *how, const struct check *check, struct error *err);
+struct caa_name;
+struct caa_issuer;
+MUST_USE bool caa_from_vantages(struct arena *arena, const struct acme_policy *policy,
+                                const struct caa_name *name, const struct caa_issuer *issuer,
+                                struct error *err);
 /* Addresses of the identifier, IPv6 first. */
 MUST_USE bool check_addresses(const struct check *check, struct net_address **ret,
                               size_t *ret_count, struct error *err);

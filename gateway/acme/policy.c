@@ -23,8 +23,8 @@ bool text_list_has(const struct text_list *list, const char *text) {
 }
 
 /* Absent: untouched. The array has a NULL behind the last. */
-static bool texts(struct arena *arena, const struct json *object, const char *name,
-                  struct text_list *list, struct error *err) {
+bool acme_policy_texts(struct arena *arena, const struct json *object, const char *name,
+                       struct text_list *list, struct error *err) {
     const struct json *array = NULL;
     size_t count = 0;
     TRY(json_array(object, name, &array, err));
@@ -66,7 +66,7 @@ bool name_patterns_from_json(struct arena *arena, const struct json *array, cons
         copy.name = name;
         copy.next = NULL;
         holder.first = &copy;
-        TRY(texts(arena, &holder, name, &list, err));
+        TRY(acme_policy_texts(arena, &holder, name, &list, err));
     }
     for (size_t i = 0; i < list.count; i++)
         TRY(name_pattern_check(list.items[i], err));
@@ -101,6 +101,16 @@ static bool read_profiles(struct arena *arena, const struct json *document, stru
     return true;
 }
 
+bool acme_policy_servers(struct arena *arena, const struct text_list *servers, struct error *err) {
+    for (size_t i = 0; i < servers->count; i++) {
+        const char *text = servers->items[i];
+        struct net_address address;
+        if (!net_address_parse(arena_text(arena, view_of(text, strcspn(text, "@"))), &address))
+            return bad(err, "dns", "names a server that is no address or address@port");
+    }
+    return true;
+}
+
 static bool read_dns(struct arena *arena, const struct json *document, struct acme_policy *p,
                      struct error *err) {
     static const char *const members[] = {"resolvers", "roots",       "port",
@@ -110,22 +120,14 @@ static bool read_dns(struct arena *arena, const struct json *document, struct ac
     if (dns == NULL)
         return true;
     TRY(json_only(dns, members, err));
-    TRY(texts(arena, dns, "resolvers", &p->resolvers, err));
-    TRY(texts(arena, dns, "roots", &p->roots, err));
+    TRY(acme_policy_texts(arena, dns, "resolvers", &p->resolvers, err));
+    TRY(acme_policy_texts(arena, dns, "roots", &p->roots, err));
     TRY(json_int(dns, "port", 1, 65535, &p->dns_port, err));
     TRY(json_bool(dns, "dnssec", &p->dnssec, err));
     TRY(json_string(dns, "trustAnchor", &p->trust_anchor, err));
     if (p->resolvers.count > 0 && p->roots.count > 0)
         return bad(err, "dns", "has both \"resolvers\" and \"roots\"; one of them is asked");
-    for (size_t i = 0; i < p->resolvers.count + p->roots.count; i++) {
-        const char *text =
-            i < p->resolvers.count ? p->resolvers.items[i] : p->roots.items[i - p->resolvers.count];
-        size_t len = strcspn(text, "@");
-        struct net_address address;
-        if (!net_address_parse(arena_text(arena, view_of(text, len)), &address))
-            return bad(err, "dns", "names a server that is no address or address@port");
-    }
-    return true;
+    return acme_policy_servers(arena, &p->resolvers, err) && acme_policy_servers(arena, &p->roots, err);
 }
 
 static bool read_ports(struct arena *arena, const struct json *object, struct acme_policy *p,
@@ -153,7 +155,8 @@ static bool read_validation(struct arena *arena, const struct json *document, st
                             struct error *err) {
     static const char *const members[] = {
         "httpPort",     "tlsPort",        "proxy", "redirects", "redirectPorts", "attempts",
-        "retrySeconds", "timeoutSeconds", "reach", "denied",    "allowed",       NULL};
+        "retrySeconds", "timeoutSeconds", "reach", "denied",    "allowed",       "vantages",
+        "quorum",       NULL};
     const struct json *v = NULL;
     int reach = (int)p->reach;
     TRY(json_object(document, "validation", &v, err));
@@ -169,8 +172,9 @@ static bool read_validation(struct arena *arena, const struct json *document, st
     TRY(json_int(v, "retrySeconds", 1, 3600, &p->retry_seconds, err));
     TRY(json_int(v, "timeoutSeconds", 1, 60, &p->timeout_seconds, err));
     TRY(choice(v, "reach", reaches, &reach, err));
-    TRY(texts(arena, v, "denied", &p->denied, err));
-    TRY(texts(arena, v, "allowed", &p->allowed, err));
+    TRY(acme_policy_texts(arena, v, "denied", &p->denied, err));
+    TRY(acme_policy_texts(arena, v, "allowed", &p->allowed, err));
+    TRY(acme_policy_read_vantages(arena, v, p, err));
     p->reach = (enum fetch_reach)reach;
     struct net_reach rule;
     return net_reach_parse(arena, p->reach, p->denied.items, p->allowed.items, &rule, err);
@@ -247,11 +251,11 @@ static struct acme_policy defaults(void) {
 static bool read_rules(struct arena *arena, const struct json *document, struct acme_policy *p,
                        struct error *err) {
     int rule = (int)p->common_name;
-    TRY(texts(arena, document, "identifiers", &p->identifiers, err));
-    TRY(texts(arena, document, "preapproved", &p->preapproved, err));
+    TRY(acme_policy_texts(arena, document, "identifiers", &p->identifiers, err));
+    TRY(acme_policy_texts(arena, document, "preapproved", &p->preapproved, err));
     TRY(check_patterns(&p->identifiers, err));
     TRY(check_patterns(&p->preapproved, err));
-    TRY(texts(arena, document, "challenges", &p->challenges, err));
+    TRY(acme_policy_texts(arena, document, "challenges", &p->challenges, err));
     for (size_t i = 0; i < p->challenges.count; i++) {
         const char *const *known = known_challenges;
         while (*known != NULL && strcmp(*known, p->challenges.items[i]) != 0)
@@ -280,7 +284,7 @@ bool acme_policy_from_json(struct arena *arena, const struct json *document,
     TRY(json_string(document, "description", &p.description, err));
     if (strlen(p.description) > 1000)
         return bad(err, "description", "is longer than 1000 bytes");
-    TRY(texts(arena, document, "templates", &p.templates, err));
+    TRY(acme_policy_texts(arena, document, "templates", &p.templates, err));
     if (p.templates.count == 0)
         return bad(err, "templates", "must name at least one template");
     TRY(read_profiles(arena, document, &p, err));
@@ -330,6 +334,7 @@ static void put_validation(struct json_writer *w, const struct acme_policy *p) {
     json_put_string(w, "reach", reaches[p->reach]);
     put_list(w, "denied", &p->denied);
     put_list(w, "allowed", &p->allowed);
+    acme_policy_write_vantages(w, p);
     json_close_object(w);
 }
 

@@ -18,7 +18,7 @@
 
 static const struct {
     const char *type;
-    bool (*check)(const struct check *check, struct error *err);
+    check_challenge *check;
 } checks[] = {{"http-01", check_http},
               {"dns-01", check_dns},
               {"tls-alpn-01", check_tls},
@@ -75,7 +75,8 @@ static bool run_check(const struct work *work, const struct challenge *challenge
            check.digest);
     for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++)
         if (strcmp(checks[i].type, challenge->type) == 0)
-            return checks[i].check(&check, err);
+            return checks[i].check(&check, err) &&
+                   (work->policy.vantage_count == 0 || check_from_vantages(checks[i].check, &check, err));
     return fail_internal(err, "challenge type %s", challenge->type);
 }
 

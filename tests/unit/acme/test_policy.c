@@ -38,9 +38,12 @@ static void test_defaults_and_round_trip(void **state) {
         "\"dnssec\":true},\"validation\":{\"httpPort\":8080,\"redirects\":0,\"redirectPorts\":[443]"
         ",\"reach\":"
         "\"public\",\"denied\":[\"10.0.0.0/8\"],\"allowed\":[\"10.1.0.0/"
-        "16\"]},\"lifetimes\":{\"orderHours\":1},"
+        "16\"],\"vantages\":[{\"name\":\"east\",\"resolvers\":[\"192.0.2.1@5353\"]},"
+        "{\"name\":\"west\",\"proxy\":\"http://192.0.2.2:3128\"}],\"quorum\":1},\"lifetimes\":{\"orderHours\":1},"
         "\"limits\":{\"ordersPerHour\":5,\"identifiersPerOrder\":2}}";
     assert_true(read(arena, full, &policy, &err));
+    assert_int_equal(policy.vantage_count, 2);
+    assert_int_equal(policy.quorum, 1);
     text = acme_policy_to_json(arena, &policy);
     assert_true(read(arena, text, &again, &err));
     assert_string_equal(acme_policy_to_json(arena, &again), text);
@@ -57,6 +60,11 @@ static const char *const bad[] = {
     "{\"templates\":[\"w\"],\"commonName\":\"last\"}", "{\"templates\":[\"w\"],\"dns\":{\"port\":0}}",
     "{\"templates\":[\"w\"],\"dns\":{\"resolvers\":[\"ns.example\"]}}",
     "{\"templates\":[\"w\"],\"dns\":{\"resolvers\":[\"1.1.1.1\"],\"roots\":[\"1.1.1.1\"]}}",
+    "{\"templates\":[\"w\"],\"validation\":{\"vantages\":[1]}}", "{\"templates\":[\"w\"],\"validation\":{\"quorum\":1}}",
+    "{\"templates\":[\"w\"],\"validation\":{\"vantages\":[{\"name\":\"x\"}]}}",
+    "{\"templates\":[\"w\"],\"validation\":{\"vantages\":[{\"proxy\":\"http://p\"}]}}",
+    "{\"templates\":[\"w\"],\"validation\":{\"vantages\":[{\"name\":\"x\",\"resolvers\":[\"ns.example\"]}]}}",
+    "{\"templates\":[\"w\"],\"validation\":{\"vantages\":[{\"name\":\"x\",\"proxy\":\"p\"},{\"name\":\"x\",\"proxy\":\"q\"}]}}",
     "{\"templates\":[\"w\"],\"validation\":{\"httpPort\":70000}}", "{\"templates\":[\"w\"],\"validation\":{\"reach\":\"x\"}}",
     "{\"templates\":[\"w\"],\"validation\":{\"denied\":[\"x\"]}}", "{\"templates\":[\"w\"],\"validation\":{\"attempts\":0}}",
     "{\"templates\":[\"w\"],\"validation\":{\"redirectPorts\":[\"80\"]}}",
