@@ -1,5 +1,5 @@
 /* Who asks. */
-#include "est/exchange.h"
+#include "est/digest.h"
 
 #include "ca/anchors.h"
 #include "base/clock.h"
@@ -44,6 +44,10 @@ bool est_choose(struct est_exchange *x, enum est_caller_kind *ret_kind, struct e
                     "simplereenroll needs the certificate that is to be renewed as the client "
                     "certificate of TLS, on the listener that asks for one.");
     }
+    if (x->proof.digest != NULL) {
+        *ret_kind = EST_CREDENTIAL;
+        return true;
+    }
     if (x->proof.name != NULL) {
         bool credential;
         TRY(names_credential(x, x->proof.name, &credential, err));
@@ -81,6 +85,18 @@ static bool by_credential(struct est_exchange *x, struct est_caller *c, struct e
     c->name = c->credential.maker;
     c->approved = true;
     c->rule = "challenge";
+    return true;
+}
+
+static bool by_digest(struct est_exchange *x, struct est_caller *c, struct error *err) {
+    struct view secret;
+    TRY(credential_by_name(x->core, x->arena, x->target.record.id, CREDENTIAL_MAC, x->proof.name,
+                           &c->credential, &secret, err));
+    TRY(est_digest_verify(x, secret, err));
+    c->requester_id = c->credential.maker_id;
+    c->name = c->credential.maker;
+    c->approved = true;
+    c->rule = "digest";
     return true;
 }
 
@@ -149,6 +165,7 @@ static bool by_certificate(struct est_exchange *x, struct est_caller *c, struct 
 bool est_authenticate(struct est_exchange *x, enum est_caller_kind kind, struct error *err) {
     struct est_caller c = {.kind = kind, .name = ""};
     bool ok = kind == EST_USER         ? by_user(x, &c, err)
+              : x->proof.digest != NULL ? by_digest(x, &c, err)
               : kind == EST_CREDENTIAL ? by_credential(x, &c, err)
                                        : by_certificate(x, &c, err);
     TRY(ok);

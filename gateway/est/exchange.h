@@ -10,8 +10,14 @@
 #include "store/est.h"
 
 /* How the client has shown who it is; what is not there is NULL or empty. */
+struct est_digest {
+    const char *realm, *nonce, *uri, *response, *algorithm, *qop, *nc, *cnonce; /* rfc7616#3.4 */
+    bool stale;
+};
 struct est_proof {
-    const char *name, *password;   /* rfc7617 */
+    const char *name, *password;   /* rfc7617; of Digest the name alone */
+    const char *path;              /* of the request, as it came */
+    struct est_digest *digest;     /* or NULL: see digest.h */
     struct view certificate;       /* of TLS: the client holds its key */
     const struct view *chain;      /* what came beside it */
     size_t chain_count;

@@ -99,7 +99,7 @@ static const char *place_of(struct arena *arena, struct uuid template_id) {
 
 static bool seal(struct est_exchange *x, struct error *err) {
     x->held.proof = "";
-    if (x->caller.kind == EST_CREDENTIAL)
+    if (x->caller.kind == EST_CREDENTIAL && x->proof.digest == NULL)
         TRY(password_hash(x->arena, presented(x), &x->held.proof, err));
     return secret_seal(x->core, x->arena, place_of(x->arena, x->target.record.id),
                        person_key_pack(x->arena, &x->key), &x->held.sealed, err);
@@ -163,7 +163,7 @@ bool est_key_is_over(const struct est_exchange *x) {
 
 bool est_same_caller(struct est_exchange *x, enum est_caller_kind kind, struct error *err) {
     const char *secret = presented(x);
-    if (kind != EST_CREDENTIAL)
+    if (kind != EST_CREDENTIAL || x->proof.digest != NULL)
         return est_authenticate(x, kind, err);
     if (x->held.sealed == NULL || secret == NULL || !password_verify(x->held.proof, secret))
         return fail(err, ERROR_UNAUTHENTICATED, "bad-challenge",

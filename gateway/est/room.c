@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "base/encode.h"
 #include "base/log.h"
-#include "est/exchange.h"
+#include "est/digest.h"
 #include "est/manage.h"
 #include "store/organisations.h"
 #include "x509/certificate.h"
@@ -42,7 +42,7 @@ static void refuse(struct http_request *request, struct http_response *response,
         http_add_header(response, "Retry-After", "30");
     if (status == 401)
         http_add_header(response, "WWW-Authenticate",
-                        "Basic realm=\"Gatehouse EST\", charset=\"UTF-8\"");
+                        "Basic realm=\"" EST_REALM "\", charset=\"UTF-8\"");
     /* How every client begins that has a password; Bouncy Castle's goes on only when there is no body. */
     if (status == 401 && http_header(request, "Authorization") == NULL && request->client_certificate.len == 0) {
         http_reply(response, status, NULL, (struct view){0});
@@ -63,7 +63,8 @@ static bool open_exchange(struct core *core, struct http_request *request, bool 
                                .arena = request->arena,
                                .address = request->address,
                                .request_id = request->id,
-                               .proof = {.certificate = request->client_certificate,
+                               .proof = {.path = request->raw_path == NULL ? request->path : request->raw_path,
+                                         .certificate = request->client_certificate,
                                          .chain = request->client_chain,
                                          .chain_count = request->client_chain_count,
                                          .tls_exporter = request->tls_exporter,
@@ -80,12 +81,16 @@ static bool open_exchange(struct core *core, struct http_request *request, bool 
     return est_open(x, slug, err);
 }
 
-/* rfc7617#2 */
-static bool read_basic(struct http_request *request, struct est_proof *proof, struct error *err) {
+/* rfc7617#2, rfc7616#3.4 */
+static bool read_authorization(struct http_request *request, struct est_exchange *x, struct error *err) {
     const char *header = http_header(request, "Authorization");
+    struct est_proof *proof = &x->proof;
     struct view decoded;
-    if (header == NULL)
-        return true;
+    if (header == NULL) /* a client that is going to use Digest keeps its CSR until it has seen the challenge */
+        return request->body.len > 0 || x->settings.digest == EST_DIGEST_NONE || proof->certificate.len > 0 ||
+               fail(err, ERROR_UNAUTHENTICATED, "authentication-needed", "EST needs a log-in.");
+    if (strncasecmp(header, "Digest ", 7) == 0)
+        return est_digest_read(x, header + 7, err);
     if (strncasecmp(header, "Basic ", 6) == 0 &&
         base64_decode(request->arena, view_text(header + 6), &decoded) && utf8_valid(decoded)) {
         char *text = arena_text(request->arena, decoded), *colon = strchr(text, ':');
@@ -109,6 +114,17 @@ static void reply_waiting(struct http_request *request, struct http_response *re
     http_reply(response, 202, NULL, (struct view){0}); /* a body stops Bouncy Castle's client */
 }
 
+/* Who is refused for want of a log-in learns how to: Digest goes first (rfc7616#3.7). */
+static bool offer_digest(struct est_exchange *x, struct http_response *response, const struct error *why) {
+    const char *challenges[2];
+    struct error ignored = {0};
+    size_t count = 0;
+    if (why->kind == ERROR_UNAUTHENTICATED && est_digest_challenges(x, challenges, &count, &ignored))
+        for (size_t i = 0; i < count; i++)
+            http_add_header(response, "WWW-Authenticate", challenges[i]);
+    return false;
+}
+
 static bool enroll(struct core *core, struct http_request *request, struct http_response *response,
                    bool labelled, bool renewal, struct error *err) {
     struct est_exchange x;
@@ -120,8 +136,8 @@ static bool enroll(struct core *core, struct http_request *request, struct http_
         reply_text(response, 415, "A CSR comes with Content-Type: application/pkcs10.\n");
         return true;
     }
-    TRY(read_basic(request, &x.proof, err));
-    TRY(est_enrol(&x, request->body, &certificate, err));
+    if (!read_authorization(request, &x, err) || !est_enrol(&x, request->body, &certificate, err))
+        return offer_digest(&x, response, err);
     if (certificate.len == 0) {
         reply_waiting(request, response, &x);
         return true;
@@ -176,8 +192,8 @@ static bool serverkeygen(struct core *core, struct http_request *request,
         reply_text(response, 415, "A CSR comes with Content-Type: application/pkcs10.\n");
         return true;
     }
-    TRY(read_basic(request, &x.proof, err));
-    TRY(est_make(&x, request->body, &made, err));
+    if (!read_authorization(request, &x, err) || !est_make(&x, request->body, &made, err))
+        return offer_digest(&x, response, err);
     if (made.certificate.len == 0) {
         reply_waiting(request, response, &x);
         return true;

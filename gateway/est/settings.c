@@ -5,6 +5,7 @@
 #include <string.h>
 
 static const char *const own_names[] = {"sameNames", "any", "none", NULL};
+static const char *const digest_names[] = {"none", "sha-256", "md5"};
 static const char *const binding_names[] = {"required", "ifPresent", "ignore", NULL};
 static const char *const scope_names[] = {"any", "caller", NULL};
 
@@ -23,13 +24,13 @@ static bool choice(const struct json *document, const char *name, const char *co
 }
 
 bool est_settings_read(const struct json *document, struct est_settings *ret, struct error *err) {
-    static const char *const members[] = {"basic", "challenge",      "ownCertificates",
+    static const char *const members[] = {"basic", "challenge",      "ownCertificates",   "digest",
                                           "names", "approveDevices", "channelBinding",
                                           "retryAfterSeconds", "serverKeyGeneration",
                                           "leastKeyStrength", "leastDigestBits", NULL};
     struct est_settings s = {
         .basic = true, .challenge = true, .approve_devices = true, .retry_s = 60, .least = minima_default};
-    int own = EST_OWN_SAME_NAMES, binding = EST_BINDING_IF_PRESENT, scope = 0;
+    int own = EST_OWN_SAME_NAMES, binding = EST_BINDING_IF_PRESENT, scope = 0, digest = EST_DIGEST_NONE;
     TRY(json_only(document, members, err));
     TRY(json_bool(document, "basic", &s.basic, err));
     TRY(json_bool(document, "challenge", &s.challenge, err));
@@ -39,9 +40,11 @@ bool est_settings_read(const struct json *document, struct est_settings *ret, st
     TRY(choice(document, "ownCertificates", own_names, &own, err));
     TRY(choice(document, "channelBinding", binding_names, &binding, err));
     TRY(choice(document, "names", scope_names, &scope, err));
+    TRY(choice(document, "digest", digest_names, &digest, err));
     TRY(minima_read(document, &s.least, err));
     s.own = (enum est_own)own;
     s.binding = (enum est_binding)binding;
+    s.digest = (enum est_digests)digest;
     s.names_of_caller = scope == 1;
     *ret = s;
     return true;
@@ -52,6 +55,7 @@ const char *est_settings_write(struct arena *arena, const struct est_settings *s
     json_open_object(&w);
     json_put_bool(&w, "basic", settings->basic);
     json_put_bool(&w, "challenge", settings->challenge);
+    json_put_string(&w, "digest", digest_names[settings->digest]);
     json_put_string(&w, "ownCertificates", own_names[settings->own]);
     json_put_bool(&w, "approveDevices", settings->approve_devices);
     json_put_string(&w, "names", scope_names[settings->names_of_caller]);

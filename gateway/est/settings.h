@@ -2,6 +2,7 @@
  *
  * {
  *   "basic": true,                    HTTP Basic with the name and password of a user who may make requests
+ *   "digest": "none",                 none | sha-256 | md5 (and SHA-256): HTTP Digest with MAC credentials
  *   "challenge": true,                challenge passwords: by HTTP Basic, or in the CSR
  *   "ownCertificates": "sameNames",   what simpleenroll gives to holders of this template's certificates:
  *                                     sameNames | any | none; simplereenroll always keeps the names
@@ -25,12 +26,14 @@
 #define EST_DEFAULT_SETTING "est-default-template"
 
 enum est_own { EST_OWN_SAME_NAMES, EST_OWN_ANY, EST_OWN_NONE };
+enum est_digests { EST_DIGEST_NONE, EST_DIGEST_SHA256, EST_DIGEST_MD5 };
 enum est_binding { EST_BINDING_REQUIRED, EST_BINDING_IF_PRESENT, EST_BINDING_IGNORE };
 
 struct est_settings {
     bool basic, challenge, approve_devices, names_of_caller, key_generation;
     enum est_own own;
     enum est_binding binding;
+    enum est_digests digest;
     int64_t retry_s;
     struct minima least;
 };

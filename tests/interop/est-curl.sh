@@ -359,6 +359,84 @@ check_two_gateways() {
     within 20 gone "$pid" || die "the second gateway does not end"
 }
 
+# HTTP Digest, with a secret that is kept sealed: curl sends its CSR once it has seen the challenge.
+check_digest() {
+    local secret nonce
+    digest() { # WANTED CSR ALGORITHM USER:SECRET [CURL OPTIONS...]: curl's own Digest; with the challenge it took
+        local wanted=$1 csr=$2 algorithm=$3 user=$4
+        shift 4
+        answers "$wanted" "$(est_post site-devices simpleenroll "$csr" out --digest -u "$user" "$@")" "Digest" out
+        [ -z "$algorithm" ] || grep -qi "^www-authenticate: digest .*algorithm=$algorithm" out.head || die "no $algorithm: $(cat out.head)"
+    }
+    secret=$(challenge site-devices '{"kind":"mac","name":"digest-1","uses":2}')
+    est_csr P-256 digested digested.example.test
+    digest 400 digested.b64 "" "digest-1:$secret" # curl has no CSR for who offers no Digest
+    est_settings site-devices '.digest = "sha-256"'
+    digest 401 digested.b64 "" 'digest-1:not the secret at all'
+    digest 401 digested.b64 "" "nobody-1:$secret"
+    digest 200 digested.b64 SHA-256 "digest-1:$secret"
+    unpack out digested.pem
+    if grep -qi 'algorithm=md5' out.head; then die "MD5 is offered: $(cat out.head)"; fi
+    expect "the event" "$(rest GET 'events?code=est.enrolment&object=site-devices' | jq '[.items[] | select(.details.by == "digest")] | length')" 1
+    shown "HTTP Digest (SHA-256) by curl; a wrong secret, and an unknown name get 401; it is off unless switched on"
+    nonce=$(grep -i '^www-authenticate: digest' out.head | sed 's/.*nonce="\([^"]*\)".*/\1/' | tail -n1)
+    # What the client says is checked: another URI, a nonce of nobody's, a missing field.
+    header() { # URI NONCE: what a client that knows the secret makes of them
+        local a1 a2
+        a1=$(printf 'digest-1:Gatehouse EST:%s' "$secret" | sha256sum | cut -d' ' -f1)
+        a2=$(printf 'POST:%s' "$1" | sha256sum | cut -d' ' -f1)
+        printf 'Authorization: Digest username="digest-1", realm="Gatehouse EST", nonce="%s", uri="%s", qop=auth, nc=00000001, cnonce="c", algorithm=SHA-256, response="%s"' \
+            "$2" "$1" "$(printf '%s:%s:00000001:c:auth:%s' "$a1" "$2" "$a2" | sha256sum | cut -d' ' -f1)"
+    }
+    local path=/.well-known/est/site-devices/simpleenroll
+    est_csr P-256 digested2 digested2.example.test
+    answers 401 "$(est_post site-devices simpleenroll digested2.b64 out -H "$(header /elsewhere "$nonce")")" "another URI" out
+    answers 401 "$(est_post site-devices simpleenroll digested2.b64 out -H "$(header $path "${nonce}x")")" "a nonce of nobody's" out
+    grep -qi 'stale=true' out.head || die "a nonce that is over is not called stale: $(cat out.head)"
+    answers 401 "$(est_post site-devices simpleenroll digested2.b64 out -H 'Authorization: Digest username="digest-1')" "half a header" out
+    answers 200 "$(est_post site-devices simpleenroll digested2.b64 out -H "$(header $path "$nonce")")" "made by hand" out
+    shown "Digest: the URI must be the request's, a nonce must be ours and fresh (else stale=true)"
+    est_settings site-devices '.digest = "md5"'
+    secret=$(challenge site-devices '{"kind":"mac","name":"digest-2","uses":1}')
+    est_csr P-256 digested3 digested3.example.test
+    digest 200 digested3.b64 MD5 "digest-2:$secret"
+    est_settings site-devices '.digest = "none"'
+    shown "MD5 beside SHA-256 where a template says so, for clients that know nothing else"
+}
+
+# A program that uses the API gets its client certificate with a one-time code, and renews it with that.
+check_agents() {
+    local code other whoami
+    whoami() { curl -sS -o who.json -w '%{http_code}' --cacert "$GATEHOUSE_TLS_CERT" --cert "$1" --key "$2" "$mtls/api/v1/session"; }
+    rest POST users '{"username":"robot","roles":[{"role":"auditor","scope":"instance"}]}' >/dev/null || die "no user robot"
+    rest GET access >access.json
+    jq '.certificateLogin = {cas: ["site"], match: "commonName"} | if .version == 0 then del(.version) else . end' access.json >login.json
+    rest PUT access @login.json >/dev/null || die "log-in by certificate: $(cat login.json)"
+    code=$(challenge site-devices '{"uses":1,"bound":{"subject":{"CN":"robot"}}}')
+    est_csr P-256 root-robot root-robot.example.test
+    answers 400 "$(est_post site-devices simpleenroll root-robot.b64 out -u ":$code")" "the code for another's name" out
+    "$openssl" req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout robot.key -subj /CN=robot -outform DER 2>/dev/null |
+        base64 >robot.b64
+    answers 200 "$(est_post site-devices simpleenroll robot.b64 out -u ":$code")" "a one-time code" out
+    unpack out robot.pem
+    expect "the API with it" "$(whoami robot.pem robot.key) $(jq -r '.user.username + " " + .by' who.json)" "200 robot certificate"
+    est_csr P-256 again-robot again-robot.example.test
+    answers 401 "$(est_post site-devices simpleenroll again-robot.b64 out -u ":$code")" "the code again" out
+    shown "an API client gets its client certificate by EST with a one-time code, and calls the API with it"
+    "$openssl" req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout robot2.key -subj /CN=robot -outform DER 2>/dev/null |
+        base64 >robot2.b64
+    other=$est_url
+    est_url=$mtls
+    answers 200 "$(est_post site-devices simplereenroll robot2.b64 out --cert robot.pem --key robot.key)" "renewal" out
+    est_url=$other
+    unpack out robot2.pem
+    expect "the API with the new one" "$(whoami robot2.pem robot2.key) $(jq -r .user.username who.json)" "200 robot"
+    rest POST "certificates/$(rest GET "certificates?q=$(serial_of robot2.pem)" | jq -r '.items[0].id')/revoke" '{"reason":"keyCompromise"}' >/dev/null
+    expect "revoked" "$(whoami robot2.pem robot2.key)" 401
+    shown "it renews it by simplereenroll; revoked, it opens nothing"
+    rest PUT access "$(rest GET access | jq '.certificateLogin = {}')" >/dev/null
+}
+
 begin
 mtls_port=$(free_port)
 start_instance --mtls "127.0.0.1:$mtls_port"
@@ -372,6 +450,8 @@ check_documents
 check_keys
 check_forms
 check_users
+check_digest
+check_agents
 check_minima
 check_manual
 check_renewal

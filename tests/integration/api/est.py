@@ -8,7 +8,7 @@ def check_settings(admin, template):
     first = admin.get(path)
     assert first["version"] == 0 and first["url"].startswith("https://")
     assert first["url"].endswith(f"/.well-known/est/{template}")
-    assert first["settings"] == {"basic": True, "challenge": True, "ownCertificates": "sameNames", "approveDevices": True,
+    assert first["settings"] == {"basic": True, "challenge": True, "digest": "none", "ownCertificates": "sameNames", "approveDevices": True,
                                  "names": "any", "channelBinding": "ifPresent", "retryAfterSeconds": 60,
                                  "serverKeyGeneration": False,
                                  "leastKeyStrength": 112, "leastDigestBits": 224}

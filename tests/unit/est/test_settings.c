@@ -29,6 +29,10 @@ static void test_rows(__attribute__((unused)) void **state) {
         {"{\"leastKeyStrength\":2048}", "out-of-range"},
         {"{\"leastKeyStrength\":130}", "bad-minimum"},
         {"{\"leastDigestBits\":0}", "bad-minimum"},
+        {"{\"digest\":\"sha-256\"}", NULL},
+        {"{\"digest\":\"md5\"}", NULL},
+        {"{\"digest\":\"sha-1\"}", "est-settings"},
+        {"{\"digest\":true}", "wrong-type"},
         {"{\"unknown\":1}", "unknown-field"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
