@@ -5,13 +5,13 @@
  *   GET  /mdm/services/{template}   the configuration: id, variables, life of a challenge
  *   POST /mdm/services/{template}   {"digitalId":"...","variables":{"deviceid":"..."}}
  *        -> 200 {"challenge":..,"url":..,"subject":..,"sans":[..],"caFingerprint":..,"expiresAt":..}
+ * and mdm_file.c for those who cannot make a key.
  */
-#include "scep/room.h"
+#include "scep/mdm.h"
 
 #include "base/clock.h"
 #include "base/encode.h"
 #include "ca/credentials.h"
-#include "scep/exchange.h"
 #include "x509/name.h"
 #include "x509/san.h"
 
@@ -22,8 +22,8 @@
 #define MAX_VARIABLES 50
 #define MAX_VALUE 500
 
-static bool open_service(struct core *core, struct http_request *request, struct scep_target *target,
-                         struct error *err) {
+bool mdm_open(struct core *core, struct http_request *request, struct scep_target *target,
+              struct error *err) {
     const char *slug = request->parameters[0];
     TRY(enrol_target(core, request->arena, slug, SCEP_PROTOCOL, &target->enrolment, err));
     TRY(scep_settings_of(core, request->arena, target->enrolment.record.id, &target->settings, NULL,
@@ -88,16 +88,16 @@ static bool expand(struct arena *arena, const char *format, const struct json *v
 
 /* The subject that the device must ask for: the format's RDNs under the parent. */
 static bool subject_of(struct arena *arena, const struct scep_mdm *mdm, const struct json *variables,
-                       const char **ret_text, struct json_writer *bound, struct error *err) {
-    AUTO(X509_NAME) *name = NULL;
+                       struct mdm_ticket *ret, struct json_writer *bound, struct error *err) {
     const char *text;
     TRY(expand(arena, mdm->rdn_format, variables, true, &text, err));
     if (mdm->parent_dn[0] != '\0')
         text = arena_printf(arena, "%s,%s", text, mdm->parent_dn);
-    TRY(name_from_text(text, &name, err));
+    TRY(name_from_text(text, &ret->name, err));
+    keep_X509_NAME(arena, ret->name);
     json_name(bound, "subject");
-    name_write_json(bound, arena, name);
-    *ret_text = name_text(arena, name);
+    name_write_json(bound, arena, ret->name);
+    ret->subject = name_text(arena, ret->name);
     return true;
 }
 
@@ -111,21 +111,20 @@ static bool sans_of(struct arena *arena, const struct scep_mdm *mdm, const struc
     return true;
 }
 
-struct ticket {
-    const char *bound, *subject, *sans; /* the last is a JSON array */
-};
-
 static bool make_ticket(struct arena *arena, const struct scep_mdm *mdm, const struct json *variables,
-                        struct ticket *ret, struct error *err) {
-    AUTO(GENERAL_NAMES) *sans = sk_GENERAL_NAME_new_null();
+                        struct mdm_ticket *ret, struct error *err) {
     struct json_writer w = json_writer_on(arena), list = json_writer_on(arena);
-    TRY(sans_of(arena, mdm, variables, sans, err));
-    san_write_json(&list, arena, sans);
+    ret->names = sk_GENERAL_NAME_new_null();
+    if (ret->names == NULL)
+        return fail_internal(err, "sk_GENERAL_NAME_new_null");
+    keep_GENERAL_NAMES(arena, ret->names);
+    TRY(sans_of(arena, mdm, variables, ret->names, err));
+    san_write_json(&list, arena, ret->names);
     ret->sans = json_written(&list);
     json_open_object(&w);
-    TRY(subject_of(arena, mdm, variables, &ret->subject, &w, err));
+    TRY(subject_of(arena, mdm, variables, ret, &w, err));
     json_name(&w, "sans");
-    san_write_json(&w, arena, sans);
+    san_write_json(&w, arena, ret->names);
     json_name(&w, "variables");
     json_add_value(&w, variables);
     json_close_object(&w);
@@ -133,29 +132,26 @@ static bool make_ticket(struct arena *arena, const struct scep_mdm *mdm, const s
     return true;
 }
 
-/* --- the service -------------------------------------------------------------------------------------- */
-
-static bool read_request(struct http_request *request, const struct scep_mdm *mdm,
-                         const struct json **ret_variables, struct error *err) {
-    static const char *const members[] = {"digitalId", "variables", NULL};
-    const struct json *document;
+bool mdm_ticket_of(struct arena *arena, const struct scep_mdm *mdm, const struct json *document,
+                   struct mdm_ticket *ret, struct error *err) {
+    const struct json *variables = NULL;
     const char *id;
-    *ret_variables = NULL;
-    TRY(ask_document(request, members, &document, err));
     TRY(ask_string(document, "digitalId", &id, err));
-    TRY(json_object(document, "variables", ret_variables, err));
+    TRY(json_object(document, "variables", &variables, err));
     if (strcmp(id, mdm->digital_id) != 0)
         return fail(err, ERROR_NOT_FOUND, "not-found",
                     "This template has no digital ID configuration \"%.80s\".", id);
-    if (*ret_variables == NULL || (*ret_variables)->count > MAX_VARIABLES)
+    if (variables == NULL || variables->count > MAX_VARIABLES)
         return fail(err, ERROR_MALFORMED, "missing-field",
                     "The field \"variables\" is an object of at most %d strings.", MAX_VARIABLES);
-    return true;
+    return make_ticket(arena, mdm, variables, ret, err);
 }
+
+/* --- the service -------------------------------------------------------------------------------------- */
 
 static bool answer(struct core *core, struct http_request *request, struct http_response *response,
                    const struct scep_target *target, const struct credential *credential,
-                   const struct ticket *ticket, const char *secret, struct error *err) {
+                   const struct mdm_ticket *ticket, const char *secret, struct error *err) {
     struct arena *arena = request->arena;
     struct view ca = target->enrolment.ca.certificate;
     struct core_urls urls;
@@ -178,10 +174,8 @@ static bool answer(struct core *core, struct http_request *request, struct http_
     return true;
 }
 
-/* False with 401 already said when nobody has logged in. */
-static bool logged_in(struct core *core, struct http_request *request,
-                      struct http_response *response, struct actor *actor, bool *ret_said,
-                      struct error *err) {
+bool mdm_log_in(struct core *core, struct http_request *request, struct http_response *response,
+                struct actor *actor, bool *ret_said, struct error *err) {
     struct error why = {0};
     *ret_said = false;
     if (scep_caller(core, request, response, actor, &why))
@@ -199,19 +193,20 @@ static bool logged_in(struct core *core, struct http_request *request,
 }
 
 HANDLER(scep_mdm_challenge) {
-    const struct json *variables;
+    static const char *const members[] = {"digitalId", "variables", NULL};
+    const struct json *document;
     struct credential credential;
     struct scep_target target;
-    struct ticket ticket;
+    struct mdm_ticket ticket;
     struct actor actor;
     const char *secret;
     bool said;
-    TRY(open_service(context, request, &target, err));
-    TRY(logged_in(context, request, response, &actor, &said, err));
+    TRY(mdm_open(context, request, &target, err));
+    TRY(mdm_log_in(context, request, response, &actor, &said, err));
     if (said)
         return true;
-    TRY(read_request(request, &target.settings.mdm, &variables, err));
-    TRY(make_ticket(request->arena, &target.settings.mdm, variables, &ticket, err));
+    TRY(ask_document(request, members, &document, err));
+    TRY(mdm_ticket_of(request->arena, &target.settings.mdm, document, &ticket, err));
     struct credential_order order = {
         .template_id = target.enrolment.record.id,
         .kind = CREDENTIAL_CHALLENGE,
@@ -239,8 +234,8 @@ HANDLER(scep_mdm_describe) {
     struct scep_target target;
     struct actor actor;
     bool said;
-    TRY(open_service(context, request, &target, err));
-    TRY(logged_in(context, request, response, &actor, &said, err));
+    TRY(mdm_open(context, request, &target, err));
+    TRY(mdm_log_in(context, request, response, &actor, &said, err));
     if (said)
         return true;
     const struct scep_mdm *mdm = &target.settings.mdm;
@@ -250,6 +245,11 @@ HANDLER(scep_mdm_describe) {
     json_put_int(&w, "challengeMinutes", mdm->minutes);
     json_put_string(&w, "parentDn", mdm->parent_dn);
     json_put_string(&w, "rdnFormat", mdm->rdn_format);
+    json_put_bool(&w, "pkcs12", mdm->pkcs12);
+    if (mdm->pkcs12) {
+        json_put_string(&w, "keyType", mdm->key_type);
+        json_put_int(&w, "keepKeyDays", mdm->keep_days);
+    }
     json_name(&w, "variables");
     json_open_array(&w);
     put_variables(&w, request->arena, mdm->rdn_format);

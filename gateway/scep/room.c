@@ -3,6 +3,7 @@
 #include "ca/credentials.h"
 #include "scep/outside.h"
 #include "scep/scep.h"
+#include "store/mdm.h"
 #include "store/scep.h"
 
 #include "base/clock.h"
@@ -28,6 +29,8 @@ static const struct http_route routes[] = {
     {"POST", "/{~certsrv}/{~mscep}/{}/{*}", GATE_OPEN, ANY, SCEP_MESSAGE_MAX, scep_ndes, NULL},
     {"GET", "/mdm/services/{}", GATE_OPEN, TLS, NO_BODY, scep_mdm_describe, NULL},
     {"POST", "/mdm/services/{}", GATE_OPEN, TLS, SMALL, scep_mdm_challenge, NULL},
+    {"POST", "/mdm/services/{}/pkcs12", GATE_OPEN, TLS, SMALL, scep_mdm_file, NULL},
+    {"POST", "/mdm/services/{}/pkcs12/{}", GATE_OPEN, TLS, SMALL, scep_mdm_file_again, NULL},
     {"GET", "/profile/{}", GATE_OPEN, TLS, NO_BODY, scep_profile_page, NULL},
     {"POST", "/profile/{}", GATE_OPEN, TLS, NO_BODY, scep_profile_download, NULL},
     {"GET", TEMPLATE "/scep/profiles", GATE_ACTOR, TLS, NO_BODY, scep_profiles_list,
@@ -58,7 +61,8 @@ static bool housekeeping(void *context, __attribute__((unused)) struct arena *ar
     bool done = false;
     TRY(credential_housekeeping(context, err));
     TX(tx, core_db(context), &done, err)
-        tx.ok = scep_capture_purge(tx.tx, (struct uuid){{0}}, clock_now_us() - CAPTURES_KEPT_US, err);
+        tx.ok = scep_capture_purge(tx.tx, (struct uuid){{0}}, clock_now_us() - CAPTURES_KEPT_US, err) &&
+                mdm_key_sweep(tx.tx, clock_now_us(), err);
     return done;
 }
 

@@ -21,6 +21,9 @@ HANDLER(scep_ndes);
 /* mdm.c */
 HANDLER(scep_mdm_describe);
 HANDLER(scep_mdm_challenge);
+/* mdm_file.c */
+HANDLER(scep_mdm_file);
+HANDLER(scep_mdm_file_again);
 /* apple.c, profiles.c */
 HANDLER(scep_profile_page);
 HANDLER(scep_profile_download);

@@ -1,6 +1,7 @@
 #include "scep/settings.h"
 
 #include "base/clock.h"
+#include "ca/person_key.h"
 
 #include <string.h>
 
@@ -168,17 +169,26 @@ static bool read_intune(const struct json *document, struct scep_intune *intune,
 static bool read_mdm(struct arena *arena, const struct json *document, struct scep_mdm *mdm,
                      struct error *err) {
     static const char *const members[] = {"digitalId", "minutes",    "parentDn",
-                                          "rdnFormat", "sanFormats", NULL};
+                                          "rdnFormat", "sanFormats", "pkcs12",
+                                          "keyType",   "keepKeyDays", NULL};
     const struct json *object;
     TRY(part(document, "mdm", members, &object, err));
     if (object == NULL)
         return true;
-    *mdm = (struct scep_mdm){.enabled = true, .minutes = 60, .parent_dn = "", .rdn_format = ""};
+    *mdm = (struct scep_mdm){.enabled = true,
+                             .minutes = 60,
+                             .parent_dn = "",
+                             .rdn_format = "",
+                             .key_type = "RSA-2048"};
     TRY(text_in(object, "digitalId", 200, &mdm->digital_id, err));
     TRY(text_in(object, "parentDn", MAX_TEXT, &mdm->parent_dn, err));
     TRY(text_in(object, "rdnFormat", MAX_TEXT, &mdm->rdn_format, err));
     TRY(json_int(object, "minutes", 1, 10080, &mdm->minutes, err));
     TRY(texts(arena, object, "sanFormats", 20, &mdm->san_formats, err));
+    TRY(json_bool(object, "pkcs12", &mdm->pkcs12, err));
+    TRY(text_in(object, "keyType", 100, &mdm->key_type, err));
+    TRY(person_key_type_check(mdm->key_type, err));
+    TRY(json_int(object, "keepKeyDays", 0, 3650, &mdm->keep_days, err));
     return (mdm->digital_id != NULL && mdm->rdn_format[0] != '\0') ||
            fail(err, ERROR_POLICY, "scep-settings",
                 "\"mdm\" needs its \"digitalId\" and \"rdnFormat\".");
@@ -275,6 +285,9 @@ static void write_outside(struct json_writer *w, const struct scep_settings *set
     json_put_string(w, "parentDn", settings->mdm.parent_dn);
     json_put_string(w, "rdnFormat", settings->mdm.rdn_format);
     put_texts(w, "sanFormats", &settings->mdm.san_formats);
+    json_put_bool(w, "pkcs12", settings->mdm.pkcs12);
+    json_put_string(w, "keyType", settings->mdm.key_type);
+    json_put_int(w, "keepKeyDays", settings->mdm.keep_days);
     json_close_object(w);
 }
 

@@ -52,6 +52,9 @@ struct scep_mdm {
     const char *parent_dn;   /* RFC 4514, appended to every subject; or "" */
     const char *rdn_format;  /* "CN=<deviceid>+UID=<user>": variables in angle brackets */
     struct text_list san_formats;
+    bool pkcs12;             /* keys are made here, too, and given out as PKCS#12 */
+    const char *key_type;    /* of those */
+    int64_t keep_days;       /* so long can the same key be had again; 0: it is kept nowhere */
 };
 
 struct scep_settings {

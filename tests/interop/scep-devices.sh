@@ -38,6 +38,40 @@ check_mdm() {
     shown "the device enrols with it, another does not; certificate and events belong to the product's user"
 }
 
+# The service makes keys, too: in the signer, out as PKCS#12, kept as long as the template says.
+check_mdm_file() {
+    local ask='{"digitalId":"Phones","variables":{"deviceid":"d0815"}}' id user='jamf:correct horse battery'
+    file() { status -u "$1" -H 'Content-Type: application/json' -d "$2" "$GATEHOUSE_URL/mdm/services/rsa-phones/pkcs12${3:+/$3}"; }
+    expect "not switched on" "$(file "$user" "$ask")" 403
+    scep_settings rsa-phones '.mdm.pkcs12 = true'
+    expect "nobody" "$(file 'jamf:wrong' "$ask")" 401
+    expect "a short password" "$(file "$user" "$(jq -c '.password = "short"' <<<"$ask")")" 422
+    expect "a file" "$(file "$user" "$ask")" 200
+    jq -r .pkcs12 "$work/body" | base64 -d >"$work/d.p12"
+    "$openssl" pkcs12 -in "$work/d.p12" -passin "pass:$(jq -r .password "$work/body")" -nodes -out "$work/d.pem" 2>"$work/p12.err" ||
+        die "the PKCS#12: $(cat "$work/p12.err")"
+    expect "key and certificate" "$("$openssl" pkey -in "$work/d.pem" -pubout)" "$("$openssl" x509 -in "$work/d.pem" -noout -pubkey)"
+    expect "the subject" "$("$openssl" x509 -in "$work/d.pem" -noout -subject -nameopt RFC2253)" "subject=CN=d0815,O=Example"
+    "$openssl" x509 -in "$work/d.pem" -noout -ext subjectAltName | grep -q 'DNS:d0815.example.test' || die "no alternative name"
+    expect "not kept" "$(jq -r .keptUntil "$work/body") $(file "$user" '{}' "$(jq -r .id "$work/body")")" "null 404"
+    shown "the service makes a key in the signer and gives it out as PKCS#12 with its certificate; it is kept nowhere"
+    scep_settings rsa-phones '.mdm.keepKeyDays = 30 | .mdm.keyType = "P-256"'
+    rest PUT templates/rsa-phones "$(rest GET templates/rsa-phones | jq '{name, document: (.document + {keys: ["RSA", "P-256"]}), version}')" >/dev/null
+    expect "a kept one" "$(file "$user" "$(jq -c '.password = "chosen by us"' <<<"$ask")")" 200
+    expect "no password of ours" "$(jq -r .password "$work/body")" null
+    id=$(jq -r .id "$work/body")
+    jq -r .pkcs12 "$work/body" | base64 -d | "$openssl" pkcs12 -passin 'pass:chosen by us' -nodes -out "$work/d1.pem" 2>/dev/null || die "no file"
+    expect "again" "$(file "$user" '{"password":"another one"}' "$id")" 200
+    jq -r .pkcs12 "$work/body" | base64 -d | "$openssl" pkcs12 -passin 'pass:another one' -nodes -out "$work/d2.pem" 2>/dev/null || die "no file"
+    expect "the same key" "$("$openssl" pkey -in "$work/d2.pem" | sha256sum)" "$("$openssl" pkey -in "$work/d1.pem" | sha256sum)"
+    new_password other "$(rest POST users '{"username":"other","roles":[{"role":"requester","scope":"instance"}]}' |
+        jq -r .oneTimePassword)" "battery staple correct"
+    expect "somebody else" "$(file "other:battery staple correct" '{}' "$id")" 404
+    expect "files in the events" "$(rest GET 'events?code=scep.mdm-pkcs12' | jq -c '[.items[].details | [.again, .kept]] | sort')" \
+        '[[false,false],[false,true],[true,true]]'
+    shown "where the template keeps keys, the same user has the same one again under another password, and nobody else"
+}
+
 enrol() { # DN SAN CHALLENGE
     strongswan_pki --scep --url "$GATEHOUSE_HTTP_URL/scep/rsa-phones" --in "$dir/d.key" --dn "$1" --san "$2" --password "$3" \
         --cacert-enc "$dir/ra.crt" --cacert-sig "$dir/ra.crt" --cacert "$dir/ca.crt" --outform pem >"$dir/d.pem"
@@ -126,6 +160,7 @@ start_instance --jobs-interval 1
 make_ca rsa '{"type":"RSA","bits":2048}' >/dev/null
 scep_template rsa phones role >/dev/null
 check_mdm
+check_mdm_file
 check_apple
 check_payloads
 finish
