@@ -24,11 +24,20 @@ export function firefoxProgram() {
   return null;
 }
 
-function launch(name) {
-  return name === 'firefox'
-    ? firefox.launch({ executablePath: firefoxProgram(), channel: 'moz-firefox' })
-    : chromium.launch({ executablePath: program(), args: ['--no-sandbox', '--disable-dev-shm-usage'] });
+/** Debian's Firefox does not know every command of emulation that playwright sends; none of them matters here. */
+async function launchFirefox() {
+  const browser = await firefox.launch({ executablePath: firefoxProgram(), channel: 'moz-firefox' });
+  const session = browser._connection.toImpl(browser)._browserSession;
+  const send = session.send.bind(session);
+  session.send = (method, ...rest) => send(method, ...rest).catch((error) => {
+    if (!method.startsWith('emulation.') || !/unknown command/.test(String(error))) throw error;
+    return {};
+  });
+  return browser;
 }
+
+const launch = (name) => (name === 'firefox' ? launchFirefox()
+  : chromium.launch({ executablePath: program(), args: ['--no-sandbox', '--disable-dev-shm-usage'] }));
 
 /** Runs `test(page, context)`; any error of the page itself fails it, too. */
 export async function withBrowser(test, name = 'chromium') {

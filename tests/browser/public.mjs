@@ -1,7 +1,7 @@
 // The public pages as a stranger meets them: asking, confirming, claiming with a key made in the browser, renewing;
 // and the files that come out, read by OpenSSL, Java and NSS. In Chromium, and the claim in Firefox too when there is one.
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { assert, csr, firefoxProgram, look, url, withBrowser } from './browser.mjs';
@@ -37,6 +37,9 @@ const linkIn = (mail) => /https:\/\/\S+/.exec(mail.text)[0];
 async function ask(page, made) {
   await page.goto(`${url}/request/${made.template}`);
   await page.getByRole('heading', { name: 'Web servers', level: 1 }).waitFor();
+  const octets = await page.evaluate(() => [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')].filter((e) => !e.name.includes('/api/')).reduce((sum, e) => sum + e.encodedBodySize, 0));
+  assert.ok(octets > 1000 && octets < 200000, `the first load takes ${octets} octets`);
+  console.log(`first load of /request: ${octets} octets, compressed`);
   await look(page, 'p01-request');
   await page.getByLabel('I have a certificate request (CSR)').check();
   await look(page, 'p02-request-csr');
@@ -199,8 +202,24 @@ async function renewal(page, made) {
   await page.getByRole('button', { name: 'Renew' }).click();
   await page.getByText('Your certificate is ready').waitFor();
   await page.getByText('renew.example').first().waitFor();
+  const [second] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: /Download certificate/ }).click()]);
+  const renewed = join(work, 'renewed.pem');
+  await second.saveAs(renewed);
   await page.goto(first);
   await page.getByText('The certificate is revoked').waitFor();
+  renewByTls(made, { old, renewed, key, request });
+}
+
+/** The other way to show the key: the client's certificate of the TLS connection. */
+function renewByTls(made, files) {
+  const address = `https://localhost:${process.env.GATEHOUSE_MTLS_PORT}/api/v1/public/cas/${made.ca}/renewals`;
+  const body = join(work, 'renewal.json');
+  writeFileSync(body, JSON.stringify({ csr: readFileSync(files.request, 'utf8') }));
+  const post = (...more) => JSON.parse(run('curl', ['--silent', '--show-error', '--cacert', process.env.GATEHOUSE_TLS_CERT, '-H', 'Content-Type: application/json', '--data-binary', `@${body}`, ...more, address]));
+  assert.match(post().type, /missing-field/, 'without a certificate a signature is wanted');
+  assert.equal(post('--cert', files.old, '--key', files.key).status >= 400, true, 'a revoked certificate renews nothing');
+  assert.equal(post('--cert', files.renewed, '--key', files.key).state, 'issued');
+  assert.equal(post('--cert', files.renewed, '--key', files.key).status >= 400, true, 'it is revoked now, too');
 }
 
 async function wrongPlaces(page, api) {
@@ -211,7 +230,7 @@ async function wrongPlaces(page, api) {
   }
   // One switch closes them all, for browsers and programs.
   const settings = await api('GET', '/public/settings');
-  const closed = await api('PUT', '/public/settings', { open: false, version: settings.version });
+  const closed = await api('PUT', '/public/settings', { open: false, ...(settings.version > 0 ? { version: settings.version } : {}) });
   for (const place of ['request/x', 'claim/x', 'cps/x', 'cps/x.txt', 'api/v1/public/templates/x'])
     assert.equal((await page.request.get(`${url}/${place}`)).status(), 403, place);
   await api('PUT', '/public/settings', { open: true, version: closed.version });
