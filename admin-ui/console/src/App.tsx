@@ -24,6 +24,15 @@ const Account = lazy(() => import('./pages/Account'));
 const Events = lazy(() => import('./pages/Events'));
 const Inspect = lazy(() => import('./pages/Inspect'));
 const Settings = lazy(() => import('./pages/Settings'));
+const User = lazy(() => import('./pages/User'));
+const Roles = lazy(() => import('./pages/Roles'));
+const Validation = lazy(() => import('./pages/Validation'));
+const Foreign = lazy(() => import('./pages/Validation').then((m) => ({ default: m.ForeignPage })));
+const Timestamping = lazy(() => import('./pages/Timestamping'));
+const TimestampIssuer = lazy(() => import('./pages/Timestamping').then((m) => ({ default: m.TimestampIssuerPage })));
+const Acme = lazy(() => import('./pages/protocols/Acme'));
+const AcmePolicy = lazy(() => import('./pages/protocols/AcmePolicy'));
+const Protocol = lazy(() => import('./pages/protocols/Protocol'));
 const Nothing = lazy(() => import('./pages/Nothing'));
 
 /** An expired session shows the log-in page in place: the address stays, so one is back where one was. */
@@ -49,7 +58,16 @@ export function App() {
             <Route path="/requests/:id" element={<Request />} />
             <Route path="/request" element={<RequestNew />} />
             <Route path="/tokens" element={<Tokens />} />
+            <Route path="/acme" element={<Acme />} />
+            <Route path="/acme/:id" element={<AcmePolicy />} />
+            <Route path="/protocols/:protocol" element={<Protocol />} />
+            <Route path="/validation" element={<Validation />} />
+            <Route path="/validation/:validator" element={<Foreign />} />
+            <Route path="/timestamping" element={<Timestamping />} />
+            <Route path="/timestamping/:ca/:issuer" element={<TimestampIssuer />} />
             <Route path="/users" element={<Users />} />
+            <Route path="/users/:id" element={<User />} />
+            <Route path="/roles" element={<Roles />} />
             <Route path="/account" element={<Account />} />
             <Route path="/events" element={<Events />} />
             <Route path="/inspect" element={<Inspect />} />

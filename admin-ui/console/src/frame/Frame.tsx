@@ -11,7 +11,8 @@ import { chooseLanguage, language, languages, t, type Language, type TextKey } f
 import { useScope } from './scope';
 import { toggleTheme } from './theme';
 
-interface Place { to: string; text: TextKey; permission?: string }
+/** `text`: a key, or a name that is the same in every language. */
+interface Place { to: string; text: TextKey | 'ACME' | 'SCEP' | 'EST' | 'CMP'; permission?: string }
 const groups: { text?: TextKey; places: Place[] }[] = [
   { places: [{ to: '/', text: 'dashboard' }, { to: '/cas', text: 'authorities', permission: 'cas:read' }, { to: '/templates', text: 'templates', permission: 'templates:read' }] },
   { text: 'certificates', places: [
@@ -19,8 +20,13 @@ const groups: { text?: TextKey; places: Place[] }[] = [
     { to: '/requests', text: 'requests', permission: 'requests:read' },
     { to: '/request', text: 'newRequest', permission: 'requests:create' },
   ] },
+  { text: 'protocols', places: [
+    { to: '/acme', text: 'ACME', permission: 'templates:read' }, { to: '/protocols/scep', text: 'SCEP', permission: 'templates:read' },
+    { to: '/protocols/est', text: 'EST', permission: 'templates:read' }, { to: '/protocols/cmp', text: 'CMP', permission: 'templates:read' },
+  ] },
+  { places: [{ to: '/validation', text: 'validation', permission: 'cas:read' }, { to: '/timestamping', text: 'timestamping', permission: 'cas:read' }] },
   { text: 'keysAndTokens', places: [{ to: '/tokens', text: 'tokens', permission: 'tokens:read' }] },
-  { text: 'access', places: [{ to: '/users', text: 'users', permission: 'users:read' }, { to: '/account', text: 'account' }] },
+  { text: 'access', places: [{ to: '/users', text: 'users', permission: 'users:read' }, { to: '/roles', text: 'rolesAndRules', permission: 'users:read' }, { to: '/account', text: 'account' }] },
   { places: [{ to: '/events', text: 'events', permission: 'events:read' }, { to: '/inspect', text: 'inspect' }, { to: '/settings', text: 'settings', permission: 'settings:read' }] },
 ];
 
@@ -30,7 +36,7 @@ function Navigation() {
   const open = (place: Place) => place.permission === undefined || may(place.permission);
   const active = (place: Place) => (place.to === '/' ? pathname === '/' : pathname === place.to || pathname.startsWith(`${place.to}/`));
   const item = (place: Place) => (
-    <NavItem key={place.to} isActive={active(place)}><Link to={place.to} aria-current={active(place) ? 'page' : undefined}>{t(place.text)}</Link></NavItem>
+    <NavItem key={place.to} isActive={active(place)}><Link to={place.to} aria-current={active(place) ? 'page' : undefined}>{/^[A-Z]+$/.test(place.text) ? place.text : t(place.text as TextKey)}</Link></NavItem>
   );
   return (
     <Nav aria-label={t('navigation')}>

@@ -1,11 +1,13 @@
-import { Alert, Button, Card, CardBody, CardTitle, DescriptionList, Form, FormGroup, FormSelect, FormSelectOption, TextInput } from '@patternfly/react-core';
+import { Alert, Button, Card, CardBody, CardTitle, Checkbox, DescriptionList, Form, FormGroup, FormSelect, FormSelectOption, TextInput } from '@patternfly/react-core';
 import { useState, type FormEvent } from 'react';
 import { api, type Problem, type Schema } from '../api/client';
 import { Confirm } from '../parts/Confirm';
 import { DataList, type Column } from '../parts/DataList';
 import { asProblem } from '../parts/load';
 import { PasswordForm } from '../parts/PasswordForm';
+import { Sessions } from '../parts/Sessions';
 import { Copy, Page, ProblemAlert, StateLabel, When } from '../parts/small';
+import { useScope } from '../frame/scope';
 import { useSession } from '../session';
 import { t } from '../texts';
 import { Row } from './Authority';
@@ -16,12 +18,18 @@ function NewToken({ made }: { made: () => void }) {
   const [label, setLabel] = useState('');
   const [days, setDays] = useState('90');
   const [secret, setSecret] = useState('');
+  const [roles, setRoles] = useState<string[]>([]);
+  const [of, setOf] = useState<string[]>([]);
+  const { session } = useSession();
+  const { cas } = useScope();
+  const mine = [...new Set((session?.roles ?? []).map((grant) => grant.role))];
+  const tick = (list: string[], one: string, on: boolean) => (on ? [...list, one] : list.filter((other) => other !== one));
   const [problem, setProblem] = useState<Problem>();
   const submit = async (event: FormEvent) => {
     event.preventDefault();
     try {
       const expiresAt = days === '' ? null : new Date(Date.now() + Number(days) * 86400000).toISOString().replace(/\.\d+Z/, 'Z');
-      const token = await api.post<ApiToken>('/session/tokens', { label, expiresAt });
+      const token = await api.post<ApiToken>('/session/tokens', { label, expiresAt, ...(roles.length > 0 ? { roles } : {}), ...(of.length > 0 ? { cas: of } : {}) });
       setSecret(token.token ?? '');
       setLabel('');
       setProblem(undefined);
@@ -40,6 +48,8 @@ function NewToken({ made }: { made: () => void }) {
           <FormSelectOption value="" label={t('never')} />
         </FormSelect>
       </FormGroup>
+      {mine.length > 1 && <FormGroup label={t('onlyRoles')} role="group" fieldId="token-roles">{mine.map((one) => <Checkbox key={one} id={`token-role-${one}`} label={one} isChecked={roles.includes(one)} onChange={(_, on) => setRoles(tick(roles, one, on))} />)}</FormGroup>}
+      {(cas.value ?? []).length > 0 && <FormGroup label={t('onlyAuthorities')} role="group" fieldId="token-cas">{(cas.value ?? []).map((one) => <Checkbox key={one.id} id={`token-ca-${one.id}`} label={one.name} isChecked={of.includes(one.id)} onChange={(_, on) => setOf(tick(of, one.id, on))} />)}</FormGroup>}
       <Button type="submit" isDisabled={label.trim() === ''}>{t('newApiToken')}</Button>
       {secret !== '' && <><Alert isInline variant="info" title={t('shownOnce')} /><Copy label={t('apiTokens')} text={secret} /></>}
     </Form>
@@ -54,6 +64,7 @@ export default function Account() {
   const columns: Column<ApiToken>[] = [
     { id: 'label', title: t('label'), text: (k) => k.label, cell: (k) => k.label },
     { id: 'state', title: t('state'), text: (k) => String(k.revoked), cell: (k) => <StateLabel state={k.revoked ? 'revoked' : 'active'} /> },
+    { id: 'limits', title: t('limitedTo'), text: (k) => [...(k.limits?.roles ?? []), ...(k.limits?.cas ?? [])].join(' '), cell: (k) => [...(k.limits?.roles ?? []), ...(k.limits?.cas ?? [])].join(', ') || '–' },
     { id: 'created', title: t('createdAt'), text: (k) => k.createdAt, cell: (k) => <When at={k.createdAt} /> },
     { id: 'expires', title: t('expires'), text: (k) => k.expiresAt ?? '', cell: (k) => (k.expiresAt === null ? t('never') : <When at={k.expiresAt} />) },
     { id: 'used', title: t('lastUsed'), text: (k) => k.lastUsedAt ?? '', cell: (k) => <When at={k.lastUsedAt} /> },
@@ -78,6 +89,7 @@ export default function Account() {
           <DataList paged={false} name="api-tokens" label={t('apiTokens')} path="/session/tokens" columns={columns} id={(k) => k.id} empty={t('nothingHere')} version={version} />
         </CardBody>
       </Card>
+      <Card><CardTitle component="h2">{t('sessions')}</CardTitle><CardBody><Sessions path="/session/sessions" own /></CardBody></Card>
       {revoking !== undefined && (
         <Confirm title={t('endToken', { label: revoking.label })} act={t('end')} run={() => api.delete(`/session/tokens/${revoking.id}`)} close={(done) => { setRevoking(undefined); if (done) setVersion(version + 1); }}>{t('endTokenSays')}</Confirm>
       )}

@@ -1,8 +1,9 @@
-import { Button, Card, CardBody, CardTitle, DescriptionList, FormGroup, FormSelect, FormSelectOption } from '@patternfly/react-core';
+import { Button, Card, CardBody, CardTitle, Checkbox, DescriptionList, FormGroup, FormSelect, FormSelectOption, Label, LabelGroup, TextArea, TextInput } from '@patternfly/react-core';
 import { useState } from 'react';
-import { Link, useParams } from 'react-router-dom';
+import { Link, useNavigate, useParams } from 'react-router-dom';
 import { api, type Schema } from '../api/client';
 import { Confirm } from '../parts/Confirm';
+import { FormDialog } from '../parts/Dialog';
 import { useLoad } from '../parts/load';
 import { CodeText, Page, ProblemAlert, StateLabel, Waiting, When } from '../parts/small';
 import { useSession } from '../session';
@@ -26,12 +27,41 @@ function Revoke({ certificate, close }: { certificate: Certificate; close: (done
   );
 }
 
+/** With a CSR for another key, or again for the same one. */
+function Renew({ certificate, close }: { certificate: Certificate; close: (request?: string) => void }) {
+  const [csr, setCsr] = useState('');
+  const [keepEnd, setKeepEnd] = useState(false);
+  const [issue, setIssue] = useState(true);
+  return (
+    <FormDialog title={t('renewOrReissue')} act={t('renew')} ready close={() => close()}
+      run={() => api.post<Schema['Request']>(`/certificates/${certificate.id}/renew`, { ...(csr.trim() === '' ? {} : { csr }), keepEnd, issue }).then((request) => close(request.certificate?.id === undefined ? `/requests/${request.id}` : `/certificates/${request.certificate.id}`))}>
+      <p>{t('renewSays')}</p>
+      <FormGroup label={t('csrForNewKey')} fieldId="renew-csr"><TextArea id="renew-csr" rows={7} className="gh-mono" value={csr} onChange={(_, value) => setCsr(value)} /></FormGroup>
+      <Checkbox id="keep-end" label={t('keepEnd')} isChecked={keepEnd} onChange={(_, on) => setKeepEnd(on)} />
+      <Checkbox id="renew-issue" label={t('signAtOnce')} isChecked={issue} onChange={(_, on) => setIssue(on)} />
+    </FormDialog>
+  );
+}
+
+function Edit({ certificate, close }: { certificate: Certificate; close: (done: boolean) => void }) {
+  const [owner, setOwner] = useState(certificate.owner ?? '');
+  const [tags, setTags] = useState(certificate.tags.join(' '));
+  return (
+    <FormDialog title={t('ownerAndTags')} act={t('save')} ready close={close}
+      run={() => api.patch(`/certificates/${certificate.id}`, { owner, tags: tags.split(/[\s,]+/).filter((one) => one !== ''), revision: certificate.revision })}>
+      <FormGroup label={t('owner')} fieldId="owner"><TextInput id="owner" value={owner} onChange={(_, value) => setOwner(value)} /></FormGroup>
+      <FormGroup label={t('tags')} fieldId="tags"><TextInput id="tags" value={tags} onChange={(_, value) => setTags(value)} /></FormGroup>
+    </FormDialog>
+  );
+}
+
 export default function CertificatePage() {
   const { id = '' } = useParams();
   const { may } = useSession();
+  const navigate = useNavigate();
   const loaded = useLoad(() => api.get<Certificate>(`/certificates/${id}`), `certificate-${id}`);
   const text = useLoad(() => api.text(`/certificates/${id}`, { format: 'text' }), `certificate-text-${id}`);
-  const [dialog, setDialog] = useState<'revoke' | 'unhold'>();
+  const [dialog, setDialog] = useState<'revoke' | 'unhold' | 'renew' | 'edit'>();
   const certificate = loaded.value;
   const close = (done: boolean) => { setDialog(undefined); if (done) loaded.reload(); };
   if (certificate === undefined) return <Page title={id}>{loaded.problem === undefined ? <Waiting /> : <ProblemAlert problem={loaded.problem} retry={loaded.reload} />}</Page>;
@@ -39,6 +69,8 @@ export default function CertificatePage() {
   const actions = (
     <>
       {formats.map(([format, suffix]) => <Button key={format} component="a" variant="secondary" size="sm" href={api.href(`/certificates/${id}`, { format })} download={`${certificate.serial}.${suffix}`}>{format.toUpperCase()}</Button>)}
+      {may('certificates:edit') && <Button variant="secondary" onClick={() => setDialog('edit')}>{t('ownerAndTags')}</Button>}
+      {may('requests:create') && certificate.template !== null && certificate.state !== 'revoked' && <Button variant="secondary" onClick={() => setDialog('renew')}>{t('renew')}</Button>}
       {may('certificates:revoke') && certificate.state === 'held' && <Button variant="secondary" onClick={() => setDialog('unhold')}>{t('release')}</Button>}
       {may('certificates:revoke') && (certificate.state === 'valid' || certificate.state === 'held') && <Button variant="danger" onClick={() => setDialog('revoke')}>{t('revoke')}</Button>}
     </>
@@ -63,6 +95,10 @@ export default function CertificatePage() {
               <Row term={t('serial')}><code>{certificate.serial}</code></Row>
               <Row term={t('fingerprint')}><code>{certificate.fingerprintSha256}</code></Row>
               <Row term={t('requester')}>{certificate.requester ?? '–'}</Row>
+              <Row term={t('owner')}>{certificate.owner ?? '–'}</Row>
+              <Row term={t('tags')}>{certificate.tags.length === 0 ? '–' : <LabelGroup aria-label={t('tags')}>{certificate.tags.map((one) => <Label key={one} isCompact>{one}</Label>)}</LabelGroup>}</Row>
+              {certificate.predecessor != null && <Row term={t('predecessor')}><Link to={`/certificates/${certificate.predecessor}`}>{t('show')}</Link></Row>}
+              {(certificate.successors ?? []).length > 0 && <Row term={t('successors')}>{certificate.successors?.map((one) => <div key={one}><Link to={`/certificates/${one}`}>{t('show')}</Link></div>)}</Row>}
               {certificate.request !== null && <Row term={t('request')}><Link to={`/requests/${certificate.request}`}>{certificate.request}</Link></Row>}
               <Row term={t('events')}><Link to={`/events?object=${certificate.id}`}>{t('history')}</Link></Row>
             </DescriptionList>
@@ -71,6 +107,8 @@ export default function CertificatePage() {
         <Card><CardTitle component="h2">{t('text')}</CardTitle><CardBody><ProblemAlert problem={text.problem} />{text.value !== undefined && <CodeText label={t('text')} text={text.value} />}</CardBody></Card>
       </div>
       {dialog === 'revoke' && <Revoke certificate={certificate} close={close} />}
+      {dialog === 'edit' && <Edit certificate={certificate} close={close} />}
+      {dialog === 'renew' && <Renew certificate={certificate} close={(to) => { close(false); if (to !== undefined) navigate(to); }} />}
       {dialog === 'unhold' && <Confirm title={t('release')} act={t('release')} close={close} run={() => api.post(`/certificates/${id}/unhold`)}>{t('releaseSays')}</Confirm>}
     </Page>
   );

@@ -1,14 +1,15 @@
-import { FormSelect, FormSelectOption, SearchInput, ToolbarItem } from '@patternfly/react-core';
+import { Button, FormGroup, FormSelect, FormSelectOption, SearchInput, TextInput, ToolbarItem } from '@patternfly/react-core';
 import { useEffect, useState } from 'react';
 import { Link, useSearchParams } from 'react-router-dom';
-import type { Schema } from '../api/client';
+import { api, type Page as List, type Schema } from '../api/client';
 import { useScope } from '../frame/scope';
 import { DataList, type Column } from '../parts/DataList';
+import { FormDialog } from '../parts/Dialog';
+import { useLoad } from '../parts/load';
 import { Page, StateLabel, When } from '../parts/small';
 import { t } from '../texts';
 
 type Certificate = Schema['Certificate'];
-const DAY = 86400000;
 
 const columns: Column<Certificate>[] = [
   { id: 'name', title: t('name'), text: (c) => c.commonName ?? c.subject, cell: (c) => <Link to={`/certificates/${c.id}`}>{c.commonName ?? (c.subject || c.sans[0] || c.serial)}</Link> },
@@ -20,28 +21,62 @@ const columns: Column<Certificate>[] = [
   { id: 'until', title: t('validUntil'), text: (c) => c.notAfter, cell: (c) => <When at={c.notAfter} dateOnly /> },
   { id: 'created', title: t('issuedAt'), text: (c) => c.createdAt, cell: (c) => <When at={c.createdAt} />, hidden: true },
   { id: 'serial', title: t('serial'), text: (c) => c.serial, cell: (c) => <code>{c.serial}</code>, hidden: true },
+  { id: 'tags', title: t('tags'), text: (c) => c.tags.join(' '), cell: (c) => c.tags.join(', ') || '–', hidden: true },
+  { id: 'owner', title: t('owner'), text: (c) => c.owner ?? '', cell: (c) => c.owner ?? '–', hidden: true },
   { id: 'requester', title: t('requester'), text: (c) => c.requester ?? '', cell: (c) => c.requester ?? '–', hidden: true },
 ];
+
+type View = Schema['View'];
+
+/** Filters that were given a name; they belong to the user and are there in every browser. */
+function Views({ filter, open }: { filter: string; open: (filter: string) => void }) {
+  const views = useLoad(() => api.get<List<View>>('/views'), 'views');
+  const [saving, setSaving] = useState(false);
+  const [name, setName] = useState('');
+  const items = views.value?.items ?? [];
+  const shown = items.find((one) => one.filter === filter);
+  return (
+    <>
+      <ToolbarItem>
+        <FormSelect aria-label={t('savedViews')} value={shown?.id ?? ''} onChange={(_, id) => open(items.find((one) => one.id === id)?.filter ?? '')}>
+          <FormSelectOption value="" label={t('savedViews')} />
+          {items.map((one) => <FormSelectOption key={one.id} value={one.id} label={one.name} />)}
+        </FormSelect>
+      </ToolbarItem>
+      <ToolbarItem>
+        {shown === undefined
+          ? <Button variant="secondary" isDisabled={filter === ''} onClick={() => setSaving(true)}>{t('saveView')}</Button>
+          : <Button variant="secondary" onClick={() => void api.delete(`/views/${shown.id}`).then(views.reload)}>{t('deleteView')}</Button>}
+      </ToolbarItem>
+      {saving && (
+        <FormDialog title={t('saveView')} act={t('save')} ready={name.trim() !== ''} close={(done) => { setSaving(false); if (done) views.reload(); }} run={() => api.post('/views', { name, filter })}>
+          <FormGroup label={t('name')} fieldId="view-name" isRequired><TextInput id="view-name" value={name} onChange={(_, value) => setName(value)} /></FormGroup>
+        </FormDialog>
+      )}
+    </>
+  );
+}
 
 export default function Certificates() {
   const [parameters, setParameters] = useSearchParams();
   const { ca } = useScope();
   const q = parameters.get('q') ?? '';
   const state = parameters.get('state') ?? '';
-  const days = parameters.get('days') ?? '';
+  const days = parameters.get('expiresWithin') ?? '';
+  const tag = parameters.get('tag') ?? '';
   const [text, setText] = useState(q);
+  const [tagText, setTagText] = useState(tag);
   useEffect(() => setText(q), [q]);
+  useEffect(() => setTagText(tag), [tag]);
   const set = (name: string, value: string) => {
     const next = new URLSearchParams(parameters);
     if (value === '') next.delete(name);
     else next.set(name, value);
     setParameters(next);
   };
-  // To the day: a time that moves with every drawing would be another list each time.
-  const before = days === '' ? undefined : new Date(Math.floor(Date.now() / DAY) * DAY + (Number(days) + 1) * DAY).toISOString();
   return (
     <Page title={t('certificates')}>
-      <DataList name="certificates" label={t('certificates')} path={ca === '' ? '/certificates' : `/cas/${ca}/certificates`} query={{ q, state, expiresBefore: before }} columns={columns} id={(c) => c.id} empty={t('noCertificate')}
+      <DataList name="certificates" label={t('certificates')} path={ca === '' ? '/certificates' : `/cas/${ca}/certificates`} query={{ q, state, tag, expiresWithin: days }} columns={columns} id={(c) => c.id} empty={t('noCertificate')}
         filters={(
           <>
             <ToolbarItem><SearchInput aria-label={t('search')} placeholder={t('findCertificate')} value={text} onChange={(_, value) => setText(value)} onSearch={() => set('q', text.trim())} onClear={() => set('q', '')} /></ToolbarItem>
@@ -52,11 +87,13 @@ export default function Certificates() {
               </FormSelect>
             </ToolbarItem>
             <ToolbarItem>
-              <FormSelect aria-label={t('expiring')} value={days} onChange={(_, value) => set('days', value)}>
+              <FormSelect aria-label={t('expiring')} value={days} onChange={(_, value) => set('expiresWithin', value)}>
                 <FormSelectOption value="" label={t('anyEnd')} />
                 {['1', '7', '15', '30', '90'].map((one) => <FormSelectOption key={one} value={one} label={t('expiringIn', { days: one })} />)}
               </FormSelect>
             </ToolbarItem>
+            <ToolbarItem><SearchInput aria-label={t('tag')} placeholder={t('tag')} value={tagText} onChange={(_, value) => setTagText(value)} onSearch={() => set('tag', tagText.trim())} onClear={() => set('tag', '')} /></ToolbarItem>
+            <Views filter={parameters.toString()} open={(filter) => setParameters(new URLSearchParams(filter))} />
           </>
         )} />
     </Page>

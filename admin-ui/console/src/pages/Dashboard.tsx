@@ -118,7 +118,7 @@ export default function Dashboard() {
           <div className="gh-grid">
             <Number title={t('pendingRequests')} value={plus(value.pending.length)} to="/requests?state=pending" />
             {[30, 15, 7, 1].map((days) => (
-              <Number key={days} title={t('expiringIn', { days })} value={plus(within(days))} to={`/certificates?state=valid&days=${days}`} />
+              <Number key={days} title={t('expiringIn', { days })} value={plus(within(days))} to={`/certificates?state=valid&expiresWithin=${days}`} />
             ))}
             <Number title={t('postQuantumShare')} value={value.recent.length === 0 ? '–' : `${Math.round((100 * quantum) / value.recent.length)} %`} to="/certificates" />
           </div>

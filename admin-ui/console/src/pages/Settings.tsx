@@ -1,16 +1,19 @@
 import { Card, CardBody, CardTitle, DescriptionList } from '@patternfly/react-core';
 import { api, type Schema } from '../api/client';
 import { useLoad } from '../parts/load';
-import { Copy, Page, ProblemAlert, Waiting, When } from '../parts/small';
+import { SettingsForm, type Field } from '../parts/SettingsForm';
+import { Copy, Page, ProblemAlert, When } from '../parts/small';
+import { Panes } from '../parts/tabs';
+import { useSession } from '../session';
 import { t } from '../texts';
 import { Row } from './Authority';
+import { MailQueue, MailServer, MailWordings } from './SettingsMail';
 
-export default function Settings() {
+function Instance() {
   const settings = useLoad(() => api.get<Schema['Settings']>('/settings'), 'settings');
   const status = useLoad(() => api.get<Schema['Status']>('/status'), 'status', 30000);
-  if (settings.value === undefined && settings.loading) return <Waiting />;
   return (
-    <Page title={t('settings')}>
+    <>
       <ProblemAlert problem={settings.problem ?? status.problem} retry={settings.reload} />
       <Card>
         <CardTitle component="h2">{t('instance')}</CardTitle>
@@ -24,6 +27,36 @@ export default function Settings() {
           </DescriptionList>
         </CardBody>
       </Card>
+    </>
+  );
+}
+
+const publicFields: Field[] = [{ path: 'open', kind: 'yes' }, { path: 'puzzleBits', kind: 'number' }, { path: 'perAddress', kind: 'number' }, { path: 'perEmail', kind: 'number' }];
+
+function PublicPages() {
+  const { may } = useSession();
+  const loaded = useLoad(() => api.get<Schema['PublicSettings']>('/public/settings'), 'public-settings');
+  return (
+    <>
+      <ProblemAlert problem={loaded.problem} retry={loaded.reload} />
+      {loaded.value !== undefined && (
+        <SettingsForm name="public" document={loaded.value} fields={publicFields} fixed={!may('settings:manage')}
+          save={(document) => api.put('/public/settings', { ...document, ...(Number(document['version']) > 0 ? {} : { version: undefined }) }).then(loaded.reload)} />
+      )}
+    </>
+  );
+}
+
+export default function Settings() {
+  return (
+    <Page title={t('settings')}>
+      <Panes label={t('settings')} panes={[
+        { key: 'instance', title: t('instance'), body: () => <Instance /> },
+        { key: 'mail', title: t('mailServer'), body: () => <MailServer /> },
+        { key: 'texts', title: t('mailTexts'), body: () => <MailWordings /> },
+        { key: 'queue', title: t('mails'), body: () => <MailQueue /> },
+        { key: 'public', title: t('publicPages'), body: () => <PublicPages /> },
+      ]} />
     </Page>
   );
 }

@@ -8,11 +8,12 @@ import { asProblem, useLoad } from '../parts/load';
 import { CodeText, Copy, Page, ProblemAlert, Waiting } from '../parts/small';
 import { useSession } from '../session';
 import { t } from '../texts';
+import { TemplatePublic } from './TemplatePublic';
 
 type Template = Schema['Template'];
 type Document = Schema['TemplateDocument'];
 
-const doors = ['rest', 'console', 'public', 'acme', 'scep', 'est', 'cmp'] as const;
+const doors = ['rest', 'console', 'public', 'preapproved', 'acme', 'scep', 'est', 'cmp'] as const;
 const usages = ['digitalSignature', 'nonRepudiation', 'keyEncipherment', 'dataEncipherment', 'keyAgreement', 'keyCertSign', 'cRLSign', 'encipherOnly', 'decipherOnly'];
 const purposes = ['serverAuth', 'clientAuth', 'codeSigning', 'emailProtection', 'timeStamping', 'OCSPSigning'];
 const approvals = ['none', 'role', 'always', 'four-eyes'] as const;
@@ -157,9 +158,11 @@ export default function TemplatePage() {
       <div><Link to={`/cas/${template.ca}`}>{template.ca}</Link> · {t('version', { version: template.version })}</div>
       <ProblemAlert problem={problem} />
       <Tabs activeKey={tab} onSelect={(_, key) => setTab(key)} aria-label={t('templates')}>
-        {pane('general', t('general'))}{pane('names', t('names'))}{pane('usage', t('usage'))}{pane('json', 'JSON')}{pane('preview', t('preview'))}{pane('urls', t('serviceUrls'))}
+        {pane('general', t('general'))}{pane('names', t('names'))}{pane('usage', t('usage'))}{pane('json', 'JSON')}{pane('preview', t('preview'))}{pane('urls', t('serviceUrls'))}{pane('public', t('publicPage'))}
       </Tabs>
-      <Form id="template-pane" role="tabpanel" aria-label={String(tab)} key={`${tab}-${template.version}`} onSubmit={(event) => { event.preventDefault(); void save(); }}>
+      {tab === 'public' ? (
+        <div id="template-pane" role="tabpanel" aria-label={t('publicPage')} className="gh-stack"><TemplatePublic template={slug} open={template.document.doors?.includes('public') === true} fixed={fixed} /></div>
+      ) : <Form id="template-pane" role="tabpanel" aria-label={String(tab)} key={`${tab}-${template.version}`} onSubmit={(event) => { event.preventDefault(); void save(); }}>
         {tab === 'general' && !fixed && <FormGroup label={t('name')} fieldId="name"><TextInput id="name" value={template.name} onChange={(_, name) => setDraft({ ...template, name })} /></FormGroup>}
         {tab === 'general' && <General {...part} />}
         {tab === 'names' && <Names {...part} />}
@@ -173,7 +176,7 @@ export default function TemplatePage() {
             <Button variant="link" isDisabled={draft === undefined} onClick={() => setDraft(undefined)}>{t('discard')}</Button>
           </ActionGroup>
         )}
-      </Form>
+      </Form>}
       {deleting && (
         <Confirm title={t('deleteName', { name: template.name })} act={t('delete')} danger name={template.name} run={() => api.delete(`/templates/${slug}`)}
           close={(done) => { setDeleting(false); if (done) navigate('/templates'); }}>{t('deleteTemplateSays')}</Confirm>

@@ -1,15 +1,16 @@
 import { Alert, Button, Form, FormGroup, FormSelect, FormSelectOption, Modal, ModalBody, ModalFooter, ModalHeader, TextInput } from '@patternfly/react-core';
 import { useState } from 'react';
-import { api, type Problem, type Schema } from '../api/client';
+import { Link } from 'react-router-dom';
+import { api, type Page as List, type Problem, type Schema } from '../api/client';
 import { Confirm } from '../parts/Confirm';
 import { DataList, type Column } from '../parts/DataList';
-import { asProblem } from '../parts/load';
+import { asProblem, useLoad } from '../parts/load';
 import { Copy, Page, ProblemAlert, StateLabel, When } from '../parts/small';
 import { useSession } from '../session';
 import { t } from '../texts';
 
 type User = Schema['User'];
-const roles = ['administrator', 'officer', 'requester', 'auditor'];
+const builtIn = ['administrator', 'officer', 'requester', 'auditor'];
 
 function OneTime({ password, close }: { password: string; close: () => void }) {
   return (
@@ -27,6 +28,8 @@ function NewUser({ close, made }: { close: () => void; made: (password: string) 
   const [email, setEmail] = useState('');
   const [role, setRole] = useState('requester');
   const [problem, setProblem] = useState<Problem>();
+  const known = useLoad(() => api.get<List<Schema['Role']>>('/roles'), 'roles');
+  const roles = known.value?.items.map((one) => one.id) ?? builtIn;
   const submit = () =>
     api.post<User>('/users', { username, displayName, email, roles: [{ role, scope: 'instance', object: null }] }).then(
       (user) => made(user.oneTimePassword ?? ''), (reason: unknown) => setProblem(asProblem(reason)));
@@ -55,7 +58,7 @@ export default function Users() {
   const [version, setVersion] = useState(0);
   const manage = may('users:manage');
   const columns: Column<User>[] = [
-    { id: 'username', title: t('username'), text: (u) => u.username, cell: (u) => u.username },
+    { id: 'username', title: t('username'), text: (u) => u.username, cell: (u) => <Link to={`/users/${u.id}`}>{u.username}</Link> },
     { id: 'name', title: t('displayName'), text: (u) => u.displayName, cell: (u) => u.displayName || '–' },
     { id: 'email', title: t('email'), text: (u) => u.email, cell: (u) => u.email || '–' },
     { id: 'state', title: t('state'), text: (u) => u.state, cell: (u) => <StateLabel state={u.state} /> },
@@ -65,7 +68,7 @@ export default function Users() {
       cell: (u: User) => (
         <>
           <Button size="sm" variant="link" onClick={() => setAct({ user: u, what: 'reset' })}>{t('resetPassword')}</Button>
-          <Button size="sm" variant="link" onClick={() => setAct({ user: u, what: u.state === 'active' ? 'suspend' : 'resume' })}>{u.state === 'active' ? t('suspend') : t('resume')}</Button>
+          <Button size="sm" variant="link" onClick={() => setAct({ user: u, what: u.state === 'active' ? 'suspend' : 'resume' })}>{u.state === 'active' ? t('suspend') : u.state === 'pending' ? t('admit') : t('resume')}</Button>
         </>
       ),
     }] : []),

@@ -1,0 +1,135 @@
+import { Alert, Button, Card, CardBody, CardTitle, DescriptionList, FormGroup, TextInput } from '@patternfly/react-core';
+import { useState } from 'react';
+import { Link, useNavigate, useParams } from 'react-router-dom';
+import { api, type Schema } from '../api/client';
+import { useScope } from '../frame/scope';
+import { Confirm } from '../parts/Confirm';
+import { DataList, type Column } from '../parts/DataList';
+import { FormDialog } from '../parts/Dialog';
+import { useLoad } from '../parts/load';
+import { Pick } from '../parts/pick';
+import { SettingsForm, type Field } from '../parts/SettingsForm';
+import { Copy, Page, ProblemAlert, StateLabel, Waiting, When } from '../parts/small';
+import { Panes } from '../parts/tabs';
+import { useSession } from '../session';
+import { t } from '../texts';
+import { Row } from './Authority';
+
+type Issuer = Schema['TimestampIssuer'];
+
+function ClockCard() {
+  const clock = useLoad(() => api.get<Schema['Clock']>('/clock'), 'clock', 15000);
+  const one = clock.value;
+  return (
+    <Card>
+      <CardTitle component="h2">{t('clock')}</CardTitle>
+      <CardBody>
+        <ProblemAlert problem={clock.problem} retry={clock.reload} />
+        {one !== undefined && (
+          <>
+            <Alert isInline variant={one.trusted ? 'success' : 'danger'} title={one.trusted ? t('clockGood') : one.reason ?? t('clockBad')} />
+            <DescriptionList isHorizontal>
+              <Row term={t('clockSource')}>{one.source}</Row>
+              <Row term={t('clockOffset')}>{(one.offsetMicroseconds / 1000).toLocaleString()} ms</Row>
+              <Row term={t('clockServers')}>{one.serversAgreed} / {one.serversAsked}</Row>
+              <Row term={t('tokensGranted')}>{one.tokens.granted}</Row>
+              <Row term={t('tokensRefused')}>{one.tokens.refused + one.tokens.denied + one.tokens.unavailable}</Row>
+            </DescriptionList>
+          </>
+        )}
+      </CardBody>
+    </Card>
+  );
+}
+
+function NewIssuer({ ca, close }: { ca: string; close: (done: boolean) => void }) {
+  const [id, setId] = useState('');
+  return (
+    <FormDialog title={t('newIssuer')} act={t('create')} ready={/^[a-z0-9-]{1,63}$/.test(id)} close={close} run={() => api.post(`/cas/${ca}/timestamping`, { id })}>
+      <FormGroup label={t('nameInUrl')} fieldId="issuer-id" isRequired><TextInput id="issuer-id" value={id} placeholder="default" onChange={(_, value) => setId(value)} /></FormGroup>
+    </FormDialog>
+  );
+}
+
+function Issuers({ ca }: { ca: string }) {
+  const { may } = useSession();
+  const [making, setMaking] = useState(false);
+  const [version, setVersion] = useState(0);
+  const columns: Column<Issuer>[] = [
+    { id: 'name', title: t('name'), text: (i) => i.id, cell: (i) => <Link to={`/timestamping/${i.ca}/${i.id}`}>{i.id}</Link> },
+    { id: 'state', title: t('state'), text: (i) => String(i.document.enabled), cell: (i) => <StateLabel state={i.document.enabled === false ? 'disabled' : 'active'} /> },
+    { id: 'url', title: 'URL', text: (i) => i.url, cell: (i) => <code>{i.url}</code> },
+    { id: 'changed', title: t('changedAt'), text: (i) => i.changedAt ?? '', cell: (i) => <When at={i.changedAt} /> },
+  ];
+  return (
+    <>
+      {may('cas:manage') && <div><Button onClick={() => setMaking(true)}>{t('newIssuer')}</Button></div>}
+      <DataList paged={false} name="timestamp-issuers" label={t('issuers')} path={`/cas/${ca}/timestamping`} columns={columns} id={(i) => i.id} empty={t('nothingHere')} version={version} />
+      {making && <NewIssuer ca={ca} close={(done) => { setMaking(false); if (done) setVersion(version + 1); }} />}
+    </>
+  );
+}
+
+const stamps: Column<Schema['Timestamp']>[] = [
+  { id: 'at', title: t('time'), text: (x) => x.at, cell: (x) => <When at={x.at} /> },
+  { id: 'issuer', title: t('issuer'), text: (x) => x.issuer, cell: (x) => x.issuer },
+  { id: 'serial', title: t('serial'), text: (x) => x.serial, cell: (x) => <code>{x.serial}</code> },
+  { id: 'imprint', title: t('imprint'), text: (x) => x.imprint, cell: (x) => <code>{x.imprint.slice(0, 24)}…</code> },
+  { id: 'address', title: t('address'), text: (x) => x.address ?? '', cell: (x) => x.address ?? '–' },
+];
+const own: Column<Schema['TimestampingCertificate']>[] = [
+  { id: 'name', title: t('name'), text: (x) => x.name, cell: (x) => x.name },
+  { id: 'state', title: t('state'), text: (x) => x.state, cell: (x) => <StateLabel state={x.state} /> },
+  { id: 'key', title: t('key'), text: (x) => x.key.type, cell: (x) => `${x.key.type} ${x.key.curve ?? x.key.bits ?? ''}` },
+  { id: 'until', title: t('validUntil'), text: (x) => x.notAfter ?? '', cell: (x) => <When at={x.notAfter} dateOnly /> },
+];
+
+export default function Timestamping() {
+  const { cas, ca } = useScope();
+  const [picked, setPicked] = useState('');
+  const able = (cas.value ?? []).filter((one) => one.state !== 'waiting');
+  const chosen = ca !== '' ? ca : picked !== '' ? picked : able[0]?.id ?? '';
+  return (
+    <Page title={t('timestamping')}>
+      <ClockCard />
+      {chosen === '' ? <p>{t('noAuthority')}</p> : (
+        <>
+          {ca === '' && able.length > 1 && <div className="gh-form"><Pick id="tsa-ca" label={t('authority')} value={chosen} set={setPicked} choices={able.map((one) => [one.id, one.name] as const)} /></div>}
+          <Panes label={t('timestamping')} panes={[
+            { key: 'issuers', title: t('issuers'), body: () => <Issuers key={chosen} ca={chosen} /> },
+            { key: 'tokens', title: t('keptTokens'), body: () => <DataList key={chosen} name="timestamps" label={t('keptTokens')} path={`/cas/${chosen}/timestamps`} columns={stamps} id={(x) => x.id} empty={t('noStamp')} /> },
+            { key: 'certificates', title: t('certificates'), body: () => <DataList name="tsa-certificates" label={t('certificates')} path="/timestamping-certificates" columns={own} id={(x) => x.id} empty={t('noOwnTsa')} /> },
+          ]} />
+        </>
+      )}
+    </Page>
+  );
+}
+
+const fields = (): Field[] => [
+  { path: 'enabled', kind: 'yes' }, { path: 'policies', kind: 'lines' },
+  { path: 'digests', kind: 'some', of: ['SHA-256', 'SHA-384', 'SHA-512', 'SHA3-256', 'SHA3-384', 'SHA3-512', 'SHA-224', 'SHA-1'] },
+  { path: 'accuracy.seconds', kind: 'number' }, { path: 'accuracy.millis', kind: 'number' }, { path: 'ordering', kind: 'yes' }, { path: 'tsaName', kind: 'yes' },
+  { path: 'qualified', kind: 'yes' }, { path: 'chain', kind: 'one', of: [['signer', t('chainSigner')], ['issuers', t('chainIssuers')], ['all', t('chainAll')]] }, { path: 'authenticode', kind: 'yes' }, { path: 'logTokens', kind: 'yes' },
+  { path: 'access.addresses', kind: 'lines', group: t('whoMayAsk') }, { path: 'access.basic', kind: 'yes', group: t('whoMayAsk') }, { path: 'access.clientCertificate', kind: 'yes', group: t('whoMayAsk') },
+  { path: 'access.perMinute', kind: 'number', group: t('whoMayAsk') }, { path: 'access.perMinuteAndAddress', kind: 'number', group: t('whoMayAsk') },
+];
+
+export function TimestampIssuerPage() {
+  const { ca = '', issuer = '' } = useParams();
+  const { may } = useSession();
+  const navigate = useNavigate();
+  const path = `/cas/${ca}/timestamping/${issuer}`;
+  const loaded = useLoad(() => api.get<Issuer>(path), path);
+  const [deleting, setDeleting] = useState(false);
+  const one = loaded.value;
+  if (one === undefined) return <Page title={issuer}>{loaded.problem === undefined ? <Waiting /> : <ProblemAlert problem={loaded.problem} retry={loaded.reload} />}</Page>;
+  const fixed = !may('cas:manage');
+  return (
+    <Page title={`${t('issuer')}: ${one.id}`} actions={!fixed && <Button variant="danger" onClick={() => setDeleting(true)}>{t('delete')}</Button>}>
+      <Copy label="URL" text={one.url} />
+      <SettingsForm name="tsa" document={one.document} fields={fields()} fixed={fixed} whole save={(document) => api.put(path, { document, version: one.version }).then(loaded.reload)} />
+      {deleting && <Confirm title={t('deleteName', { name: one.id })} act={t('delete')} danger name={one.id} run={() => api.delete(path)} close={(done) => { setDeleting(false); if (done) navigate('/timestamping'); }}>{t('deleteIssuerSays')}</Confirm>}
+    </Page>
+  );
+}

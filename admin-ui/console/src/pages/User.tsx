@@ -1,0 +1,103 @@
+import { Alert, Button, Card, CardBody, CardTitle, DescriptionList } from '@patternfly/react-core';
+import { useState } from 'react';
+import { useParams } from 'react-router-dom';
+import { api, type Page as List, type Problem, type Schema } from '../api/client';
+import { useScope } from '../frame/scope';
+import { Confirm } from '../parts/Confirm';
+import { DataList, type Column } from '../parts/DataList';
+import { asProblem, useLoad } from '../parts/load';
+import { Pick } from '../parts/pick';
+import { Sessions } from '../parts/Sessions';
+import { Page, ProblemAlert, StateLabel, Waiting, When } from '../parts/small';
+import { Panes } from '../parts/tabs';
+import { useSession } from '../session';
+import { t } from '../texts';
+import { Row } from './Authority';
+
+type User = Schema['User'];
+type Grant = Schema['Grant'];
+type ApiToken = Schema['ApiToken'];
+
+function Grants({ user, changed }: { user: User; changed: () => void }) {
+  const { cas } = useScope();
+  const roles = useLoad(() => api.get<List<Schema['Role']>>('/roles'), 'roles');
+  const [role, setRole] = useState('requester');
+  const [where, setWhere] = useState('');
+  const [problem, setProblem] = useState<Problem>();
+  const grants = user.roles ?? [];
+  const put = (next: Grant[]) => api.patch(`/users/${user.id}`, { roles: next }).then(() => { setProblem(undefined); changed(); }, (reason: unknown) => setProblem(asProblem(reason)));
+  return (
+    <>
+      <ProblemAlert problem={problem ?? roles.problem} />
+      <ul className="gh-plain">
+        {grants.map((grant, index) => (
+          <li key={`${grant.role}-${grant.object ?? ''}`}>
+            {grant.role}{grant.object === null ? '' : ` (${grant.object})`}
+            <Button size="sm" variant="link" aria-label={`${t('remove')}: ${grant.role}`} onClick={() => void put(grants.filter((_, i) => i !== index))}>{t('remove')}</Button>
+          </li>
+        ))}
+      </ul>
+      <div className="gh-two">
+        <Pick id="grant-role" label={t('role')} value={role} set={setRole} choices={(roles.value?.items ?? []).map((one) => [one.id, one.name] as const)} />
+        <Pick id="grant-where" label={t('where')} value={where} set={setWhere} choices={[['', t('everywhere')], ...(cas.value ?? []).map((one) => [one.id, one.name] as const)]} />
+      </div>
+      <Button variant="secondary" onClick={() => void put([...grants, { role, scope: where === '' ? 'instance' : 'ca', object: where === '' ? null : where }])}>{t('addRole')}</Button>
+    </>
+  );
+}
+
+const tokenColumns: Column<ApiToken>[] = [
+  { id: 'label', title: t('label'), text: (k) => k.label, cell: (k) => k.label },
+  { id: 'state', title: t('state'), text: (k) => String(k.revoked), cell: (k) => <StateLabel state={k.revoked ? 'revoked' : 'active'} /> },
+  { id: 'limits', title: t('limitedTo'), text: (k) => (k.limits?.roles ?? []).join(' '), cell: (k) => [...(k.limits?.roles ?? []), ...(k.limits?.cas ?? [])].join(', ') || '–' },
+  { id: 'expires', title: t('expires'), text: (k) => k.expiresAt ?? '', cell: (k) => (k.expiresAt === null ? t('never') : <When at={k.expiresAt} />) },
+  { id: 'used', title: t('lastUsed'), text: (k) => k.lastUsedAt ?? '', cell: (k) => <When at={k.lastUsedAt} /> },
+];
+
+export default function UserPage() {
+  const { id = '' } = useParams();
+  const { may } = useSession();
+  const loaded = useLoad(() => api.get<User>(`/users/${id}`), `user-${id}`);
+  const [act, setAct] = useState<'active' | 'suspended' | 'change'>();
+  const user = loaded.value;
+  if (user === undefined) return <Page title={id}>{loaded.problem === undefined ? <Waiting /> : <ProblemAlert problem={loaded.problem} retry={loaded.reload} />}</Page>;
+  const manage = may('users:manage');
+  const words = { active: user.state === 'pending' ? t('admit') : t('resume'), suspended: t('suspend'), change: t('demandChange') };
+  const says = { active: t('resumeSays'), suspended: t('suspendSays'), change: t('demandChangeSays') };
+  const actions = manage && (
+    <>
+      <Button variant="secondary" onClick={() => setAct('change')}>{words.change}</Button>
+      {user.state !== 'active' && <Button onClick={() => setAct('active')}>{words.active}</Button>}
+      {user.state === 'active' && <Button variant="danger" onClick={() => setAct('suspended')}>{words.suspended}</Button>}
+    </>
+  );
+  return (
+    <Page title={user.displayName || user.username} actions={actions}>
+      {user.state === 'pending' && <Alert isInline variant="info" title={t('pendingSays')} />}
+      <div className="gh-two">
+        <Card>
+          <CardTitle component="h2">{t('overview')}</CardTitle>
+          <CardBody>
+            <DescriptionList isHorizontal>
+              <Row term={t('state')}><StateLabel state={user.state} /></Row>
+              <Row term={t('username')}>{user.username}</Row>
+              <Row term={t('email')}>{user.email || '–'}</Row>
+              <Row term={t('organisation')}>{user.organisation}</Row>
+              <Row term={t('createdAt')}><When at={user.createdAt} /></Row>
+              <Row term={t('lastLogin')}><When at={user.lastLoginAt} /></Row>
+            </DescriptionList>
+          </CardBody>
+        </Card>
+        <Card><CardTitle component="h2">{t('roles')}</CardTitle><CardBody>{manage ? <Grants user={user} changed={loaded.reload} /> : (user.roles ?? []).map((one) => one.role).join(', ')}</CardBody></Card>
+      </div>
+      <Panes label={user.username} panes={[
+        { key: 'sessions', title: t('sessions'), body: () => <Sessions path={`/users/${id}/sessions`} own={false} /> },
+        { key: 'tokens', title: t('apiTokens'), body: () => <DataList paged={false} name="user-tokens" label={t('apiTokens')} path={`/users/${id}/tokens`} columns={tokenColumns} id={(k) => k.id} empty={t('nothingHere')} /> },
+      ]} />
+      {act !== undefined && (
+        <Confirm title={`${words[act]}: ${user.username}`} act={words[act]} close={(done) => { setAct(undefined); if (done) loaded.reload(); }}
+          run={() => api.patch(`/users/${id}`, act === 'change' ? { mustChangePassword: true } : { state: act })}>{says[act]}</Confirm>
+      )}
+    </Page>
+  );
+}

@@ -1,0 +1,134 @@
+import { Button, Card, CardBody, CardTitle, FormGroup, TextArea, TextInput } from '@patternfly/react-core';
+import { useState } from 'react';
+import { Link, useNavigate, useParams } from 'react-router-dom';
+import { api, type Problem, type Schema } from '../api/client';
+import { useScope } from '../frame/scope';
+import { Confirm } from '../parts/Confirm';
+import { DataList, type Column } from '../parts/DataList';
+import { FormDialog } from '../parts/Dialog';
+import { asProblem, useLoad } from '../parts/load';
+import { SettingsForm, type Field } from '../parts/SettingsForm';
+import { CodeText, Page, ProblemAlert, StateLabel, Waiting, When } from '../parts/small';
+import { Panes } from '../parts/tabs';
+import { useSession } from '../session';
+import { t } from '../texts';
+
+type Validator = Schema['Validator'];
+
+function Crl({ ca, name }: { ca: string; name: string }) {
+  const { may } = useSession();
+  const loaded = useLoad(() => api.get<Schema['CrlInfo']>(`/cas/${ca}/crl`), `crl-${ca}`);
+  const [problem, setProblem] = useState<Problem>();
+  const publish = () => api.post(`/cas/${ca}/crl`).then(() => { setProblem(undefined); loaded.reload(); }, (reason: unknown) => setProblem(asProblem(reason)));
+  return (
+    <tr>
+      <td><Link to={`/cas/${ca}`}>{name}</Link></td>
+      <td>{loaded.value?.number ?? '–'}</td>
+      <td><When at={loaded.value?.thisUpdate} /></td>
+      <td><When at={loaded.value?.nextUpdate} /></td>
+      <td>{loaded.value === undefined ? '–' : t('octets', { count: loaded.value.size })}</td>
+      <td>
+        <Button size="sm" variant="link" component="a" href={`/crl/${ca}.crl`}>{t('download')}</Button>
+        {may('cas:manage') && <Button size="sm" variant="link" onClick={() => void publish()}>{t('publishNow')}</Button>}
+        <ProblemAlert problem={problem ?? loaded.problem} />
+      </td>
+    </tr>
+  );
+}
+
+function Lists() {
+  const { cas, ca } = useScope();
+  const able = (cas.value ?? []).filter((one) => one.state !== 'waiting' && (ca === '' || ca === one.id));
+  if (able.length === 0) return <p>{t('noAuthority')}</p>;
+  return (
+    <div className="gh-wide" tabIndex={0} role="group" aria-label={t('revocationLists')}>
+      <table className="gh-table">
+        <thead><tr>{[t('authority'), t('number'), t('issuedAt'), t('nextUpdate'), t('size'), t('acts')].map((one) => <th key={one} scope="col">{one}</th>)}</tr></thead>
+        <tbody>{able.map((one) => <Crl key={one.id} ca={one.id} name={one.name} />)}</tbody>
+      </table>
+    </div>
+  );
+}
+
+function NewValidator({ close }: { close: (done: boolean) => void }) {
+  const [name, setName] = useState('');
+  const [certificate, setCertificate] = useState('');
+  const [source, setSource] = useState('');
+  return (
+    <FormDialog title={t('newForeign')} act={t('create')} ready={name.trim() !== '' && certificate.trim() !== ''} close={close}
+      run={() => api.post('/validators', { name, certificate, ...(source === '' ? {} : { settings: { sources: [source] } }) })}>
+      <FormGroup label={t('name')} fieldId="v-name" isRequired><TextInput id="v-name" value={name} onChange={(_, value) => setName(value)} /></FormGroup>
+      <FormGroup label={t('certificatePem')} fieldId="v-certificate" isRequired><TextArea id="v-certificate" rows={8} className="gh-mono" value={certificate} onChange={(_, value) => setCertificate(value)} /></FormGroup>
+      <FormGroup label={t('crlAddress')} fieldId="v-source"><TextInput id="v-source" value={source} placeholder="http://crl.example.org/root.crl" onChange={(_, value) => setSource(value)} /></FormGroup>
+    </FormDialog>
+  );
+}
+
+const columns: Column<Validator>[] = [
+  { id: 'name', title: t('name'), text: (v) => v.name, cell: (v) => <Link to={`/validation/${v.id}`}>{v.name}</Link> },
+  { id: 'state', title: t('state'), text: (v) => v.state, cell: (v) => <StateLabel state={v.state} /> },
+  { id: 'revoked', title: t('revokedCount'), text: (v) => String(v.crl?.entries ?? ''), cell: (v) => v.crl?.entries ?? '–' },
+  { id: 'next', title: t('nextUpdate'), text: (v) => v.crl?.nextUpdate ?? '', cell: (v) => <When at={v.crl?.nextUpdate} /> },
+  { id: 'problem', title: t('reason'), text: (v) => v.problem ?? '', cell: (v) => v.problem ?? '–' },
+];
+
+function Foreign() {
+  const { may } = useSession();
+  const [making, setMaking] = useState(false);
+  const [version, setVersion] = useState(0);
+  return (
+    <>
+      <p>{t('foreignSays')}</p>
+      {may('cas:manage') && <div><Button onClick={() => setMaking(true)}>{t('newForeign')}</Button></div>}
+      <DataList paged={false} name="validators" label={t('foreign')} path="/validators" columns={columns} id={(v) => v.id} empty={t('nothingHere')} version={version} />
+      {making && <NewValidator close={(done) => { setMaking(false); if (done) setVersion(version + 1); }} />}
+    </>
+  );
+}
+
+export default function Validation() {
+  return (
+    <Page title={t('validation')}>
+      <Panes label={t('validation')} panes={[
+        { key: 'crl', title: t('revocationLists'), body: () => <Lists /> },
+        { key: 'foreign', title: t('foreign'), body: () => <Foreign /> },
+      ]} />
+    </Page>
+  );
+}
+
+const fields = (): Field[] => [
+  { path: 'sources', kind: 'lines' }, { path: 'deltaSources', kind: 'lines' }, { path: 'intervalSeconds', kind: 'number' }, { path: 'timeoutSeconds', kind: 'number' },
+  { path: 'ocspHours', kind: 'number' }, { path: 'neverIssued', kind: 'one', of: [['unknown', t('unknown')], ['revoked', t('asRevoked')]] }, { path: 'requireSignedRequests', kind: 'yes' },
+];
+
+export function ForeignPage() {
+  const { validator: slug = '' } = useParams();
+  const { may } = useSession();
+  const navigate = useNavigate();
+  const loaded = useLoad(() => api.get<Validator>(`/validators/${slug}`), `validator-${slug}`);
+  const [deleting, setDeleting] = useState(false);
+  const [problem, setProblem] = useState<Problem>();
+  const one = loaded.value;
+  if (one === undefined) return <Page title={slug}>{loaded.problem === undefined ? <Waiting /> : <ProblemAlert problem={loaded.problem} retry={loaded.reload} />}</Page>;
+  const fixed = !may('cas:manage');
+  const fetchNow = () => api.post(`/validators/${slug}/fetch`).then(() => { setProblem(undefined); loaded.reload(); }, (reason: unknown) => setProblem(asProblem(reason)));
+  const actions = (
+    <>
+      {one.state === 'waiting' && <Button component="a" variant="secondary" href={api.href(`/validators/${slug}/csr`)} download={`${slug}.csr`}>CSR</Button>}
+      {!fixed && <Button variant="secondary" onClick={() => void fetchNow()}>{t('fetchNow')}</Button>}
+      {!fixed && <Button variant="danger" onClick={() => setDeleting(true)}>{t('delete')}</Button>}
+    </>
+  );
+  return (
+    <Page title={one.name} actions={actions}>
+      <ProblemAlert problem={problem} />
+      <div><StateLabel state={one.state} /> {one.problem}</div>
+      <div className="gh-two">
+        <Card><CardTitle component="h2">{t('settings')}</CardTitle><CardBody><SettingsForm name="validator" document={one.settings} fields={fields()} fixed={fixed} save={(settings) => api.patch(`/validators/${slug}`, { settings, version: one.version }).then(loaded.reload)} /></CardBody></Card>
+        <Card><CardTitle component="h2">{t('certificate')}</CardTitle><CardBody><CodeText label="PEM" text={one.certificate} /></CardBody></Card>
+      </div>
+      {deleting && <Confirm title={t('deleteName', { name: one.name })} act={t('delete')} danger name={one.name} run={() => api.delete(`/validators/${slug}`)} close={(done) => { setDeleting(false); if (done) navigate('/validation?tab=foreign'); }}>{t('deleteForeignSays')}</Confirm>}
+    </Page>
+  );
+}
