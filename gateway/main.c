@@ -12,7 +12,7 @@ static const struct {
     {"init", command_init, "Makes schema, managed token, TLS certificate and the first administrator."},
     {"serve", command_serve, "Serves until SIGINT or SIGTERM."},
     {"check", command_check, "Looks at everything serve needs: a line each, ok or what to do."},
-    {"migrate", command_migrate, "Brings the schema up to date."},
+    {"migrate", command_migrate, "migrate [--dry-run]: brings the schema up to date, or says what that would run (exit status 3)."},
     {"backup", command_backup,
      "backup FILE --to CERTIFICATE.pem | --passphrase-file FILE [--add PATH]: all of the instance, sealed."},
     {"restore", command_restore,

@@ -20,14 +20,3 @@ int command_user(int argc, char *const argv[]) {
     app_close(&app);
     return ok ? 0 : command_failed("user reset", &err);
 }
-
-int command_migrate(int argc, char *const argv[]) {
-    struct app app = {0};
-    struct error err = {0};
-    bool ok = app_configure(&app, argc, argv, &err) && app_open_database(&app, &err) &&
-              db_migrate(app.db, &err);
-    if (ok)
-        puts("the schema is up to date");
-    app_close(&app);
-    return ok ? 0 : command_failed("migrate", &err);
-}

@@ -41,6 +41,14 @@ void db_close(struct db *db);
 MUST_USE bool db_ping(struct db *db, struct error *err);
 /* Applies the migrations that are missing, in order; two nodes that migrate at once do it once. */
 MUST_USE bool db_migrate(struct db *db, struct error *err);
+/* What db_migrate would run, in order; only reads. No steps: there is nothing to do. */
+struct migration_step {
+    const char *migration; /* "0001-first" */
+    size_t number, of;     /* its statement, from 1 */
+    const char *statement;
+};
+MUST_USE bool db_migrate_plan(struct db *db, struct arena *arena, struct migration_step **ret_steps,
+                              size_t *ret_count, struct error *err);
 /* ERROR_UNAVAILABLE "schema" when the schema is older or newer than this program supports. */
 MUST_USE bool db_schema_check(struct db *db, struct error *err);
 

@@ -296,6 +296,52 @@ bool migrate_with(struct db *db, const struct migration *list, size_t count, str
     return ok;
 }
 
+static const char sql_is_there[] = "SELECT COUNT(*) FROM information_schema.tables t WHERE "
+                                   "t.table_schema = DATABASE() AND t.table_name = 'schema_migrations'";
+
+/* Like read_all, for a database that may be empty; checks what was applied. */
+static bool read_checked(struct db *db, struct arena *arena, struct compiled compiled, bool *ret_empty,
+                         struct applied **ret_list, struct error *err) {
+    int64_t tables = 0;
+    bool done = false;
+    TX(tx, db, &done, err)
+        tx.ok = tx_number(tx.tx, sql_is_there, NO_PARAMS, &tables, err);
+    TRY(done);
+    *ret_empty = tables == 0;
+    if (*ret_empty)
+        *ret_list = arena_array(arena, compiled.count, sizeof **ret_list);
+    else
+        TRY(read_all(db, arena, compiled, ret_list, err));
+    for (size_t i = 0; i < compiled.count; i++)
+        TRY(check_applied(&(*ret_list)[i], &compiled.list[i], err));
+    return true;
+}
+
+bool migrate_plan_with(struct db *db, struct arena *arena, const struct migration *list, size_t count,
+                       struct migration_step **ret_steps, size_t *ret_count, struct error *err) {
+    struct applied *applied;
+    bool empty;
+    TRY(read_checked(db, arena, (struct compiled){list, count}, &empty, &applied, err));
+    struct view **statements = arena_array(arena, count, sizeof *statements);
+    size_t *counts = arena_array(arena, count, sizeof *counts), most = 2, used = 0;
+    for (size_t i = 0; i < count; i++) {
+        TRY(migrate_split(arena, list[i].text, &statements[i], &counts[i], err));
+        most += counts[i];
+    }
+    struct migration_step *steps = arena_array(arena, most, sizeof *steps);
+    if (empty) {
+        steps[used++] = (struct migration_step){"the record of migrations", 1, 2, sql_make_applied};
+        steps[used++] = (struct migration_step){"the record of migrations", 2, 2, sql_make_lease};
+    }
+    for (size_t i = 0; i < count; i++)
+        for (size_t j = (size_t)applied[i].statements_done; !applied[i].complete && j < counts[i]; j++)
+            steps[used++] = (struct migration_step){list[i].name, j + 1, counts[i],
+                                                    arena_text(arena, statements[i][j])};
+    *ret_steps = steps;
+    *ret_count = used;
+    return true;
+}
+
 bool schema_check_with(struct db *db, const struct migration *list, size_t count,
                        struct error *err) {
     SCOPED_ARENA struct arena *arena = arena_new();
@@ -318,6 +364,11 @@ bool schema_check_with(struct db *db, const struct migration *list, size_t count
 
 bool db_migrate(struct db *db, struct error *err) {
     return migrate_with(db, migrations, migration_count, err);
+}
+
+bool db_migrate_plan(struct db *db, struct arena *arena, struct migration_step **ret_steps,
+                     size_t *ret_count, struct error *err) {
+    return migrate_plan_with(db, arena, migrations, migration_count, ret_steps, ret_count, err);
 }
 
 bool db_schema_check(struct db *db, struct error *err) {

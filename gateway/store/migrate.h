@@ -19,9 +19,12 @@ struct migration {
 extern const struct migration migrations[];
 extern const size_t migration_count;
 
-/* The same as db_migrate and db_schema_check with other migrations; for tests. */
+/* The same as db_migrate, db_migrate_plan and db_schema_check with other migrations; for tests. */
 MUST_USE bool migrate_with(struct db *db, const struct migration *list, size_t count,
                            struct error *err);
+MUST_USE bool migrate_plan_with(struct db *db, struct arena *arena, const struct migration *list,
+                                size_t count, struct migration_step **ret_steps, size_t *ret_count,
+                                struct error *err);
 MUST_USE bool schema_check_with(struct db *db, const struct migration *list, size_t count,
                                 struct error *err);
 

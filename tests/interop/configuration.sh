@@ -83,6 +83,26 @@ log_levels() {
     shown "levels of single rooms changed while running, nothing changed by a file that is wrong"
 }
 
+# What a migration would run, on an empty database and on one that is up to date; nothing is changed.
+dry_migration() {
+    local status=0 tables
+    "$interop_root/tests/lib/mariadb.sh" start "$work/empty" >/dev/null
+    # No data directory: a dry run needs none and makes none.
+    (cd "$work" && "$bin/gatehouse" migrate --dry-run --db "$("$interop_root/tests/lib/mariadb.sh" url "$work/empty")") \
+        >"$work/plan.sql" || status=$?
+    expect "exit status of a dry run with something to do" "$status" 3
+    grep -q '^-- 0001-first, statement 1 of ' "$work/plan.sql" || die "the plan lacks the first migration"
+    tables=$(mariadb --no-defaults --socket="$work/empty/db.sock" -uroot -BN -e 'SHOW TABLES' gatehouse | wc -l)
+    expect "tables after the dry run" "$tables" 0
+    [ ! -e "$work/var" ] || die "the dry run made a data directory"
+    # The plan is SQL that the server takes as it stands.
+    mariadb --no-defaults --socket="$work/empty/db.sock" -uroot gatehouse <"$work/plan.sql" || die "the plan is not SQL"
+    "$interop_root/tests/lib/mariadb.sh" destroy "$work/empty"
+    "$bin/gatehouse" migrate --dry-run --db "$GATEHOUSE_DB" >"$work/plan.sql" || die "a dry run with nothing to do"
+    grep -q 'up to date' "$work/plan.sql" || die "$(head -5 "$work/plan.sql")"
+    shown "migrate --dry-run prints the SQL and exits 3, or 0 when there is nothing to do; no table, no directory is made"
+}
+
 begin
 the_page
 commands
@@ -94,4 +114,5 @@ start_instance --config "$work/serve.conf" --listen "127.0.0.1:$only http paths=
 listeners "$only" "$busy" "$mutual"
 secret_file
 log_levels
+dry_migration
 finish

@@ -113,6 +113,39 @@ static void in_order(void **state) {
     assert_int_equal(number("SELECT COUNT(*) FROM schema_migrations WHERE complete = 1"), 2);
 }
 
+static int64_t tables(void) {
+    return number("SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = 'gatehouse'");
+}
+
+/* A dry run says what would run, and changes nothing: on an empty database, half way, and at the end. */
+static void planned(void **state) {
+    struct migration_step *steps;
+    size_t count;
+    (void)state;
+    assert_true(migrate_plan_with(owner, arena, two, 2, &steps, &count, &err));
+    assert_int_equal(count, 2 + 3 + 1);
+    assert_non_null(strstr(steps[0].statement, "schema_migrations"));
+    assert_string_equal(steps[2].migration, "0001-one");
+    assert_string_equal(steps[2].statement, "CREATE TABLE IF NOT EXISTS a (x INT PRIMARY KEY)");
+    assert_int_equal(tables(), 0);
+    assert_true(migrate_with(owner, one, 1, &err));
+    assert_true(migrate_plan_with(owner, arena, two, 2, &steps, &count, &err));
+    assert_int_equal(count, 1);
+    assert_string_equal(steps[0].migration, "0002-two");
+    assert_int_equal(steps[0].number, 1);
+    assert_int_equal(steps[0].of, 1);
+    assert_int_equal(number("SELECT COUNT(*) FROM schema_migrations"), 1);
+    root_sql("UPDATE schema_migrations SET statements_done = 2, complete = 0");
+    assert_true(migrate_plan_with(owner, arena, one, 1, &steps, &count, &err));
+    assert_int_equal(count, 1); /* the last of three */
+    assert_int_equal(steps[0].number, 3);
+    assert_true(migrate_with(owner, two, 2, &err));
+    assert_true(migrate_plan_with(owner, arena, two, 2, &steps, &count, &err));
+    assert_int_equal(count, 0);
+    assert_false(migrate_plan_with(owner, arena, one, 1, &steps, &count, &err)); /* a newer release was here */
+    assert_string_equal(err.type, "schema");
+}
+
 static void changed(void **state) {
     static const struct migration other[] = {
         MIGRATION(1, "0001-one", "CREATE TABLE IF NOT EXISTS a (x INT PRIMARY KEY);"),
@@ -215,6 +248,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(splits, fresh, clean),
         cmocka_unit_test_setup_teardown(in_order, fresh, clean),
+        cmocka_unit_test_setup_teardown(planned, fresh, clean),
         cmocka_unit_test_setup_teardown(changed, fresh, clean),
         cmocka_unit_test_setup_teardown(interrupted, fresh, clean),
         cmocka_unit_test_setup_teardown(at_once, fresh, clean),
