@@ -42,6 +42,9 @@ int command_audit(int argc, char *const argv[]);
 int command_user(int argc, char *const argv[]);
 /* A line for each thing that serve needs; false when something is a problem. */
 bool check_everything(struct app *app);
+/* Every option, its value and where that is from, as `config show` prints it: passwords masked. */
+const char *config_shown(struct app *app);
+int command_diagnose(int argc, char *const argv[]);
 int command_backup(int argc, char *const argv[]);
 int command_restore(int argc, char *const argv[]);
 int command_ctl(int argc, char *const argv[]);

@@ -35,14 +35,20 @@ static bool is_default(const struct options *options, const struct option_spec *
 
 /* --- show, export ---------------------------------------------------------------------------------- */
 
-static bool show(struct app *app) {
+const char *config_shown(struct app *app) {
+    struct buffer out = buffer_on(app->arena);
     for (const struct option_spec *s = app_options; s->name != NULL; s++) {
         const char *lines = lines_of(app->arena, app->options, s, ":***");
         if (*lines == '\0')
-            printf("# %s is not set\n", s->name);
+            buffer_printf(&out, "# %s is not set\n", s->name);
         else
-            printf("# %s\n%s", option_source(app->options, s->name), lines);
+            buffer_printf(&out, "# %s\n%s", option_source(app->options, s->name), lines);
     }
+    return buffer_text(&out);
+}
+
+static bool show(struct app *app) {
+    fputs(config_shown(app), stdout);
     return true;
 }
 

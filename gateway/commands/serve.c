@@ -36,6 +36,7 @@
 #define MAX_ROOMS 32
 #define MAX_JOBS 32
 #define TLS_REFRESH_S 30
+#define TLS_WARN_US (30 * US_PER_DAY)
 
 /* The TLS identity of the instance, read again now and then so that a new one needs no restart. */
 struct tls_identity {
@@ -43,6 +44,8 @@ struct tls_identity {
     pthread_mutex_t mutex;
     X509 *certificate;
     EVP_PKEY *key;
+    int64_t not_after_us;
+    struct app_names names; /* that it is for */
 };
 
 struct service {
@@ -77,10 +80,30 @@ static bool refresh_tls(struct tls_identity *tls, struct error *err) {
     EVP_PKEY *old_key = tls->key;
     tls->certificate = fresh.certificate;
     tls->key = fresh.key;
+    tls->not_after_us = fresh.not_after_us;
     pthread_mutex_unlock(&tls->mutex);
     X509_free(old_certificate);
     EVP_PKEY_free(old_key);
     return true;
+}
+
+/* Made anew when a third of its life is left; the nodes take it over within TLS_REFRESH_S. */
+static bool renew_tls(void *context, struct arena *arena, struct error *err) {
+    const struct tls_identity *tls = context;
+    return service_tls_ensure(tls->core, arena, tls->names.names, tls->names.count, err);
+}
+
+static void look_at_tls(void *context, char *reason, size_t size) {
+    struct tls_identity *tls = context;
+    char text[TIME_TEXT_SIZE];
+    pthread_mutex_lock(&tls->mutex);
+    int64_t not_after_us = tls->not_after_us;
+    pthread_mutex_unlock(&tls->mutex);
+    time_format(not_after_us, text);
+    reason[0] = '\0';
+    if (not_after_us < clock_now_us() + TLS_WARN_US)
+        snprintf(reason, size, "The TLS certificate ends at %s and was not renewed; the log's room jobs says why.",
+                 text);
 }
 
 static bool set_certificate(void *context, SSL *ssl) {
@@ -111,7 +134,7 @@ static void build_tsp(struct service *s) {
     s->tsp_management = (struct tsp_management){s->app.core, s->tsp};
     add_room(s, tsp_management_room(&s->tsp_management));
     if (settings.chrony != NULL || settings.server_count > 0)
-        portal_add_check(s->portal, &(struct portal_check){"clock", look_at_clock, s->clock});
+        portal_add_check(s->portal, &(struct portal_check){"clock", look_at_clock, s->clock, false});
 }
 
 static void write_clock(void *context, struct buffer *out) {
@@ -152,6 +175,7 @@ static void build_router(struct service *s) {
     add_room(s, portal_room(s->portal));
     add_room(s, metrics_room(s->metrics));
     add_room(s, console_room(s->console));
+    portal_add_check(s->portal, &(struct portal_check){"tls", look_at_tls, &s->tls, true});
     build_tsp(s);
     add_room(s, api_room(s->app.core));
     add_room(s, scep_room(s->app.core));
@@ -189,6 +213,8 @@ static bool start_jobs(struct service *s, struct error *err) {
     count += scep_jobs(s->app.core, table + count);
     count += validation_jobs(s->app.core, table + count);
     count += mail_jobs(s->app.core, table + count);
+    table[count++] = (struct job){"tls-certificate", option_number(s->app.options, "jobs-interval") * US_PER_SECOND,
+                                  false, renew_tls, &s->tls};
     count += public_jobs(s->pages, table + count);
     table[count++] = (struct job){"ocsp-ahead", OCSP_AHEAD_US, true, ocsp_make_ahead, s->ocsp};
     table[count++] = (struct job){.name = "acme-housekeeping",
@@ -230,6 +256,7 @@ static bool start(struct service *s, struct error *err) {
         trusted_proxies_read(s->app.arena, o, &proxies, err) && network_outgoing(s->app.arena, o, err));
     TRY(app_open_core(&s->app, err));
     s->tls.core = s->app.core;
+    s->tls.names = names;
     pthread_mutex_init(&s->tls.mutex, NULL);
     TRY(service_tls_ensure(s->app.core, s->app.arena, names.names, names.count, err));
     TRY(refresh_tls(&s->tls, err));

@@ -24,13 +24,17 @@ static void look(struct portal *portal) {
     portal->checked_us = clock_monotonic_us();
 }
 
-static void add_check(struct json_writer *w, const char *name, const char *reason) {
+static void put_check(struct json_writer *w, const char *name, bool ok, const char *member, const char *text) {
     json_open_object(w);
     json_put_string(w, "name", name);
-    json_put_bool(w, "ok", reason[0] == '\0');
-    if (reason[0] != '\0')
-        json_put_string(w, "reason", reason);
+    json_put_bool(w, "ok", ok);
+    if (text[0] != '\0')
+        json_put_string(w, member, text);
     json_close_object(w);
+}
+
+static void add_check(struct json_writer *w, const char *name, const char *reason) {
+    put_check(w, name, reason[0] == '\0', "reason", reason);
 }
 
 HANDLER(portal_readyz) {
@@ -45,7 +49,7 @@ HANDLER(portal_readyz) {
     bool ready = portal->database[0] == '\0' && portal->signer[0] == '\0' && !draining;
     for (size_t i = 0; i < portal->check_count; i++) {
         portal->checks[i].look(portal->checks[i].context, reasons[i], sizeof reasons[i]);
-        ready = ready && reasons[i][0] == '\0';
+        ready = ready && (reasons[i][0] == '\0' || portal->checks[i].only_warns);
     }
     json_open_object(&w);
     json_put_bool(&w, "ready", ready);
@@ -56,7 +60,8 @@ HANDLER(portal_readyz) {
     if (draining)
         add_check(&w, "stopping", "This node is about to stop.");
     for (size_t i = 0; i < portal->check_count; i++)
-        add_check(&w, portal->checks[i].name, reasons[i]);
+        put_check(&w, portal->checks[i].name, reasons[i][0] == '\0' || portal->checks[i].only_warns,
+                  portal->checks[i].only_warns ? "warning" : "reason", reasons[i]);
     json_close_array(&w);
     json_close_object(&w);
     pthread_mutex_unlock(&portal->lock);

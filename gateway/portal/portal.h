@@ -22,6 +22,7 @@ struct portal_check {
     const char *name;
     void (*look)(void *context, char *reason, size_t size);
     void *context;
+    bool only_warns; /* the node can work all the same: readyz stays 200 and has it as a "warning" */
 };
 void portal_add_check(struct portal *portal, const struct portal_check *check);
 

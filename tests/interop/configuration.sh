@@ -103,6 +103,37 @@ dry_migration() {
     shown "migrate --dry-run prints the SQL and exits 3, or 0 when there is nothing to do; no table, no directory is made"
 }
 
+# The bundle says what is wrong, and no PIN, password or token: not even those that somebody wrote into the log.
+bundle() {
+    local secret status=0
+    local -a secrets=("$(cat "$instance/data/token.pin")" "$(cat "$instance/data/token.pin.so")" "$GATEHOUSE_PASSWORD"
+        "$GATEHOUSE_TOKEN" "$(cat "$instance/db/password")" gh_somebodyelsestoken0123456789)
+    cp "$instance/serve.log" "$work/leaky.log"
+    printf 'leaked %s\n' "${secrets[@]}" >>"$work/leaky.log"
+    "$bin/gatehouse" diagnose "$work/bundle.zip" --log "$work/leaky.log" --data "$instance/data" --db "$GATEHOUSE_DB" \
+        --first-login "$instance/first-login.txt" >"$work/diagnose.out" || die "diagnose: $(cat "$work/diagnose.out")"
+    expect "mode of the bundle" "$(stat -c %a "$work/bundle.zip")" 600
+    mkdir "$work/bundle"
+    (cd "$work/bundle" && python3 -m zipfile -e "$work/bundle.zip" .)
+    for secret in "${secrets[@]}"; do
+        [ ${#secret} -ge 16 ] || die "a secret is too short to look for"
+        ! grep -rqF -- "$secret" "$work/bundle" "$work/bundle.zip" || die "the bundle has a secret in it"
+    done
+    expect "secrets taken out of the log" "$(grep -c '^leaked \[removed\]$' "$work/bundle/log.txt")" "${#secrets[@]}"
+    grep -q '^db = mysql://gatehouse:\*\*\*@localhost' "$work/bundle/configuration.txt" || die "the configuration is not there"
+    grep -q '^ok       schema' "$work/bundle/check.txt" || die "$(cat "$work/bundle/check.txt")"
+    grep -q 'would run: 0$' "$work/bundle/schema.txt" || die "$(cat "$work/bundle/schema.txt")"
+    grep -q 'OpenSSL 3' "$work/bundle/system.txt" || die "the versions are not there"
+    grep -q ' token.pin$' "$work/bundle/data-directory.txt" || die "the data directory is not listed"
+    # It is for when things do not work, too; and it overwrites nothing.
+    "$bin/gatehouse" diagnose "$work/bundle.zip" --data "$instance/data" --db "$GATEHOUSE_DB" 2>/dev/null || status=$?
+    expect "exit status where a file is already" "$status" 1
+    "$bin/gatehouse" diagnose "$work/broken.zip" --data "$instance/data" --db mysql://u@127.0.0.1:1/d >/dev/null
+    python3 -m zipfile -e "$work/broken.zip" "$work/broken"
+    grep -q '^PROBLEM  database' "$work/broken/check.txt" || die "$(cat "$work/broken/check.txt")"
+    shown "diagnose: configuration, check, schema, system, files and log without PIN, passwords and tokens"
+}
+
 begin
 the_page
 commands
@@ -115,4 +146,5 @@ listeners "$only" "$busy" "$mutual"
 secret_file
 log_levels
 dry_migration
+bundle
 finish
