@@ -134,6 +134,46 @@ bundle() {
     shown "diagnose: configuration, check, schema, system, files and log without PIN, passwords and tokens"
 }
 
+served_tls() {
+    "$openssl" s_client -connect "${GATEHOUSE_URL#https://}" </dev/null 2>/dev/null | "$openssl" x509 -noout -fingerprint
+}
+another_tls() { [ -n "$(served_tls)" ] && [ "$(served_tls)" != "$1" ]; }
+no_tls_warning() { ! tls_warning >/dev/null; }
+tls_warning() { public /readyz | jq -er '.checks[] | select(.name == "tls") | .warning'; }
+
+root_sql() { mariadb --no-defaults --socket="$instance/db/db.sock" -uroot gatehouse -e "$1"; }
+
+# service_ends DAYS: makes the TLS certificate, as the database has it, end then.
+service_ends() {
+    root_sql "UPDATE service_certificates
+        SET not_before_us = not_before_us - 805 * 86400 * 1000000, not_after_us = (UNIX_TIMESTAMP() + $1 * 86400) * 1000000 WHERE ca_id IS NULL AND purpose = 4"
+}
+
+# check warns and a running gateway makes a new one in time, with its key in the signer, and serves it.
+tls_renews() {
+    local before status=0
+    before=$(served_tls)
+    "$bin/gatehouse" check --data "$instance/data" --db "$GATEHOUSE_DB" | grep -q '^ok       TLS certificate' ||
+        die "check does not like a fresh TLS certificate"
+    public /readyz | jq -e '.checks[] | select(.name == "tls") | .ok and (has("warning") | not)' >/dev/null ||
+        die "readyz: $(public /readyz)"
+    # Another node holds the lease, and does not do the work.
+    root_sql "REPLACE INTO leases VALUES ('job/tls-certificate', REPEAT('x', 16), (UNIX_TIMESTAMP() + 3600) * 1000000)"
+    service_ends 20
+    "$bin/gatehouse" check --data "$instance/data" --db "$GATEHOUSE_DB" >"$work/check.out" || status=$?
+    expect "exit status of check with 20 days left" "$status" 1
+    grep -q '^PROBLEM  TLS certificate: The TLS certificate ends at' "$work/check.out" || die "$(cat "$work/check.out")"
+    within 60 tls_warning >"$work/warning" || die "readyz does not warn: $(public /readyz)"
+    grep -q '^The TLS certificate ends at' "$work/warning" || die "$(cat "$work/warning")"
+    expect "readyz with a warning" "$(public /readyz | jq .ready)" true
+    root_sql "DELETE FROM leases WHERE name = 'job/tls-certificate'"
+    within 150 another_tls "$before" || die "the TLS certificate was not renewed"
+    "$openssl" s_client -connect "${GATEHOUSE_URL#https://}" </dev/null 2>/dev/null | "$openssl" x509 >"$GATEHOUSE_TLS_CERT"
+    rest GET 'events?limit=1&code=tls.certificate-made' | jq -e '.items | length == 1' >/dev/null || die "no event of it"
+    within 5 no_tls_warning || die "readyz warns of a new certificate"
+    shown "the TLS certificate near its end: check and readyz say so, the running gateway renews and serves it without a restart"
+}
+
 begin
 the_page
 commands
@@ -147,4 +187,5 @@ secret_file
 log_levels
 dry_migration
 bundle
+tls_renews
 finish
