@@ -10,8 +10,8 @@ from access import PASSWORD, log_in, new_user
 from client import Client
 
 SUFFIX = "dc=example,dc=test"
-PEOPLE = {"anna": "Anna Amber", "boris": "Boris Birch", "clara": "Clara Clay", "fiona": "Another Fiona"}
-GROUPS = {"pki-users": ["anna", "clara", "fiona"], "pki-auditors": ["anna", "boris", "fiona"]}
+PEOPLE = {"alba": "Alba Amber", "bruno": "Bruno Birch", "cleo": "Cleo Clay", "fiona": "Another Fiona"}
+GROUPS = {"pki-users": ["alba", "cleo", "fiona"], "pki-auditors": ["alba", "bruno", "fiona"]}
 
 
 def password_of(name):
@@ -139,37 +139,37 @@ def put(admin, standing, secret=None, **settings):
 
 def check_entering(gateway, admin, directory, standing):
     assert {"id": "directory", "kind": "ldap", "name": "Example"} in Client(gateway).get("/session/providers")["items"]
-    session = enter(gateway, "anna")
+    session = enter(gateway, "alba")
     assert [r["role"] for r in session["roles"]] == ["auditor"] and not session["mustChangePassword"]
-    user = [u for u in admin.get("/users?limit=500")["items"] if u["username"] == "anna"][0]
-    assert user["provider"] == "directory" and user["displayName"] == "Anna Amber" and user["email"] == "anna@example.test"
-    enter(gateway, "anna", "wrong wrong wrong", 401, "login-failed")
-    for name in ("*", "an*", "anna)(uid=*", "nobody", "anna\\2a", "x" * 300):
-        enter(gateway, name, password_of("anna"), 401, "login-failed")
-    enter(gateway, "anna", "", 401, "login-failed")  # RFC 4513 5.1.2: that would be no password at all
-    enter(gateway, "boris", status=403, problem="group-needed")
-    enter(gateway, "clara", status=403, problem="no-role")
+    user = [u for u in admin.get("/users?limit=500")["items"] if u["username"] == "alba"][0]
+    assert user["provider"] == "directory" and user["displayName"] == "Alba Amber" and user["email"] == "alba@example.test"
+    enter(gateway, "alba", "wrong wrong wrong", 401, "login-failed")
+    for name in ("*", "al*", "alba)(uid=*", "nobody", "alba\\2a", "x" * 300):
+        enter(gateway, name, password_of("alba"), 401, "login-failed")
+    enter(gateway, "alba", "", 401, "login-failed")  # RFC 4513 5.1.2: that would be no password at all
+    enter(gateway, "bruno", status=403, problem="group-needed")
+    enter(gateway, "cleo", status=403, problem="no-role")
     # The name is that of a local user; it is not taken over.
     enter(gateway, "fiona", status=409, problem="exists")
-    log_in(gateway, "anna", password_of("anna"), 401)
+    log_in(gateway, "alba", password_of("alba"), 401)
     # Roles are what the groups say now.
     directory.change(f"dn: {group('pki-officers')}\nchangetype: add\nobjectClass: groupOfNames\ncn: pki-officers\n"
-                     f"member: {dn('anna')}\n")
-    assert sorted(r["role"] for r in enter(gateway, "anna")["roles"]) == ["auditor", "officer"]
+                     f"member: {dn('alba')}\n")
+    assert sorted(r["role"] for r in enter(gateway, "alba")["roles"]) == ["auditor", "officer"]
     directory.change(f"dn: {group('pki-officers')}\nchangetype: delete\n")
-    assert [r["role"] for r in enter(gateway, "anna")["roles"]] == ["auditor"]
+    assert [r["role"] for r in enter(gateway, "alba")["roles"]] == ["auditor"]
     # Suspended here is out, whatever the directory says.
     admin.patch(f"/users/{user['id']}", {"state": "suspended"})
-    enter(gateway, "anna", status=401)
+    enter(gateway, "alba", status=401)
     admin.patch(f"/users/{user['id']}", {"state": "active"})
-    enter(gateway, "anna")
+    enter(gateway, "alba")
     return standing
 
 
 def check_ways(gateway, admin, directory, standing):
     standing = put(admin, standing, url=f"ldap://127.0.0.1:{directory.plain}", startTls=True)
     admin.post("/identity-providers/directory/test", status=204)
-    enter(gateway, "anna")
+    enter(gateway, "alba")
     standing = put(admin, standing, url=f"ldaps://127.0.0.1:{directory.tls}", startTls=None)
     # Another CA, another name, another password of the service account: said, and nobody comes in.
     with open(os.environ["GATEHOUSE_TLS_CERT"], encoding="ascii") as file:
@@ -179,15 +179,15 @@ def check_ways(gateway, admin, directory, standing):
     standing = put(admin, standing, ca=directory.ca, url=f"ldaps://localhost:{directory.tls}")
     admin.post("/identity-providers/directory/test", status=503, problem="directory-failed")
     standing = put(admin, standing, "wrong", url=f"ldaps://127.0.0.1:{directory.tls}")
-    enter(gateway, "anna", status=503, problem="directory-failed")
+    enter(gateway, "alba", status=503, problem="directory-failed")
     standing = put(admin, standing, "reader-secret")
-    enter(gateway, "anna")
+    enter(gateway, "alba")
     admin.put("/identity-providers/directory", {"kind": "ldap", "name": "x", "settings": standing["settings"], "version": 1},
               409, problem="changed-meanwhile")
     directory.stop()
-    enter(gateway, "anna", status=503, problem="directory-failed")
+    enter(gateway, "alba", status=503, problem="directory-failed")
     directory.start()
-    enter(gateway, "anna")
+    enter(gateway, "alba")
     # Nobody maps a group to more than they may give.
     admin.post("/roles", {"id": "clerk-too", "name": "x", "permissions": ["settings:read", "settings:manage", "users:read", "users:manage"]}, 201)
     _, clerk = new_user(gateway, admin, "clerk-too", [{"role": "clerk-too", "scope": "instance"}])
@@ -213,4 +213,4 @@ def run(gateway, admin):
         finally:
             directory.stop()
     admin.delete("/identity-providers/directory")
-    enter(gateway, "anna", status=404)
+    enter(gateway, "alba", status=404)
