@@ -182,6 +182,31 @@ def check_outside(admin, ca):
     admin.put("/settings/doors", {"window": False}, 400)
 
 
+def check_signatures(admin):
+    """A template chooses digest and padding where the authority's key allows, and OpenSSL verifies what comes."""
+    rows = (({"type": "RSA", "bits": 3072}, (({}, "sha256WithRSAEncryption", ""),
+                                             ({"padding": "pss"}, "rsassaPss", "Hash Algorithm: sha256"),
+                                             ({"digest": "SHA-384", "padding": "pss"}, "rsassaPss", "Hash Algorithm: sha384"),
+                                             ({"digest": "SHA-512", "padding": "pkcs1"}, "sha512WithRSAEncryption", ""))),
+            ({"type": "EC", "curve": "P-256"}, (({"digest": "SHA-384"}, "ecdsa-with-SHA384", ""),
+                                                ({"padding": "pss"}, "ecdsa-with-SHA256", ""))),
+            ({"type": "ML-DSA-65"}, (({"digest": "SHA-384", "padding": "pss"}, "ML-DSA-65", ""),)))
+    for key, choices in rows:
+        root = admin.post("/cas", {"name": f"Signing {key['type']}", "key": key}, 201)
+        with tempfile.NamedTemporaryFile("w", suffix=".pem") as anchor:
+            anchor.write(root["certificate"]["pem"])
+            anchor.flush()
+            for signature, algorithm, more in choices:
+                one = admin.post(f"/cas/{root['id']}/templates",
+                                 {"name": f"Signed {len(signature)} {algorithm} {more}",
+                                  "document": {"approval": "none", "signature": signature}}, 201)["id"]
+                made = admin.post(f"/templates/{one}/requests", {"csr": make_csr("signed.example").decode()}, 201)
+                pem = made["certificate"]["pem"]
+                text = text_of(pem)
+                assert f"Signature Algorithm: {algorithm}" in text and more in text, (signature, text)
+                assert b"OK" in openssl("verify", "-CAfile", anchor.name, data=pem.encode())
+
+
 def check_post_quantum(admin, ca):
     """The report says what there is, and what to do."""
     quantum = admin.post("/cas", {"name": "Quantum Root", "key": {"type": "ML-DSA-65"}}, 201)["id"]
@@ -203,5 +228,6 @@ def run(gateway, admin, made):
     public = check_preview(admin, ca)
     check_copies(admin, ca, made, public)
     check_outside(admin, ca)
+    check_signatures(admin)
     check_post_quantum(admin, ca)
     print(f"templates: as described ({time.monotonic() - started:.0f} s)")
