@@ -18,6 +18,7 @@ struct policy_input {
     const X509_REQ *csr; /* its key may be of a type that signs nothing, see csr_decode_unproven */
     const struct proposal *proposal;
     int64_t now_us;
+    const char *related; /* value of the extension relatedCertificate, or NULL */
     const char *requester, *door; /* for expressions; NULL: "" */
     struct policy_notes *notes; /* filled; may be NULL */
 };

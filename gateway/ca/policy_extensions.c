@@ -1,6 +1,7 @@
 /* Purposes, policies, the template's extensions, and those that a request may bring. */
 #include "ca/policy_internal.h"
 
+#include "x509/related.h"
 #include "x509/extension.h"
 
 #include <openssl/err.h>
@@ -291,6 +292,27 @@ static bool add_documents(const struct policy *p, const struct extension_place *
     return true;
 }
 
+/* rfc9763#4: what the flow has found and checked. */
+static bool add_related(const struct policy *p, const struct extension_place *place,
+                        EXTENSION_LIST *list) {
+    static const char refusal[] = "The request names a related certificate (relatedCertRequest), which the "
+                                  "template does not take; see its \"related\".";
+    X509_EXTENSION *extension = NULL;
+    const struct json *value;
+    if (p->in->related != NULL) {
+        TRY(json_parse(p->arena, view_text(arena_printf(p->arena, "\"%s\"", p->in->related)), &value,
+                       p->err));
+        TRY(extension_of_type(place, "relatedCertificate", false, value, &extension, p->err));
+        return push(p, list, extension);
+    }
+    if (!related_asked(p->in->csr) || p->t->related.from != RELATED_NONE)
+        return true;
+    if (p->t->requested.refuse_others)
+        return fail(p->err, ERROR_POLICY, "request-extension", "%s", refusal);
+    policy_note(p, "relatedCertRequest: the template does not take it");
+    return true;
+}
+
 static bool add_proposed(struct policy *p, const struct extension_place *place,
                          EXTENSION_LIST *list) {
     JSON_EACH (document, p->in->proposal->extensions) {
@@ -311,7 +333,7 @@ bool policy_extensions(struct policy *p) {
     keep_EXTENSION_LIST(p->arena, list);
     TRY(make_purposes(p));
     TRY(add_policies(p, &place, list) && add_freshest(p, &place, list) &&
-        add_documents(p, &place, list));
+        add_related(p, &place, list) && add_documents(p, &place, list));
     TRY(add_proposed(p, &place, list));
     for (int i = 0; i < sk_X509_EXTENSION_num(p->asked); i++)
         TRY(judge_asked(p, list, sk_X509_EXTENSION_value(p->asked, i)));

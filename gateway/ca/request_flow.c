@@ -64,6 +64,7 @@ static bool apply(struct arena *arena, struct request_context *c, struct certifi
                                  .csr = c->csr,
                                  .proposal = &c->proposal,
                                  .now_us = clock_now_us(),
+                                 .related = c->related,
                                  .requester = c->requester,
                                  .door = c->door,
                                  .notes = &c->notes};
@@ -74,6 +75,7 @@ static bool apply(struct arena *arena, struct request_context *c, struct certifi
 bool flow_apply_policy(struct arena *arena, struct request_context *c,
                        struct certificate_plan *ret_plan, struct error *err) {
     bool changed = false;
+    TRY(flow_find_related(arena, c, err));
     TRY(apply(arena, c, ret_plan, err));
     if (*c->template.hook.url == '\0' || c->asks_nobody)
         return true;

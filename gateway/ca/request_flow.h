@@ -21,6 +21,7 @@ struct request_context {
     bool asks_nobody;             /* a preview, or a request that has no key yet: the hook is left alone */
     const char *approver;         /* who signs now, when that is later than the request; or NULL */
     const char *account_url;      /* see struct enrolment */
+    const char *related;          /* "sha256:HEX" of the certificate that the CSR proves besides; or NULL */
     struct policy_notes notes;    /* what policy left out or changed of what was asked for */
 };
 
@@ -63,6 +64,9 @@ MUST_USE bool flow_note(struct tx *tx, struct arena *arena, const struct actor *
 /* Stores it with its event "request.submitted". */
 MUST_USE bool flow_insert(struct tx *tx, struct arena *arena, const struct actor *actor,
                           const struct request_record *request, struct error *err);
+/* rfc9763#3: finds and checks the certificate that the CSR names, when the template takes such: c->related. No
+ * transaction is open. */
+MUST_USE bool flow_find_related(struct arena *arena, struct request_context *c, struct error *err);
 /* rfc8659: whether the CAA records of the DNS names let this CA issue, when the template asks. No transaction
  * is open. */
 MUST_USE bool flow_check_caa(struct arena *arena, const struct request_context *c,

@@ -66,6 +66,8 @@
  *          "retryHours":24},
  *   "hook": {"url":"",                 who decides besides, see ca/hook.h; empty: nobody
  *            "timeoutSeconds":5,"generation":1,"caFile":""},   another generation is another secret
+ *   "related": {"from":"none",         rfc9763: none | request | required, see x509/related.h
+ *               "freshSeconds":600},   how old the proof in the CSR may be
  *   "lint": {"rfc5280":"block","cabfTls":"off","cabfSmime":"off","cabfCode":"off","etsi":"off","rules":[]}
  * } */
 #ifndef GATEHOUSE_CA_TEMPLATE_H
@@ -81,6 +83,7 @@ enum approval { APPROVAL_NONE, APPROVAL_ROLE, APPROVAL_ALWAYS, APPROVAL_FOUR_EYE
 enum subject_source { SUBJECT_FROM_CSR, SUBJECT_FIXED, SUBJECT_NONE, SUBJECT_EXPRESSION };
 enum proof_rule { PROOF_RULE_REQUIRED, PROOF_RULE_NONE };
 enum purpose_source { PURPOSE_TEMPLATE, PURPOSE_REQUEST, PURPOSE_BOTH, PURPOSE_NEVER };
+enum related_source { RELATED_NONE, RELATED_REQUEST, RELATED_REQUIRED };
 enum issuer_end { ISSUER_END_AUTO, ISSUER_END_CLAMP, ISSUER_END_REFUSE };
 enum alignment { ALIGN_NONE, ALIGN_HOUR, ALIGN_DAY };
 enum template_level { LEVEL_OFF, LEVEL_WARN, LEVEL_BLOCK };
@@ -205,6 +208,10 @@ struct template {
         const char *url, *ca_file; /* "" */
         int64_t timeout_seconds, generation;
     } hook;
+    struct {
+        enum related_source from;
+        int64_t fresh_seconds;
+    } related;
     enum template_level lint[LINT_PROFILE_COUNT]; /* by lint_profile's bit */
     const struct json *lint_rules;                /* array, or NULL */
 };

@@ -281,14 +281,37 @@ static void put_hook(struct json_writer *w, const struct template *t) {
     json_close_object(w);
 }
 
+/* --- related certificates
+ * ------------------------------------------------------------------------------------------- */
+
+static bool read_related(const struct json *document, struct template *t, struct error *err) {
+    static const char *const names[] = {"from", "freshSeconds", NULL};
+    const struct json *object = NULL;
+    TRY(json_object(document, "related", &object, err));
+    if (object == NULL)
+        return true;
+    TRY(json_only(object, names, err));
+    READ_CHOICE(object, "from", related_names, t->related.from, err);
+    return json_int(object, "freshSeconds", 1, 7 * 86400, &t->related.fresh_seconds, err);
+}
+
+static void put_related(struct json_writer *w, const struct template *t) {
+    json_name(w, "related");
+    json_open_object(w);
+    json_put_string(w, "from", related_names[t->related.from]);
+    json_put_int(w, "freshSeconds", t->related.fresh_seconds);
+    json_close_object(w);
+}
+
 bool read_outside(struct arena *arena, const struct json *document, struct template *t,
                   struct error *err) {
     return read_caa(arena, document, t, err) && read_ct(arena, document, t, err) &&
-           read_hook(document, t, err);
+           read_hook(document, t, err) && read_related(document, t, err);
 }
 
 void put_outside(struct json_writer *w, const struct template *t) {
     put_caa(w, t);
     put_ct(w, t);
     put_hook(w, t);
+    put_related(w, t);
 }

@@ -221,6 +221,7 @@ static const struct template defaults = {
             .trust_anchor = "",
             .dnssec = true,
             .timeout_seconds = 10},
+    .related = {.fresh_seconds = 600},
     .hook = {.url = "", .ca_file = "", .timeout_seconds = 5, .generation = 1},
     .ct = {.minimum = (struct ct_minimum[]){{180, 2}, {36525, 3}},
            .minimum_count = 2,
@@ -268,6 +269,7 @@ bool template_from_json(struct arena *arena, const struct json *document,
                                         "caa",
                                         "ct",
                                         "hook",
+                                        "related",
                                         "lint",
                                         NULL};
     struct template t = defaults;

@@ -9,7 +9,7 @@
 /* Each ends with NULL; by the enum of the same name where there is one. */
 extern const char *const approval_names[],
     *const subject_source_names[],
-        *const proof_names[],
+        *const proof_names[], *const related_names[],
             *const purpose_source_names[],
                 *const issuer_end_names[],
                     *const alignment_names[],

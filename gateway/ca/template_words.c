@@ -5,6 +5,7 @@
 
 const char *const approval_names[] = {"none", "role", "always", "four-eyes", NULL};
 const char *const subject_source_names[] = {"csr", "fixed", "none", "expression", NULL};
+const char *const related_names[] = {"none", "request", "required", NULL};
 const char *const proof_names[] = {"required", "none", NULL};
 const char *const purpose_source_names[] = {"template", "request", "both", "never", NULL};
 const char *const issuer_end_names[] = {"auto", "clamp", "refuse", NULL};

@@ -24,6 +24,7 @@ import scep
 import validators
 import mail
 import public_pages
+import related
 import strangers
 from client import Client, Gateway
 
@@ -90,6 +91,7 @@ def main():
     credentials.run(gateway, admin, made)
     authorities.run(gateway, admin, made)
     templates.run(gateway, admin, made)
+    related.run(gateway, admin, made)
     scep.run(gateway, admin, made)
     validators.run(gateway, admin, made)
     mail.run(gateway, admin, made)
