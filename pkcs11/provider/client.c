@@ -25,6 +25,10 @@ struct signer {
     char *socket_path; /* or NULL */
     char *program;
     char **arguments;
+    unsigned patience; /* seconds for an answer */
+    bool kills;        /* a process that does not answer in time */
+    void (*started)(void *context, struct connection *fresh);
+    void *context;
 
     pthread_mutex_t lock; /* guards what follows */
     pthread_cond_t freed;
@@ -87,7 +91,9 @@ static bool start_process(struct signer *signer, struct error *err) {
     TRY(process_start(signer->program, (const char *const *)(uintptr_t)signer->arguments,
                       &signer->pid, &signer->control, err));
     signer->epoch++;
-    if (channel_dial(NULL, signer->control, signer->epoch, &connection, err)) {
+    if (channel_dial(NULL, signer->control, signer->patience, signer->epoch, &connection, err)) {
+        if (signer->started != NULL)
+            signer->started(signer->context, connection);
         signer->backoff_us = 0; /* a start that works does not slow the next one down */
         connection->next = signer->idle;
         signer->idle = connection;
@@ -98,6 +104,8 @@ static bool start_process(struct signer *signer, struct error *err) {
     process_stop(signer->pid, signer->control, true);
     signer->pid = 0;
     signer->control = -1;
+    if (signer->kills) /* it may hang again: whoever waits for the same is told at once */
+        signer->not_before_us = clock_monotonic_us() + BACKOFF_MAX_US;
     if (err != NULL && strcmp(err->type, "peer-closed") == 0)
         signer_unavailable(err, "it ended while it started; its log names the reason");
     return false;
@@ -162,7 +170,8 @@ static bool checkout(struct signer *signer, struct connection **ret_connection, 
     if (!done)
         return false;
     if (connection == NULL) {
-        done = channel_dial(signer->socket_path, control, *ret_epoch, &connection, err);
+        done = channel_dial(signer->socket_path, control, signer->patience, *ret_epoch,
+                            &connection, err);
         if (control >= 0)
             close(control);
         if (!done) {
@@ -204,11 +213,34 @@ void client_drop(struct signer *signer, struct connection *connection) {
     forget(signer);
 }
 
+uint64_t client_epoch(struct signer *signer) {
+    pthread_mutex_lock(&signer->lock);
+    uint64_t epoch = signer->epoch;
+    pthread_mutex_unlock(&signer->lock);
+    return epoch;
+}
+
 struct batches *client_batches(struct signer *signer) {
     return signer->batches;
 }
 
-static bool is_slow(unsigned op) {
+/* It hangs, as far as anybody can tell; the next call starts it again. */
+static void end_hanging(struct signer *signer, uint64_t epoch) {
+    pthread_mutex_lock(&signer->lock);
+    if (epoch == signer->epoch && signer->pid > 0) {
+        log_warn(ROOM, "the signer (process %ld) gave no answer for %u seconds; it is killed",
+                 (long)signer->pid, signer->patience);
+        drop_idle(signer);
+        process_stop(signer->pid, signer->control, true);
+        signer->pid = 0;
+        signer->control = -1;
+    }
+    pthread_mutex_unlock(&signer->lock);
+}
+
+static bool is_slow(const struct signer *signer, unsigned op) {
+    if (signer->kills)
+        return false;
     return op == WIRE_GENERATE || op == WIRE_IMPORT || op == WIRE_LOAD || op == WIRE_LOGIN;
 }
 
@@ -221,11 +253,11 @@ static bool call_once(struct signer *signer, struct wire_request *request,
     *ret_dead = false;
     bool done = checkout(signer, &connection, ret_epoch, &cause);
     if (done) {
-        if (is_slow(request->op))
+        if (is_slow(signer, request->op))
             wire_channel_patience(&connection->channel, PATIENCE_SLOW);
         done = connection_exchange(connection, request, ret_response, &cause);
-        if (done && is_slow(request->op))
-            wire_channel_patience(&connection->channel, CONNECTION_PATIENCE);
+        if (done && is_slow(signer, request->op))
+            wire_channel_patience(&connection->channel, signer->patience);
         if (!done)
             client_drop(signer, connection);
     }
@@ -233,6 +265,8 @@ static bool call_once(struct signer *signer, struct wire_request *request,
         *ret_connection = connection;
         return true;
     }
+    if (signer->kills && strcmp(cause.type, "peer-timeout") == 0)
+        end_hanging(signer, *ret_epoch);
     *ret_dead = strcmp(cause.type, "peer-closed") == 0 ||
                 (signer->socket_path != NULL && strcmp(cause.type, "signer-unavailable") == 0);
     if (err != NULL)
@@ -330,12 +364,16 @@ bool signer_connect(const struct signer_config *config, struct signer **ret_sign
     signer->socket_path = config->socket_path == NULL ? NULL : must_strdup(config->socket_path);
     signer->program = config->program == NULL ? NULL : must_strdup(config->program);
     signer->arguments = copy_list(config->arguments);
+    signer->patience = config->patience > 0 ? config->patience : CONNECTION_PATIENCE;
+    signer->kills = config->patience > 0;
+    signer->started = config->started;
+    signer->context = config->context;
     signer->references = 1;
     signer->control = -1;
     signer->batches = batches_new();
     pthread_mutex_init(&signer->lock, NULL);
     pthread_cond_init(&signer->freed, NULL);
-    if (!begin(signer, err)) {
+    if (!config->later && !begin(signer, err)) {
         signer_close(signer);
         return false;
     }

@@ -37,6 +37,8 @@ void client_done(struct signer *signer, struct connection *connection);
 MUST_USE bool client_take(struct signer *signer, struct connection **ret_connection,
                           struct error *err);
 void client_drop(struct signer *signer, struct connection *connection);
+/* Another number, another process. */
+uint64_t client_epoch(struct signer *signer);
 /* What batch.c keeps for this signer. */
 struct batches *client_batches(struct signer *signer);
 
@@ -46,8 +48,8 @@ struct batches *client_batches(struct signer *signer);
 
 /* Dials the socket when there is a path, else passes one end of a pair over the control socket;
  * then greets. */
-MUST_USE bool channel_dial(const char *socket_path, int control, uint64_t epoch,
-                              struct connection **ret_connection, struct error *err);
+MUST_USE bool channel_dial(const char *socket_path, int control, unsigned patience,
+                           uint64_t epoch, struct connection **ret_connection, struct error *err);
 void connection_free(struct connection *connection);
 /* One request and its answer. ERROR_UNAVAILABLE "peer-closed", "peer-timeout": the connection is of
  * no more use. */

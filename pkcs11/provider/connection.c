@@ -79,13 +79,13 @@ static bool greet(struct connection *connection, struct error *err) {
     return false;
 }
 
-bool channel_dial(const char *socket_path, int control, uint64_t epoch,
-                     struct connection **ret_connection, struct error *err) {
+bool channel_dial(const char *socket_path, int control, unsigned patience, uint64_t epoch,
+                  struct connection **ret_connection, struct error *err) {
     int fd = -1;
     TRY(socket_path != NULL ? dial(socket_path, &fd, err) : pass_socket(control, &fd, err));
     struct connection *connection = must_alloc(sizeof *connection);
     wire_channel_open(&connection->channel, fd);
-    wire_channel_patience(&connection->channel, CONNECTION_PATIENCE);
+    wire_channel_patience(&connection->channel, patience);
     connection->epoch = epoch;
     if (!greet(connection, err)) {
         connection_free(connection);

@@ -14,6 +14,7 @@
 
 #include <openssl/evp.h>
 
+struct connection;
 struct signer;
 
 struct signer_config {
@@ -21,6 +22,11 @@ struct signer_config {
     const char *program;     /* the signer's program, when it is started here */
     /* Its arguments after argv[0], NULL-terminated, without --fd, which is added. May be NULL. */
     const char *const *arguments;
+    /* What a signer of further signers wants; 0 or NULL: as the gateway does. */
+    unsigned patience; /* seconds for any answer; then the process is killed, to be started anew */
+    bool later;        /* the first call starts it */
+    void (*started)(void *context, struct connection *fresh); /* called after each start */
+    void *context;
 };
 
 /* Starts (fork and exec, over a socketpair) or dials the signer and registers the provider. */

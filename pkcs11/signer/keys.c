@@ -1,6 +1,7 @@
 #include "signer/key.h"
 
 #include "base/log.h"
+#include "signer/child.h"
 #include "signer/find.h"
 #include "signer/managed.h"
 #include "signer/public_key.h"
@@ -165,7 +166,8 @@ static bool identify(const struct vault *vault, char kind, unsigned purpose, str
         done = EVP_DigestFinal_ex(ctx, id, NULL) == 1;
     }
     EVP_MD_CTX_free(ctx);
-    memcpy(ret_handle, id, sizeof *ret_handle); /* 64 bits of a keyed hash: no two keys meet */
+    memcpy(ret_handle, id, sizeof *ret_handle); /* 56 bits of a keyed hash: no two keys meet */
+    *ret_handle &= ((uint64_t)1 << CHILD_SHIFT) - 1;
     if (*ret_handle == 0)
         *ret_handle = 1;
     return done;

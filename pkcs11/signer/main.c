@@ -1,4 +1,5 @@
 /* gatehouse-signer: the only process that loads PKCS#11 modules and sees PINs. */
+#include "signer/child.h"
 #include "signer/init.h"
 #include "signer/serve.h"
 
@@ -33,6 +34,11 @@ static const struct option_spec specs[] = {
     {"token-dir", OPTION_TEXT, NULL, 0, 0,
      "Folder of softtoken's tokens; sets GATEHOUSE_SOFTTOKEN_DIR."},
     {"module", OPTION_LIST, NULL, 0, 0, "A further PKCS#11 module, as NAME=PATH."},
+    {"module-timeout", OPTION_NUMBER, "60", 1, 600,
+     "Seconds for an answer of a further module; then its process is killed and started again."},
+    {"child", OPTION_TEXT, NULL, 0, 0,
+     "NAME=PATH of the one module that this process is for: how a signer starts the processes of "
+     "its further modules."},
     {"pin", OPTION_LIST, NULL, 0, 0, "File with a further token's user PIN, as LABEL=FILE."},
     {"keys-max", OPTION_NUMBER, "1024", 16, 1000000, "Keys that are kept unwrapped at a time."},
     {"fd", OPTION_NUMBER, "-1", -1, 1000000,
@@ -47,6 +53,11 @@ static const struct option_spec specs[] = {
      "Least level that is logged: debug, info, warn, error."},
     {"log-json", OPTION_FLAG, "false", 0, 0, "Log lines as JSON."},
     {0}};
+
+struct command_line {
+    int argc;
+    char **argv;
+};
 
 /* Nobody reads this process's memory: not a debugger of the same user, not a core file. Programs
  * that were started by a module could not gain rights. */
@@ -117,7 +128,49 @@ static void block_stop_signals(void) {
     sigprocmask(SIG_BLOCK, &set, NULL); /* before a module starts threads */
 }
 
-static bool run(struct arena *arena, const struct options *options, struct error *err) {
+/* The program of this process, though it may have been replaced meanwhile. */
+static const char *own_program(struct arena *arena) {
+    char path[4096];
+    ssize_t len = readlink("/proc/self/exe", path, sizeof path - 1);
+    if (len <= 0)
+        return "/proc/self/exe";
+    path[len] = '\0';
+    return access(path, X_OK) == 0 ? arena_strdup(arena, path) : "/proc/self/exe";
+}
+
+/* A child gets the command line of its parent, but for what only the parent serves. */
+static const char *const *child_arguments(struct arena *arena, int argc, char **argv) {
+    static const char *const own[] = {"--fd", "--socket"};
+    const char **list = arena_array(arena, (size_t)argc + 1, sizeof *list);
+    size_t count = 0;
+    for (int i = 1; i < argc; i++) {
+        bool skip = false;
+        for (size_t k = 0; k < 2 && !skip; k++) {
+            size_t len = strlen(own[k]);
+            skip = strncmp(argv[i], own[k], len) == 0 && (argv[i][len] == '=' || argv[i][len] == 0);
+            if (skip && argv[i][len] == 0)
+                i++;
+        }
+        if (!skip)
+            list[count++] = argv[i];
+    }
+    return list;
+}
+
+static bool open_children(struct arena *arena, const struct options *options,
+                          const struct command_line *line, struct vault *vault,
+                          struct error *err) {
+    struct children_config config = {
+        .program = own_program(arena),
+        .arguments = child_arguments(arena, line->argc, line->argv),
+        .modules = list_option(arena, options, "module"),
+        .patience = (unsigned)option_number(options, "module-timeout"),
+    };
+    return config.modules[0] == NULL ? true : children_open(&config, &vault->children, err);
+}
+
+static bool run(struct arena *arena, const struct options *options,
+                const struct command_line *line, struct error *err) {
     enum log_level level;
     TRY(check_options(options, err));
     if (!log_level_parse(option_text(options, "log-level"), &level))
@@ -126,13 +179,14 @@ static bool run(struct arena *arena, const struct options *options, struct error
     log_setup(level, option_flag(options, "log-json"), "gatehouse-signer");
     if (option_text(options, "token-dir") != NULL)
         setenv("GATEHOUSE_SOFTTOKEN_DIR", option_text(options, "token-dir"), 1);
+    const char *child[2] = {option_text(options, "child"), NULL};
+    const char *managed = child[0] != NULL ? NULL : option_text(options, "managed-module");
     struct vault_config config = {
-        .managed_module = option_text(options, "managed-module"),
-        .managed_token = option_text(options, "managed-module") == NULL
-                             ? NULL
-                             : option_text(options, "managed-token"),
-        .managed_pin_file = option_text(options, "managed-pin-file"),
-        .modules = list_option(arena, options, "module"),
+        .managed_module = managed,
+        .managed_token = managed == NULL ? NULL : option_text(options, "managed-token"),
+        .managed_pin_file = managed == NULL ? NULL : option_text(options, "managed-pin-file"),
+        .modules = child[0] == NULL ? NULL : child,
+        .modules_needed = true,
         .pins = list_option(arena, options, "pin"),
         .keys_max = (size_t)option_number(options, "keys-max"),
     };
@@ -140,10 +194,14 @@ static bool run(struct arena *arena, const struct options *options, struct error
                                    option_text(options, "socket"),
                                    option_text(options, "allow-user")};
     struct vault *vault;
-    bool init = option_flag(options, "init");
+    bool init = child[0] == NULL && option_flag(options, "init");
     if (!init)
         block_stop_signals();
     TRY(vault_open(&config, &vault, err));
+    if (child[0] != NULL)
+        listen.socket_path = NULL; /* the environment's is the parent's */
+    else if (!init)
+        TRY(open_children(arena, options, line, vault, err));
     return init ? run_init(vault, arena, options, err) : serve(vault, &listen, err);
 }
 
@@ -164,7 +222,7 @@ int main(int argc, char **argv) {
     bool done = options_read(arena, specs, ENV_PREFIX, argc - 1, argv + 1, &options, &err);
     if (done) {
         close_stray((int)option_number(options, "fd"));
-        done = run(arena, options, &err);
+        done = run(arena, options, &(struct command_line){argc, argv}, &err);
     }
     if (!done)
         log_failure(LOG_ERROR, "signer", "stopped", &err);

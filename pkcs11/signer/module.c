@@ -57,7 +57,7 @@ bool module_load(struct module *module, const char *name, const char *path, stru
 
 /* What a look at the slots sees: equal digests mean that nothing was plugged in, pulled or
  * initialised. */
-static bool look(const struct module *module, uint8_t digest[static 32]) {
+static bool look(const struct module *module, uint8_t digest[static 32], bool *ret_none) {
     CK_SLOT_ID slots[SLOTS_MAX];
     CK_ULONG count = SLOTS_MAX;
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
@@ -74,19 +74,21 @@ static bool look(const struct module *module, uint8_t digest[static 32]) {
         EVP_DigestUpdate(ctx, info.serialNumber, sizeof info.serialNumber);
     }
     done = done && EVP_DigestFinal_ex(ctx, digest, NULL) == 1;
+    *ret_none = done && count == 0;
     EVP_MD_CTX_free(ctx);
     return done;
 }
 
 /* libp11's list is made anew only when something changed, and the old list is kept: releasing it
- * would close all sessions of its slots, and PKCS11_update_slots of 0.4.12 uses freed memory. */
+ * would close all sessions of its slots, and PKCS11_update_slots of 0.4.12 uses freed memory. No slot
+ * at all, which libp11 takes for a failure, is an empty list: the last reader was pulled. */
 bool module_refresh(struct module *module, struct error *err) {
     uint8_t digest[32];
-    bool looked = look(module, digest);
+    bool none = false, looked = look(module, digest, &none);
     if (looked && module->list != NULL && memcmp(digest, module->seen, sizeof digest) == 0)
         return true;
     struct slot_list fresh = {.older = module->list};
-    if (PKCS11_enumerate_slots(module->ctx, &fresh.slots, &fresh.count) != 0) {
+    if (!none && PKCS11_enumerate_slots(module->ctx, &fresh.slots, &fresh.count) != 0) {
         struct error cause = {0};
         fail_internal(&cause, "libp11");
         return module_failed(module, "its slots cannot be listed", cause.detail, err);

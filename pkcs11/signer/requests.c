@@ -1,4 +1,5 @@
 /* What each request does, as a table. */
+#include "signer/child.h"
 #include "signer/managed.h"
 #include "signer/public_key.h"
 #include "signer/serve.h"
@@ -37,6 +38,7 @@ static bool do_tokens(const struct work *w, struct wire_response *out, struct er
     (void)err;
     w->scratch->len = 0;
     vault_list(w->vault, w->arena, w->scratch, &out->tokens.count);
+    children_list(w->vault->children, w->arena, w->scratch, &out->tokens.count);
     out->tokens.list = view_of(w->scratch->at, w->scratch->len);
     return true;
 }
@@ -137,5 +139,7 @@ void serve_request(struct vault *vault, const struct wire_request *request, stru
                    struct wire_buffer *scratch, struct wire_response *ret_response) {
     struct work work = {vault, request, arena, scratch};
     *ret_response = (struct wire_response){.id = request->id, .op = request->op};
+    if (children_serve(vault, request, arena, ret_response))
+        return;
     ret_response->failed = !requests[request->op](&work, ret_response, &ret_response->error);
 }

@@ -119,7 +119,7 @@ static bool add_named_module(struct vault *vault, const char *setting, struct er
                     "The option module needs NAME=PATH, not \"%.100s\".", setting);
     char *name = must_strdup(setting); /* lives as long as the process */
     name[equals - setting] = '\0';
-    return add_module(vault, name, equals + 1, false, err);
+    return add_module(vault, name, equals + 1, vault->config.modules_needed, err);
 }
 
 static bool load_modules(struct vault *vault, struct error *err) {
@@ -199,6 +199,11 @@ static size_t match_tokens(struct vault *vault, const struct pkcs11_uri *uri,
             matches++;
         }
     return matches;
+}
+
+bool vault_holds(struct vault *vault, const struct pkcs11_uri *uri) {
+    struct token *token;
+    return match_tokens(vault, uri, &token) > 0;
 }
 
 bool vault_token(struct vault *vault, const struct pkcs11_uri *uri, struct token **ret_token,

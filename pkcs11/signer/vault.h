@@ -12,10 +12,12 @@ struct vault_config {
     const char *managed_module, *managed_token, *managed_pin_file; /* NULL: no managed token */
     const char *const *modules; /* "NAME=PATH", NULL-terminated; may be NULL */
     const char *const *pins;    /* "TOKENLABEL=FILE", the same */
+    bool modules_needed;        /* one that fails is an error, as the managed token's is */
     size_t keys_max;            /* keys kept unwrapped; 0: the default */
 };
 
 struct keys;
+struct children;
 
 struct vault {
     struct vault_config config;
@@ -23,6 +25,7 @@ struct vault {
     struct module modules[MODULES_MAX];
     size_t module_count;
     struct keys *keys;
+    struct children *children; /* further modules, each in a process of its own, or NULL */
     pthread_mutex_t lock; /* guards the list of tokens; a token itself is never freed */
     struct token *tokens[WIRE_TOKENS_MAX];
     size_t token_count;
@@ -41,6 +44,8 @@ MUST_USE bool vault_managed(struct vault *vault, struct token **ret_token, struc
  * ERROR_CONFLICT "token-ambiguous". */
 MUST_USE bool vault_token(struct vault *vault, const struct pkcs11_uri *uri,
                           struct token **ret_token, struct error *err);
+/* Some present token of this process matches the URI's token attributes. */
+bool vault_holds(struct vault *vault, const struct pkcs11_uri *uri);
 /* Copies the pointers of all tokens; returns how many. */
 size_t vault_tokens(struct vault *vault, struct token *ret_tokens[static WIRE_TOKENS_MAX]);
 

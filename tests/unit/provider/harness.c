@@ -29,7 +29,7 @@ static void write_softhsm_config(struct harness *h) {
 }
 
 int harness_run(struct harness *h, const char *const *more) {
-    const char *list[32] = {h->program};
+    const char *list[64] = {h->program};
     size_t n = 1;
     for (size_t i = 0; h->arguments[i] != NULL; i++)
         list[n++] = h->arguments[i];

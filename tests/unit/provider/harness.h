@@ -11,7 +11,7 @@ struct harness {
     bool softtoken;
     char folder[64], tokens[96], pin_file[96];
     const char *program;       /* gatehouse-signer */
-    const char *arguments[16]; /* to serve, as signer_config wants them */
+    const char *arguments[32]; /* to serve, as signer_config wants them */
     struct signer *signer;
 };
 

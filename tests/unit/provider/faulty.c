@@ -1,0 +1,99 @@
+/* A PKCS #11 module with faults by name: the softtoken (FAULTY_MODULE, with its tokens in
+ * FAULTY_TOKENS) whose C_Sign does what the file FAULTY_ORDER says. An order that is obeyed once is
+ * removed as it is read. Each instance writes its process id to FAULTY_ORDER.pid. */
+#include "cryptoki.h"
+
+#include <dlfcn.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+CK_RV C_GetFunctionList(CK_FUNCTION_LIST **ret_list);
+
+static CK_FUNCTION_LIST *real, list;
+static bool pulled;
+
+/* An order that says "once" is obeyed once. */
+static bool ordered(const char *name) {
+    char text[64] = "";
+    FILE *file = fopen(getenv("FAULTY_ORDER"), "r");
+    if (file == NULL)
+        return false;
+    bool given = fgets(text, sizeof text, file) != NULL && strncmp(text, name, strlen(name)) == 0;
+    (void)fclose(file);
+    if (given && strstr(text, "once") != NULL)
+        (void)unlink(getenv("FAULTY_ORDER"));
+    return given;
+}
+
+static CK_RV faulty_sign(CK_SESSION_HANDLE session, CK_BYTE *data, CK_ULONG len, CK_BYTE *signature,
+                         CK_ULONG *signature_len) {
+    if (ordered("crash"))
+        (void)raise(SIGKILL); /* as a crash, without a sanitizer's report */
+    if (ordered("hang"))
+        for (;;)
+            (void)pause();
+    if (ordered("device-error"))
+        return CKR_DEVICE_ERROR;
+    if (ordered("disk-full"))
+        return CKR_DEVICE_MEMORY;
+    if (ordered("session-lost")) {
+        (void)real->C_CloseSession(session);
+        return CKR_SESSION_HANDLE_INVALID;
+    }
+    if (ordered("pulled"))
+        pulled = true;
+    if (pulled)
+        return CKR_DEVICE_REMOVED;
+    CK_RV rv = real->C_Sign(session, data, len, signature, signature_len);
+    if (rv == CKR_OK && ordered("wrong"))
+        signature[*signature_len - 1] ^= 1;
+    return rv;
+}
+
+static CK_RV faulty_slots(CK_BBOOL present, CK_SLOT_ID *slots, CK_ULONG *count) {
+    if (ordered("plugged"))
+        pulled = false;
+    if (!pulled)
+        return real->C_GetSlotList(present, slots, count);
+    *count = 0;
+    return CKR_OK;
+}
+
+static CK_RV faulty_open(CK_SLOT_ID slot, CK_FLAGS flags, void *context, CK_NOTIFY notify,
+                         CK_SESSION_HANDLE *ret_session) {
+    return pulled ? CKR_TOKEN_NOT_PRESENT
+                  : real->C_OpenSession(slot, flags, context, notify, ret_session);
+}
+
+static CK_RV faulty_initialize(void *arguments) {
+    char name[512];
+    (void)arguments;
+    (void)snprintf(name, sizeof name, "%s.pid", getenv("FAULTY_ORDER"));
+    FILE *file = fopen(name, "w");
+    if (file != NULL) {
+        (void)fprintf(file, "%ld\n", (long)getpid());
+        (void)fclose(file);
+    }
+    (void)snprintf(name, sizeof name, "dir=%s", getenv("FAULTY_TOKENS"));
+    CK_C_INITIALIZE_ARGS args = {.flags = CKF_OS_LOCKING_OK, .pReserved = name};
+    return real->C_Initialize(&args);
+}
+
+CK_RV C_GetFunctionList(CK_FUNCTION_LIST **ret_list) {
+    void *library = dlopen(getenv("FAULTY_MODULE"), RTLD_NOW | RTLD_LOCAL);
+    CK_C_GetFunctionList get =
+        library == NULL ? NULL : (CK_C_GetFunctionList)dlsym(library, "C_GetFunctionList");
+    if (get == NULL || get(&real) != CKR_OK)
+        return CKR_GENERAL_ERROR;
+    list = *real;
+    list.C_Initialize = faulty_initialize;
+    list.C_Sign = faulty_sign;
+    list.C_GetSlotList = faulty_slots;
+    list.C_OpenSession = faulty_open;
+    *ret_list = &list;
+    return CKR_OK;
+}
