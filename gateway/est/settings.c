@@ -5,7 +5,7 @@
 #include <string.h>
 
 static const char *const own_names[] = {"sameNames", "any", "none", NULL};
-static const char *const digest_names[] = {"none", "sha-256", "md5"};
+static const char *const digest_names[] = {"none", "sha-256", "md5", NULL};
 static const char *const binding_names[] = {"required", "ifPresent", "ignore", NULL};
 static const char *const scope_names[] = {"any", "caller", NULL};
 

@@ -77,7 +77,8 @@ static void drop_taken(struct wire_channel *channel) {
 void wire_channel_wipe(struct wire_channel *channel) {
     struct wire_buffer *in = &channel->in, *out = &channel->out;
     drop_taken(channel);
-    OPENSSL_cleanse(in->at + in->len, in->capacity - in->len);
+    if (in->at != NULL)
+        OPENSSL_cleanse(in->at + in->len, in->capacity - in->len);
     OPENSSL_cleanse(out->at, out->capacity);
     empty(out);
 }
@@ -106,7 +107,8 @@ static bool send_parts(int fd, struct iovec parts[static 2], struct error *err) 
             return socket_failed("send", err);
         for (size_t i = 0, left = (size_t)sent; i < 2; i++) {
             size_t done = left < parts[i].iov_len ? left : parts[i].iov_len;
-            parts[i].iov_base = (char *)parts[i].iov_base + done;
+            if (done > 0) /* an empty part may have no address */
+                parts[i].iov_base = (char *)parts[i].iov_base + done;
             parts[i].iov_len -= done;
             left -= done;
         }

@@ -350,11 +350,12 @@ static void write_file(const char *path, const char *text) {
 }
 
 static char *joined(const char *first, const char *second) {
-    char *text = malloc(512);
-    if (text == NULL)
+    static char texts[16][512]; /* to the program's end, as the arguments they become */
+    static size_t used;
+    if (used == sizeof texts / sizeof texts[0])
         abort();
-    snprintf(text, 512, "%s%s", first, second);
-    return text;
+    snprintf(texts[used], sizeof texts[used], "%s%s", first, second);
+    return texts[used++];
 }
 
 /* The harness's signer is closed, tokens are made, and it is opened again with the modules. */
@@ -399,7 +400,7 @@ static EVP_PKEY *managed_key(void) {
     SCOPED_ARENA struct arena *arena = arena_new();
     struct error err = {0};
     struct view blob, spki;
-    EVP_PKEY *key;
+    EVP_PKEY *key = NULL;
     if (!signer_generate(harness.signer, arena, "P-256", KEY_SIGN, &blob, &spki, &err) ||
         !signer_managed_key(harness.signer, blob, spki, KEY_SIGN, &key, &err))
         fail_msg("%s (%s)", err.message, err.detail);
