@@ -42,6 +42,7 @@ def run(_gateway, admin, made):
     path = f"/acme/policies/{policy}/bindings"
     admin.post(path, {"name": "Late", "expiresAt": "2001-01-01T00:00:00Z"}, 422, problem="bad-expiry")
     binding = admin.post(path, {"name": "First", "scope": ["**.acme.test"]}, 201)
+    assert not binding["hmacKey"].startswith("-"), "a command line would take it for an option"
     assert binding["hmacKey"] in binding["commands"]["certbot"] and binding["kid"] in binding["commands"]["caddy"]
     assert "hmacKey" not in json.dumps(admin.get(path).value)
 

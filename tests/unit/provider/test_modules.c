@@ -223,7 +223,8 @@ struct worker {
     pthread_t thread;
     EVP_PKEY *key;
     atomic_int *stop;
-    int count, failures;
+    atomic_int count;
+    int failures;
     struct error last;
 };
 
@@ -261,6 +262,16 @@ static void others_go_on(void **state) {
     assert_signs(faulty);
 }
 
+/* Each has finished a call since: a call bears that a process ends under it, not that all do. */
+static void wait_for_all(struct worker *workers, int count) {
+    int before[4];
+    for (int i = 0; i < count; i++)
+        before[i] = workers[i].count;
+    for (int i = 0, patience = 10000; i < count; i++)
+        while (workers[i].count <= before[i] && patience-- > 0)
+            usleep(2000);
+}
+
 /* The module's process killed at any moment under load: no call fails, and none is answered wrongly. */
 static void killed_under_load(void **state) {
     enum { KILLS = 20 };
@@ -273,6 +284,7 @@ static void killed_under_load(void **state) {
     }
     for (int i = 0; i < KILLS; i++) {
         assert_signs(faulty); /* the one before has come back */
+        wait_for_all(workers, 4);
         usleep((useconds_t)(i * 7919 % 60000));
         kill((pid_t)module_process(), SIGKILL);
         usleep(50000);
