@@ -98,7 +98,8 @@ MUST_USE bool access_by_password(struct core *core, struct arena *arena, const c
                                  const char *password, const char *address, const char *request_id,
                                  struct actor *ret_actor, struct error *err);
 /* A program by the client certificate of its TLS connection, for one call: a certificate that was registered for a
- * user, alive and, where it is ours, not revoked. ERROR_NOT_FOUND when it is nobody's; ERROR_UNAUTHENTICATED
+ * user, or one of an authority whose certificates log in and whose name is that of a user without second factor; alive
+ * and, where it is ours, not revoked. ERROR_NOT_FOUND when it is nobody's; ERROR_UNAUTHENTICATED
  * "revoked-certificate", "expired-certificate". */
 MUST_USE bool access_by_certificate(struct core *core, struct arena *arena, struct view certificate,
                                     const char *address, const char *request_id,

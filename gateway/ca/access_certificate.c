@@ -70,8 +70,9 @@ static bool find_by_name(struct tx *tx, struct arena *arena, const struct shown 
     return user_by_name(tx, arena, name, ret_user, err);
 }
 
-static bool find_user(struct tx *tx, struct arena *arena, const struct shown *shown, bool by_name,
-                      struct user *ret_user, struct error *err) {
+/* *ret_registered: the very certificate is the user's, rather than the name in it. */
+static bool find_user(struct tx *tx, struct arena *arena, const struct shown *shown,
+                      struct user *ret_user, bool *ret_registered, struct error *err) {
     struct user_certificate registered;
     struct certificate_record record;
     struct error missing = {0}, not_ours = {0};
@@ -81,9 +82,10 @@ static bool find_user(struct tx *tx, struct arena *arena, const struct shown *sh
         *err = known ? not_ours : missing;
         return false;
     }
+    *ret_registered = known;
     if (known)
         TRY(user_by_id(tx, arena, &scope_everything, registered.user_id, ret_user, err));
-    else if (ours && by_name)
+    else if (ours)
         TRY(find_by_name(tx, arena, shown, &record, ret_user, err));
     else
         return nobodys(err);
@@ -106,11 +108,12 @@ bool access_by_certificate(struct core *core, struct arena *arena, struct view c
     struct shown shown;
     struct user user;
     struct actor actor = {0};
-    bool done = false;
+    bool done = false, registered;
     TRY(read_shown(arena, certificate, &shown, err));
     TX(tx, core_db(core), &done, err)
-        tx.ok = find_user(tx.tx, arena, &shown, false, &user, err) &&
-                access_load(tx.tx, arena, user.id, address, request_id, &actor, err);
+        tx.ok = find_user(tx.tx, arena, &shown, &user, &registered, err) &&
+                access_load(tx.tx, arena, user.id, address, request_id, &actor, err) &&
+                (registered || access_one_factor_is_enough(tx.tx, arena, &actor, err));
     TRY(done);
     actor.must_change_password = false; /* it was not asked for */
     actor.by_certificate = true;
@@ -123,12 +126,12 @@ bool access_login_certificate(struct core *core, struct arena *arena, struct vie
                               struct error *err) {
     struct shown shown;
     struct user user = {0};
-    bool done = false;
+    bool done = false, registered;
     if (certificate.len == 0 || !read_shown(arena, certificate, &shown, err))
         return fail(err, ERROR_UNAUTHENTICATED, "no-certificate",
                     "No client certificate came with the TLS connection; use the address that asks for one.");
     TX(tx, core_db(core), &done, err)
-        tx.ok = find_user(tx.tx, arena, &shown, true, &user, err);
+        tx.ok = find_user(tx.tx, arena, &shown, &user, &registered, err);
     struct actor who = access_stranger(arena, shown.facts.subject, order->address, order->request_id);
     if (!done && (err->kind == ERROR_NOT_FOUND || err->kind == ERROR_UNAUTHENTICATED)) {
         struct error reason = *err;

@@ -36,6 +36,10 @@ MUST_USE bool access_open_session(struct core *core, struct arena *arena, const 
                                   const char **ret_secret, struct actor *ret_actor,
                                   struct error *err);
 
+/* Refused when the user has a second factor or needs one: what was shown alone must not be a way around it. */
+MUST_USE bool access_one_factor_is_enough(struct tx *tx, struct arena *arena,
+                                          const struct actor *actor, struct error *err);
+
 /* Nobody gives a role over more than they rule themselves, nor one that may more than they. */
 MUST_USE bool access_may_give(struct tx *tx, struct arena *arena, const struct actor *actor,
                               const struct grant *grants, size_t count, struct error *err);

@@ -152,8 +152,7 @@ static bool verify_and_remember(struct core *core, struct arena *arena, const st
     return true;
 }
 
-/* Name and password alone must not be a way around the second factor. */
-static bool one_factor_is_enough(struct tx *tx, struct arena *arena, const struct actor *actor,
+bool access_one_factor_is_enough(struct tx *tx, struct arena *arena, const struct actor *actor,
                                  struct error *err) {
     struct access_settings settings;
     struct factor *factors;
@@ -187,7 +186,7 @@ bool access_by_password(struct core *core, struct arena *arena, const char *user
                     "The user %.100s must change the password first, in the console.", user.username);
     TX(tx, core_db(core), &done, err)
         tx.ok = access_load(tx.tx, arena, user.id, address, request_id, &actor, err) &&
-                one_factor_is_enough(tx.tx, arena, &actor, err);
+                access_one_factor_is_enough(tx.tx, arena, &actor, err);
     TRY(done);
     *ret_actor = actor;
     return true;
