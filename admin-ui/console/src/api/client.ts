@@ -74,6 +74,8 @@ async function json<T>(method: string, path: string, query?: Query, body?: unkno
 export const api = {
   get: <T>(path: string, query?: Query) => json<T>('GET', path, query),
   post: <T>(path: string, body?: unknown, query?: Query) => json<T>('POST', path, query, body ?? {}),
+  /** For what takes a document of another kind, or none. */
+  postNothing: <T>(path: string) => json<T>('POST', path),
   put: <T>(path: string, body: unknown) => json<T>('PUT', path, undefined, body),
   patch: <T>(path: string, body: unknown) => json<T>('PATCH', path, undefined, body),
   delete: <T>(path: string, query?: Query) => json<T>('DELETE', path, query),

@@ -19,7 +19,7 @@ function Crl({ ca, name }: { ca: string; name: string }) {
   const { may } = useSession();
   const loaded = useLoad(() => api.get<Schema['CrlInfo']>(`/cas/${ca}/crl`), `crl-${ca}`);
   const [problem, setProblem] = useState<Problem>();
-  const publish = () => api.post(`/cas/${ca}/crl`).then(() => { setProblem(undefined); loaded.reload(); }, (reason: unknown) => setProblem(asProblem(reason)));
+  const publish = () => api.postNothing(`/cas/${ca}/crl`).then(() => { setProblem(undefined); loaded.reload(); }, (reason: unknown) => setProblem(asProblem(reason)));
   return (
     <tr>
       <td><Link to={`/cas/${ca}`}>{name}</Link></td>
