@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import assert from 'node:assert/strict';
-import { chromium, firefox } from 'playwright-core';
+import { chromium } from 'playwright-core';
 
 const require = createRequire(import.meta.url);
 const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
@@ -17,31 +17,11 @@ function program() {
   throw new Error('no Chromium is installed');
 }
 
-/** Null when there is no Firefox; it is driven over WebDriver BiDi. */
-export function firefoxProgram() {
-  for (const name of ['firefox-esr', 'firefox'])
-    try { return execFileSync('which', [name], { encoding: 'utf8' }).trim(); } catch { /* the next */ }
-  return null;
-}
-
-/** Debian's Firefox does not know every command of emulation that playwright sends; none of them matters here. */
-async function launchFirefox() {
-  const browser = await firefox.launch({ executablePath: firefoxProgram(), channel: 'moz-firefox' });
-  const session = browser._connection.toImpl(browser)._browserSession;
-  const send = session.send.bind(session);
-  session.send = (method, ...rest) => send(method, ...rest).catch((error) => {
-    if (!method.startsWith('emulation.') || !/unknown command/.test(String(error))) throw error;
-    return {};
-  });
-  return browser;
-}
-
-const launch = (name) => (name === 'firefox' ? launchFirefox()
-  : chromium.launch({ executablePath: program(), args: ['--no-sandbox', '--disable-dev-shm-usage'] }));
+const launch = () => chromium.launch({ executablePath: program(), args: ['--no-sandbox', '--disable-dev-shm-usage'] });
 
 /** Runs `test(page, context)`; any error of the page itself fails it, too. */
-export async function withBrowser(test, name = 'chromium') {
-  const browser = await launch(name);
+export async function withBrowser(test) {
+  const browser = await launch();
   const complaints = [];
   try {
     // axe is put into the page from outside, which the page's own policy would refuse.

@@ -1,10 +1,10 @@
 // The public pages as a stranger meets them: asking, confirming, claiming with a key made in the browser, renewing;
-// and the files that come out, read by OpenSSL, Java and NSS. In Chromium, and the claim in Firefox too when there is one.
+// and the files that come out, read by OpenSSL, Java and NSS.
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { assert, csr, firefoxProgram, look, url, withBrowser } from './browser.mjs';
+import { assert, csr, look, url, withBrowser } from './browser.mjs';
 import { checkWithJava, checkWithNss, checkWithOpenssl, OPENSSL, run } from './files.mjs';
 import { mailServer } from './mails.mjs';
 
@@ -260,8 +260,6 @@ try {
     await dark(page, made);
     await wrongPlaces(page, api);
   });
-  if (firefoxProgram() === null) console.log('no Firefox is installed: seen in Chromium alone');
-  else await withBrowser((page, context) => everyKey(page, rest(context), made, KEYS.filter((k) => k !== 'RSA-4096'), 'Firefox'), 'firefox');
 } finally {
   mails.stop();
   rmSync(work, { recursive: true });
