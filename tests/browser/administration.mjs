@@ -1,0 +1,161 @@
+// The console's pages for protocols, validation and timestamps: each is used, looked at and accessible, in both languages.
+import { assert, look, url, withBrowser } from './browser.mjs';
+
+const PASSWORD = 'a long enough pass phrase';
+
+async function prepare(page, context) {
+  const api = async (method, path, data) => {
+    const answer = await context.request.fetch(`${url}/api/v1${path}`, { method, data, headers: { Authorization: `Bearer ${process.env.GATEHOUSE_TOKEN}` } });
+    assert.ok(answer.ok(), `${method} ${path}: ${answer.status()} ${await answer.text()}`);
+    return answer.status() === 204 ? null : answer.json();
+  };
+  const ca = await api('POST', '/cas', { name: 'Example Root', key: { type: 'EC', curve: 'P-384' } });
+  const template = await api('POST', `/cas/${ca.id}/templates`, { name: 'Devices', document: { doors: ['rest', 'console', 'public', 'acme', 'scep', 'est', 'cmp'] } });
+  await page.goto(`${url}/console/`);
+  await page.getByLabel('User name').fill(process.env.GATEHOUSE_USER);
+  await page.locator('#password').fill(process.env.GATEHOUSE_PASSWORD);
+  await page.getByRole('button', { name: 'Log in' }).click();
+  await page.locator('#old').fill(process.env.GATEHOUSE_PASSWORD);
+  await page.locator('#new').fill(PASSWORD);
+  await page.locator('#again').fill(PASSWORD);
+  await page.getByRole('button', { name: 'Change the password' }).click();
+  await page.getByRole('heading', { level: 1, name: 'Dashboard' }).waitFor();
+  return { api, ca: ca.id, template: template.id };
+}
+
+const open = async (page, place, heading) => {
+  await page.goto(`${url}/console/${place}`);
+  await page.getByRole('heading', { level: 1, name: heading }).waitFor();
+};
+const save = async (page) => {
+  await page.getByRole('button', { name: 'Save', exact: true }).click();
+  await page.getByText('Saved.').waitFor();
+};
+const dialog = (page) => page.getByRole('dialog');
+/** In the dialog when one is open, else on the page, without the frame around it. */
+const field = (page, label) => page.locator('#main, [role=dialog]').getByLabel(label).last();
+
+async function acme(page, { api }) {
+  await open(page, 'acme', 'ACME');
+  await look(page, 'a01-acme');
+  await page.getByRole('button', { name: 'New policy' }).click();
+  await field(page, 'Name').fill('Web servers');
+  await look(page, 'a02-new-policy');
+  await dialog(page).getByRole('button', { name: 'Create' }).click();
+  await page.getByRole('link', { name: 'Web servers' }).click();
+  await page.getByRole('heading', { level: 1, name: 'Web servers' }).waitFor();
+  await field(page, 'What may be ordered').fill('*.example.org');
+  await field(page, 'Wildcards may be ordered').uncheck();
+  await save(page);
+  await look(page, 'a03-policy');
+  const [policy] = (await api('GET', '/acme/policies')).items;
+  assert.deepEqual([policy.document.identifiers, policy.document.wildcards], [['*.example.org'], false]);
+  await page.getByRole('tab', { name: /Bindings/ }).click();
+  await page.getByRole('button', { name: 'New binding' }).click();
+  await field(page, 'Name').fill('shop');
+  await dialog(page).getByRole('button', { name: 'Create' }).click();
+  await page.getByText('Shown this once').waitFor();
+  await look(page, 'a04-binding');
+  await page.getByRole('button', { name: 'Close', exact: true }).last().click();
+  await page.getByRole('button', { name: 'End', exact: true }).click();
+  await dialog(page).getByRole('button', { name: 'End', exact: true }).click();
+  await page.getByText('revoked').waitFor();
+  for (const tab of ['accounts', 'orders', 'settings']) {
+    await open(page, `acme?tab=${tab}`, 'ACME');
+    await look(page, `a05-acme-${tab}`);
+  }
+  await field(page, 'Address of the terms of service').fill('https://example.org/terms');
+  await save(page);
+  assert.equal((await api('GET', '/acme/settings')).terms, 'https://example.org/terms');
+}
+
+async function others(page, { api, template }) {
+  const change = {
+    scep: async () => { await field(page, 'Days before the end').fill('21'); return (s) => s.renewal.windowDays === 21; },
+    est: async () => { await field(page, 'Come again after').fill('77'); return (s) => s.retryAfterSeconds === 77; },
+    cmp: async () => { await field(page, 'Waits for approval').fill('9'); return (s) => s.waitDays === 9; },
+  };
+  for (const name of ['scep', 'est', 'cmp']) {
+    await open(page, `protocols/${name}`, name.toUpperCase());
+    await page.getByRole('button', { name: 'Save', exact: true }).waitFor();
+    const good = await change[name]();
+    await save(page);
+    assert.ok(good((await api('GET', `/templates/${template}/${name}`)).settings), `${name}: what was saved counts`);
+    await look(page, `a10-${name}`);
+    await page.getByRole('tab', { name: 'Credentials' }).click();
+    await page.getByRole('button', { name: 'New credential' }).click();
+    await dialog(page).locator('#credential-name').fill('printer');
+    await look(page, `a11-${name}-new-credential`);
+    await dialog(page).getByRole('button', { name: 'Create' }).click();
+    await page.getByText('Shown this once').waitFor();
+    await page.getByRole('button', { name: 'Close', exact: true }).last().click();
+    await page.getByText('available').first().waitFor();
+    await look(page, `a12-${name}-credentials`);
+    for (const tab of name === 'scep' ? ['captures'] : name === 'est' ? ['usual'] : ['transactions', 'usual']) {
+      await open(page, `protocols/${name}?tab=${tab}`, name.toUpperCase());
+      await page.getByRole('tab', { selected: true }).waitFor();
+      await look(page, `a13-${name}-${tab}`);
+    }
+  }
+  await field(page, 'Usual template').selectOption(template);
+  await save(page);
+  assert.equal((await api('GET', '/cmp')).defaultTemplate, template);
+}
+
+async function validation(page, { api, ca }) {
+  await open(page, 'validation', 'Validation');
+  const before = (await api('GET', `/cas/${ca}/crl`)).number;
+  await page.getByRole('button', { name: 'Publish now' }).click();
+  await page.getByRole('cell', { name: String(before), exact: true }).waitFor({ state: 'detached' });
+  const after = (await api('GET', `/cas/${ca}/crl`)).number;
+  assert.ok(after > before, 'there is a newer list');
+  await page.getByRole('cell', { name: String(after), exact: true }).waitFor();
+  await look(page, 'a20-validation');
+  const pem = await (await page.request.get(`${url}/api/v1/cas/${ca}/certificate?format=pem`)).text();
+  await open(page, 'validation?tab=foreign', 'Validation');
+  await page.getByRole('button', { name: 'Answer for a foreign authority' }).click();
+  await field(page, 'Name').fill('Elsewhere');
+  await page.locator('#v-certificate').fill(pem);
+  await look(page, 'a21-new-foreign');
+  await dialog(page).getByRole('button', { name: 'Cancel' }).click();
+  await look(page, 'a22-foreign');
+}
+
+async function timestamping(page, { api, ca }) {
+  await open(page, 'timestamping', 'Timestamping');
+  await page.getByRole('heading', { name: 'Clock', exact: true }).waitFor();
+  await page.getByRole('button', { name: 'New issuer' }).click();
+  await field(page, 'Name in the address').fill('code');
+  await dialog(page).getByRole('button', { name: 'Create' }).click();
+  await page.getByRole('link', { name: 'code' }).waitFor();
+  await look(page, 'a30-timestamping');
+  await page.getByRole('link', { name: 'code' }).click();
+  await field(page, 'Tokens are kept').check();
+  await save(page);
+  assert.equal((await api('GET', `/cas/${ca}/timestamping/code`)).document.logTokens, true);
+  await look(page, 'a31-issuer');
+  for (const tab of ['tokens', 'certificates']) {
+    await open(page, `timestamping?tab=${tab}`, 'Timestamping');
+    await look(page, `a32-timestamping-${tab}`);
+  }
+}
+
+/** The second language on every new page: no key is left over, no page breaks. */
+async function german(page) {
+  await page.evaluate(() => localStorage.setItem('gatehouse-language', 'de'));
+  for (const place of ['acme', 'protocols/scep', 'protocols/est', 'protocols/cmp', 'validation', 'timestamping']) {
+    await page.goto(`${url}/console/${place}`);
+    await page.getByRole('heading', { level: 1 }).waitFor();
+    await look(page, `a80-de-${place.replace(/\W+/g, '-')}`);
+  }
+}
+
+await withBrowser(async (page, context) => {
+  const made = await prepare(page, context);
+  await acme(page, made);
+  await others(page, made);
+  await validation(page, made);
+  await timestamping(page, made);
+  await german(page);
+});
+console.log('administration: ok');
