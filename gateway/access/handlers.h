@@ -5,9 +5,6 @@
 #include "ca/core.h"
 #include "rest/handler.h"
 
-static inline const struct actor *actor_of(const struct http_request *request) {
-    return request->actor;
-}
 /* An array of strings as the core takes them; absent: an empty list. */
 MUST_USE bool access_ask_list(struct arena *arena, const struct json *document, const char *name,
                               struct text_list *ret, struct error *err);

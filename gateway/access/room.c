@@ -44,23 +44,9 @@
     X("POST", "/registrations", GATE_OPEN, SMALL, registrations_create, NULL)
 /* clang-format on */
 
-/* Whether the caller has it anywhere at all; the core looks at the object. */
-static bool has_somewhere(const struct http_request *request, const char *name, struct error *err) {
-    enum permission permission;
-    if (name == NULL)
-        return true;
-    if (!permission_from_name(name, &permission))
-        return fail_internal(err, "a route with the unknown permission %s", name);
-    if (actor_could(actor_of(request), permission))
-        return true;
-    return fail(err, ERROR_FORBIDDEN, "forbidden",
-                "%.60s does not have the permission %s; an administrator can grant a role that has it.",
-                actor_of(request)->name, name);
-}
-
 #define DEFINE(method, path, gate, limit, handler, permission)                                     \
     static HANDLER(gated_##handler) {                                                              \
-        TRY(has_somewhere(request, permission, err));                                              \
+        TRY(ask_permission(request, permission, err));                                              \
         return handler(context, request, response, err);                                           \
     }
 ROUTES(DEFINE)

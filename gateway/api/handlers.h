@@ -138,12 +138,6 @@ HANDLER(describe_page);
 
 #define SESSION_COOKIE "gatehouse_session"
 
-static inline const struct actor *actor_of(const struct http_request *request) {
-    return request->actor;
-}
-/* ERROR_FORBIDDEN unless some role of the actor has it on something. */
-MUST_USE bool actor_may_somewhere(const struct actor *actor, enum permission permission,
-                                  struct error *err);
 
 /* cas.c, ca_documents.c: what several handlers answer with. */
 MUST_USE bool ca_reply(struct core *core, struct http_request *request, struct http_response *response,

@@ -72,10 +72,3 @@ bool names_ca(struct names *names, struct uuid id, const char **ret_slug, struct
     *ret_slug = known == NULL ? NULL : known->slug;
     return true;
 }
-
-bool actor_may_somewhere(const struct actor *actor, enum permission permission, struct error *err) {
-    if (actor_could(actor, permission))
-        return true;
-    struct uuid nobody = {0};
-    return actor_may(actor, permission, nobody, nobody, err);
-}

@@ -146,18 +146,9 @@
     X("GET", "/post-quantum", GATE_ACTOR, NO_BODY, readiness_list, "cas:read")
 /* clang-format on */
 
-static bool has_somewhere(const struct http_request *request, const char *name, struct error *err) {
-    enum permission permission;
-    if (name == NULL)
-        return true;
-    if (!permission_from_name(name, &permission))
-        return fail_internal(err, "a route with the unknown permission %s", name);
-    return actor_may_somewhere(actor_of(request), permission, err);
-}
-
 #define DEFINE_GATED(method, path, gate, limit, handler, permission)                               \
     static HANDLER(gated_##handler) {                                                              \
-        TRY(has_somewhere(request, permission, err));                                              \
+        TRY(ask_permission(request, permission, err));                                              \
         return handler(context, request, response, err);                                           \
     }
 GATED_ROUTES(DEFINE_GATED)

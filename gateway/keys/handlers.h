@@ -5,9 +5,6 @@
 #include "ca/user_keys.h"
 #include "rest/handler.h"
 
-static inline const struct actor *actor_of(const struct http_request *request) {
-    return request->actor;
-}
 void keys_write(struct json_writer *w, struct arena *arena, const struct user_key_record *key);
 /* {"format","password","protection","alias","certificate"} */
 MUST_USE bool keys_ask_export(const struct http_request *request, struct user_key_export *ret,

@@ -7,10 +7,6 @@
 
 static const struct uuid nobody;
 
-static const struct actor *actor_of(const struct http_request *request) {
-    return request->actor;
-}
-
 static bool may(const struct http_request *request, enum permission permission, struct error *err) {
     return actor_may(actor_of(request), permission, nobody, nobody, err);
 }

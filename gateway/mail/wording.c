@@ -5,10 +5,6 @@
 
 static const struct uuid nobody;
 
-static const struct actor *actor_of(const struct http_request *request) {
-    return request->actor;
-}
-
 /* Whose wording: ?organisation=, else the instance's. */
 static bool owner_asked(struct core *core, const struct http_request *request, enum permission permission,
                         struct uuid *ret, struct error *err) {

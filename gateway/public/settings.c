@@ -12,10 +12,6 @@
 
 static const struct uuid nobody;
 
-static const struct actor *actor_of(const struct http_request *request) {
-    return request->actor;
-}
-
 /* --- the instance -------------------------------------------------------------------------------------- */
 
 static bool from_document(const struct json *document, struct public_settings *s, struct error *err) {

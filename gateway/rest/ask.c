@@ -1,6 +1,7 @@
 #include "rest/ask.h"
 
 #include "base/clock.h"
+#include "ca/access.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -213,4 +214,15 @@ bool ask_version(const struct http_request *request, const struct json *document
                     "If-Match and the field \"version\" name different versions.");
     *ret_version = tagged != 0 ? tagged : named;
     return true;
+}
+
+bool ask_permission(const struct http_request *request, const char *name, struct error *err) {
+    enum permission permission;
+    if (name == NULL)
+        return true;
+    if (!permission_from_name(name, &permission))
+        return fail_internal(err, "a route with the unknown permission %s", name);
+    const struct actor *actor = request->actor;
+    struct uuid nobody = {{0}};
+    return actor_could(actor, permission) || actor_may(actor, permission, nobody, nobody, err);
 }

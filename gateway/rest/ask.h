@@ -42,6 +42,10 @@ const struct json *ask_without(struct arena *arena, const struct json *document,
 /* The path's parameter as a UUID; what is none does not exist (ERROR_NOT_FOUND names `kind`). */
 MUST_USE bool ask_id(const struct http_request *request, size_t parameter, const char *kind,
                      struct uuid *ret_id, struct error *err);
+/* Whether the caller has the permission of that name on anything at all (NULL: none is needed); on what, the core
+ * looks. ERROR_FORBIDDEN. */
+MUST_USE bool ask_permission(const struct http_request *request, const char *name,
+                             struct error *err);
 /* The version an edit is based on: If-Match (rfc9110#13.1.1, one strong entity tag as we gave it)
  * or the member "version" of the document. 0 when neither is there; both must agree. */
 MUST_USE bool ask_version(const struct http_request *request, const struct json *document,

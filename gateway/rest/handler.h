@@ -6,6 +6,10 @@
 #include "rest/ask.h"
 #include "rest/reply.h"
 
+static inline const struct actor *actor_of(const struct http_request *request) {
+    return request->actor;
+}
+
 #define HANDLER(name)                                                                              \
     bool name(__attribute__((unused)) void *context,                                               \
               __attribute__((unused)) struct http_request *request,                                \

@@ -18,6 +18,7 @@ static const struct insert insert_event = {
 static const char sql_by_ids[] =
     "SELECT v.id, v.organisation_id, v.ca_id, v.at_us, v.code, v.outcome, v.actor_id, v.actor, "
     "v.address, v.object_kind, v.object, v.request_id, v.details FROM events v WHERE v.id IN ";
+static const char sql_delete[] = "DELETE FROM events WHERE id IN ";
 
 /* Keys of one page, from the newest end of an index; the page begins before (time, id). */
 #define WALK(index)                                                                                \
@@ -175,5 +176,46 @@ bool event_list(struct tx *tx, struct arena *arena, const struct scope *scope,
     keys_page(&keys, page, LIST, 0, &next);
     TRY(read_ids(tx, arena, &keys, ret_items, ret_count, err));
     *ret_next = next;
+    return true;
+}
+
+static struct uuid *ids_of(struct arena *arena, struct view ids, size_t from, size_t count) {
+    struct uuid *list_ = arena_array(arena, count + 1, sizeof *list_);
+    for (size_t i = 0; i < count; i++)
+        memcpy(list_[i].bytes, ids.at + (from + i) * 16, 16);
+    return list_;
+}
+
+#define PIECE ((size_t)500)
+
+bool event_by_ids(struct tx *tx, struct arena *arena, struct view ids, struct event **ret_items,
+                  size_t *ret_count, struct error *err) {
+    size_t total = ids.len / 16, count = 0;
+    struct event *items = arena_array(arena, total + 1, sizeof *items);
+    for (size_t from = 0; from < total; from += PIECE) {
+        struct query query = query_on(arena);
+        struct rows rows;
+        size_t some = total - from < PIECE ? total - from : PIECE;
+        query_add(&query, sql_by_ids);
+        query_ids(&query, ids_of(arena, ids, from, some), some);
+        query_add(&query, " ORDER BY v.at_us, v.id");
+        TRY(rows_open(tx, arena, query_sql(&query), query_params(&query), &rows, err));
+        while (count < total && rows_next(&rows))
+            read_row(&rows, &items[count++]);
+        TRY(rows_close(&rows, err));
+    }
+    *ret_items = items;
+    *ret_count = count;
+    return true;
+}
+
+bool event_delete(struct tx *tx, struct arena *arena, struct view ids, struct error *err) {
+    for (size_t from = 0; from < ids.len / 16; from += PIECE) {
+        struct query query = query_on(arena);
+        size_t some = ids.len / 16 - from < PIECE ? ids.len / 16 - from : PIECE;
+        query_add(&query, sql_delete);
+        query_ids(&query, ids_of(arena, ids, from, some), some);
+        TRY(tx_execute(tx, query_sql(&query), query_params(&query), NULL, err));
+    }
     return true;
 }

@@ -35,5 +35,10 @@ MUST_USE bool event_list(struct tx *tx, struct arena *arena, const struct scope 
                          const struct event_filter *filter, const struct page *page,
                          struct event **ret_items, size_t *ret_count, const char **ret_next,
                          struct error *err);
+/* The events of these ids (16 octets each), oldest first; one that is not there is left out. */
+MUST_USE bool event_by_ids(struct tx *tx, struct arena *arena, struct view ids,
+                           struct event **ret_items, size_t *ret_count, struct error *err);
+/* Needs the schema's owner: the application's account may not. */
+MUST_USE bool event_delete(struct tx *tx, struct arena *arena, struct view ids, struct error *err);
 
 #endif

@@ -23,10 +23,6 @@ static const char sql_last_token[] =
 static const char sql_keys[] =
     "SELECT v.id, v.at_us FROM events v FORCE INDEX (events_by_time) "
     "WHERE v.at_us > ? AND v.at_us <= ? ORDER BY v.at_us, v.id LIMIT ?";
-static const char sql_by_ids[] =
-    "SELECT v.id, v.organisation_id, v.ca_id, v.at_us, v.code, v.outcome, v.actor_id, v.actor, "
-    "v.address, v.object_kind, v.object, v.request_id, v.details FROM events v WHERE v.id IN ";
-static const char sql_delete[] = "DELETE FROM events WHERE id IN ";
 static const char sql_archives[] = "SELECT a.first_seal, a.last_seal, a.events, a.sha256, a.created_us "
                                    "FROM event_archives a ORDER BY a.first_seal";
 static const char sql_archive_insert[] =
@@ -134,63 +130,6 @@ bool event_keys(struct tx *tx, struct arena *arena, int64_t since_us, int64_t un
     TRY(rows_close(&rows, err));
     *ret_items = items;
     *ret_count = count;
-    return true;
-}
-
-static void read_event(struct rows *rows, struct event *ret) {
-    ret->id = rows_uuid(rows);
-    ret->organisation_id = rows_uuid(rows);
-    ret->ca_id = rows_uuid(rows);
-    ret->at_us = rows_int(rows);
-    ret->code = rows_text(rows);
-    ret->outcome = rows_text(rows);
-    ret->actor_id = rows_uuid(rows);
-    ret->actor = rows_text(rows);
-    ret->address = rows_text(rows);
-    ret->object_kind = rows_text(rows);
-    ret->object = rows_text(rows);
-    ret->request_id = rows_text(rows);
-    ret->details = rows_text(rows);
-}
-
-static struct uuid *ids_of(struct arena *arena, struct view ids, size_t from, size_t count) {
-    struct uuid *list_ = arena_array(arena, count + 1, sizeof *list_);
-    for (size_t i = 0; i < count; i++)
-        memcpy(list_[i].bytes, ids.at + (from + i) * 16, 16);
-    return list_;
-}
-
-#define PIECE ((size_t)500)
-
-bool event_by_ids(struct tx *tx, struct arena *arena, struct view ids, struct event **ret_items,
-                  size_t *ret_count, struct error *err) {
-    size_t total = ids.len / 16, count = 0;
-    struct event *items = arena_array(arena, total + 1, sizeof *items);
-    for (size_t from = 0; from < total; from += PIECE) {
-        struct query query = query_on(arena);
-        struct rows rows;
-        size_t some = total - from < PIECE ? total - from : PIECE;
-        query_add(&query, sql_by_ids);
-        query_ids(&query, ids_of(arena, ids, from, some), some);
-        query_add(&query, " ORDER BY v.at_us, v.id");
-        TRY(rows_open(tx, arena, query_sql(&query), query_params(&query), &rows, err));
-        while (count < total && rows_next(&rows))
-            read_event(&rows, &items[count++]);
-        TRY(rows_close(&rows, err));
-    }
-    *ret_items = items;
-    *ret_count = count;
-    return true;
-}
-
-bool event_delete(struct tx *tx, struct arena *arena, struct view ids, struct error *err) {
-    for (size_t from = 0; from < ids.len / 16; from += PIECE) {
-        struct query query = query_on(arena);
-        size_t some = ids.len / 16 - from < PIECE ? ids.len / 16 - from : PIECE;
-        query_add(&query, sql_delete);
-        query_ids(&query, ids_of(arena, ids, from, some), some);
-        TRY(tx_execute(tx, query_sql(&query), query_params(&query), NULL, err));
-    }
     return true;
 }
 

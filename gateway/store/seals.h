@@ -37,9 +37,6 @@ struct event_key {
 MUST_USE bool event_keys(struct tx *tx, struct arena *arena, int64_t since_us, int64_t until_us,
                          unsigned limit, struct event_key **ret_items, size_t *ret_count,
                          struct error *err);
-/* The events of these ids, in their order; one that is not there is left out. */
-MUST_USE bool event_by_ids(struct tx *tx, struct arena *arena, struct view ids,
-                           struct event **ret_items, size_t *ret_count, struct error *err);
 
 struct event_archive {
     int64_t first_seal, last_seal, events;
@@ -50,7 +47,6 @@ MUST_USE bool archive_list(struct tx *tx, struct arena *arena, struct event_arch
                            size_t *ret_count, struct error *err);
 /* Needs the schema's owner: the application's account may neither add archives nor delete events. */
 MUST_USE bool archive_insert(struct tx *tx, const struct event_archive *archive, struct error *err);
-MUST_USE bool event_delete(struct tx *tx, struct arena *arena, struct view ids, struct error *err);
 
 struct event_stream {
     const char *slug, *kind; /* "syslog", "http", "journal", "log" */

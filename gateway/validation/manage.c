@@ -6,10 +6,6 @@
 
 #include <string.h>
 
-static const struct actor *actor_of(const struct http_request *request) {
-    return request->actor;
-}
-
 static void put_list(struct json_writer *w, struct arena *arena, const char *name,
                      const struct validator_list *list) {
     json_name(w, name);
