@@ -148,7 +148,7 @@ def check_renewal(admin, nobody, made):
                                    capture_output=True, check=True).stdout
         body = {"certificate": old["chain"], "challenge": challenge, "csr": make_csr("else.example").decode(),
                 "signature": base64.b64encode(signature).decode()}
-        bad = base64.b64encode(signature[:-1] + b"x").decode()
+        bad = base64.b64encode(signature[:-1] + bytes([signature[-1] ^ 1])).decode()
         nobody.post(base + "/renewals", {**body, "signature": bad}, 422, problem="possession")
         nobody.post(base + "/renewals", {**body, "challenge": solved(nobody)["puzzle"]}, 422, problem="puzzle")
         renewed = nobody.post(base + "/renewals", body)
