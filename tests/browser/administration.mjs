@@ -1,39 +1,5 @@
 // The console's pages for protocols, validation and timestamps: each is used, looked at and accessible, in both languages.
-import { assert, look, url, withBrowser } from './browser.mjs';
-
-const PASSWORD = 'a long enough pass phrase';
-
-async function prepare(page, context) {
-  const api = async (method, path, data) => {
-    const answer = await context.request.fetch(`${url}/api/v1${path}`, { method, data, headers: { Authorization: `Bearer ${process.env.GATEHOUSE_TOKEN}` } });
-    assert.ok(answer.ok(), `${method} ${path}: ${answer.status()} ${await answer.text()}`);
-    return answer.status() === 204 ? null : answer.json();
-  };
-  const ca = await api('POST', '/cas', { name: 'Example Root', key: { type: 'EC', curve: 'P-384' } });
-  const template = await api('POST', `/cas/${ca.id}/templates`, { name: 'Devices', document: { doors: ['rest', 'console', 'public', 'acme', 'scep', 'est', 'cmp'] } });
-  await page.goto(`${url}/console/`);
-  await page.getByLabel('User name').fill(process.env.GATEHOUSE_USER);
-  await page.locator('#password').fill(process.env.GATEHOUSE_PASSWORD);
-  await page.getByRole('button', { name: 'Log in' }).click();
-  await page.locator('#old').fill(process.env.GATEHOUSE_PASSWORD);
-  await page.locator('#new').fill(PASSWORD);
-  await page.locator('#again').fill(PASSWORD);
-  await page.getByRole('button', { name: 'Change the password' }).click();
-  await page.getByRole('heading', { level: 1, name: 'Dashboard' }).waitFor();
-  return { api, ca: ca.id, template: template.id };
-}
-
-const open = async (page, place, heading) => {
-  await page.goto(`${url}/console/${place}`);
-  await page.getByRole('heading', { level: 1, name: heading }).waitFor();
-};
-const save = async (page) => {
-  await page.getByRole('button', { name: 'Save', exact: true }).click();
-  await page.getByText('Saved.').waitFor();
-};
-const dialog = (page) => page.getByRole('dialog');
-/** In the dialog when one is open, else on the page, without the frame around it. */
-const field = (page, label) => page.locator('#main, [role=dialog]').getByLabel(label).last();
+import { assert, dialog, field, look, open, prepare, save, url, withBrowser } from './browser.mjs';
 
 async function acme(page, { api }) {
   await open(page, 'acme', 'ACME');

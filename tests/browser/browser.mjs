@@ -69,4 +69,48 @@ export function csr(name) {
   return execFileSync('openssl', ['req', '-new', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', '/dev/null', '-subj', `/CN=${name}`, '-addext', `subjectAltName=DNS:${name}`], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
 }
 
+export const PASSWORD = 'a long enough pass phrase';
+
+/** Calls of the REST API as the first administrator, apart from the browser's session. */
+export function rest(context) {
+  return async (method, path, data) => {
+    const answer = await context.request.fetch(`${url}/api/v1${path}`, { method, data, headers: { Authorization: `Bearer ${process.env.GATEHOUSE_TOKEN}` } });
+    assert.ok(answer.ok(), `${method} ${path}: ${answer.status()} ${await answer.text()}`);
+    return answer.status() === 204 ? null : answer.json();
+  };
+}
+
+export async function logIn(page, username, password) {
+  await page.getByLabel('User name').fill(username);
+  await page.locator('#password').fill(password);
+  await page.getByRole('button', { name: 'Log in', exact: true }).click();
+}
+
+/** A root and a template that every door leads to, and the administrator on the dashboard. */
+export async function prepare(page, context) {
+  const api = rest(context);
+  const ca = await api('POST', '/cas', { name: 'Example Root', key: { type: 'EC', curve: 'P-384' } });
+  const template = await api('POST', `/cas/${ca.id}/templates`, { name: 'Devices', document: { doors: ['rest', 'console', 'public', 'acme', 'scep', 'est', 'cmp'] } });
+  await page.goto(`${url}/console/`);
+  await logIn(page, process.env.GATEHOUSE_USER, process.env.GATEHOUSE_PASSWORD);
+  await page.locator('#old').fill(process.env.GATEHOUSE_PASSWORD);
+  await page.locator('#new').fill(PASSWORD);
+  await page.locator('#again').fill(PASSWORD);
+  await page.getByRole('button', { name: 'Change the password' }).click();
+  await page.getByRole('heading', { level: 1, name: 'Dashboard' }).waitFor();
+  return { api, ca: ca.id, template: template.id };
+}
+
+export const open = async (page, place, heading) => {
+  await page.goto(`${url}/console/${place}`);
+  await page.getByRole('heading', { level: 1, name: heading }).waitFor();
+};
+export const save = async (page) => {
+  await page.getByRole('button', { name: 'Save', exact: true }).click();
+  await page.getByText('Saved.').waitFor();
+};
+export const dialog = (page) => page.getByRole('dialog');
+/** In the dialog when one is open, else on the page, without the frame around it. */
+export const field = (page, label) => page.locator('#main, [role=dialog]').getByLabel(label).last();
+
 export { assert };

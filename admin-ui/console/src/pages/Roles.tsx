@@ -5,7 +5,7 @@ import { Confirm } from '../parts/Confirm';
 import { DataList, type Column } from '../parts/DataList';
 import { FormDialog } from '../parts/Dialog';
 import { useLoad } from '../parts/load';
-import { SettingsForm, type Field } from '../parts/SettingsForm';
+import { asStored, SettingsForm, type Field } from '../parts/SettingsForm';
 import { Page, ProblemAlert } from '../parts/small';
 import { Panes } from '../parts/tabs';
 import { useScope } from '../frame/scope';
@@ -67,7 +67,7 @@ function Rules() {
   const roles = useLoad(() => api.get<List<Role>>('/roles'), 'roles-names');
   const names = (roles.value?.items ?? []).map((one) => [one.id, one.name] as const);
   const fields: Field[] = [
-    { path: 'sessionHours', kind: 'number' }, { path: 'idleMinutes', kind: 'number' },
+    { path: 'sessionHours', kind: 'number' }, { path: 'idleMinutes', kind: 'number' }, { path: 'secondFactorRoles', kind: 'some', of: names },
     { path: 'registration.open', kind: 'yes', group: t('registration') }, { path: 'registration.approval', kind: 'yes', group: t('registration') }, { path: 'registration.role', kind: 'one', of: names, group: t('registration') },
     { path: 'certificateLogin.cas', kind: 'some', of: (cas.value ?? []).map((one) => [one.id, one.name] as const), group: t('certificateLogin') },
     { path: 'certificateLogin.match', kind: 'one', of: [['email', t('email')], ['commonName', 'Common Name'], ['upn', 'UPN']], group: t('certificateLogin') },
@@ -75,7 +75,7 @@ function Rules() {
   return (
     <>
       <ProblemAlert problem={loaded.problem} retry={loaded.reload} />
-      {loaded.value !== undefined && <SettingsForm name="access" document={loaded.value} fields={fields} fixed={!may('users:manage')} save={(document) => api.put('/access', document).then(loaded.reload)} />}
+      {loaded.value !== undefined && <SettingsForm name="access" document={loaded.value} fields={fields} fixed={!may('users:manage')} save={(document) => api.put('/access', asStored(document)).then(loaded.reload)} />}
     </>
   );
 }

@@ -1,7 +1,7 @@
 import { Card, CardBody, CardTitle, DescriptionList } from '@patternfly/react-core';
 import { api, type Schema } from '../api/client';
 import { useLoad } from '../parts/load';
-import { SettingsForm, type Field } from '../parts/SettingsForm';
+import { asStored, SettingsForm, type Field } from '../parts/SettingsForm';
 import { Copy, Page, ProblemAlert, When } from '../parts/small';
 import { Panes } from '../parts/tabs';
 import { useSession } from '../session';
@@ -41,7 +41,7 @@ function PublicPages() {
       <ProblemAlert problem={loaded.problem} retry={loaded.reload} />
       {loaded.value !== undefined && (
         <SettingsForm name="public" document={loaded.value} fields={publicFields} fixed={!may('settings:manage')}
-          save={(document) => api.put('/public/settings', { ...document, ...(Number(document['version']) > 0 ? {} : { version: undefined }) }).then(loaded.reload)} />
+          save={(document) => api.put('/public/settings', asStored(document)).then(loaded.reload)} />
       )}
     </>
   );

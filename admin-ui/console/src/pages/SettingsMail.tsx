@@ -5,7 +5,7 @@ import { Confirm } from '../parts/Confirm';
 import { DataList, type Column } from '../parts/DataList';
 import { FormDialog } from '../parts/Dialog';
 import { asProblem, useLoad } from '../parts/load';
-import { SettingsForm, type Field } from '../parts/SettingsForm';
+import { asStored, SettingsForm, type Field } from '../parts/SettingsForm';
 import { CodeText, ProblemAlert, StateLabel, When } from '../parts/small';
 import { useSession } from '../session';
 import { t } from '../texts';
@@ -40,8 +40,8 @@ export function MailServer() {
   const loaded = useLoad(() => api.get<Settings>('/mail/settings'), 'mail-settings');
   const fixed = !may('settings:manage');
   const save = (document: Record<string, unknown>) => {
-    const { source: _source, hasPassword: _has, version, ...rest } = document;
-    return api.put('/mail/settings', { ...rest, ...(Number(version) > 0 ? { version } : {}) }).then(loaded.reload);
+    const { source: _source, hasPassword: _has, ...rest } = document;
+    return api.put('/mail/settings', asStored(rest)).then(loaded.reload);
   };
   return (
     <>

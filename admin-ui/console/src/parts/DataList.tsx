@@ -110,7 +110,7 @@ export function DataList<T>({ name, label, path, query = {}, columns, id, filter
       {page.value === undefined && page.loading ? <Waiting /> : items.length === 0 && page.problem === undefined ? (
         <EmptyState titleText={t('nothingHere')} headingLevel="h2"><EmptyStateBody>{empty}</EmptyStateBody></EmptyState>
       ) : (
-        <Table aria-label={label} variant="compact">
+        <Table role="table" aria-label={label} variant="compact">
           <Thead>
             <Tr>
               {bulk !== undefined && <Th aria-label={t('select')} select={{ isSelected: chosen.length === items.length && items.length > 0, onSelect: (_, on) => setTicked(new Set(on ? items.map(id) : [])) }} />}

@@ -18,6 +18,9 @@ export interface Field {
 }
 type Json = Record<string, unknown>;
 
+/** What was never stored has version 0, and is stored without one. */
+export const asStored = ({ version, ...rest }: Json): Json => (Number(version) > 0 ? { ...rest, version } : rest);
+
 export function valueAt(document: Json, path: string): unknown {
   return path.split('.').reduce<unknown>((at, name) => (at as Json | null | undefined)?.[name], document);
 }
@@ -114,7 +117,7 @@ interface Props {
   more?: ReactNode;
 }
 
-/** A document on fields: guarded while it has unsaved changes, with the server's refusal above it. */
+/** A document on fields: guarded while it has unsaved changes, with the server's refusal beside the button. */
 export function SettingsForm({ name, document, fields, fixed, save, whole = false, more }: Props) {
   const [draft, setDraft] = useState<Json>();
   const [problem, setProblem] = useState<Problem>();
@@ -129,9 +132,9 @@ export function SettingsForm({ name, document, fields, fixed, save, whole = fals
     save(now).then(() => { release(); setProblem(undefined); setDraft(undefined); setSaved(true); }, (reason: unknown) => setProblem(asProblem(reason)));
   return (
     <Form onSubmit={(event) => { event.preventDefault(); void submit(); }} className="gh-form">
+      {json ? <Whole key={`json-${round}`} document={now} set={set} fixed={fixed} /> : <DocumentFields key={round} name={name} fields={fields} document={now} set={set} fixed={fixed} />}
       <ProblemAlert problem={problem} />
       {saved && draft === undefined && <Alert isInline variant="success" title={t('saved')} />}
-      {json ? <Whole key={`json-${round}`} document={now} set={set} fixed={fixed} /> : <DocumentFields key={round} name={name} fields={fields} document={now} set={set} fixed={fixed} />}
       <ActionGroup>
         {!fixed && <Button type="submit" isDisabled={draft === undefined}>{t('save')}</Button>}
         {!fixed && <Button variant="link" isDisabled={draft === undefined} onClick={() => { setDraft(undefined); setRound(round + 1); }}>{t('discard')}</Button>}
