@@ -3,6 +3,7 @@ import { Route, Routes } from 'react-router-dom';
 import { Frame } from './frame/Frame';
 import { ScopeProvider } from './frame/scope';
 import { Login } from './pages/Login';
+import { FirstFactor } from './pages/FirstFactor';
 import { FirstPassword } from './pages/FirstPassword';
 import { Waiting } from './parts/small';
 import { useSession } from './session';
@@ -41,6 +42,7 @@ export function App() {
   if (session === undefined) return <Waiting />;
   if (session === null) return <Login />;
   if (session.mustChangePassword) return <FirstPassword />;
+  if (session.mustEnrolFactor) return <FirstFactor />;
   return (
     <ScopeProvider>
       <Frame>

@@ -3,6 +3,7 @@ import { useState, type FormEvent } from 'react';
 import { api, type Problem, type Schema } from '../api/client';
 import { Confirm } from '../parts/Confirm';
 import { DataList, type Column } from '../parts/DataList';
+import { Factors } from '../parts/Factors';
 import { asProblem } from '../parts/load';
 import { PasswordForm } from '../parts/PasswordForm';
 import { Sessions } from '../parts/Sessions';
@@ -50,7 +51,7 @@ function NewToken({ made }: { made: () => void }) {
       </FormGroup>
       {mine.length > 1 && <FormGroup label={t('onlyRoles')} role="group" fieldId="token-roles">{mine.map((one) => <Checkbox key={one} id={`token-role-${one}`} label={one} isChecked={roles.includes(one)} onChange={(_, on) => setRoles(tick(roles, one, on))} />)}</FormGroup>}
       {(cas.value ?? []).length > 0 && <FormGroup label={t('onlyAuthorities')} role="group" fieldId="token-cas">{(cas.value ?? []).map((one) => <Checkbox key={one.id} id={`token-ca-${one.id}`} label={one.name} isChecked={of.includes(one.id)} onChange={(_, on) => setOf(tick(of, one.id, on))} />)}</FormGroup>}
-      <Button type="submit" isDisabled={label.trim() === ''}>{t('newApiToken')}</Button>
+      <div><Button type="submit" isDisabled={label.trim() === ''}>{t('newApiToken')}</Button></div>
       {secret !== '' && <><Alert isInline variant="info" title={t('shownOnce')} /><Copy label={t('apiTokens')} text={secret} /></>}
     </Form>
   );
@@ -82,6 +83,7 @@ export default function Account() {
           <CardBody>{changed > 0 && <Alert isInline variant="success" title={t('passwordChanged')} />}<PasswordForm key={changed} done={() => setChanged(changed + 1)} /></CardBody>
         </Card>
       </div>
+      <Card><CardTitle component="h2">{t('secondFactors')}</CardTitle><CardBody className="gh-stack"><p>{t('secondFactorsSay')}</p><Factors /></CardBody></Card>
       <Card>
         <CardTitle component="h2">{t('apiTokens')}</CardTitle>
         <CardBody>

@@ -58,15 +58,16 @@ export default function UserPage() {
   const { id = '' } = useParams();
   const { may } = useSession();
   const loaded = useLoad(() => api.get<User>(`/users/${id}`), `user-${id}`);
-  const [act, setAct] = useState<'active' | 'suspended' | 'change'>();
+  const [act, setAct] = useState<'active' | 'suspended' | 'change' | 'factors'>();
   const user = loaded.value;
   if (user === undefined) return <Page title={id}>{loaded.problem === undefined ? <Waiting /> : <ProblemAlert problem={loaded.problem} retry={loaded.reload} />}</Page>;
   const manage = may('users:manage');
-  const words = { active: user.state === 'pending' ? t('admit') : t('resume'), suspended: t('suspend'), change: t('demandChange') };
-  const says = { active: t('resumeSays'), suspended: t('suspendSays'), change: t('demandChangeSays') };
+  const words = { active: user.state === 'pending' ? t('admit') : t('resume'), suspended: t('suspend'), change: t('demandChange'), factors: t('removeFactors') };
+  const says = { active: t('resumeSays'), suspended: t('suspendSays'), change: t('demandChangeSays'), factors: t('removeFactorsSays') };
   const actions = manage && (
     <>
       <Button variant="secondary" onClick={() => setAct('change')}>{words.change}</Button>
+      <Button variant="secondary" onClick={() => setAct('factors')}>{words.factors}</Button>
       {user.state !== 'active' && <Button onClick={() => setAct('active')}>{words.active}</Button>}
       {user.state === 'active' && <Button variant="danger" onClick={() => setAct('suspended')}>{words.suspended}</Button>}
     </>
@@ -96,7 +97,7 @@ export default function UserPage() {
       ]} />
       {act !== undefined && (
         <Confirm title={`${words[act]}: ${user.username}`} act={words[act]} close={(done) => { setAct(undefined); if (done) loaded.reload(); }}
-          run={() => api.patch(`/users/${id}`, act === 'change' ? { mustChangePassword: true } : { state: act })}>{says[act]}</Confirm>
+          run={() => (act === 'factors' ? api.delete(`/users/${id}/factors`) : api.patch(`/users/${id}`, act === 'change' ? { mustChangePassword: true } : { state: act }))}>{says[act]}</Confirm>
       )}
     </Page>
   );

@@ -108,7 +108,7 @@ export function DataList<T>({ name, label, path, query = {}, columns, id, filter
       </Toolbar>
       <ProblemAlert problem={page.problem} retry={page.reload} />
       {page.value === undefined && page.loading ? <Waiting /> : items.length === 0 && page.problem === undefined ? (
-        <EmptyState titleText={t('nothingHere')} headingLevel="h2"><EmptyStateBody>{empty}</EmptyStateBody></EmptyState>
+        <EmptyState titleText={t('nothingHere')} headingLevel="h2">{empty !== t('nothingHere') && <EmptyStateBody>{empty}</EmptyStateBody>}</EmptyState>
       ) : (
         <Table role="table" aria-label={label} variant="compact">
           <Thead>

@@ -12,15 +12,17 @@ interface Props {
   children: ReactNode;
   run: () => Promise<unknown>;
   close: (done: boolean) => void;
+  /** `run` itself closes the dialog or goes on to its next step. */
+  stays?: boolean;
 }
 
 /** A small form on its own: what is asked, and why it was refused. */
-export function FormDialog({ title, act, ready, children, run, close }: Props) {
+export function FormDialog({ title, act, ready, children, run, close, stays = false }: Props) {
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<Problem>();
   const submit = () => {
     setBusy(true);
-    run().then(() => close(true), (reason: unknown) => { setProblem(asProblem(reason)); setBusy(false); });
+    run().then(() => (stays ? setBusy(false) : close(true)), (reason: unknown) => { setProblem(asProblem(reason)); setBusy(false); });
   };
   return (
     <Modal isOpen variant="medium" onClose={() => close(false)} aria-labelledby="dialog-title">
