@@ -332,9 +332,11 @@ void http_add_security_headers(const struct http_request *request, struct http_r
         http_add_header(response, "Strict-Transport-Security", "max-age=31536000");
 }
 
-/* A path that is itself a secret. The query is never logged, whatever the path. */
-static bool is_secret(const char *path) {
-    return strcasestr(path, "/claim/") != NULL;
+/* What is logged of a path: not what is itself a secret. The query is never logged, whatever the path. */
+static const char *path_logged(const char *path) {
+    if (strcasestr(path, "/claim/") != NULL)
+        return "/claim/...";
+    return strcasestr(path, "/profile/") != NULL ? "/profile/..." : path;
 }
 
 METRIC(requests, METRIC_COUNTER, "gatehouse_http_requests_total",
@@ -358,7 +360,7 @@ void http_log_request(const struct http_request *request, const char *pattern, i
     int64_t us = clock_monotonic_us() - started_us;
     count(request, pattern, status, us);
     log_info("http", "%s %.300s %d %lld us %s", request->method == NULL ? "-" : request->method,
-             is_secret(path) ? "/claim/..." : path, status,
+             path_logged(path), status,
              (long long)us,
              request->address == NULL ? "-" : request->address);
 }

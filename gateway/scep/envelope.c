@@ -7,8 +7,9 @@
 bool scep_envelope_error(struct error *err) {
     ERR_clear_error();
     return fail(err, ERROR_MALFORMED, "scep-envelope",
-                "SCEP message: its content cannot be decrypted or understood; fetch the current "
-                "certificates with GetCACert and encrypt to the one with keyEncipherment.");
+                "SCEP message: its content cannot be decrypted or understood, or is a CSR whose signature does "
+                "not verify with the key it must have; fetch the current certificates with GetCACert and encrypt "
+                "to the one with keyEncipherment.");
 }
 
 /* rfc8894#3.2.2: the recipient is named by issuer and serial number, public data. */
@@ -57,5 +58,50 @@ bool scep_message_open(struct arena *arena, const struct scep_message *message,
         return scep_envelope_error(err);
     ERR_clear_error();
     *ret_content = content;
+    return true;
+}
+
+static X509_REQ *read_csr(struct arena *arena, struct view content) {
+    const unsigned char *at = content.at;
+    X509_REQ *csr = content.len == 0 ? NULL : d2i_X509_REQ(NULL, &at, (long)content.len);
+    if (csr == NULL)
+        return NULL;
+    keep_X509_REQ(arena, csr);
+    return at == content.at + content.len ? csr : NULL;
+}
+
+/* As much work as for a CSR of the signer: its key read anew, and its certificate verified, which is about as long. */
+static void work_without_csr(const struct scep_message *message) {
+    unsigned char *der = NULL;
+    int len = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(message->signer), &der);
+    const unsigned char *at = der;
+    AUTO(EVP_PKEY) *key = len <= 0 ? NULL : d2i_PUBKEY(NULL, &at, len);
+    if (key != NULL)
+        (void)X509_verify(message->signer, key);
+    OPENSSL_free(der);
+}
+
+static bool is_whole(X509_REQ *csr, const struct scep_message *message, bool self) {
+    EVP_PKEY *own = csr == NULL ? NULL : X509_REQ_get0_pubkey(csr), *key = X509_get0_pubkey(message->signer);
+    if (own == NULL) {
+        work_without_csr(message);
+        return false;
+    }
+    return X509_REQ_verify(csr, self ? key : own) == 1 && (!self || EVP_PKEY_eq(own, key) == 1);
+}
+
+bool scep_message_open_csr(struct arena *arena, const struct scep_message *message,
+                           const struct scep_recipient *recipients, size_t count, bool self,
+                           X509_REQ **ret_csr, struct view *ret_der, struct error *err) {
+    struct view content = {0};
+    struct error ignored = {0};
+    if (!scep_message_open(arena, message, recipients, count, &content, &ignored))
+        content = (struct view){0};
+    X509_REQ *csr = read_csr(arena, content);
+    if (!is_whole(csr, message, self))
+        return scep_envelope_error(err);
+    ERR_clear_error();
+    *ret_csr = csr;
+    *ret_der = content;
     return true;
 }

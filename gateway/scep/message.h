@@ -62,6 +62,13 @@ struct scep_recipient {
 MUST_USE bool scep_message_open(struct arena *arena, const struct scep_message *message,
                                 const struct scep_recipient *recipients, size_t count,
                                 struct view *ret_content, struct error *err);
+/* The same for the CSR of an enrolment. The ciphers have no integrity of their own; what shows that a CSR is whole is
+ * its signature. So until that is verified - with the CSR's own key or, when `self`, with the signer's, which must be
+ * the same (rfc8894#2.3) - each fault has the one error, after as much work: padding, a CSR that cannot be parsed, a
+ * key of no known type, another's CSR. tests/bench/scep_open.c measures the work. */
+MUST_USE bool scep_message_open_csr(struct arena *arena, const struct scep_message *message,
+                                    const struct scep_recipient *recipients, size_t count, bool self,
+                                    X509_REQ **ret_csr, struct view *ret_der, struct error *err);
 /* The same error, for content that decrypts to nonsense. */
 bool scep_envelope_error(struct error *err);
 

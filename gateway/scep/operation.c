@@ -117,13 +117,9 @@ static bool find_earlier(struct scep_exchange *x, struct enrolled *ret, bool *re
 
 /* --- enrolment ---------------------------------------------------------------------------------------- */
 
-/* rfc8894#2.3: a self-signed signer has the key of the CSR; another certificate must be one of ours, then it
- * is a renewal. */
+/* A signer whose certificate is one of ours renews it. Before anything is decrypted: it does not depend on that. */
 static bool judge_signer(struct scep_exchange *x, struct error *err) {
-    X509 *signer = x->message.signer;
     struct error missing = {0};
-    bool self = X509_NAME_cmp(X509_get_subject_name(signer), X509_get_issuer_name(signer)) == 0;
-    bool same_key = EVP_PKEY_eq(X509_get0_pubkey(signer), X509_REQ_get0_pubkey(x->csr)) == 1;
     if (enrol_certificate(x->core, x->arena, x->message.signer_der, &x->renewed, &missing)) {
         x->renewal = uuid_equal(x->renewed.ca_id, x->target->enrolment.ca.id) ||
                      x->message.type == SCEP_RENEWAL_REQ;
@@ -136,10 +132,6 @@ static bool judge_signer(struct scep_exchange *x, struct error *err) {
     if (x->message.type == SCEP_RENEWAL_REQ && !x->renewal)
         return fail(err, ERROR_POLICY, "scep-signer",
                     "A RenewalReq must be signed with a certificate of this CA.");
-    if (self && !x->renewal && !same_key)
-        return fail(err, ERROR_POLICY, "scep-signer",
-                    "The self-signed certificate of the message has another key than its CSR (RFC "
-                    "8894 section 2.3).");
     return true;
 }
 
@@ -239,27 +231,21 @@ static bool enrol_new(struct scep_exchange *x, struct enrolled *ret, struct erro
     return false;
 }
 
-static bool read_csr(struct scep_exchange *x, struct view content, struct error *err) {
-    const unsigned char *at = content.at;
-    X509_REQ *csr = d2i_X509_REQ(NULL, &at, (long)content.len);
-    if (csr == NULL)
-        return scep_envelope_error(err);
-    x->csr = keep_X509_REQ(x->arena, csr);
-    x->csr_der = content;
-    if (at != content.at + content.len)
-        return scep_envelope_error(err);
-    if (X509_REQ_get0_pubkey(csr) == NULL)
-        return fail(err, ERROR_POLICY, "weak-key", "The CSR's public key is of no known type.");
-    x->challenge = csr_challenge_password(x->arena, csr);
+/* rfc8894#2.3: a self-signed signer has the key of the CSR. */
+static bool open_csr(struct scep_exchange *x, struct error *err) {
+    X509 *signer = x->message.signer;
+    bool self = !x->renewal && X509_NAME_cmp(X509_get_subject_name(signer), X509_get_issuer_name(signer)) == 0;
+    TRY(scep_message_open_csr(x->arena, &x->message, x->recipients, x->recipient_count, self, &x->csr,
+                              &x->csr_der, err));
+    x->challenge = csr_challenge_password(x->arena, x->csr);
     return true;
 }
 
-static bool do_enrol(struct scep_exchange *x, struct view content, struct verdict *verdict,
-                     struct error *err) {
+static bool do_enrol(struct scep_exchange *x, struct verdict *verdict, struct error *err) {
     struct enrolled enrolled;
     bool found;
-    TRY(read_csr(x, content, err));
     TRY(judge_signer(x, err));
+    TRY(open_csr(x, err));
     TRY(name_request(x, err));
     TRY(find_earlier(x, &enrolled, &found, err));
     if (!found)
@@ -321,15 +307,17 @@ static bool do_get_crl(struct scep_exchange *x, struct view content, struct verd
 /* --- the whole ---------------------------------------------------------------------------------------- */
 
 static bool decide(struct scep_exchange *x, struct verdict *verdict, struct error *err) {
-    struct view content;
+    bool enrols = x->message.type == SCEP_PKCS_REQ || x->message.type == SCEP_RENEWAL_REQ;
+    struct view content = {0};
     TRY(scep_message_algorithms(&x->message, x->target->settings.legacy, err));
-    TRY(scep_message_open(x->arena, &x->message, x->recipients, x->recipient_count, &content, err));
     TRY(name_poll(x, err));
+    if (!enrols)
+        TRY(scep_message_open(x->arena, &x->message, x->recipients, x->recipient_count, &content, err));
     verdict->status = SCEP_SUCCESS;
     switch (x->message.type) {
     case SCEP_PKCS_REQ:
     case SCEP_RENEWAL_REQ:
-        return do_enrol(x, content, verdict, err);
+        return do_enrol(x, verdict, err);
     case SCEP_CERT_POLL:
         return do_poll(x, content, verdict, err);
     case SCEP_GET_CERT:

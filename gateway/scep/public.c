@@ -179,7 +179,7 @@ HANDLER(scep_public) {
 /* What stands behind the template: what old devices append, and "nop/" with anything behind it for those that
  * append something to every URL. */
 HANDLER(scep_public_suffix) {
-    static const char *const known[] = {"", "pkiclient.exe", "cgi-bin/pkiclient.exe", "nop"};
+    static const char *const known[] = {"", "pkiclient.exe", "cgi-bin/pkiclient.exe", "nop", "mdm"};
     const char *suffix = request->parameters[1];
     bool fits = strncasecmp(suffix, "nop/", 4) == 0;
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Devices that come by way of others: a challenge that a device management product fetches, and an Apple profile
-# from its link to the certificate.
+# Devices that come by way of others: a challenge that a device management product fetches, by its own web service or
+# off the NDES page; the connector of ChromeOS; and an Apple profile from the mail with its link to the certificate.
 # shellcheck disable=SC2154 # openssl, work and the instance's addresses are lib.sh's
 here=$(dirname -- "${BASH_SOURCE[0]}")
 # shellcheck source=tests/interop/lib.sh
@@ -72,8 +72,121 @@ check_mdm_file() {
     shown "where the template keeps keys, the same user has the same one again under another password, and nobody else"
 }
 
+# What the products are set to: Entrust's formats word for word; Jamf and MobileIron read the NDES page, each with its
+# own user, Workspace ONE with a regular expression of its own and the template's address in another case.
+check_products() {
+    local dir=$work/rsa page secret product
+    scep_settings rsa-phones '.validation.challenge = false | .mdm = {digitalId: "Mobile Devices_1-a", minutes: 1,
+        rdnFormat: "cn=<igusername> <iggroup> <devicetype>", parentDn: "ou=Devices,o=My Company,c=US",
+        sanFormats: ["UPN:<upn>", "email:<email>"]}'
+    expect "field by field" "$(mdm 'jamf:correct horse battery' '{"digitalId":"Mobile Devices_1-a","variables":{"igusername":"müller, a",
+        "iggroup":"Sales+West","devicetype":"iPhone","email":"a.mueller@example.test","upn":"müller@example.test","unused":"x"}}')" 200
+    expect "the subject" "$(jq -r .subject "$work/body")" 'CN=müller\, a Sales\+West iPhone,OU=Devices,O=My Company,C=US'
+    expect "its names" "$(jq -c '.sans | sort' "$work/body")" '["UPN:müller@example.test","email:a.mueller@example.test"]'
+    expect "its life" "$(jq -r '(.expiresAt | sub("[.][0-9]+Z"; "Z") | fromdate) - now | . > 50 and . <= 60' "$work/body")" true
+    secret=$(jq -r .id "$work/body")
+    expect "the challenge in the events" "$(rest GET "events?code=credential.created" | jq --arg id "$secret" '[.items[] | select(.object == $id)] | length')" 1
+    ! rest GET "events?limit=500" | grep -q "$(jq -r .challenge "$work/body")" || die "the challenge's value is in the events"
+    expect "one variable for another" "$(mdm 'jamf:correct horse battery' '{"digitalId":"Mobile Devices_1-a","variables":{"iggroup":"x"}}')" 422
+    shown "formats of variables with commas, plus signs and umlauts; a challenge for a minute; its id, not its value, in the events"
+    scep_settings rsa-phones '.mdm = null | .validation.challenge = true | .ndes.enabled = true'
+    for product in jamf mobileiron workspaceone; do
+        [ $product = jamf ] || new_password $product "$(rest POST users "{\"username\":\"$product\",\"roles\":[{\"role\":\"requester\",
+            \"scope\":\"instance\"}]}" | jq -r .oneTimePassword)" "correct horse battery"
+        [ $product != mobileiron ] || scep_settings rsa-phones '.ndes.utf16 = true'
+        [ $product != workspaceone ] || scep_settings rsa-phones '.ndes.utf16 = false'
+        expect "$product: the page" "$(status -u "$product:correct horse battery" "$GATEHOUSE_URL/certsrv/mscep_admin/rsa-phones")" 200
+        if [ $product = mobileiron ]; then page=$(iconv -f UTF-16 -t UTF-8 "$work/body"); else page=$(cat "$work/body"); fi
+        secret=$(grep -oE '\b[0-9A-F]{16}\b' <<<"$page" | head -1)
+        pki --gen --type rsa --size 2048 --outform pem >"$dir/d.key" 2>/dev/null
+        strongswan_pki --scep --url "$GATEHOUSE_HTTP_URL/CertSrv/mscep/rsa-phones/mscep.dll/pkiclient.exe" --in "$dir/d.key" \
+            --dn "CN=$product-phone" --san "$product.example.test" --password "$secret" --cacert-enc "$dir/ra.crt" \
+            --cacert-sig "$dir/ra.crt" --cacert "$dir/ca.crt" --outform pem >"$dir/d.pem" || die "$product: $(cat "$work/pki.err")"
+        expect "$product: requester" "$(rest GET "certificates?q=$product-phone" | jq -r '.items[0].requester')" $product
+    done
+    scep_settings rsa-phones '.ndes.enabled = false'
+    shown "Jamf, MobileIron and Workspace ONE by the NDES page: read with Basic, in both encodings, enrolled at mscep.dll; each has its own"
+}
+
+# Google's connector forwards for all Chromebooks: a static passphrase, and only the connector's address.
+check_chromeos() {
+    local dir=$work/rsa first second name
+    scep_settings rsa-phones '.validation = (.validation + {challenge: false, passphrase: true})
+        | .access.scep = ["192.0.2.10", "127.0.0.1"]'
+    first=$(rest POST templates/rsa-phones/credentials/rotate '{}' | jq -er .secret)
+    for name in one two; do
+        pki --gen --type rsa --size 2048 --outform pem >"$dir/d.key" 2>/dev/null
+        enrol "CN=chromebook-$name" "$name.chrome.test" "$first" || die "$name: $(cat "$work/pki.err")"
+    done
+    expect "as the template says" "$("$openssl" x509 -in "$dir/d.pem" -noout -ext extendedKeyUsage | tail -1 | xargs)" \
+        "TLS Web Client Authentication"
+    ! enrol "CN=chromebook-x" x.chrome.test "not the passphrase" || die "a wrong passphrase was good"
+    ! grep -rq "$first" "$instance/serve.log" || die "the passphrase is in the log"
+    shown "ChromeOS: a connector enrols device after device with one passphrase, of which the gateway keeps a hash"
+    second=$(rest POST templates/rsa-phones/credentials/rotate '{"overlapMinutes":60}' | jq -er .secret)
+    for name in "$first" "$second"; do
+        pki --gen --type rsa --size 2048 --outform pem >"$dir/d.key" 2>/dev/null
+        enrol "CN=chromebook-rotated" rotated.chrome.test "$name" || die "rotated: $(cat "$work/pki.err")"
+    done
+    name=$(rest POST templates/rsa-phones/credentials/rotate '{"overlapMinutes":0}' | jq -er .secret)
+    pki --gen --type rsa --size 2048 --outform pem >"$dir/d.key" 2>/dev/null
+    ! enrol "CN=chromebook-late" late.chrome.test "$first" || die "a passphrase without overlap goes on"
+    enrol "CN=chromebook-late" late.chrome.test "$name" || die "the newest: $(cat "$work/pki.err")"
+    shown "its passphrase is rotated with an overlap while the Admin console is changed, and without one when it leaked"
+    scep_settings rsa-phones '.access.scep = ["192.0.2.10"]'
+    expect "another address" "$(curl -sS -o /dev/null -w '%{http_code}' "$GATEHOUSE_HTTP_URL/scep/rsa-phones?operation=GetCACert")" 403
+    scep_settings rsa-phones '.access.scep = [] | .validation = (.validation + {challenge: true, passphrase: false})'
+    shown "from another address than the connector's the passphrase is worth nothing"
+}
+
+# The link goes out by a real mail server, and two devices of one person take a profile each.
+check_mailed() {
+    local dir=$work/rsa mails=$work/mails link n
+    mkdir "$mails"
+    /usr/bin/python3 "$interop_root/tests/lib/smtp_server.py" "$mails" >"$work/smtp.log" 2>&1 &
+    other_pids+=($!)
+    within 20 test -s "$mails/port" || die "no mail server: $(cat "$work/smtp.log")"
+    rest PUT mail/settings "{\"server\":\"127.0.0.1\",\"port\":$(cat "$mails/port"),\"security\":\"none\",\"from\":\"pki@example.test\"}" >/dev/null
+    rest POST templates/rsa-phones/scep/profiles '{"name":"Example","subject":{"CN":"carol-device"},"email":"carol@example.test",
+        "uses":2,"validDays":3}' >"$work/profile.json"
+    within 30 test -s "$mails/1.eml" || die "no mail: $(tail -3 "$instance/serve.log")"
+    link=$(mailed_link "$mails/1.eml")
+    expect "the mailed link" "$link" "$(jq -r .url "$work/profile.json")"
+    expect "valid for days" "$(jq -r '(.expiresAt | sub("[.][0-9]+Z"; "Z") | fromdate) - now | . > 2.9 * 86400 and . <= 3 * 86400' "$work/profile.json")" true
+    for n in 1 2; do
+        expect "device $n" "$(status -X POST -d '' "$link")" 200
+        "$openssl" cms -verify -inform DER -in "$work/body" -CAfile "$dir/ca.crt" -purpose any -binary -out "$dir/c$n.plist" 2>/dev/null ||
+            die "the signature of profile $n"
+    done
+    expect "a third" "$(status -X POST -d '' "$link")" 404
+    for n in 1 2; do
+        pki --gen --type rsa --size 2048 --outform pem >"$dir/d.key" 2>/dev/null
+        enrol CN=carol-device '' "$(/usr/bin/python3 -c 'import plistlib, sys
+print(plistlib.load(open(sys.argv[1], "rb"))["PayloadContent"][1]["PayloadContent"]["Challenge"])' "$dir/c$n.plist")" ||
+            die "device $n: $(cat "$work/pki.err")"
+    done
+    expect "certificates" "$(rest GET "certificates?q=carol-device" | jq '.items | length')" 2
+    expect "downloads" "$(rest GET templates/rsa-phones/scep/profiles | jq -c '[.items[] | select(.device.email != null) | [.uses, .used]]')" '[[2,2]]'
+    shown "the link is mailed over SMTP; each of two devices downloads once, with a challenge of its own, and a third not"
+    link=$(rest POST templates/rsa-phones/scep/profiles '{"subject":{"CN":"dave-device"},"email":"dave@example.test"}' | jq -r .id)
+    within 30 test -s "$mails/2.eml" || die "no second mail"
+    rest DELETE "templates/rsa-phones/scep/profiles/$link" >/dev/null
+    expect "revoked" "$(status -X POST -d '' "$(mailed_link "$mails/2.eml")")" 404
+    ! grep -q "/profile/[A-Za-z0-9_-]\{20\}" "$instance/serve.log" || die "a profile's link is in the log"
+    shown "a mailed profile can be taken back; the log has no links"
+}
+
+mailed_link() {
+    /usr/bin/python3 - "$1" <<'PY'
+import email, email.policy, re, sys
+mail = email.message_from_binary_file(open(sys.argv[1], "rb"), policy=email.policy.default)
+assert mail["X-To"] == mail["To"] and mail["To"].endswith("@example.test"), mail["To"]
+print(re.search(r"https://\S+/profile/[\w-]+", mail.get_body(("plain",)).get_content()).group())
+PY
+}
+
 enrol() { # DN SAN CHALLENGE
-    strongswan_pki --scep --url "$GATEHOUSE_HTTP_URL/scep/rsa-phones" --in "$dir/d.key" --dn "$1" --san "$2" --password "$3" \
+    strongswan_pki --scep --url "$GATEHOUSE_HTTP_URL/scep/rsa-phones" --in "$dir/d.key" --dn "$1" ${2:+--san "$2"} --password "$3" \
         --cacert-enc "$dir/ra.crt" --cacert-sig "$dir/ra.crt" --cacert "$dir/ca.crt" --outform pem >"$dir/d.pem"
 }
 
@@ -155,7 +268,7 @@ new_password() {
 }
 
 begin
-need pki python3
+need pki python3 iconv
 start_instance --jobs-interval 1
 make_ca rsa '{"type":"RSA","bits":2048}' >/dev/null
 scep_template rsa phones role >/dev/null
@@ -163,4 +276,7 @@ check_mdm
 check_mdm_file
 check_apple
 check_payloads
+check_mailed
+check_chromeos
+check_products
 finish

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "scep/message.h"
 
+#include <openssl/err.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -127,42 +128,87 @@ static void none(void **state) {
     assert_int_equal(err.kind, ERROR_TOO_LARGE);
 }
 
-/* One answer for whatever is wrong inside the envelope: kind, type and text. tests/bench/scep
- * measures how long it takes. */
+/* One answer for whatever is wrong inside the envelope: kind, type and text. tests/bench/scep_open.c measures the
+ * work. */
+static size_t encrypted_key_of(struct view envelope) {
+    /* The encrypted key is the last OCTET STRING before the content; the content ends the message. */
+    for (size_t i = 0; i + 4 + 256 < envelope.len; i++)
+        if (memcmp(envelope.at + i, "\x04\x82\x01\x00", 4) == 0)
+            return i + 4;
+    fail_msg("no encrypted key");
+    return 0;
+}
+
+static struct view sealed(struct view content) {
+    struct scep_wish w = wish(content);
+    return device_seal(arena, &w);
+}
+
+/* With a key algorithm nobody knows: the last octet of id-rsaEncryption is another. */
+static struct view unknown_key(struct view request) {
+    for (size_t i = 0; i + 9 < request.len; i++)
+        if (memcmp(request.at + i, "\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01", 9) == 0) {
+            struct view copy = arena_copy(arena, request.at, request.len);
+            ((uint8_t *)(uintptr_t)copy.at)[i + 8] = 0x77;
+            return copy;
+        }
+    fail_msg("no key algorithm");
+    return request;
+}
+
+static bool opens_csr(struct view envelope, bool self, X509_REQ **ret, struct view *ret_der) {
+    struct scep_recipient recipient = {ra.certificate, ra.key};
+    struct scep_wish w = wish(view_of("", 0));
+    struct scep_message message;
+    assert_true(scep_message_decode(arena, device_sign(arena, &phone, &w, envelope), &message, &err));
+    err = (struct error){0};
+    return scep_message_open_csr(arena, &message, &recipient, 1, self, ret, ret_der, &err);
+}
+
 static void no_oracle(void **state) {
     struct scep_device other = device_new("RSA", "other");
-    struct scep_wish w = wish(csr("x")), wrong = w;
-    struct scep_message message;
-    struct view content, envelope = device_seal(arena, &w);
+    struct view good = csr("x"), envelope = sealed(good), der;
+    struct scep_wish wrong = wish(good);
+    X509_REQ *request = NULL;
     const char *first = NULL;
     wrong.recipient = other.certificate;
-    /* The encrypted key is the last OCTET STRING before the content; the content ends the message. */
-    size_t in_key = 0;
-    for (size_t i = 0; i + 4 + 256 < envelope.len && in_key == 0; i++)
-        if (memcmp(envelope.at + i, "\x04\x82\x01\x00", 4) == 0)
-            in_key = i + 4 + 100;
-    assert_true(in_key > 0);
-    const struct view rows[] = {device_seal(arena, &wrong), changed(envelope, in_key),
-                                changed(envelope, envelope.len - 1),
-                                changed(envelope, envelope.len - 17)};
+    struct view foreign = device_csr(arena, other.key, "other", NULL, "x");
+    struct view longer = view_of(arena_alloc(arena, good.len + 1), good.len + 1);
+    memcpy((uint8_t *)(uintptr_t)longer.at, good.at, good.len);
+    const struct {
+        const char *what;
+        struct view envelope;
+        bool any_signer; /* wrong for a signer with another key, too */
+    } rows[] = {
+        {"another recipient", device_seal(arena, &wrong), true},
+        {"RSA padding", changed(envelope, encrypted_key_of(envelope) + 100), true},
+        {"the last block", changed(envelope, envelope.len - 1), true},
+        {"padding of the last block", changed(envelope, envelope.len - 17), true},
+        {"a block of the signature", changed(envelope, envelope.len - 100), true},
+        {"the first block", changed(envelope, encrypted_key_of(envelope) + 256 + 48), true},
+        {"text", sealed(VIEW_LITERAL("GET /")), true},
+        {"one octet", sealed(VIEW_LITERAL("0")), true},
+        {"half a CSR", sealed(view_of(good.at, good.len / 2)), true},
+        {"an octet behind it", sealed(longer), true},
+        {"a changed name", sealed(changed(good, 30)), true},
+        {"a changed signature", sealed(changed(good, good.len - 9)), true},
+        {"a key of no known type", sealed(unknown_key(good)), true},
+        {"another's CSR", sealed(foreign), false},
+    };
     (void)state;
-    for (size_t i = 0; i < 4; i++) {
-        assert_true(
-            scep_message_decode(arena, device_sign(arena, &phone, &w, rows[i]), &message, &err));
-        err = (struct error){0};
-        /* The last row's padding may come out right by chance: then there is no CSR in it. */
-        if (opens(&message, &content)) {
-            const unsigned char *at = content.at;
-            X509_REQ *parsed = d2i_X509_REQ(NULL, &at, (long)content.len);
-            assert_false(parsed != NULL && X509_REQ_verify(parsed, phone.key) == 1);
-            X509_REQ_free(parsed);
-            scep_envelope_error(&err);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        for (int self = 0; self < (rows[i].any_signer ? 2 : 1); self++) {
+            if (opens_csr(rows[i].envelope, self == 0, &request, &der))
+                fail_msg("%s was taken", rows[i].what);
+            assert_int_equal(err.kind, ERROR_MALFORMED);
+            assert_string_equal(err.type, "scep-envelope");
+            if (first == NULL)
+                first = arena_strdup(arena, err.message);
+            assert_string_equal(err.message, first);
+            assert_int_equal(ERR_peek_error(), 0);
         }
-        assert_string_equal(err.type, "scep-envelope");
-        if (first == NULL)
-            first = arena_strdup(arena, err.message);
-        assert_string_equal(err.message, first);
-    }
+    assert_true(opens_csr(envelope, true, &request, &der) && view_equal(der, good));
+    assert_true(opens_csr(sealed(foreign), false, &request, &der) && view_equal(der, foreign));
     device_free(&other);
 }
 
