@@ -145,7 +145,15 @@ information() {
     works template -cmd genm "${signed[@]}" -infotype certReqTemplate -template template.der -keyspec keyspec.der
     "$openssl" asn1parse -inform DER -in template.der >/dev/null || die "the template is no DER"
     works algorithms -cmd genm "${signed[@]}" -infotype signKeyPairTypes
-    shown "genm: CA certificates, root update, CRL, request template, key types"
+    works crl-current -cmd genm "${signed[@]}" -infotype crlStatusList -oldcrl cmp.crl -crlout none.crl
+    [ ! -s none.crl ] || die "a CRL that the client has was sent again"
+    for kind in encKeyPairTypes preferredSymmAlg currentCRL; do
+        works "$kind" -cmd genm "${signed[@]}" -infotype $kind
+        grep -q "ITAV #1 from genp infoType=id-it-$kind" "$kind.out" || die "$kind: $(tail -5 "$kind.out")"
+    done
+    works unknown-kind -cmd genm "${signed[@]}" -infotype keyPairParamReq
+    grep -q 'infoType=id-it-unsupportedOIDs' unknown-kind.out || die "an unknown kind: $(tail -3 unknown-kind.out)"
+    shown "genm: CA certificates, root update, CRL (none when the client has it), request template, key types, ciphers; what is unknown is named"
 }
 
 # The last: the root has another key then.
@@ -240,6 +248,46 @@ by_maker() {
     shown "an RA vouches for the key (raVerified), and revokes"
 }
 
+# TS 33.310 9.4, 9.5: a base station has a key and a certificate from its vendor's factory CA, two steps below the vendor's
+# root, and knows nothing of the operator but an address. RSA on the vendor's side, EC on the operator's.
+by_base_station() {
+    local station=(-cert station.pem -key station.key -untrusted factory.pem -implicit_confirm)
+    "$openssl" req -x509 -newkey rsa:2048 -nodes -days 30 -subj '/O=Vendor/CN=Vendor Root' -keyout vendor.key -out vendor.pem \
+        -addext keyUsage=critical,keyCertSign,cRLSign 2>/dev/null
+    printf 'basicConstraints=critical,CA:true,pathlen:0\nkeyUsage=critical,keyCertSign,cRLSign\n' >factory.ext
+    "$openssl" req -new -newkey rsa:2048 -nodes -keyout factory.key -subj '/O=Vendor/CN=Factory' 2>/dev/null |
+        "$openssl" x509 -req -CA vendor.pem -CAkey vendor.key -days 30 -extfile factory.ext -out factory.pem 2>/dev/null
+    for who in station other; do
+        "$openssl" req -new -newkey rsa:2048 -nodes -keyout $who.key -subj "/O=Vendor/CN=$who/serialNumber=SN-4711" 2>/dev/null |
+            "$openssl" x509 -req -CA factory.pem -CAkey factory.key -days 30 -extfile ee.ext -out $who.pem 2>/dev/null
+    done
+    for name in enb1 enb2 enb3; do key $name.key; done
+    fails station-stranger 'not trusted' -cmd ir "${station[@]}" -newkey enb1.key -subject /CN=enb1 -certout x.pem
+    rest POST "templates/$label/anchors" "$(jq -n --rawfile pem vendor.pem '{certificate: $pem, name: "Vendor"}')" >/dev/null
+    fails station-no-chain 'not trusted' -cmd ir -cert station.pem -key station.key -newkey enb1.key -subject /CN=enb1 -certout x.pem
+    works station -cmd ir "${station[@]}" -newkey enb1.key -subject '/O=Operator/CN=enb1' -sans enb1.ran.example.test \
+        -certout enb1.pem -extracertsout extra.pem -rspout station.rsp
+    grep -q 'PKICONF\|certConf' station.out && die "an implicit confirmation was confirmed explicitly"
+    subject_is enb1.pem CN=enb1,O=Operator
+    chains enb1.pem
+    "$openssl" x509 -in enb1.pem -noout -ext subjectAltName | grep -q 'DNS:enb1.ran.example.test' || die "no name of the station"
+    expect "extraCerts" "$("$openssl" crl2pkcs7 -nocrl -certfile extra.pem | "$openssl" pkcs7 -print_certs -noout | grep -c '^subject=')" 3
+    awk '/BEGIN/ { n++ } { print > ("extra" n ".pem") }' extra.pem
+    cmp -s <("$openssl" x509 -in extra3.pem -outform DER) <("$openssl" x509 -in root.pem -outform DER) ||
+        die "the operator's root is not in extraCerts"
+    "$openssl" verify -CAfile extra3.pem -untrusted extra2.pem extra1.pem >verify.out 2>&1 || die "$(cat verify.out)"
+    shown "a base station (TS 33.310): ir under its vendor's signature, implicit confirmation; extraCerts end in the operator's root"
+    works station-confirmed -cmd ir -cert other.pem -key other.key -untrusted factory.pem -newkey enb3.key -subject /CN=enb3 -certout enb3.pem
+    grep -q 'PKICONF\|pkiconf' station-confirmed.out || die "no certConf: $(cat station-confirmed.out)"
+    fails station-popo 'raVerified' -cmd ir "${station[@]}" -newkey enb2.key -popo 0 -subject /CN=enb2 -certout x.pem
+    works station-kur -cmd kur -cert enb1.pem -key enb1.key -newkey enb2.key -certout enb1b.pem -extracertsout extra.pem
+    subject_is enb1b.pem CN=enb1,O=Operator
+    chains enb1b.pem
+    fails station-old-key 'not the certificate that the request is protected with' -cmd kur -cert station.pem -key station.key -untrusted factory.pem \
+        -oldcert enb3.pem -newkey enb2.key -certout x.pem
+    shown "the same with certConf; kur under the operator's certificate; no raVerified, and no renewal of another's for a station"
+}
+
 # What the client cannot make: PBMAC1, nested messages, and what is no message at all.
 by_hand() {
     local url=$GATEHOUSE_HTTP_URL/.well-known/cmp/p/$label tool="$interop_root/tests/interop/cmp_messages.py"
@@ -310,6 +358,7 @@ proofs
 information
 by_approval
 by_maker
+by_base_station
 by_hand
 two_gateways
 other_pids+=("$(cat second.pid)")
