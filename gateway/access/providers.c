@@ -62,9 +62,10 @@ static bool check_slug(const char *slug, struct error *err) {
 static bool read_kind(const struct json *document, enum identity_kind *ret, struct error *err) {
     const char *kind;
     TRY(ask_string(document, "kind", &kind, err));
-    if (strcmp(kind, "ldap") != 0)
-        return fail(err, ERROR_POLICY, "bad-setting", "The kind of an identity provider is \"ldap\".");
-    *ret = IDENTITY_LDAP;
+    bool oidc = strcmp(kind, kinds[IDENTITY_OIDC]) == 0;
+    if (!oidc && strcmp(kind, kinds[IDENTITY_LDAP]) != 0)
+        return fail(err, ERROR_POLICY, "bad-setting", "The kind of an identity provider is \"ldap\" or \"oidc\".");
+    *ret = oidc ? IDENTITY_OIDC : IDENTITY_LDAP;
     return true;
 }
 

@@ -3,7 +3,7 @@
 #ifndef GATEHOUSE_ACME_JWS_H
 #define GATEHOUSE_ACME_JWS_H
 
-#include "acme/jwk.h"
+#include "x509/jwk.h"
 
 struct jws {
     const char *alg;

@@ -3,6 +3,7 @@
 #ifndef GATEHOUSE_API_HANDLERS_H
 #define GATEHOUSE_API_HANDLERS_H
 
+#include "ca/factors.h"
 #include "ca/issue.h"
 #include "rest/handler.h"
 
@@ -15,6 +16,13 @@ HANDLER(session_passkey_finish);
 HANDLER(session_show);
 HANDLER(session_end);
 HANDLER(session_password);
+/* A session's cookie and description, or what the second step needs. */
+MUST_USE bool session_reply(struct core *core, struct http_request *request, struct http_response *response,
+                            const struct login_result *result, struct error *err);
+struct login_order session_order(const struct http_request *request);
+/* openid.c */
+HANDLER(session_openid);
+HANDLER(session_openid_finish);
 /* api_tokens.c */
 HANDLER(api_tokens_list);
 HANDLER(api_tokens_create);

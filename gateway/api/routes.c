@@ -26,6 +26,8 @@
     X("POST", "/session", GATE_OPEN, SMALL, session_create, NULL) \
     X("POST", "/session/certificate", GATE_OPEN, NO_BODY, session_certificate, NULL) \
     X("POST", "/session/second-factor", GATE_OPEN, SMALL * 2, session_second, NULL) \
+    X("POST", "/session/openid", GATE_OPEN, SMALL, session_openid, NULL) \
+    X("POST", "/session/openid/finish", GATE_OPEN, SMALL, session_openid_finish, NULL) \
     X("POST", "/session/passkey", GATE_OPEN, NO_BODY, session_passkey, NULL) \
     X("POST", "/session/passkey/finish", GATE_OPEN, SMALL * 2, session_passkey_finish, NULL)
 

@@ -3,6 +3,8 @@
 
 #include "identity/outside.h"
 
+#include <openssl/crypto.h>
+
 #define COOKIE_FLAGS "; Path=/; HttpOnly; Secure; SameSite=Strict"
 
 static bool write_actor(struct core *core, struct http_request *request, const struct actor *actor,
@@ -35,10 +37,8 @@ static void set_cookie(struct http_request *request, struct http_response *respo
                     arena_printf(request->arena, SESSION_COOKIE "=%s" COOKIE_FLAGS, secret));
 }
 
-/* A session, or what the second step needs. */
-static bool reply_login(struct core *core, struct http_request *request,
-                        struct http_response *response, const struct login_result *result,
-                        struct error *err) {
+bool session_reply(struct core *core, struct http_request *request, struct http_response *response,
+                   const struct login_result *result, struct error *err) {
     struct json_writer w = json_writer_on(request->arena);
     if (result->secret != NULL) {
         TRY(write_actor(core, request, &result->actor, &w, err));
@@ -59,7 +59,7 @@ static bool reply_login(struct core *core, struct http_request *request,
     return true;
 }
 
-static struct login_order order_of(const struct http_request *request) {
+struct login_order session_order(const struct http_request *request) {
     return (struct login_order){.address = request->address,
                                 .request_id = request->id,
                                 .agent = http_header(request, "User-Agent")};
@@ -72,7 +72,7 @@ HANDLER(session_create) {
     const char *provider = NULL;
     struct login_result result;
     struct factor_proof proof = {0};
-    struct login_order order = order_of(request);
+    struct login_order order = session_order(request);
     TRY(ask_document(request, members, &document, err));
     TRY(ask_string(document, "username", &order.username, err));
     TRY(ask_string(document, "password", &order.password, err));
@@ -82,7 +82,7 @@ HANDLER(session_create) {
     TRY(provider == NULL
             ? access_login(context, request->arena, &order, &proof, &result, err)
             : outside_login(context, request->arena, provider, &order, &proof, &result, err));
-    return reply_login(context, request, response, &result, err);
+    return session_reply(context, request, response, &result, err);
 }
 
 HANDLER(session_second) {
@@ -91,14 +91,14 @@ HANDLER(session_second) {
     const char *ticket;
     struct login_result result;
     struct factor_proof proof = {0};
-    struct login_order order = order_of(request);
+    struct login_order order = session_order(request);
     TRY(ask_document(request, members, &document, err));
     TRY(ask_string(document, "ticket", &ticket, err));
     TRY(json_string(document, "totp", &proof.totp, err));
     TRY(json_string(document, "recoveryCode", &proof.recovery_code, err));
     TRY(json_object(document, "credential", &proof.credential, err));
     TRY(access_login_second(context, request->arena, ticket, &proof, &order, &result, err));
-    return reply_login(context, request, response, &result, err);
+    return session_reply(context, request, response, &result, err);
 }
 
 HANDLER(session_passkey) {
@@ -119,21 +119,21 @@ HANDLER(session_passkey_finish) {
     const struct json *document, *credential = NULL;
     const char *ticket;
     struct login_result result;
-    struct login_order order = order_of(request);
+    struct login_order order = session_order(request);
     TRY(ask_document(request, members, &document, err));
     TRY(ask_string(document, "ticket", &ticket, err));
     TRY(json_object(document, "credential", &credential, err));
     TRY(access_passkey_finish(context, request->arena, ticket, credential, &order, &result, err));
-    return reply_login(context, request, response, &result, err);
+    return session_reply(context, request, response, &result, err);
 }
 
 HANDLER(session_certificate) {
     struct login_result result;
-    struct login_order order = order_of(request);
+    struct login_order order = session_order(request);
     TRY(ask_no_query(request, err));
     TRY(access_login_certificate(context, request->arena, request->client_certificate, &order, &result,
                                  err));
-    return reply_login(context, request, response, &result, err);
+    return session_reply(context, request, response, &result, err);
 }
 
 HANDLER(session_show) {
@@ -144,16 +144,39 @@ HANDLER(session_show) {
     return true;
 }
 
+/* Where the provider that opened this session is told too; NULL: nowhere. */
+static bool find_logout(struct core *core, struct http_request *request, const char **ret_url, struct error *err) {
+    const struct actor *actor = actor_of(request);
+    struct session *items = NULL;
+    size_t count = 0;
+    *ret_url = NULL;
+    TRY(access_sessions(core, request->arena, actor, actor->user_id, &items, &count, err));
+    for (size_t i = 0; i < count; i++)
+        if (CRYPTO_memcmp(items[i].hash, actor->session_hash, sizeof items[i].hash) == 0)
+            *ret_url = openid_logout(core, request->arena, items[i].method);
+    return true;
+}
+
 HANDLER(session_end) {
     const struct actor *actor = actor_of(request);
+    const char *url;
     TRY(ask_no_query(request, err));
     if (actor->by_token || actor->by_certificate)
         return fail(
             err, ERROR_CONFLICT, "no-session",
             "There is no session to end; an API token is revoked with DELETE session/tokens/{id}.");
+    TRY(find_logout(context, request, &url, err));
     TRY(access_logout(context, actor, err));
     http_add_header(response, "Set-Cookie", SESSION_COOKIE "=" COOKIE_FLAGS "; Max-Age=0");
-    reply_nothing(response);
+    if (url == NULL) {
+        reply_nothing(response);
+        return true;
+    }
+    struct json_writer w = json_writer_on(request->arena);
+    json_open_object(&w);
+    json_put_string(&w, "logoutUrl", url);
+    json_close_object(&w);
+    reply_json(response, 200, &w);
     return true;
 }
 

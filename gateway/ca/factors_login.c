@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define TICKET_LIFE_US (300 * US_PER_SECOND)
+#define VISIT_LIFE_US (900 * US_PER_SECOND) /* another site asks for password and second factor meanwhile */
 
 /* --- tickets ---------------------------------------------------------------------------------------------- */
 
@@ -20,7 +21,7 @@ bool ticket_make(struct core *core, struct arena *arena, enum ticket_kind kind, 
     struct ticket ticket = {.kind = kind,
                             .user_id = user_id,
                             .document = document,
-                            .expires_us = clock_now_us() + TICKET_LIFE_US};
+                            .expires_us = clock_now_us() + (kind == TICKET_OIDC ? VISIT_LIFE_US : TICKET_LIFE_US)};
     bool done = false;
     access_hash(secret, ticket.hash);
     TX(tx, core_db(core), &done, err)

@@ -61,4 +61,16 @@ MUST_USE bool identity_login(struct core *core, struct arena *arena, const struc
                              const struct identity *who, const struct login_order *order,
                              const struct factor_proof *proof, struct login_result *ret, struct error *err);
 
+/* --- log-ins that begin here and end after a visit to the provider (ca/identity_ticket.c) ------------------------ */
+
+/* A secret for the browser, good for a quarter of an hour. */
+MUST_USE bool identity_ticket(struct core *core, struct arena *arena, const char *provider, const char **ret_secret,
+                              struct error *err);
+/* Once, and for the same provider; ERROR_UNAUTHENTICATED "ticket-over". */
+MUST_USE bool identity_ticket_take(struct core *core, struct arena *arena, const char *secret, const char *provider,
+                                   struct error *err);
+/* What came back is not believed, as `why` says: an event. */
+void identity_distrusted(struct core *core, struct arena *arena, const struct identity_provider *provider,
+                         const struct login_order *order, const struct error *why);
+
 #endif

@@ -82,16 +82,13 @@ static bool read_directory(const struct json *settings, struct directory *ret, s
     return true;
 }
 
-bool outside_check(struct arena *arena, enum identity_kind kind, const struct json *settings,
-                   struct error *err) {
+bool outside_check_directory(struct arena *arena, const struct json *settings, struct error *err) {
     static const char *const members[] = {
         "url",           "startTls",      "ca",            "bindDn",         "base",      "filter",
         "usernameAttribute", "subjectAttribute", "nameAttribute", "mailAttribute", "groupAttribute",
         "groupBase",     "groupFilter",   "requiredGroup", "organisation",   "roles",     NULL};
     struct directory d;
     struct identity_rules rules;
-    if (kind != IDENTITY_LDAP)
-        return bad_setting("its kind is \"ldap\"", err);
     return json_only(settings, members, err) && read_directory(settings, &d, err) &&
            identity_rules_read(arena, settings, &rules, err);
 }

@@ -1,5 +1,11 @@
 #include "identity/outside.h"
 
+bool outside_check(struct arena *arena, enum identity_kind kind, const struct json *settings,
+                   struct error *err) {
+    return kind == IDENTITY_OIDC ? openid_check(arena, settings, err)
+                                 : outside_check_directory(arena, settings, err);
+}
+
 static bool open_directory(struct core *core, struct arena *arena, const char *slug,
                            struct identity_provider *ret, const struct json **ret_settings,
                            const char **ret_secret, struct error *err) {
@@ -27,6 +33,9 @@ bool outside_test(struct core *core, struct arena *arena, const char *slug, stru
     struct identity_provider provider;
     const struct json *settings;
     const char *secret;
+    struct error other = {0};
+    if (identity_open(core, arena, slug, IDENTITY_OIDC, &provider, &secret, &other))
+        return openid_try(core, arena, slug, err);
     TRY(open_directory(core, arena, slug, &provider, &settings, &secret, err));
     return ldap_try(arena, settings, secret, err);
 }

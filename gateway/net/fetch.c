@@ -227,8 +227,12 @@ static void set_tls(CURL *curl, struct hop *hop) {
     curl_easy_setopt(curl, CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2);
     curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, request->insecure ? 0L : 1L);
     curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, request->insecure ? 0L : 2L);
-    if (ca_file != NULL)
+    if (request->ca_pem != NULL && *request->ca_pem != '\0') {
+        struct curl_blob blob = {(void *)(uintptr_t)request->ca_pem, strlen(request->ca_pem), CURL_BLOB_COPY};
+        curl_easy_setopt(curl, CURLOPT_CAINFO_BLOB, &blob);
+    } else if (ca_file != NULL) {
         curl_easy_setopt(curl, CURLOPT_CAINFO, ca_file);
+    }
     if (request->client_pkcs12.len > 0 && hop->first_origin) {
         struct curl_blob blob = {(void *)(uintptr_t)request->client_pkcs12.at,
                                  request->client_pkcs12.len, CURL_BLOB_COPY};

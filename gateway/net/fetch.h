@@ -40,7 +40,8 @@ struct fetch_request {
     const char *address;        /* dial this one instead of asking the resolver; NULL: resolver */
     const char *proxy;          /* URL; NULL: the instance's (fetch_configure); "": none */
     const char *username, *password;
-    const char *ca_file;       /* NULL: the system's; */
+    const char *ca_file;       /* NULL: the instance's, or the system's */
+    const char *ca_pem;        /* these instead; NULL or "": not */
     struct view client_pkcs12; /* client certificate; empty: none */
     const char *client_password;
     bool insecure; /* the peer's certificate is not looked at: ACME validation over redirects */

@@ -6,22 +6,12 @@ here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 . "$here/lib.sh"
 # shellcheck source=tests/interop/acme.sh
 . "$here/acme.sh"
-
-# The packages, once per lock file.
-packages() {
-    local cache=${GATEHOUSE_CACHE:-$HOME/.cache/gatehouse}/interop place
-    modules=$cache/packages-$(sha256sum <"$here/npm/package-lock.json" | cut -c1-16)
-    [ ! -d "$modules" ] || return 0
-    mkdir -p "$cache"
-    place=$(mktemp -d "$cache/new.XXXXXX")
-    cp -- "$here/npm/package.json" "$here/npm/package-lock.json" "$here/npm/.npmrc" "$place/"
-    (cd "$place" && npm ci --loglevel=error >&2) || die "npm ci"
-    mv -T -- "$place" "$modules" 2>/dev/null || rm -rf -- "$place"
-}
+# shellcheck source=tests/interop/npm.sh
+. "$here/npm.sh"
 
 begin
 need node npm
-packages
+npm_packages
 acme_instance
 start_bind
 port=$(free_port)

@@ -23,8 +23,9 @@ export function SessionProvider({ children }: { children: ReactNode }) {
     }
   }, []);
   const leave = useCallback(async () => {
-    await api.delete('/session');
-    setSession(null);
+    const ended = await api.delete<Schema['LoggedOut'] | undefined>('/session');
+    if (ended !== undefined) window.location.assign(ended.logoutUrl);
+    else setSession(null);
   }, []);
   useEffect(() => {
     const end = () => setSession(null);

@@ -24,6 +24,7 @@ import scenario
 import scep
 import validators
 import mail
+import openid
 import public_pages
 import related
 import strangers
@@ -82,7 +83,7 @@ def run_whole(gateway, admin, token, seconds):
     made = scenario.run(gateway, admin)
     for module in (credentials, authorities, templates, related, scep, validators, mail, public_pages, acme, access):
         module.run(gateway, admin, made)
-    for module in (factors, identity, audit):
+    for module in (factors, identity, openid, audit):
         module.run(gateway, admin)
     keys.run(gateway, admin, made)
     check_coverage(gateway)

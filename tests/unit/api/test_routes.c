@@ -154,6 +154,8 @@ static void test_gates(void **state) {
                                        "POST " BASE "/session/second-factor",
                                        "GET " BASE "/session/providers",
                                        "POST " BASE "/session/passkey",
+                                       "POST " BASE "/session/openid",
+                                       "POST " BASE "/session/openid/finish",
                                        "POST " BASE "/session/passkey/finish",
                                        "POST " BASE "/claims",
                                        "POST " BASE "/claims/show",

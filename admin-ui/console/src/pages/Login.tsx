@@ -7,9 +7,10 @@ import { ProblemAlert } from '../parts/small';
 import { hasSecurityKeys, showCredential } from '../parts/webauthn';
 import { useSession } from '../session';
 import { t } from '../texts';
+import { LoginProviders } from './LoginProviders';
 import { SecondStep } from './SecondStep';
 
-type Answer = Schema['Session'] | Schema['SecondFactorNeeded'];
+export type Answer = Schema['Session'] | Schema['SecondFactorNeeded'];
 
 async function byPasskey(): Promise<Answer> {
   const begun = await api.post<Schema['WebAuthnBegun']>('/session/passkey');
@@ -41,7 +42,8 @@ export function Login() {
     event.preventDefault();
     void begin(() => api.post<Answer>('/session', { username, password, ...(provider === '' ? {} : { provider }) }));
   };
-  const directories = (providers.value?.items ?? []).filter((one) => one.kind === 'ldap');
+  const offered = providers.value?.items ?? [];
+  const directories = offered.filter((one) => one.kind === 'ldap');
   return (
     <main className="gh-login">
       <Card>
@@ -58,6 +60,7 @@ export function Login() {
                 <TextInput id="password" type="password" value={password} onChange={(_, value) => setPassword(value)} autoComplete="current-password" isRequired />
               </FormGroup>
               <Button type="submit" isBlock isLoading={busy} isDisabled={busy}>{t('logIn')}</Button>
+              <LoginProviders providers={offered} begin={begin} onProblem={setProblem} />
               <div className="gh-actions">
                 {hasSecurityKeys() && <Button variant="link" isInline isDisabled={busy} onClick={() => void begin(byPasskey)}>{t('withPasskey')}</Button>}
                 <Button variant="link" isInline isDisabled={busy} onClick={() => void begin(() => api.post<Answer>('/session/certificate'))}>{t('withCertificate')}</Button>

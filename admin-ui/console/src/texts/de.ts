@@ -184,6 +184,8 @@ export const de: Record<keyof typeof en, string> = {
   loggedIn: 'Angemeldet',
   loggedInBy: 'Angemeldet mit',
   logIn: 'Anmelden',
+  logInBy: 'Anmelden mit',
+  providerRefused: 'Der Identitätsanbieter hat die Anmeldung abgelehnt.',
   logInRules: 'Anmeldung',
   logOut: 'Abmelden',
   mailFromConfiguration: 'Diese kommen aus der Konfigurationsdatei. Was hier gespeichert wird, gilt statt ihrer.',

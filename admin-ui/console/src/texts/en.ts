@@ -183,6 +183,8 @@ export const en = {
   loggedIn: 'Logged in',
   loggedInBy: 'Logged in by',
   logIn: 'Log in',
+  logInBy: 'Log in with',
+  providerRefused: 'The identity provider has not let you in.',
   logInRules: 'Log-in',
   logOut: 'Log out',
   mailFromConfiguration: 'These come from the configuration file. What is saved here counts instead.',

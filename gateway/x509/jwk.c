@@ -1,4 +1,4 @@
-#include "acme/jwk.h"
+#include "x509/jwk.h"
 
 #include "base/encode.h"
 #include "x509/key_type.h"
@@ -9,6 +9,7 @@
 #include <openssl/param_build.h>
 #include <openssl/rsa.h>
 #include <openssl/sha.h>
+#include <stdio.h>
 #include <string.h>
 
 DEFINE_AUTO(OSSL_PARAM_BLD, OSSL_PARAM_BLD_free)
@@ -175,7 +176,7 @@ bool jwk_read(struct arena *arena, const struct json *document, struct jwk *ret,
         TRY(read_akp(arena, document, &out, err));
     else
         return bad(err, "is of another type (kty) than EC, RSA, OKP and AKP");
-    TRY(key_check(out.key, "account key", err));
+    TRY(key_check(out.key, "JSON Web Key", err));
     SHA256((const unsigned char *)out.canonical, strlen(out.canonical), out.thumbprint);
     *ret = out;
     return true;
@@ -187,23 +188,21 @@ bool jwk_parse(struct arena *arena, const char *text, struct jwk *ret, struct er
     return jwk_read(arena, document, ret, err);
 }
 
+/* The canonical text is ours: a quoted word with its name stands in it once at most. */
+static bool says(const struct jwk *jwk, const char *name, const char *value) {
+    char member[40];
+    snprintf(member, sizeof member, "\"%s\":\"%s\"", name, value);
+    return strstr(jwk->canonical, member) != NULL;
+}
+
 static int find(const struct jwk *jwk, const char *alg) {
     for (size_t i = 0; i < sizeof algorithms / sizeof algorithms[0]; i++) {
+        const char *kty = algorithms[i].kty, *crv = algorithms[i].crv;
         if (strcmp(algorithms[i].alg, alg) != 0)
             continue;
-        const char *kty = strstr(jwk->canonical, algorithms[i].kty);
-        const char *crv = algorithms[i].crv;
-        char quoted[24] = "\"";
-        if (kty == NULL || kty[-1] != '"')
-            return -1;
-        if (crv != NULL) {
-            size_t len = strlen(crv);
-            memcpy(quoted + 1, crv, len);
-            quoted[1 + len] = '"';
-            if (strstr(jwk->canonical, quoted) == NULL)
-                return -1;
-        }
-        return (int)i;
+        bool fits = says(jwk, "kty", kty) &&
+                    (crv == NULL || says(jwk, strcmp(kty, "AKP") == 0 ? "alg" : "crv", crv));
+        return fits ? (int)i : -1;
     }
     return -1;
 }

@@ -1,7 +1,7 @@
 /* Public keys as JSON Web Keys (RFC 7517, 7518, 8037; AKP of ML-DSA for JOSE) and their thumbprints
  * (RFC 7638). */
-#ifndef GATEHOUSE_ACME_JWK_H
-#define GATEHOUSE_ACME_JWK_H
+#ifndef GATEHOUSE_X509_JWK_H
+#define GATEHOUSE_X509_JWK_H
 
 #include "base/json.h"
 #include "x509/handles.h"
