@@ -1,5 +1,6 @@
 #include "ca/status.h"
 
+#include "net/directory.h"
 #include "store/certificates.h"
 
 #include <string.h>
@@ -18,7 +19,8 @@ static bool publishable(const char *url) {
     for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++)
         if (strncmp(url, schemes[i], strlen(schemes[i])) == 0)
             return strlen(url) <= 500;
-    return false;
+    struct error ignored = {0};
+    return strlen(url) <= 500 && directory_url_check(url, &ignored);
 }
 
 static bool read_publish(struct arena *arena, const struct json *crl, struct text_list *ret, struct error *err) {
@@ -31,8 +33,8 @@ static bool read_publish(struct arena *arena, const struct json *crl, struct tex
     struct text_list list = {.items = arena_array(arena, array->count + 1, sizeof(char *))};
     JSON_EACH(item, array) {
         if (item->type != JSON_STRING || !publishable(item->text))
-            return refuse(err, "crl.publish holds URLs of at most 500 ASCII bytes: file:///directory, http:// or "
-                               "https://.");
+            return refuse(err, "crl.publish holds URLs of at most 500 ASCII bytes: file:///directory, http://, https://, "
+                               "or ldap:// and ldaps:// with an entry's name (RFC 4516).");
         list.items[list.count++] = item->text;
     }
     *ret = list;

@@ -15,7 +15,7 @@
 #define VALIDATION_MAX_SOURCES 8
 #define VALIDATION_MAX_LIST ((size_t)256 * 1024 * 1024)
 struct validation_settings {
-    struct text_list sources, delta_sources; /* http(s) URLs, tried in their order */
+    struct text_list sources, delta_sources; /* http(s) or ldap(s) URLs, tried in their order */
     int64_t interval_s, timeout_s;           /* between two looks; for one fetch */
     int64_t warn_s;                          /* before the end of the list */
     int64_t ocsp_hours;

@@ -1,16 +1,20 @@
 #include "ca/validation.h"
 
+#include "net/directory.h"
+
 #include <string.h>
 
 static bool refuse(struct error *err, const char *rule) {
     return fail(err, ERROR_POLICY, "validator-settings", "%s", rule);
 }
 
-static bool is_http(const char *url) {
+static bool is_source(const char *url) {
+    struct error ignored = {0};
     for (const char *at = url; *at != '\0'; at++)
         if (*at <= 0x20 || *at >= 0x7f)
             return false;
-    return strlen(url) <= 500 && (strncmp(url, "http://", 7) == 0 || strncmp(url, "https://", 8) == 0);
+    return strlen(url) <= 500 && (strncmp(url, "http://", 7) == 0 || strncmp(url, "https://", 8) == 0 ||
+                                  directory_url_check(url, &ignored));
 }
 
 static bool read_sources(struct arena *arena, const struct json *document, const char *name,
@@ -23,8 +27,9 @@ static bool read_sources(struct arena *arena, const struct json *document, const
         return refuse(err, "A validator has at most 8 sources of a kind.");
     struct text_list list = {.items = arena_array(arena, array->count + 1, sizeof(char *))};
     JSON_EACH(item, array) {
-        if (item->type != JSON_STRING || !is_http(item->text))
-            return refuse(err, "Sources are http or https URLs of at most 500 ASCII bytes.");
+        if (item->type != JSON_STRING || !is_source(item->text))
+            return refuse(err, "Sources are URLs of at most 500 ASCII bytes: http://, https://, or ldap:// and "
+                               "ldaps:// with an entry's name (RFC 4516).");
         list.items[list.count++] = item->text;
     }
     *ret = list;

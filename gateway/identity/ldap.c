@@ -2,13 +2,10 @@
 
 #include "base/buffer.h"
 #include "base/encode.h"
+#include "net/directory.h"
 
-#include <ldap.h>
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #define TIMEOUT_S 8
 #define MAX_CA_PEM ((size_t)64 * 1024)
@@ -96,81 +93,20 @@ bool outside_check_directory(struct arena *arena, const struct json *settings, s
 /* --- the connection ----------------------------------------------------------------------------------------------- */
 
 static bool failed(const struct directory *d, const char *what, LDAP *ld, int code, struct error *err) {
-    char *more = NULL;
-    if (ld != NULL)
-        ldap_get_option(ld, LDAP_OPT_DIAGNOSTIC_MESSAGE, &more);
-    fail(err, ERROR_UNAVAILABLE, "directory-failed", "The directory %.200s: %s: %s%s%.150s.", d->url, what,
-         ldap_err2string(code), more == NULL || more[0] == '\0' ? "" : ", ", more == NULL ? "" : more);
-    ldap_memfree(more);
-    return false;
-}
-
-static void drop(LDAP **ld) {
-    if (*ld != NULL)
-        ldap_unbind_ext_s(*ld, NULL, NULL);
-}
-static void drop_message(LDAPMessage **message) {
-    if (*message != NULL)
-        ldap_msgfree(*message);
-}
-#define SCOPED_LDAP __attribute__((cleanup(drop)))
-#define SCOPED_MESSAGE __attribute__((cleanup(drop_message)))
-
-/* The library reads CA certificates from a file alone; this one has no name. */
-static bool set_ca(LDAP *ld, const char *pem, int *ret_file) {
-    char path[64];
-    size_t len = strlen(pem);
-    int file = memfd_create("gatehouse-ca", MFD_CLOEXEC);
-    *ret_file = file;
-    if (file < 0 || write(file, pem, len) != (ssize_t)len)
-        return false;
-    snprintf(path, sizeof path, "/proc/self/fd/%d", file);
-    return ldap_set_option(ld, LDAP_OPT_X_TLS_CACERTFILE, path) == LDAP_OPT_SUCCESS;
-}
-
-static bool set_tls(LDAP *ld, const struct directory *d, int *ret_file) {
-    int demand = LDAP_OPT_X_TLS_DEMAND, oldest = LDAP_OPT_X_TLS_PROTOCOL_TLS1_2, client = 0;
-    return ldap_set_option(ld, LDAP_OPT_X_TLS_REQUIRE_CERT, &demand) == LDAP_OPT_SUCCESS &&
-           ldap_set_option(ld, LDAP_OPT_X_TLS_PROTOCOL_MIN, &oldest) == LDAP_OPT_SUCCESS &&
-           (d->ca == NULL || set_ca(ld, d->ca, ret_file)) &&
-           ldap_set_option(ld, LDAP_OPT_X_TLS_NEWCTX, &client) == LDAP_OPT_SUCCESS;
-}
-
-static bool set_options(LDAP *ld) {
-    int version = LDAP_VERSION3;
-    struct timeval timeout = {.tv_sec = TIMEOUT_S};
-    return ldap_set_option(ld, LDAP_OPT_PROTOCOL_VERSION, &version) == LDAP_OPT_SUCCESS &&
-           ldap_set_option(ld, LDAP_OPT_NETWORK_TIMEOUT, &timeout) == LDAP_OPT_SUCCESS &&
-           ldap_set_option(ld, LDAP_OPT_TIMEOUT, &timeout) == LDAP_OPT_SUCCESS &&
-           ldap_set_option(ld, LDAP_OPT_REFERRALS, LDAP_OPT_OFF) == LDAP_OPT_SUCCESS;
-}
-
-/* rfc4513#5.1.2: an empty password is no password; the callers see to it. */
-static int bind_as(LDAP *ld, const char *dn, const char *password) {
-    struct berval secret = {strlen(password), (char *)(uintptr_t)password};
-    return ldap_sasl_bind_s(ld, dn, LDAP_SASL_SIMPLE, &secret, NULL, NULL, NULL);
-}
-
-static bool bind_service(LDAP *ld, const struct directory *d, const char *secret, struct error *err) {
-    bool anonymous = d->bind_dn == NULL || d->bind_dn[0] == '\0';
-    if (!anonymous && (secret == NULL || secret[0] == '\0'))
-        return bad_setting("\"bindDn\" needs its password as the secret", err);
-    int code = bind_as(ld, anonymous ? "" : d->bind_dn, anonymous ? "" : secret);
-    return code == LDAP_SUCCESS || failed(d, "the service account is not let in", ld, code, err);
+    return directory_failed(d->url, what, ld, code, err);
 }
 
 static bool connect_to(const struct directory *d, const char *secret, LDAP **ret, struct error *err) {
-    int code = ldap_initialize(ret, d->url), file = -1;
-    if (code != LDAP_SUCCESS)
-        return failed(d, "the URL cannot be used", NULL, code, err);
-    bool set = set_options(*ret) && set_tls(*ret, d, &file);
-    if (file >= 0)
-        close(file);
-    if (!set)
-        return failed(d, "TLS cannot be set up; look at the CA certificates", NULL, LDAP_LOCAL_ERROR, err);
-    if (d->start_tls && (code = ldap_start_tls_s(*ret, NULL, NULL)) != LDAP_SUCCESS)
-        return failed(d, "StartTLS", *ret, code, err);
-    return bind_service(*ret, d, secret, err);
+    bool anonymous = d->bind_dn == NULL || d->bind_dn[0] == '\0';
+    if (!anonymous && (secret == NULL || secret[0] == '\0'))
+        return bad_setting("\"bindDn\" needs its password as the secret", err);
+    return directory_connect(&(struct directory_server){.url = d->url,
+                                                        .start_tls = d->start_tls,
+                                                        .ca = d->ca,
+                                                        .user = d->bind_dn,
+                                                        .password = secret,
+                                                        .timeout_s = TIMEOUT_S},
+                             ret, err);
 }
 
 /* --- searching ------------------------------------------------------------------------------------------------------ */
@@ -278,6 +214,12 @@ static bool find_person(LDAP *ld, struct arena *arena, const struct directory *d
     *ret_dn = dn_of(ld, arena, entry);
     *ret = who;
     return true;
+}
+
+/* rfc4513#5.1.2: an empty password is no password; the caller sees to it. */
+static int bind_as(LDAP *ld, const char *dn, const char *password) {
+    struct berval secret = {strlen(password), (char *)(uintptr_t)password};
+    return ldap_sasl_bind_s(ld, dn, LDAP_SASL_SIMPLE, &secret, NULL, NULL, NULL);
 }
 
 /* --- all ------------------------------------------------------------------------------------------------------------- */

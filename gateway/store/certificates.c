@@ -96,7 +96,8 @@ static int name_kind(const char *text, size_t *ret_prefix) {
         const char *prefix;
         int kind;
     } kinds[] = {{"DNS:", 2}, {"email:", 3}, {"IP:", 4},  {"URI:", 5},
-                 {"UPN:", 6}, {"RID:", 6},   {"SRV:", 6}, {"XMPP:", 6}};
+                 {"UPN:", 6}, {"RID:", 6},   {"SRV:", 6}, {"XMPP:", 6},
+                 {"dirName:", 6}};
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
         if (strncmp(text, kinds[i].prefix, strlen(kinds[i].prefix)) == 0) {
             *ret_prefix = strlen(kinds[i].prefix);

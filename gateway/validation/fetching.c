@@ -3,31 +3,85 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "ca/servers.h"
 #include "net/fetch.h"
+
+#include <string.h>
+
+static bool by_http(struct core *core, struct arena *arena, const struct validator_record *v, const char *url,
+                    int timeout_s, struct view **ret_lists, size_t *ret_count, struct error *err) {
+    struct server_login login;
+    struct fetch_reply reply;
+    TRY(servers_login(core, arena, v->slug, url, &login, err));
+    struct fetch_request ask = {.url = url,
+                                .connect_timeout_ms = 5000,
+                                .total_timeout_ms = timeout_s * 1000,
+                                .max_bytes = VALIDATION_MAX_LIST,
+                                .redirects = 3,
+                                .reach = FETCH_ANYWHERE,
+                                .username = login.username,
+                                .password = login.password,
+                                .ca_pem = login.ca_pem};
+    TRY(fetch(arena, &ask, &reply, err));
+    if (reply.status != 200)
+        return fail(err, ERROR_UNAVAILABLE, "fetch-failed", "The answer's status is %d.", reply.status);
+    *ret_lists = arena_array(arena, 1, sizeof **ret_lists);
+    (*ret_lists)[0] = reply.body;
+    *ret_count = 1;
+    return true;
+}
+
+bool validation_place(struct core *core, struct arena *arena, const char *owner, const char *url,
+                      struct directory_place *ret, struct error *err) {
+    struct server_login login;
+    TRY(servers_login(core, arena, owner, url, &login, err));
+    /* A password never goes in the clear. */
+    *ret = (struct directory_place){.url = url,
+                                    .server = {.start_tls = login.username != NULL && strncmp(url, "ldap:", 5) == 0,
+                                               .ca = login.ca_pem,
+                                               .user = login.username,
+                                               .password = login.password}};
+    return true;
+}
+
+static bool by_ldap(struct core *core, struct arena *arena, const struct validator_record *v, const char *url,
+                    int timeout_s, struct view **ret_lists, size_t *ret_count, struct error *err) {
+    struct directory_place place;
+    TRY(validation_place(core, arena, v->slug, url, &place, err));
+    place.attribute = "certificateRevocationList;binary";
+    place.server.timeout_s = timeout_s;
+    place.max_bytes = VALIDATION_MAX_LIST;
+    return directory_read(arena, &place, ret_lists, ret_count, err);
+}
+
+/* Of several values, any that is taken or known will do: the directory keeps them in no order. */
+static bool take_any(struct core *core, struct arena *arena, const struct validator_record *v, const struct view *lists,
+                     size_t count, bool *ret_news, struct error *err) {
+    for (size_t i = 0; i < count; i++) {
+        *err = (struct error){0};
+        if (validation_take_crl(core, arena, &actor_system, v, lists[i], ret_news, err))
+            return true;
+    }
+    return false;
+}
 
 /* The first source that gives a list that is taken, or is known already. */
 static bool look_at(struct core *core, struct arena *arena, const struct validator_record *v,
                     const struct text_list *sources, int64_t timeout_s, const char **ret_problem) {
     for (size_t i = 0; i < sources->count; i++) {
-        struct fetch_request ask = {.url = sources->items[i],
-                                    .connect_timeout_ms = 5000,
-                                    .total_timeout_ms = (int)timeout_s * 1000,
-                                    .max_bytes = VALIDATION_MAX_LIST,
-                                    .redirects = 3,
-                                    .reach = FETCH_ANYWHERE};
-        struct fetch_reply reply;
+        const char *url = sources->items[i];
         struct error err = {0};
+        struct view *lists;
+        size_t count;
         bool news;
-        if (fetch(arena, &ask, &reply, &err) &&
-            (reply.status == 200 ||
-             fail(&err, ERROR_UNAVAILABLE, "fetch-failed", "The answer's status is %d.", reply.status)) &&
-            validation_take_crl(core, arena, &actor_system, v, reply.body, &news, &err)) {
+        if ((strncmp(url, "ldap", 4) == 0 ? by_ldap : by_http)(core, arena, v, url, (int)timeout_s, &lists, &count, &err) &&
+            take_any(core, arena, v, lists, count, &news, &err)) {
             if (news)
-                log_info("validation", "validator %s: a new list from %s", v->slug, ask.url);
+                log_info("validation", "validator %s: a new list from %s", v->slug, url);
             *ret_problem = "";
             return true;
         }
-        *ret_problem = arena_printf(arena, "%s: %s", ask.url, err.message);
+        *ret_problem = arena_printf(arena, "%s: %s", url, err.message);
     }
     return false;
 }

@@ -1,8 +1,10 @@
-/* Copies of our own lists in other places: a directory (written beside, then renamed), or a server that takes PUT.
+/* Copies of our own lists in other places: a directory (written beside, then renamed), a server that takes PUT, or an
+ * LDAP entry.
  * What was published last is only remembered in the process: after a restart everything goes out once more. */
 #include "validation/internal.h"
 
 #include "base/log.h"
+#include "ca/servers.h"
 #include "net/fetch.h"
 
 #include <fcntl.h>
@@ -14,6 +16,13 @@
 #include <unistd.h>
 
 #define REMEMBERED 4096
+
+enum list_kind { LIST_COMPLETE, LIST_DELTA, LIST_PARTITION };
+struct copy {
+    enum list_kind kind;
+    const char *name; /* of a file */
+    struct crl_document crl;
+};
 
 /* Of each place, which list it has. */
 static struct {
@@ -90,7 +99,10 @@ static bool to_directory(struct core *core, struct arena *arena, const char *dir
                 "%s cannot be written; the gateway's user needs write access to its directory.", final);
 }
 
-static bool by_put(struct arena *arena, const char *url, const char *name, struct view der, struct error *err) {
+static bool by_put(struct core *core, struct arena *arena, const char *slug, const char *url, const char *name,
+                   struct view der, struct error *err) {
+    struct server_login login;
+    TRY(servers_login(core, arena, slug, url, &login, err));
     static const struct fetch_header type = {"Content-Type", "application/pkix-crl"};
     size_t len = strlen(url);
     const char *target =
@@ -101,7 +113,10 @@ static bool by_put(struct arena *arena, const char *url, const char *name, struc
                                 .headers = &type,
                                 .header_count = 1,
                                 .total_timeout_ms = 120000,
-                                .reach = FETCH_ANYWHERE};
+                                .reach = FETCH_ANYWHERE,
+                                .username = login.username,
+                                .password = login.password,
+                                .ca_pem = login.ca_pem};
     struct fetch_reply reply;
     TRY(fetch(arena, &ask, &reply, err));
     return (reply.status >= 200 && reply.status < 300) ||
@@ -109,17 +124,37 @@ static bool by_put(struct arena *arena, const char *url, const char *name, struc
                 reply.status);
 }
 
-static void publish(struct core *core, struct arena *arena, const char *slug, const struct text_list *places, const char *name,
-                    const struct crl_document *crl) {
+/* rfc4523#2.7, #2.9. An entry has room for the complete list and the delta; the complete one has what partitions have. */
+static bool to_ldap(struct core *core, struct arena *arena, const char *slug, const char *url, enum list_kind kind,
+                    struct view der, struct error *err) {
+    struct directory_place place;
+    if (kind == LIST_PARTITION)
+        return true;
+    TRY(validation_place(core, arena, slug, url, &place, err));
+    place.attribute = kind == LIST_DELTA ? "deltaRevocationList;binary" : "certificateRevocationList;binary";
+    place.server.timeout_s = 30;
+    return directory_write(arena, &place, kind == LIST_DELTA ? "deltaCRL" : "pkiCA", der, err);
+}
+
+static bool send_to(struct core *core, struct arena *arena, const char *slug, const char *url, const struct copy *copy,
+                    struct error *err) {
+    if (strncmp(url, "file://", 7) == 0)
+        return to_directory(core, arena, url + 7, copy->name, copy->crl.der, err);
+    if (strncmp(url, "ldap", 4) == 0)
+        return to_ldap(core, arena, slug, url, copy->kind, copy->crl.der, err);
+    return by_put(core, arena, slug, url, copy->name, copy->crl.der, err);
+}
+
+static void publish(struct core *core, struct arena *arena, const char *slug, const struct text_list *places,
+                    const struct copy *copy) {
     for (size_t i = 0; i < places->count; i++) {
         const char *url = places->items[i];
-        uint64_t place = hash_place(slug, name, url);
+        uint64_t place = hash_place(slug, copy->name, url);
         struct error err = {0};
-        if (is_there(place, crl->number))
+        if (is_there(place, copy->crl.number))
             continue;
-        if (strncmp(url, "file://", 7) == 0 ? to_directory(core, arena, url + 7, name, crl->der, &err)
-                                            : by_put(arena, url, name, crl->der, &err))
-            remember(place, crl->number);
+        if (send_to(core, arena, slug, url, copy, &err))
+            remember(place, copy->crl.number);
         else
             log_failure(LOG_WARN, "publish", slug, &err);
     }
@@ -128,22 +163,26 @@ static void publish(struct core *core, struct arena *arena, const char *slug, co
 static bool publish_ca(struct core *core, const struct ca_record *ca, struct error *err) {
     SCOPED_ARENA struct arena *arena = arena_new();
     struct ca_settings settings;
-    struct crl_document crl;
+    struct copy copy = {.kind = LIST_COMPLETE};
     TRY(authority_settings(arena, ca, &settings, err));
     const struct text_list *places = &settings.crl.publish;
     if (places->count == 0 || ca->certificate.len == 0)
         return true;
-    TRY(status_crl(core, arena, ca->slug, &crl, err));
-    publish(core, arena, ca->slug, places, arena_printf(arena, "%s.crl", ca->slug), &crl);
+    TRY(status_crl(core, arena, ca->slug, &copy.crl, err));
+    copy.name = arena_printf(arena, "%s.crl", ca->slug);
+    publish(core, arena, ca->slug, places, &copy);
     if (settings.crl.delta_hours > 0) {
-        TRY(status_crl_delta(core, arena, ca->slug, &crl, err));
-        publish(core, arena, ca->slug, places, arena_printf(arena, "%s-delta.crl", ca->slug), &crl);
+        TRY(status_crl_delta(core, arena, ca->slug, &copy.crl, err));
+        copy.kind = LIST_DELTA;
+        copy.name = arena_printf(arena, "%s-delta.crl", ca->slug);
+        publish(core, arena, ca->slug, places, &copy);
     }
     for (int p = 0; settings.crl.partitions > 1 && p < settings.crl.partitions; p++) {
         int scope = (int)settings.crl.partitions + p;
-        TRY(status_crl_partition(core, arena, ca->slug, scope, &crl, err));
-        publish(core, arena, ca->slug, places,
-                arena_printf(arena, "%s-%s", ca->slug, status_partition_name(arena, scope)), &crl);
+        TRY(status_crl_partition(core, arena, ca->slug, scope, &copy.crl, err));
+        copy.kind = LIST_PARTITION;
+        copy.name = arena_printf(arena, "%s-%s", ca->slug, status_partition_name(arena, scope));
+        publish(core, arena, ca->slug, places, &copy);
     }
     return true;
 }

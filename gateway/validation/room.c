@@ -5,6 +5,7 @@
 #define TLS (1u << LISTENER_HTTPS | 1u << LISTENER_MTLS)
 #define NO_BODY ((size_t)1024)
 #define DOCUMENT ((size_t)256 * 1024)
+#define SERVERS ((size_t)1024 * 1024)
 #define LIST ((size_t)64 * 1024 * 1024)
 #define ONE API_BASE "/validators/{}"
 
@@ -19,6 +20,10 @@ static const struct http_route routes[] = {
     {"POST", ONE "/crl", GATE_ACTOR, TLS, LIST, validators_crl, "cas:manage"},
     {"POST", ONE "/issued", GATE_ACTOR, TLS, LIST, validators_issued, "cas:manage"},
     {"POST", ONE "/fetch", GATE_ACTOR, TLS, NO_BODY, validators_fetch, "cas:manage"},
+    {"GET", ONE "/servers", GATE_ACTOR, TLS, NO_BODY, validator_servers_get, "cas:read"},
+    {"PUT", ONE "/servers", GATE_ACTOR, TLS, SERVERS, validator_servers_put, "cas:manage"},
+    {"GET", API_BASE "/cas/{}/servers", GATE_ACTOR, TLS, NO_BODY, ca_servers_get, "cas:read"},
+    {"PUT", API_BASE "/cas/{}/servers", GATE_ACTOR, TLS, SERVERS, ca_servers_put, "cas:manage"},
 };
 
 struct http_room validation_room(struct core *core) {

@@ -3,6 +3,7 @@
 import base64
 import os
 import subprocess
+import urllib.parse
 
 from client import OPENSSL, SCRATCH, Client, make_csr, openssl
 
@@ -125,6 +126,11 @@ def check_bulk_and_every_name_type(gateway, admin, made):
     got = Client(gateway).post("/claims", {"secret": done[0]["claim"]["secret"], "csr": make_csr("x.example").decode()},
                                201)
     assert sorted(got["request"]["certificate"]["sans"]) == sorted(EVERY_NAME)
+    for name in ("all.example", "_imap.all.example", "192.0.2.7", "2001:db8::7", "https://all.example/x", "user@all.example",
+                 "1.3.6.1.4.1.55555.7", "CN=seven,O=All"):
+        found = admin.get("/certificates?name=" + urllib.parse.quote(name, safe=""))["items"]
+        assert [c["id"] for c in found] == [got["request"]["certificate"]["id"]], name
+    assert len(admin.get("/certificates?namePrefix=_IMAP.")["items"]) == 1
     text = subprocess.run([BUILT, "x509", "-noout", "-ext", "subjectAltName"], capture_output=True, check=True,
                           input=got["request"]["certificate"]["pem"].encode()).stdout.decode()
     assert "SRVName:_imap.all.example" in text and "XmppAddr:user@all.example" in text, text

@@ -109,6 +109,8 @@ def bodies(path, made):
         "/validators": {"name": "Stolen", "certificate": "x"},
         "/validators/{validator}": {"name": "Stolen"},
         "/validators/{validator}/certificate": {"certificate": "x"},
+        "/validators/{validator}/servers": {"items": [], "version": 0},
+        "/cas/{ca}/servers": {"items": [], "version": 0},
         "/public/settings": {"open": False},
         "/templates/{template}/public": {"settings": {"note": "stolen"}},
         "/mail/settings": {"server": "mail.example", "from": "a@b.example"},

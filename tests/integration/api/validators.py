@@ -42,6 +42,27 @@ def push(admin, path, body, status=200, problem=None):
     return admin.post(path, None, status, body=body, headers={"Content-Type": "application/pkix-crl"}, problem=problem)
 
 
+def check_servers(admin, owner):
+    path = owner + "/servers"
+    assert admin.get(path).value == {"items": [], "version": 0}
+    login = {"server": "ldaps://ldap.example:636", "username": "cn=pki,dc=example", "password": "four words of it"}
+    kept = admin.put(path, {"items": [login], "version": 0})
+    assert kept["items"][0]["hasPassword"] and kept["version"] == 1
+    assert "four words" not in str(kept.value) + str(admin.get(path).value) + str(admin.get("/events?limit=20").value)
+    admin.put(path, {"items": [], "version": 0}, 409, problem="changed-meanwhile")
+    admin.put(path, {"items": []}, 400, problem="missing-field")
+    admin.put(path, {"items": [{**login, "sealed": "x"}], "version": 1}, 400, problem="unknown-field")
+    for wrong in ({"server": "ftp://x"}, {"server": "ldaps://ldap.example/dc=x"}, {"server": "http://ldap.example"},
+                  {"username": "somebody else", "password": None}, {"username": None}, {"password": ""},
+                  {"caCertificates": "x"}, {"username": "a\nb"}):
+        admin.put(path, {"items": [{k: v for k, v in {**login, **wrong}.items() if v is not None}], "version": 1}, 422,
+                  problem="bad-server")
+    admin.put(path, {"items": [login, login], "version": 1}, 422, problem="bad-server")
+    same = {"server": login["server"], "username": login["username"]}
+    assert admin.put(path, {"items": [same], "version": 1})["items"][0]["hasPassword"]
+    admin.put(path, {"items": [], "version": 2})
+
+
 def run(_gateway, admin, made):
     with tempfile.TemporaryDirectory() as directory:
         path = foreign(directory)
@@ -49,6 +70,7 @@ def run(_gateway, admin, made):
             certificate = file.read()
         order = {"name": "Foreign", "certificate": certificate}
         admin.post("/validators", {**order, "settings": {"sources": ["ftp://x/"]}}, 422, problem="validator-settings")
+        admin.post("/validators", {**order, "settings": {"sources": ["ldap://x/"]}}, 422, problem="validator-settings")
         admin.post("/validators", {**order, "settings": {"colour": 1}}, 400, problem="unknown-field")
         admin.post("/validators", {**order, "name": ""}, 422, problem="bad-name")
         admin.post("/validators", {**order, "certificate": "x"}, 400)
@@ -81,6 +103,8 @@ def run(_gateway, admin, made):
         assert admin.post(one + "/issued", None, body=b"01\n0aff\n\n7\n", headers=text)["issued"]["entries"] == 3
         assert admin.post(one + "/fetch")["problem"] is None
 
+        check_servers(admin, one)
+        check_servers(admin, "/cas/" + made["issuing"])
         now = admin.get(one)
         changed = admin.patch(one, {"name": "Elsewhere", "settings": {"ocspHours": 2}, "version": now["version"]})
         assert changed["name"] == "Elsewhere" and changed["settings"]["ocspHours"] == 2
