@@ -143,6 +143,9 @@
     X("GET", "/organisations", GATE_ACTOR, NO_BODY, organisations_list, "cas:read") \
     X("POST", "/inspect", GATE_ACTOR, LARGE, inspect_create, NULL) \
     X("GET", "/settings", GATE_ACTOR, NO_BODY, settings_get, "settings:read") \
+    X("GET", "/settings/retention", GATE_ACTOR, NO_BODY, retention_show, "settings:read") \
+    X("PUT", "/settings/retention", GATE_ACTOR, SMALL, retention_replace, "settings:manage") \
+    X("POST", "/settings/retention/apply", GATE_ACTOR, NO_BODY, retention_run, "settings:manage") \
     X("GET", "/settings/doors", GATE_ACTOR, NO_BODY, doors_show, "settings:read") \
     X("PUT", "/settings/doors", GATE_ACTOR, SMALL, doors_replace, "settings:manage") \
     X("GET", "/post-quantum", GATE_ACTOR, NO_BODY, readiness_list, "cas:read")

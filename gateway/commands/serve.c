@@ -4,6 +4,7 @@
 #include "audit/audit.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "ca/retention.h"
 #include "ca/service.h"
 #include "commands/app.h"
 #include "commands/network.h"
@@ -202,6 +203,12 @@ static bool expire_requests(void *core, struct arena *arena, struct error *err) 
     return requests_expire(core, arena, err);
 }
 
+static bool apply_retention(void *core, struct arena *arena, struct error *err) {
+    struct retention_result result;
+    (void)arena;
+    return retention_apply(core, &actor_system, &result, err);
+}
+
 static bool retry_requests(void *core, struct arena *arena, struct error *err) {
     return requests_retry(core, arena, err);
 }
@@ -226,6 +233,10 @@ static bool start_jobs(struct service *s, struct error *err) {
     table[count++] = (struct job){.name = "expire-requests",
                                   .every_us = 3600 * US_PER_SECOND,
                                   .run = expire_requests,
+                                  .context = s->app.core};
+    table[count++] = (struct job){.name = "retention",
+                                  .every_us = 3600 * US_PER_SECOND,
+                                  .run = apply_retention,
                                   .context = s->app.core};
     table[count++] = (struct job){.name = "retry-requests",
                                   .every_us = 15 * US_PER_SECOND,

@@ -27,6 +27,7 @@ import mail
 import openid
 import public_pages
 import related
+import retention
 import strangers
 from client import Client, Gateway
 
@@ -81,7 +82,7 @@ def check_plain_http():
 def run_whole(gateway, admin, token, seconds):
     """The scenario through every operation, strangers, broken requests, and the guide."""
     made = scenario.run(gateway, admin)
-    for module in (credentials, authorities, templates, related, scep, validators, mail, public_pages, acme, access):
+    for module in (credentials, authorities, templates, related, retention, scep, validators, mail, public_pages, acme, access):
         module.run(gateway, admin, made)
     for module in (factors, identity, openid, audit):
         module.run(gateway, admin)

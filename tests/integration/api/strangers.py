@@ -110,6 +110,7 @@ def bodies(path, made):
         "/validators/{validator}": {"name": "Stolen"},
         "/validators/{validator}/certificate": {"certificate": "x"},
         "/validators/{validator}/servers": {"items": [], "version": 0},
+        "/settings/retention": {"archiveExpiredDays": 1, "eraseRequestsDays": 1, "version": 0},
         "/cas/{ca}/servers": {"items": [], "version": 0},
         "/public/settings": {"open": False},
         "/templates/{template}/public": {"settings": {"note": "stolen"}},
