@@ -100,7 +100,7 @@ static bool parse(const char *text, LDAPURLDesc **ret, struct error *err) {
             url->lud_host != NULL && url->lud_host[0] != '\0' && url->lud_dn != NULL && url->lud_dn[0] != '\0' &&
             url->lud_crit_exts == 0 &&
             (url->lud_attrs == NULL || url->lud_attrs[0] == NULL || url->lud_attrs[1] == NULL)) ||
-           fail(err, ERROR_MALFORMED, "bad-url",
+           fail(err, ERROR_POLICY, "bad-url",
                 "%.200s is no LDAP URL (RFC 4516) with a host, an entry's name and at most one attribute.", text);
 }
 

@@ -25,7 +25,7 @@ void directory_drop_message(LDAPMessage **message);
 #define SCOPED_MESSAGE __attribute__((cleanup(directory_drop_message)))
 
 /* An ldap:// or ldaps:// URL with host and DN, of one attribute at most: "ldap://host/cn=CA,o=Example?attribute?scope?
- * filter". ERROR_MALFORMED "bad-url". */
+ * filter". ERROR_POLICY "bad-url". */
 MUST_USE bool directory_url_check(const char *url, struct error *err);
 
 struct directory_place {
