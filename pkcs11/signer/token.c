@@ -11,6 +11,7 @@
 
 #define ROOM "signer"
 #define WAIT_SECONDS 30
+#define SLOTS_MAX 256
 
 struct token *token_new(struct module *module, CK_SLOT_ID slot, const PKCS11_TOKEN *info) {
     struct token *token = must_alloc(sizeof *token);
@@ -33,6 +34,44 @@ struct token *token_new(struct module *module, CK_SLOT_ID slot, const PKCS11_TOK
     pthread_condattr_destroy(&attributes);
     token->generation = 1;
     return token;
+}
+
+/* ---- a token that was pulled out; the caller holds token->lock -------------------------------- */
+
+static bool means_gone(CK_RV rv) {
+    return rv == CKR_DEVICE_REMOVED || rv == CKR_TOKEN_NOT_PRESENT || rv == CKR_DEVICE_ERROR ||
+           rv == CKR_SLOT_ID_INVALID;
+}
+
+static bool call_failed(struct token *token, const char *call, CK_RV rv, struct error *err) {
+    token->away = token->away || means_gone(rv);
+    return ckr_fail(err, token->label, call, rv);
+}
+
+static bool is_in_slot(const struct token *token, CK_SLOT_ID slot) {
+    CK_TOKEN_INFO info;
+    char label[33], serial[17];
+    if (token->module->f->C_GetTokenInfo(slot, &info) != CKR_OK)
+        return false;
+    snprintf(label, sizeof label, "%-32s", token->label);
+    snprintf(serial, sizeof serial, "%-16s", token->serial);
+    return memcmp(info.label, label, sizeof info.label) == 0 &&
+           memcmp(info.serialNumber, serial, sizeof info.serialNumber) == 0;
+}
+
+/* Modules connect to a card that is back when their slots are listed, and not before (ykcs11 goes on
+ * to report a fault of the device for ever); it may be in another reader now. */
+static void look_again(struct token *token) {
+    CK_SLOT_ID slots[SLOTS_MAX];
+    CK_ULONG count = SLOTS_MAX;
+    if (!token->away || token->module->f->C_GetSlotList(CK_TRUE, slots, &count) != CKR_OK)
+        return;
+    token->away = false;
+    for (CK_ULONG i = 0; i < count; i++)
+        if (is_in_slot(token, slots[i])) {
+            token->slot = slots[i];
+            return;
+        }
 }
 
 /* ---- log-in; the caller holds token->lock ---------------------------------------------------- */
@@ -59,9 +98,7 @@ static bool current_pin(struct token *token, char **ret_pin, struct error *err) 
 }
 
 /* Locking a token for good is worse than any outage: the last try is left to a person. */
-static bool may_try_pin(struct token *token, CK_FLAGS flags, const char *pin, struct error *err) {
-    uint8_t hash[32];
-    hash_pin(pin, hash);
+static bool may_try_pin(struct token *token, CK_FLAGS flags, struct error *err) {
     if ((flags & CKF_USER_PIN_LOCKED) != 0)
         return ckr_fail(err, token->label, "C_GetTokenInfo", CKR_PIN_LOCKED);
     if ((flags & CKF_USER_PIN_FINAL_TRY) != 0)
@@ -70,6 +107,12 @@ static bool may_try_pin(struct token *token, CK_FLAGS flags, const char *pin, st
             "Token \"%s\": one PIN try is left, which is never used automatically. Log in once "
             "with the vendor's tool.",
             token->label);
+    return true;
+}
+
+static bool is_new_pin(struct token *token, const char *pin, struct error *err) {
+    uint8_t hash[32];
+    hash_pin(pin, hash);
     if (token->pin_refused && CRYPTO_memcmp(hash, token->refused_pin_hash, sizeof hash) == 0)
         return ckr_fail(err, token->label, "not tried again", CKR_PIN_INCORRECT);
     return true;
@@ -83,7 +126,7 @@ static bool do_login(struct token *token, const char *pin, struct error *err) {
         hash_pin(pin, token->refused_pin_hash);
     }
     if (rv != CKR_OK && rv != CKR_USER_ALREADY_LOGGED_IN)
-        return ckr_fail(err, token->label, "C_Login", rv);
+        return call_failed(token, "C_Login", rv, err);
     token->logged_in = true;
     token->pin_refused = false;
     return true;
@@ -102,6 +145,32 @@ bool token_session_is_public(struct token *token, CK_SESSION_HANDLE session) {
     return needed && !session_logged_in(token, session);
 }
 
+static CK_RV open_session(struct token *token, CK_FLAGS flags, CK_SESSION_HANDLE *ret_session) {
+    return token->module->f->C_OpenSession(token->slot, CKF_SERIAL_SESSION | flags, NULL, NULL,
+                                           ret_session);
+}
+
+/* ykcs11 says how many tries are left as it was when the first session was opened, though other
+ * programs may have used them up since, or somebody has logged in with the right PIN. */
+static bool look_at_tries(struct token *token, CK_TOKEN_INFO *info, struct error *err) {
+    const CK_FUNCTION_LIST *f = token->module->f;
+    if (!token->holder_new && !token->holder_busy && token->open_count == token->idle_count) {
+        while (token->idle_count > 0)
+            f->C_CloseSession(token->idle[--token->idle_count]);
+        token->open_count = 0;
+        f->C_CloseSession(token->holder);
+        token->has_holder = false;
+        token->generation++;
+        CK_RV rv = open_session(token, 0, &token->holder);
+        if (rv != CKR_OK)
+            return call_failed(token, "C_OpenSession", rv, err);
+        token->has_holder = true;
+    }
+    token->holder_new = false;
+    CK_RV rv = f->C_GetTokenInfo(token->slot, info);
+    return rv == CKR_OK ? true : call_failed(token, "C_GetTokenInfo", rv, err);
+}
+
 /* libp11's log-in is not used: it remembers that it logged in and does nothing after a lost
  * session, and it keeps the PIN in ordinary memory. */
 static bool ensure_login(struct token *token, struct error *err) {
@@ -110,7 +179,7 @@ static bool ensure_login(struct token *token, struct error *err) {
         return true;
     CK_RV rv = token->module->f->C_GetTokenInfo(token->slot, &info);
     if (rv != CKR_OK)
-        return ckr_fail(err, token->label, "C_GetTokenInfo", rv);
+        return call_failed(token, "C_GetTokenInfo", rv, err);
     token->needs_login = (info.flags & CKF_LOGIN_REQUIRED) != 0;
     if (!token->needs_login || session_logged_in(token, token->holder)) {
         token->logged_in = true;
@@ -121,25 +190,21 @@ static bool ensure_login(struct token *token, struct error *err) {
     if (pin ==
         NULL) /* public objects can be read; the token itself will say when that is not enough */
         return true;
-    bool done = may_try_pin(token, info.flags, pin, err) && do_login(token, pin, err);
+    bool done = is_new_pin(token, pin, err) && look_at_tries(token, &info, err) &&
+                may_try_pin(token, info.flags, err) && do_login(token, pin, err);
     token_pin_free(pin);
     return done;
 }
 
 /* ---- sessions -------------------------------------------------------------------------------- */
 
-static CK_RV open_session(struct token *token, CK_FLAGS flags, CK_SESSION_HANDLE *ret_session) {
-    return token->module->f->C_OpenSession(token->slot, CKF_SERIAL_SESSION | flags, NULL, NULL,
-                                           ret_session);
-}
-
 static bool ensure_holder(struct token *token, struct error *err) {
     if (token->has_holder)
         return true;
     CK_RV rv = open_session(token, 0, &token->holder);
     if (rv != CKR_OK)
-        return ckr_fail(err, token->label, "C_OpenSession", rv);
-    token->has_holder = true;
+        return call_failed(token, "C_OpenSession", rv, err);
+    token->has_holder = token->holder_new = true;
     return true;
 }
 
@@ -161,6 +226,7 @@ static void forget_sessions(struct token *token) {
 
 static bool ensure_ready(struct token *token, struct error *err) {
     CK_SESSION_INFO info;
+    look_again(token);
     TRY(ensure_holder(token, err));
     if (token->logged_in)
         return true;
@@ -197,7 +263,7 @@ static bool take_locked(struct token *token, struct session *ret_session, struct
         }
         /* The token allows fewer than we thought: live with those that are open. */
         if (rv != CKR_SESSION_COUNT || token->open_count == 0)
-            return ckr_fail(err, token->label, "C_OpenSession", rv);
+            return call_failed(token, "C_OpenSession", rv, err);
         token->sessions_max = (unsigned)token->open_count;
     }
 }
@@ -238,6 +304,7 @@ bool token_hold(struct token *token, struct session *ret_holder, struct error *e
     bool done = ensure_ready(token, err);
     if (done)
         *ret_holder = (struct session){token->holder, token->generation};
+    token->holder_busy = done;
     pthread_mutex_unlock(&token->lock);
     if (!done)
         pthread_mutex_unlock(&token->making);
@@ -245,6 +312,9 @@ bool token_hold(struct token *token, struct session *ret_holder, struct error *e
 }
 
 void token_release(struct token *token) {
+    pthread_mutex_lock(&token->lock);
+    token->holder_busy = false;
+    pthread_mutex_unlock(&token->lock);
     pthread_mutex_unlock(&token->making);
 }
 
@@ -261,8 +331,9 @@ bool token_recover(struct token *token, CK_RV rv, uint64_t generation) {
     enum ckr_next next = ckr_next(rv);
     if (next != NEXT_REOPEN && next != NEXT_LOGIN && next != NEXT_SUSPECT)
         return false;
-    bool gone = rv == CKR_DEVICE_REMOVED || rv == CKR_TOKEN_NOT_PRESENT || rv == CKR_DEVICE_ERROR;
+    bool gone = means_gone(rv);
     pthread_mutex_lock(&token->lock);
+    token->away = token->away || gone;
     bool changed = generation != token->generation; /* another thread has done it */
     if (!changed) {
         changed = gone || !holder_is_good(token);

@@ -36,7 +36,9 @@ struct token {
     pthread_cond_t freed; /* a session came back */
     CK_SESSION_HANDLE holder;
     bool has_holder, logged_in, needs_login;
+    bool holder_busy, holder_new; /* somebody works in it; opened since the last look at the tries */
     char *typed_pin;  /* in locked memory, or NULL */
+    bool away;        /* it was gone at the last call: its module looks for it first */
     bool pin_refused; /* the PIN with the hash below: not again */
     uint8_t refused_pin_hash[32];
     CK_SESSION_HANDLE idle[TOKEN_SESSIONS_MAX];
