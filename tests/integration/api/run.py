@@ -82,7 +82,8 @@ def check_plain_http():
 def run_whole(gateway, admin, token, seconds):
     """The scenario through every operation, strangers, broken requests, and the guide."""
     made = scenario.run(gateway, admin)
-    for module in (credentials, authorities, templates, related, retention, scep, validators, mail, public_pages, acme, access):
+    for module in (credentials, authorities, templates, related, retention, scep, validators, mail, public_pages,
+                   acme, access):
         module.run(gateway, admin, made)
     for module in (factors, identity, openid, audit):
         module.run(gateway, admin)
