@@ -21,6 +21,7 @@ static const struct {
     {"restore", command_restore,
      "restore FILE --key KEY.pem | --passphrase-file FILE [--events FILE | --extract DIR]: onto an empty machine."},
     {"ctl", command_ctl, "ctl COMMAND ...: every act of an administrator over the REST API; ctl help."},
+    {"kek", command_kek, "kek status|rotate|cancel|remove|split|join: the key-encryption keys, see docs/keys.md."},
     {"config", command_config,
      "config check|show|export FILE|import FILE [--dry-run]|reference: the configuration, see docs/configuration.md."},
     {"audit", command_audit, "audit verify, export, archive, key: the sealed trail of events."},

@@ -113,6 +113,11 @@ bool core_public_urls(struct core *core, struct arena *arena, struct core_urls *
     return true;
 }
 
+void core_forget_keys(struct core *core) {
+    key_cache_forget(core->keys);
+    service_cache_forget(core->services);
+}
+
 static bool load_key(struct core *core, struct uuid key_id, EVP_PKEY **ret_key, struct error *err) {
     SCOPED_ARENA struct arena *arena = arena_new();
     struct key_record record = {0};

@@ -41,4 +41,7 @@ MUST_USE bool core_public_urls(struct core *core, struct arena *arena, struct co
 struct key_record;
 MUST_USE bool core_key(struct core *core, struct uuid key_id, EVP_PKEY **ret_key, struct error *err);
 
+/* Opened keys are read from the database again when they are next used: they were wrapped anew, or destroyed. */
+void core_forget_keys(struct core *core);
+
 #endif

@@ -1,6 +1,7 @@
 #include "ca/key_use.h"
 
 #include "base/clock.h"
+#include "ca/kek.h"
 #include "x509/handles.h"
 #include "x509/key_type.h"
 
@@ -48,6 +49,16 @@ EVP_PKEY *key_cache_get(struct key_cache *cache, struct uuid id) {
     return key;
 }
 
+void key_cache_forget(struct key_cache *cache) {
+    for (size_t i = 0; i < CACHE_SLOTS; i++) {
+        pthread_mutex_lock(&cache->mutex);
+        EVP_PKEY *old = cache->slots[i].key;
+        cache->slots[i].key = NULL;
+        pthread_mutex_unlock(&cache->mutex);
+        EVP_PKEY_free(old);
+    }
+}
+
 void key_cache_put(struct key_cache *cache, struct uuid id, EVP_PKEY *key) {
     size_t slot = slot_of(id);
     EVP_PKEY_up_ref(key);
@@ -64,6 +75,7 @@ static bool make_managed(struct core *core, struct arena *arena, const char *key
     record->key_type = key_type;
     TRY(signer_generate(core_signer(core), arena, key_type, (enum key_purpose)record->purpose,
                         &record->blob, &record->spki, err));
+    TRY(kek_settle(core, arena, record->spki, &record->blob, err));
     return signer_managed_key(core_signer(core), record->blob, record->spki,
                               (enum key_purpose)record->purpose, ret_key, err);
 }
@@ -125,6 +137,7 @@ bool key_import(struct core *core, struct arena *arena, struct view pkcs8, enum 
                                 .uri = "",
                                 .created_us = clock_now_us()};
     TRY(signer_import(core_signer(core), arena, pkcs8, purpose, &record.blob, &record.spki, err));
+    TRY(kek_settle(core, arena, record.spki, &record.blob, err));
     TRY(name_type(arena, &record, err));
     TRY(signer_managed_key(core_signer(core), record.blob, record.spki, purpose, ret_key, err));
     *ret_record = record;

@@ -1,6 +1,7 @@
 #include "ca/person_key.h"
 
 #include "base/buffer.h"
+#include "ca/kek.h"
 #include "x509/csr.h"
 #include "x509/key_type.h"
 
@@ -27,6 +28,7 @@ bool person_key_make(struct core *core, struct arena *arena, const char *key_typ
     struct person_key key = {.key_type = key_type};
     TRY(person_key_type_check(key_type, err));
     TRY(signer_generate(core_signer(core), arena, key_type, PURPOSE, &key.blob, &key.spki, err));
+    TRY(kek_settle(core, arena, key.spki, &key.blob, err));
     *ret = key;
     return true;
 }

@@ -77,6 +77,13 @@ void service_cache_free(struct service_cache *cache) {
     free(cache);
 }
 
+void service_cache_forget(struct service_cache *cache) {
+    pthread_mutex_lock(&cache->mutex);
+    for (size_t i = 0; i < SLOTS; i++)
+        empty_slot(&cache->slots[i]);
+    pthread_mutex_unlock(&cache->mutex);
+}
+
 static struct slot *slot_of(struct service_cache *cache, struct uuid id, enum service_use use) {
     return &cache->slots[(((size_t)id.bytes[14] << 8 | id.bytes[15]) + 31 * (size_t)use) % SLOTS];
 }

@@ -30,6 +30,7 @@ struct issuer_table *core_issuer_table(struct core *core);
 struct service_cache;
 struct service_cache *service_cache_new(void);
 void service_cache_free(struct service_cache *cache);
+void service_cache_forget(struct service_cache *cache); /* all of them */
 struct service_cache *core_service_cache(struct core *core);
 
 #endif

@@ -29,6 +29,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -61,6 +62,7 @@ struct service {
     struct acme *acme;
     struct console *console;
     struct public_pages *pages;
+    struct kek_watch kek;
     struct jobs *jobs;
     struct http_room rooms[MAX_ROOMS];
     size_t room_count;
@@ -213,6 +215,21 @@ static bool retry_requests(void *core, struct arena *arena, struct error *err) {
     return requests_retry(core, arena, err);
 }
 
+/* Of this node: the same after a restart. */
+static const char *node_name(const struct app *app) {
+    char host[128] = "";
+    gethostname(host, sizeof host - 1);
+    return arena_printf(app->arena, "%s:%.120s", host, app->data);
+}
+
+/* Before the first key is used: a rotation that begins now waits for this node's token. */
+static void join_nodes(struct service *s) {
+    struct error err = {0};
+    s->kek = (struct kek_watch){.core = s->app.core, .node = node_name(&s->app)};
+    if (!kek_watch_run(&s->kek, s->app.arena, &err))
+        log_failure(LOG_WARN, "serve", "key-encryption keys", &err);
+}
+
 /* What the rooms do by themselves. */
 static bool start_jobs(struct service *s, struct error *err) {
     struct job table[MAX_JOBS];
@@ -242,6 +259,7 @@ static bool start_jobs(struct service *s, struct error *err) {
                                   .every_us = 15 * US_PER_SECOND,
                                   .run = retry_requests,
                                   .context = s->app.core};
+    count += keys_jobs(&s->kek, option_number(s->app.options, "jobs-interval") * US_PER_SECOND, table + count);
     return jobs_start(s->app.core, (int)option_number(s->app.options, "jobs-interval"), table, count,
                       &s->jobs, err);
 }
@@ -266,6 +284,7 @@ static bool start(struct service *s, struct error *err) {
     TRY(network_listens(s->app.arena, o, s->listens, &listen_count, err) &&
         trusted_proxies_read(s->app.arena, o, &proxies, err) && network_outgoing(s->app.arena, o, err));
     TRY(app_open_core(&s->app, err));
+    join_nodes(s);
     s->tls.core = s->app.core;
     s->tls.names = names;
     pthread_mutex_init(&s->tls.mutex, NULL);
@@ -309,6 +328,7 @@ static void stop(struct service *s) {
     if (s->portal != NULL)
         portal_free(s->portal);
     metrics_page_free(s->metrics);
+    free(s->kek.seen);
     if (s->ocsp != NULL)
         ocsp_responder_free(s->ocsp);
     X509_free(s->tls.certificate);

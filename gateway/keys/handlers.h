@@ -27,6 +27,15 @@ HANDLER(recoveries_create);
 HANDLER(recoveries_approve);
 HANDLER(recoveries_decline);
 HANDLER(recoveries_export);
+/* kek.c */
+HANDLER(kek_show);
+HANDLER(kek_rotation_start);
+HANDLER(kek_rotation_cancel);
+HANDLER(keks_remove);
+HANDLER(kek_nodes_forget);
+HANDLER(private_keys_list);
+HANDLER(private_keys_show);
+HANDLER(private_keys_destroy);
 /* trust_store.c */
 HANDLER(trust_store_create);
 

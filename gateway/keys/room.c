@@ -23,6 +23,14 @@
     X("POST", "/key-recoveries/{}/approve", GATE_ACTOR, NO_BODY, recoveries_approve, "keys:recover") \
     X("POST", "/key-recoveries/{}/decline", GATE_ACTOR, NO_BODY, recoveries_decline, "keys:recover") \
     X("POST", "/key-recoveries/{}/export", GATE_ACTOR, SMALL, recoveries_export, "keys:recover") \
+    X("GET", "/kek", GATE_ACTOR, NO_BODY, kek_show, "tokens:read") \
+    X("POST", "/kek/rotation", GATE_ACTOR, SMALL, kek_rotation_start, "settings:manage") \
+    X("DELETE", "/kek/rotation", GATE_ACTOR, NO_BODY, kek_rotation_cancel, "settings:manage") \
+    X("POST", "/kek/nodes/forget", GATE_ACTOR, SMALL, kek_nodes_forget, "settings:manage") \
+    X("DELETE", "/keks/{}", GATE_ACTOR, NO_BODY, keks_remove, "settings:manage") \
+    X("GET", "/private-keys", GATE_ACTOR, NO_BODY, private_keys_list, "tokens:read") \
+    X("GET", "/private-keys/{}", GATE_ACTOR, NO_BODY, private_keys_show, "tokens:read") \
+    X("POST", "/private-keys/{}/destroy", GATE_ACTOR, SMALL, private_keys_destroy, "cas:manage") \
     X("POST", "/cas/{}/truststore", GATE_ACTOR, SMALL, trust_store_create, "cas:read")
 /* clang-format on */
 

@@ -3,7 +3,7 @@
 
 static const char sql_insert[] =
     "INSERT INTO private_keys (id, organisation_id, key_type, purpose, wrapped, uri, spki, "
-    "created_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
+    "created_us, fingerprint) VALUES (?, ?, ?, ?, ?, ?, ?, ?, UNHEX(SHA2(?, 256)))";
 static const char sql_by_id[] = "SELECT k.id, k.organisation_id, k.key_type, k.purpose, k.wrapped, "
                                 "k.uri, k.spki, k.created_us FROM private_keys k WHERE k.id = ?";
 
@@ -23,7 +23,8 @@ bool key_insert(struct tx *tx, const struct key_record *key, struct error *err) 
     return tx_execute(tx, sql_insert,
                       PARAMS(p_uuid(&key->id), p_uuid_or_null(&key->organisation_id),
                              p_text(key->key_type), p_int(key->purpose), p_blob(key->blob),
-                             p_text(key->uri), p_blob(key->spki), p_int(key->created_us)),
+                             p_text(key->uri), p_blob(key->spki), p_int(key->created_us),
+                             p_blob(key->spki)),
                       NULL, err);
 }
 

@@ -6,7 +6,8 @@
 
 static const char sql_insert[] =
     "INSERT INTO user_keys (id, owner_id, organisation_id, name, key_type, purpose, wrapped, spki, "
-    "certificate, created_us, deleted_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)";
+    "certificate, created_us, fingerprint, deleted_us) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, UNHEX(SHA2(?, 256)), 0)";
 static const char sql_count[] =
     "SELECT COUNT(*) FROM user_keys k WHERE k.owner_id = ? AND k.deleted_us = 0";
 #define COLUMNS                                                                                    \
@@ -37,7 +38,8 @@ bool user_key_insert(struct tx *tx, const struct user_key_record *key, struct er
                              p_uuid(&key->organisation_id), p_text(key->name),
                              p_text(key->key_type), p_int(key->kind),
                              p_blob(view_text(key->sealed)), p_blob(key->spki),
-                             p_blob(key->certificate), p_int(key->created_us)),
+                             p_blob(key->certificate), p_int(key->created_us),
+                             p_blob(key->spki)),
                       NULL, err);
 }
 

@@ -1,6 +1,7 @@
 #include "provider/remote_key.h"
 
 #include "provider/batch.h"
+#include "provider/uses.h"
 
 #include "base/clock.h"
 #include "base/metrics.h"
@@ -25,6 +26,7 @@ struct remote_key {
     unsigned purpose;
     _Atomic uint64_t handle; /* 0: not asked for yet */
     struct pace pace;
+    struct uses *uses;
 };
 
 static _Thread_local struct error last_error;
@@ -61,6 +63,7 @@ struct remote_key *remote_key_reference(struct remote_key *key) {
 void remote_key_release(struct remote_key *key) {
     if (key == NULL || --key->references > 0)
         return;
+    uses_close(key->uses);
     EVP_PKEY_free(key->public_key);
     arena_free(key->arena);
     signer_release(key->signer);
@@ -84,6 +87,7 @@ static bool set_public(struct remote_key *key, struct view spki, struct error *e
     key->public_key = d2i_PUBKEY_ex(NULL, &at, (long)spki.len, NULL, "provider=default");
     if (key->public_key != NULL && at == spki.at + spki.len) {
         key->spki = arena_copy(key->arena, spki.at, spki.len);
+        key->uses = uses_open(key->spki);
         return true;
     }
     ERR_clear_error();
@@ -219,6 +223,8 @@ bool remote_key_operate(struct remote_key *key, struct wire_request *request, ui
     const char *operation = request->op == WIRE_SIGN ? "sign" : "decrypt";
     last_error.kind = ERROR_NONE;
     bool done = operate(key, request, out, len, size, &err);
+    if (done)
+        uses_count(key->uses);
     METRIC_ADD(&operations, 1, key->token, operation, done ? "done" : "failed");
     METRIC_OBSERVE(&durations, clock_monotonic_us() - started_us, key->token, operation);
     return done || provider_failed(&err);

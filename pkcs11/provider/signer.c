@@ -45,6 +45,60 @@ bool signer_rewrap(struct signer *signer, struct arena *arena, struct view blob,
     return made(signer, arena, &request, ret_blob, NULL, err);
 }
 
+/* ---- key-encryption keys --------------------------------------------------------------------- */
+
+static bool keks(struct signer *signer, struct arena *arena, struct wire_request *request,
+                 struct kek_list *ret, struct error *err) {
+    struct wire_response response;
+    struct connection *connection;
+    TRY(client_call(signer, request, &connection, &response, err));
+    struct view rest = response.result.data;
+    size_t count = 0;
+    while (rest.len > 0 && count < SIGNER_KEKS_MAX && rest.at[0] < rest.len) {
+        size_t len = rest.at[0];
+        ret->ids[count++] = arena_copy(arena, rest.at + 1, len);
+        rest = view_of(rest.at + 1 + len, rest.len - 1 - len);
+    }
+    ret->count = count;
+    bool whole = rest.len == 0;
+    client_done(signer, connection);
+    return whole || fail_internal(err, "the signer's list of key-encryption keys is broken");
+}
+
+bool signer_keks(struct signer *signer, struct arena *arena, struct kek_list *ret,
+                 struct error *err) {
+    struct wire_request request = {.op = WIRE_KEK, .kek.action = WIRE_KEK_LIST};
+    return keks(signer, arena, &request, ret, err);
+}
+
+bool signer_kek_make(struct signer *signer, struct arena *arena, struct view *ret_id,
+                     struct error *err) {
+    struct wire_request request = {.op = WIRE_KEK, .kek.action = WIRE_KEK_MAKE};
+    struct kek_list made;
+    TRY(keks(signer, arena, &request, &made, err));
+    if (made.count != 1)
+        return fail_internal(err, "the signer made %zu key-encryption keys", made.count);
+    *ret_id = made.ids[0];
+    return true;
+}
+
+bool signer_kek_remove(struct signer *signer, struct view id, struct error *err) {
+    SCOPED_ARENA struct arena *arena = arena_new();
+    struct wire_request request = {.op = WIRE_KEK, .kek = {WIRE_KEK_REMOVE, id}};
+    struct kek_list none;
+    return keks(signer, arena, &request, &none, err);
+}
+
+/* Version, four octets of mechanism, length of the id and the id: pkcs11/signer/blob.h. */
+struct view signer_blob_kek(struct view blob) {
+    enum { HEAD = 6 };
+    if (blob.len < HEAD || blob.at[HEAD - 1] > blob.len - HEAD)
+        return view_of(NULL, 0);
+    return view_of(blob.at + HEAD, blob.at[HEAD - 1]);
+}
+
+/* ---- export ---------------------------------------------------------------------------------- */
+
 static struct wire_request export_request(const struct export_order *order) {
     return (struct wire_request){.op = WIRE_EXPORT,
                                  .export = {.blob = order->blob,

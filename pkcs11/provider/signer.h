@@ -99,6 +99,32 @@ MUST_USE bool signer_rewrap(struct signer *signer, struct arena *arena, struct v
                             struct view spki, struct view kek_id, struct view *ret_blob,
                             struct error *err);
 
+/* Key-encryption keys of the managed token, by id. */
+#define SIGNER_KEKS_MAX 16
+struct kek_list {
+    struct view ids[SIGNER_KEKS_MAX]; /* oldest first */
+    size_t count;
+};
+MUST_USE bool signer_keks(struct signer *signer, struct arena *arena, struct kek_list *ret,
+                          struct error *err);
+/* One more, which wraps all that is made from then on by this signer. */
+MUST_USE bool signer_kek_make(struct signer *signer, struct arena *arena, struct view *ret_id,
+                              struct error *err);
+/* For good: what it wraps is lost. ERROR_CONFLICT "no-kek", "kek-in-use" for the only one. */
+MUST_USE bool signer_kek_remove(struct signer *signer, struct view id, struct error *err);
+/* Which of them wrapped this blob; borrowed from it, empty when it is no wrapped key. */
+struct view signer_blob_kek(struct view blob);
+
+/* Operations of this process with keys of any signer since they were last taken, of at most `most` keys. What could not
+ * be written down is given back. */
+struct key_uses {
+    uint8_t fingerprint[32]; /* SHA-256 of the SubjectPublicKeyInfo */
+    uint64_t uses;
+    int64_t last_us;
+};
+size_t signer_take_uses(struct key_uses *ret, size_t most);
+void signer_return_uses(const struct key_uses *items, size_t count);
+
 struct token_info {
     const char *module; /* its name in the signer's configuration */
     const char *label, *serial, *manufacturer, *model;

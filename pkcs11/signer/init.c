@@ -1,12 +1,12 @@
 #include "signer/init.h"
 
+#include "signer/kek.h"
 #include "signer/managed.h"
 #include "signer/objects.h"
 #include "signer/task.h"
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/uuid.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -138,39 +138,6 @@ static bool ensure_token(struct module *module, const struct init_config *config
 
 /* ---- key-encryption key ---------------------------------------------------------------------- */
 
-static CK_RV generate_kek(struct token *token) {
-    static const CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
-    static const CK_ULONG size = 32;
-    const CK_FUNCTION_LIST *f = token->module->f;
-    struct uuid id = uuid_new(); /* grows with time: the greatest is the newest */
-    CK_ATTRIBUTE attributes[] = {
-        ATTRIBUTE(CKA_TOKEN, yes),
-        ATTRIBUTE(CKA_PRIVATE, yes),
-        ATTRIBUTE(CKA_SENSITIVE, yes),
-        ATTRIBUTE(CKA_EXTRACTABLE, no),
-        ATTRIBUTE(CKA_WRAP, yes),
-        ATTRIBUTE(CKA_UNWRAP, yes),
-        ATTRIBUTE(CKA_ENCRYPT, no),
-        ATTRIBUTE(CKA_DECRYPT, no),
-        ATTRIBUTE(CKA_SIGN, no),
-        ATTRIBUTE(CKA_VERIFY, no),
-        ATTRIBUTE(CKA_VALUE_LEN, size),
-        ATTRIBUTE_BYTES(CKA_ID, id.bytes, sizeof id.bytes),
-        ATTRIBUTE_BYTES(CKA_LABEL, KEK_LABEL, sizeof KEK_LABEL - 1),
-    };
-    CK_MECHANISM mechanism = {CKM_AES_KEY_GEN, NULL, 0};
-    CK_SESSION_HANDLE session;
-    CK_OBJECT_HANDLE object;
-    CK_RV rv =
-        f->C_OpenSession(token->slot, CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL, &session);
-    if (rv != CKR_OK)
-        return rv;
-    rv = f->C_GenerateKey(session, &mechanism, attributes, sizeof attributes / sizeof attributes[0],
-                          &object);
-    f->C_CloseSession(session);
-    return rv;
-}
-
 static bool find_or_make_kek(struct task *task, void *subject, struct error *err) {
     const bool *another = subject;
     struct kek kek;
@@ -183,14 +150,8 @@ static bool find_or_make_kek(struct task *task, void *subject, struct error *err
             *err = missing;
         return false;
     }
-    CK_RV rv = generate_kek(task->token);
-    if (rv != CKR_OK)
-        return task_fail(task, "C_GenerateKey", rv, err);
-    pthread_mutex_lock(&task->token->lock);
-    task->token->kek_count = 0; /* looked up anew */
-    pthread_mutex_unlock(&task->token->lock);
-    log_info(ROOM, "token \"%s\": a key-encryption key was made", task->token->label);
-    return true;
+    struct kek made;
+    return kek_make(task, &made, err);
 }
 
 static bool ensure_kek(struct vault *vault, bool another, struct error *err) {

@@ -1,4 +1,5 @@
 /* gatehouse-signer: the only process that loads PKCS#11 modules and sees PINs. */
+#include "signer/ceremony.h"
 #include "signer/child.h"
 #include "signer/init.h"
 #include "signer/serve.h"
@@ -24,7 +25,14 @@ static const struct option_spec specs[] = {
      "Make what is missing of the managed token (token, PIN files, key-encryption key), test it, "
      "and end."},
     {"new-kek", OPTION_FLAG, "false", 0, 0,
-     "With --init: make one more key-encryption key, which wraps all new keys from then on."},
+     "With --init: make one more key-encryption key; \"gatehouse kek rotate\" puts it to use."},
+    {"split-kek", OPTION_TEXT, NULL, 0, 0,
+     "K/N: make a key-encryption key that any K of N shares restore, hand out the shares, and end."},
+    {"share-dir", OPTION_TEXT, NULL, 0, 0,
+     "Folder for the files of the shares; without it they are shown on the terminal, one after the other."},
+    {"share", OPTION_LIST, NULL, 0, 0,
+     "File with a share (\"-\": standard input): put the key-encryption key of these shares into the managed token, "
+     "and end."},
     {"managed-module", OPTION_TEXT, NULL, 0, 0, "PKCS#11 module of the managed token."},
     {"managed-token", OPTION_TEXT, "gatehouse", 0, 0, "Label of the managed token."},
     {"managed-pin-file", OPTION_TEXT, NULL, 0, 0, "File with the managed token's user PIN."},
@@ -90,6 +98,10 @@ static const char *const *list_option(struct arena *arena, const struct options 
     return items;
 }
 
+static bool is_ceremony(const struct options *options) {
+    return option_text(options, "split-kek") != NULL || option_item(options, "share", 0) != NULL;
+}
+
 static bool check_options(const struct options *options, struct error *err) {
     bool managed = option_text(options, "managed-module") != NULL;
     if (managed != (option_text(options, "managed-pin-file") != NULL))
@@ -99,6 +111,10 @@ static bool check_options(const struct options *options, struct error *err) {
         return managed ? true
                        : fail(err, ERROR_MALFORMED, "bad-option",
                               "The option init needs managed-module and managed-pin-file.");
+    if (is_ceremony(options))
+        return managed ? true
+                       : fail(err, ERROR_MALFORMED, "bad-option",
+                              "The options split-kek and share need managed-module and managed-pin-file.");
     if (option_number(options, "fd") < 0 && option_text(options, "socket") == NULL)
         return fail(err, ERROR_MALFORMED, "bad-option",
                     "Nothing to do: give --socket PATH to serve on, or --init.");
@@ -118,6 +134,14 @@ static bool run_init(struct vault *vault, struct arena *arena, const struct opti
     TRY(init_managed_token(vault, &config, err));
     log_info("signer", "the managed token \"%s\" is ready", config.token_label);
     return true;
+}
+
+static bool run_ceremony(struct vault *vault, struct arena *arena, const struct options *options,
+                         struct error *err) {
+    const char *split = option_text(options, "split-kek");
+    if (split != NULL)
+        return ceremony_split(vault, &(struct split_order){split, option_text(options, "share-dir")}, err);
+    return ceremony_join(vault, list_option(arena, options, "share"), err);
 }
 
 static void block_stop_signals(void) {
@@ -195,13 +219,16 @@ static bool run(struct arena *arena, const struct options *options,
                                    option_text(options, "allow-user")};
     struct vault *vault;
     bool init = child[0] == NULL && option_flag(options, "init");
-    if (!init)
+    bool ceremony = child[0] == NULL && !init && is_ceremony(options);
+    if (!init && !ceremony)
         block_stop_signals();
     TRY(vault_open(&config, &vault, err));
     if (child[0] != NULL)
         listen.socket_path = NULL; /* the environment's is the parent's */
-    else if (!init)
+    else if (!init && !ceremony)
         TRY(open_children(arena, options, line, vault, err));
+    if (ceremony)
+        return run_ceremony(vault, arena, options, err);
     return init ? run_init(vault, arena, options, err) : serve(vault, &listen, err);
 }
 

@@ -1,5 +1,6 @@
 /* What each request does, as a table. */
 #include "signer/child.h"
+#include "signer/kek.h"
 #include "signer/managed.h"
 #include "signer/public_key.h"
 #include "signer/serve.h"
@@ -118,6 +119,11 @@ static bool do_export(const struct work *w, struct wire_response *out, struct er
     return user_key_export(w->vault, w->arena, w->request, &out->result.data, err);
 }
 
+static bool do_kek(const struct work *w, struct wire_response *out, struct error *err) {
+    return vault_keks(w->vault, w->arena, w->request->kek.action, w->request->kek.id,
+                      &out->result.data, err);
+}
+
 static bool (*const requests[WIRE_OP_END])(const struct work *, struct wire_response *,
                                            struct error *) = {
     [WIRE_HELLO] = do_hello,
@@ -133,6 +139,7 @@ static bool (*const requests[WIRE_OP_END])(const struct work *, struct wire_resp
     [WIRE_STORE_CERTIFICATE] = do_store_certificate,
     [WIRE_LOGIN] = do_login,
     [WIRE_EXPORT] = do_export,
+    [WIRE_KEK] = do_kek,
 };
 
 void serve_request(struct vault *vault, const struct wire_request *request, struct arena *arena,

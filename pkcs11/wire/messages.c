@@ -104,6 +104,11 @@ static const struct wire_field export_request[] = {
     {"suffix", FIELD_BYTES, REQUEST(export.suffix), 0, WIRE_CERTIFICATE_MAX},
     {0}};
 
+static const struct wire_field kek_request[] = {
+    {"action", FIELD_U8, REQUEST(kek.action), 1, WIRE_KEK_ACTION_END - 1},
+    {"wrapping key", FIELD_BYTES, REQUEST(kek.id), 0, 64},
+    {0}};
+
 static const struct wire_field hello_response[] = {
     {"version", FIELD_U16, RESPONSE(hello.version), 1, UINT16_MAX},
     {"instance", FIELD_BYTES, RESPONSE(hello.instance), 16, 16},
@@ -143,6 +148,7 @@ static const struct {
     [WIRE_STORE_CERTIFICATE] = {store_certificate_request, no_fields},
     [WIRE_LOGIN] = {login_request, no_fields},
     [WIRE_EXPORT] = {export_request, result_response},
+    [WIRE_KEK] = {kek_request, result_response},
 };
 
 static bool known_op(unsigned op) {
@@ -170,6 +176,11 @@ static const struct wire_field response_header[] = {
 
 static struct header header_of(uint8_t op, uint32_t id, bool failed) {
     return (struct header){op, failed, (uint16_t)(id >> 16), (uint16_t)id};
+}
+
+static bool check_op(unsigned op, struct error *err) {
+    return known_op(op) ||
+           fail(err, ERROR_MALFORMED, "bad-message", "Signer message: there is no operation %u.", op);
 }
 
 static uint32_t header_id(const struct header *header) {
@@ -205,7 +216,7 @@ bool wire_encode_request(const struct wire_request *request, struct wire_buffer 
 bool wire_decode_request(struct view message, struct wire_request *ret_request, struct error *err) {
     struct header header;
     struct wire_request request = {0};
-    TRY(wire_decode_fields(request_header, &header, &message, err));
+    TRY(wire_decode_fields(request_header, &header, &message, err) && check_op(header.op, err));
     request.op = header.op;
     request.id = header_id(&header);
     TRY(wire_decode_fields(operations[header.op].request, &request, &message, err));
@@ -286,7 +297,7 @@ bool wire_decode_response(struct view message, struct wire_response *ret_respons
                           struct error *err) {
     struct header header;
     struct wire_response response = {0};
-    TRY(wire_decode_fields(response_header, &header, &message, err));
+    TRY(wire_decode_fields(response_header, &header, &message, err) && check_op(header.op, err));
     response.op = header.op;
     response.id = header_id(&header);
     response.failed = header.failed == 1;

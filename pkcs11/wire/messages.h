@@ -33,6 +33,7 @@ enum wire_op {
     WIRE_STORE_CERTIFICATE = 11,
     WIRE_LOGIN = 12,
     WIRE_EXPORT = 13,
+    WIRE_KEK = 20,
     WIRE_OP_END
 };
 
@@ -57,6 +58,14 @@ enum wire_export_form {
     WIRE_EXPORT_PASSWORD = 6,    /* EnvelopedData to a password (rfc3211) */
     WIRE_EXPORT_KEY = 7,         /* EnvelopedData to an AES key that both sides have */
     WIRE_EXPORT_END
+};
+
+/* What is done with the managed token's key-encryption keys. */
+enum wire_kek_action {
+    WIRE_KEK_LIST = 1,   /* oldest first, each: one octet of length and the id (CKA_ID) */
+    WIRE_KEK_MAKE = 2,   /* one more, which wraps what is made from then on; the answer is its id */
+    WIRE_KEK_REMOVE = 3, /* that with the id, for good */
+    WIRE_KEK_ACTION_END
 };
 
 enum wire_digest {
@@ -134,6 +143,10 @@ struct wire_request {
             struct view recipient;      /* certificate, or identifier of the AES key */
             struct view prefix, suffix; /* what stands around the key inside of the envelope */
         } export;
+        struct {
+            uint8_t action; /* enum wire_kek_action */
+            struct view id; /* of WIRE_KEK_REMOVE */
+        } kek;
     };
 };
 
@@ -171,7 +184,7 @@ struct wire_response {
         } found;
         struct {
             struct view data;
-        } result; /* sign: the signature; decrypt: the plain text; export: the file */
+        } result; /* sign: the signature; decrypt: the plain text; export: the file; kek: ids */
     };
 };
 

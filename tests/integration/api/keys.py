@@ -164,6 +164,44 @@ def check_recovery_takes_two(gateway, client, admin, second, made):
     assert len([k for k in client.get("/keys")["items"] if k["recovery"] == "only"]) == 1
 
 
+def check_kek(client, admin):
+    """Rotations themselves are in tests/interop/kek.sh."""
+    status = admin.get("/kek")
+    active = [k for k in status["keks"] if k["active"]]
+    assert len(active) == 1 and active[0]["here"] and len(status["nodes"]) == 1, status
+    assert status["nodes"][0]["keks"] == [k["id"] for k in status["keks"]] and not status["nodes"][0]["lacksKek"]
+    client.get("/kek", 403)
+    admin.post("/kek/rotation", {"kek": "00ff"}, 404, problem="not-found")
+    admin.post("/kek/rotation", {"kek": active[0]["id"]}, 409, problem="kek-rotation")
+    admin.delete("/kek/rotation", 409, problem="kek-rotation")
+    admin.delete(f"/keks/{active[0]['id']}", 409, problem="kek-in-use")
+    admin.delete("/keks/00ff", 409)
+    admin.delete("/keks/none", 404, problem="not-found")
+    admin.post("/kek/nodes/forget", {"name": "nobody"}, 404, problem="not-found")
+    assert admin.get("/kek")["rotation"]["state"] == "never"
+
+
+def check_inventory(client, admin, made):
+    ca = admin.get(f"/cas/{made['root']}")
+    keys = admin.all_items("/private-keys", 7)
+    assert len({k["id"] for k in keys}) == len(keys) and len(keys) > 10
+    root = [k for k in keys if f"CA {made['root']}" in k["usedBy"]]
+    assert len(root) == 1 and root[0]["key"] == ca["key"] and root[0]["location"] == "database", root
+    assert any("secrets in the database" in k["usedBy"] for k in keys)
+    people = [k for k in keys if k["kind"] == "person"]
+    assert people and all(k["owner"] and k["name"] for k in people)
+    path = f"/private-keys/{root[0]['id']}"
+    assert admin.get(path)["fingerprint"] == root[0]["fingerprint"]
+    client.get("/private-keys", 403)
+    print_of = {"fingerprint": root[0]["fingerprint"]}
+    client.post(path + "/destroy", print_of, 403)
+    refused = admin.post(path + "/destroy", print_of, 409, problem="key-in-use")
+    assert f"CA {made['root']}" in refused["detail"], refused
+    mine = f"/private-keys/{people[0]['id']}/destroy"
+    admin.post(mine, {"fingerprint": people[0]["fingerprint"]}, 422, problem="key-of-person")
+    admin.post("/private-keys/00000000-0000-7000-8000-000000000000/destroy", print_of, 404)
+
+
 def run(gateway, admin, made):
     roles = [{"role": "officer", "scope": "ca", "object": made["issuing"]}]
     _, client = new_user(gateway, admin, "keyholder", roles)
@@ -173,3 +211,6 @@ def run(gateway, admin, made):
     check_files(gateway, client, admin, made)
     check_owner_alone(gateway, client, other, admin)
     check_recovery_takes_two(gateway, client, admin, second, made)
+    _, nobody = new_user(gateway, admin, "keyless", [{"role": "requester", "scope": "ca", "object": made["issuing"]}])
+    check_kek(nobody, admin)
+    check_inventory(nobody, admin, made)

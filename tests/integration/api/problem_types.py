@@ -24,7 +24,7 @@ STATUS = {
 # Errors of starting up and of the command line, which no HTTP answer carries.
 NOT_SERVED = ("gateway/commands/", "gateway/console/files.c", "gateway/base/options.c", "gateway/store/dump.c", "gateway/store/url.c",
               "gateway/store/migrate",
-              "pkcs11/signer/main.c", "pkcs11/signer/init.c", "pkcs11/signer/serve.c", "pkcs11/softtoken/",
+              "pkcs11/signer/main.c", "pkcs11/signer/init.c", "pkcs11/signer/ceremony.c", "pkcs11/signer/share.c", "pkcs11/signer/serve.c", "pkcs11/softtoken/",
               "pkcs11/wire/")
 NOT_SERVED_TYPES = {"bad-address", "bad-option", "cannot-listen"}
 RAISE = re.compile(r'\bERROR_([A-Z_]+),\s*"([a-z0-9-]+)"')

@@ -31,11 +31,11 @@ def fill(path, made):
     """The path with the ids of objects that exist, but are not the caller's."""
     kinds = {"requests": "request", "certificates": "certificate", "users": "user", "session": "request",
              "credentials": "credential", "templates": "anchor", "views": "request", "acme": "acme",
-             "timestamping-certificates": "tsa-certificate", "cas": "evidence", "keys": "request", "key-recoveries": "request", "mail": "request"}
+             "timestamping-certificates": "tsa-certificate", "cas": "evidence", "keys": "request", "private-keys": "request", "key-recoveries": "request", "mail": "request"}
     path = path.replace("{ca}", made["issuing"]).replace("{template}", made["template"])
     path = path.replace("{set}", "wifi").replace("{validator}", made["validator"]).replace("{mailtemplate}", "test")
     path = path.replace("{role}", "desk").replace("{fingerprint}", "00" * 32).replace("{stream}", "siem")
-    path = path.replace("{issuer}", "default").replace("{imprint}", "00" * 32).replace("{provider}", "directory")
+    path = path.replace("{issuer}", "default").replace("{imprint}", "00" * 32).replace("{provider}", "directory").replace("{kek}", "00")
     return re.sub(r"\{id\}", lambda _: made[kinds[path.split("/")[1]]], path)
 
 
@@ -54,6 +54,9 @@ def bodies(path, made):
         "/keys/{id}/certificate": {"subject": {"CN": "x"}},
         "/keys/{id}/export": {"password": "stolen password"},
         "/keys/{id}/recoveries": {"reason": "theft"},
+        "/kek/rotation": {},
+        "/kek/nodes/forget": {"name": "stolen"},
+        "/private-keys/{id}/destroy": {"fingerprint": "00" * 32},
         "/key-recoveries/{id}/export": {"password": "stolen password"},
         "/cas/{ca}/truststore": {"password": "stolen password"},
         "/cas/{ca}/timestamping": {"id": "stolen"},

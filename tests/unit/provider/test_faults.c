@@ -305,6 +305,47 @@ static void rewrapped_key(void **state) {
     arena_free(b.arena);
 }
 
+static void key_encryption_keys(void **state) {
+    struct blob b = generate("P-256");
+    struct error err = {0};
+    struct kek_list before, after;
+    struct view id, again, other;
+    (void)state;
+    assert_true(signer_keks(harness.signer, b.arena, &before, &err));
+    assert_in_range(before.count, 1, SIGNER_KEKS_MAX - 1);
+    assert_true(view_equal(signer_blob_kek(b.blob), before.ids[before.count - 1]));
+    assert_true(signer_kek_make(harness.signer, b.arena, &id, &err));
+    assert_true(signer_keks(harness.signer, b.arena, &after, &err));
+    assert_int_equal(after.count, before.count + 1);
+    assert_true(view_equal(after.ids[after.count - 1], id)); /* it is the newest, */
+    struct blob fresh = generate("P-256");
+    assert_true(view_equal(signer_blob_kek(fresh.blob), id)); /* and wraps */
+    assert_true(signer_rewrap(harness.signer, b.arena, b.blob, b.spki, id, &again, &err));
+    assert_true(view_equal(signer_blob_kek(again), id));
+    assert_true(signer_rewrap(harness.signer, b.arena, again, b.spki, before.ids[before.count - 1],
+                              &other, &err)); /* and back to an older one */
+    assert_true(view_equal(signer_blob_kek(other), before.ids[before.count - 1]));
+    assert_false(signer_kek_remove(harness.signer, VIEW_LITERAL("nobody"), &err));
+    assert_string_equal(err.type, "no-kek");
+    assert_true(signer_kek_remove(harness.signer, id, &err));
+    harness_kill(&harness); /* unwrapped ones lived in that process */
+    EVP_PKEY *lost = managed(again, b.spki), *kept = managed(other, b.spki);
+    assert_signs(kept);
+    assert_false(sign_once(lost, &err));
+    assert_string_equal(err.type, "no-kek");
+    EVP_PKEY_free(lost);
+    EVP_PKEY_free(kept);
+    arena_free(fresh.arena);
+    arena_free(b.arena);
+}
+
+static void blobs_that_are_none(void **state) {
+    (void)state;
+    assert_int_equal(signer_blob_kek(view_of(NULL, 0)).len, 0);
+    assert_int_equal(signer_blob_kek(VIEW_LITERAL("\1\0\0\2\x10\x20short")).len, 0);
+    assert_true(view_equal(signer_blob_kek(VIEW_LITERAL("\1\0\0\2\x10\2id\0\1x")), VIEW_LITERAL("id")));
+}
+
 /* ---- tokens ---------------------------------------------------------------------------------- */
 
 static void token_list(void **state) {
@@ -570,6 +611,8 @@ int main(int argc, char **argv) {
         cmocka_unit_test(imported_keys),
         cmocka_unit_test(weak_import),
         cmocka_unit_test(rewrapped_key),
+        cmocka_unit_test(key_encryption_keys),
+        cmocka_unit_test(blobs_that_are_none),
         cmocka_unit_test(separate_signer),
         cmocka_unit_test(strangers_are_refused),
         cmocka_unit_test(rubbish_at_the_socket),

@@ -37,6 +37,8 @@ static const struct wire_request requests[] = {
      .export = {V("blob"), V("spki"), WIRE_EXPORT_KEY, WIRE_SHA512, 1, V("secret"), V("recipient"),
                 V("prefix"), V("suffix")}},
     {.op = WIRE_EXPORT, .id = 13, .export = {.blob = V("b"), .spki = V("s"), .form = 1}},
+    {.op = WIRE_KEK, .id = 14, .kek = {WIRE_KEK_LIST, {0}}},
+    {.op = WIRE_KEK, .id = 14, .kek = {WIRE_KEK_REMOVE, V("0123456789abcdef")}},
 };
 #define REQUESTS (sizeof requests / sizeof requests[0])
 
@@ -52,6 +54,7 @@ static const struct wire_response responses[] = {
     {.op = WIRE_DECRYPT, .id = 7, .result = {{0}}},
     {.op = WIRE_LOGIN, .id = 8},
     {.op = WIRE_EXPORT, .id = 8, .result = {V("file")}},
+    {.op = WIRE_KEK, .id = 8, .result = {V("\2id")}},
     {.op = WIRE_SIGN,
      .id = 9,
      .failed = true,
@@ -159,6 +162,10 @@ static const struct {
     {"export, form 0", V("\x0d\x00\x00\x00\x01\0\0\0\1b\0\0\0\1s\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0")},
     {"export, form 8", V("\x0d\x00\x00\x00\x01\0\0\0\1b\0\0\0\1s\x08\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0")},
     {"export, bare 2", V("\x0d\x00\x00\x00\x01\0\0\0\1b\0\0\0\1s\x01\0\2\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0")},
+    {"operation 19, a gap", V("\x13\x00\x00\x00\x01")},
+    {"operation 21", V("\x15\x00\x00\x00\x01")},
+    {"key-encryption keys, action 0", V("\x14\x00\x00\x00\x01\0\0\0\0\0")},
+    {"key-encryption keys, action 4", V("\x14\x00\x00\x00\x01\4\0\0\0\0")},
     {"operation 255", V("\xff\x00\x00\x00\x01")},
     {"hello version 0", V("\x01\x00\x00\x00\x01\x00\x00")},
     {"empty key type", V("\x04\x00\x00\x00\x01\x00\x00\x01")},
