@@ -29,6 +29,7 @@ import public_pages
 import related
 import retention
 import strangers
+import weaknesses
 from client import Client, Gateway
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -82,8 +83,8 @@ def check_plain_http():
 def run_whole(gateway, admin, token, seconds):
     """The scenario through every operation, strangers, broken requests, and the guide."""
     made = scenario.run(gateway, admin)
-    for module in (credentials, authorities, templates, related, retention, scep, validators, mail, public_pages,
-                   acme, access):
+    for module in (credentials, authorities, templates, related, retention, weaknesses, scep, validators, mail,
+                   public_pages, acme, access):
         module.run(gateway, admin, made)
     for module in (factors, identity, openid, audit):
         module.run(gateway, admin)
