@@ -3,6 +3,7 @@
 #include "commands/backup.h"
 
 #include "base/json.h"
+#include "ca/authority.h"
 #include "ca/issue.h"
 #include "commands/network.h"
 #include "commands/sealed.h"
@@ -281,6 +282,37 @@ static bool revoke_again(struct restore *r, struct error *err) {
     return ok;
 }
 
+/* Certificates of the time since the backup are in the field and not here: a CA that answers "revoked" for what it never
+ * issued would take them all back. */
+static bool doubt_one(struct restore *r, const struct ca_record *ca, struct error *err) {
+    static const char text[] = "{\"ocsp\":{\"neverIssued\":\"unknown\"}}";
+    struct ca_settings settings;
+    struct ca_record after;
+    const struct json *document;
+    TRY(authority_settings(r->app.arena, ca, &settings, err));
+    if (settings.ocsp.never_issued != NEVER_ISSUED_REVOKED)
+        return true;
+    TRY(json_parse(r->app.arena, view_text(text), &document, err));
+    TRY(authority_change(r->app.core, r->app.arena, &actor_system, ca->slug, &(struct ca_change){.settings = document},
+                         &after, err));
+    printf("notice   CA %s answers unknown for serial numbers that it does not know: certificates issued after the backup are "
+           "among them. When they are replaced or over, set ocsp.neverIssued to \"revoked\" again\n",
+           ca->slug);
+    return true;
+}
+
+static bool doubt(struct restore *r, struct error *err) {
+    struct page page = {.limit = 100};
+    do {
+        struct ca_record *cas;
+        size_t count;
+        TRY(authority_page(r->app.core, r->app.arena, &actor_system, &page, &cas, &count, &page.cursor, err));
+        for (size_t i = 0; i < count; i++)
+            TRY(doubt_one(r, &cas[i], err));
+    } while (page.cursor != NULL && page.cursor[0] != '\0');
+    return true;
+}
+
 /* ---- the steps ---- */
 
 static bool nothing_here(struct restore *r, struct error *err) {
@@ -303,6 +335,7 @@ static bool after(struct restore *r, struct error *err) {
         tx.ok = db_after_restore(tx.tx, err) && access_note(tx.tx, &actor_system, &note, err);
     TRY(done);
     TRY(app_open_core(&r->app, err));
+    TRY(doubt(r, err));
     if (r->arguments.events != NULL)
         TRY(revoke_again(r, err));
     else

@@ -22,6 +22,7 @@ make_certificates() {
         submit_and_sign issuing-web-server "$work/one/c$i"
     done
     rest POST "certificates/$(certificate_id "$work/one/c1")/revoke" '{"reason":"keyCompromise"}' >/dev/null
+    rest PATCH cas/issuing '{"settings":{"ocsp":{"neverIssued":"revoked"}}}' >/dev/null
     rest POST "certificates/$(certificate_id "$work/one/c2")/revoke" '{"reason":"certificateHold"}' >/dev/null
 }
 
@@ -53,6 +54,8 @@ take_backup() {
 }
 
 after_the_backup() {
+    make_csr P-256 "$work/one/late" late.example.test
+    submit_and_sign issuing-web-server "$work/one/late"
     rest POST "certificates/$(certificate_id "$work/one/c3")/revoke" '{"reason":"superseded"}' >/dev/null
     rest GET 'events?limit=200' | jq -c '.items[]' >"$work/events"
     # Once more, so that the next number is greater than any in the backup.
@@ -82,6 +85,7 @@ restored() {
     "$bin/gatehouse" restore "$work/backup" --key "$work/safe.key" --certificate "$work/safe.pem" --events "$work/events" \
         --data "$work/second/data" --db "$new_db" >"$work/restore.out" 2>&1 || { cat "$work/restore.out" >&2; die "restore failed"; }
     grep -q '1 certificates revoked again' "$work/restore.out" || { cat "$work/restore.out" >&2; die "the events were not used"; }
+    grep -q '^notice   CA issuing answers unknown' "$work/restore.out" || { cat "$work/restore.out" >&2; die "the gap is not told of"; }
     grep -q '^ok       CA issuing' "$work/restore.out" || { cat "$work/restore.out" >&2; die "restore did not check"; }
     shown "restored with the recipient's key, checked, revocations since taken from the events"
 }
@@ -99,6 +103,7 @@ serves_again() {
         case $i in 1 | 2 | 3) status=revoked ;; *) status=good ;; esac
         expect "OCSP of c$i" "$(ocsp "$work/one" "$work/one/c$i.pem")" $status
     done
+    expect "OCSP of one that was issued after the backup" "$(ocsp "$work/one" "$work/one/late.pem")" unknown
     shown "OCSP for all $certificates certificates after the restore, three of them revoked"
     number=$("$openssl" crl -in "$work/one/leaf.crl.pem" -noout -crlnumber | sed 's/.*0x//')
     [ $((16#$number)) -gt $((16#$last_number)) ] || die "CRL number $number after $last_number"
