@@ -20,6 +20,7 @@ const Requests = lazy(() => import('./pages/Requests'));
 const Request = lazy(() => import('./pages/Request'));
 const RequestNew = lazy(() => import('./pages/RequestNew'));
 const Tokens = lazy(() => import('./pages/Tokens'));
+const Keys = lazy(() => import('./pages/Keys'));
 const Users = lazy(() => import('./pages/Users'));
 const Account = lazy(() => import('./pages/Account'));
 const Events = lazy(() => import('./pages/Events'));
@@ -60,6 +61,7 @@ export function App() {
             <Route path="/requests/:id" element={<Request />} />
             <Route path="/request" element={<RequestNew />} />
             <Route path="/tokens" element={<Tokens />} />
+            <Route path="/keys" element={<Keys />} />
             <Route path="/acme" element={<Acme />} />
             <Route path="/acme/:id" element={<AcmePolicy />} />
             <Route path="/protocols/:protocol" element={<Protocol />} />

@@ -71,6 +71,14 @@ async function json<T>(method: string, path: string, query?: Query, body?: unkno
   return (response.status === 204 ? undefined : await response.json()) as T;
 }
 
+export function saveFile(file: Blob, name: string): void {
+  const link = document.createElement('a');
+  link.href = URL.createObjectURL(file);
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60000);
+}
+
 export const api = {
   get: <T>(path: string, query?: Query) => json<T>('GET', path, query),
   post: <T>(path: string, body?: unknown, query?: Query) => json<T>('POST', path, query, body ?? {}),
@@ -79,6 +87,10 @@ export const api = {
   put: <T>(path: string, body: unknown) => json<T>('PUT', path, undefined, body),
   patch: <T>(path: string, body: unknown) => json<T>('PATCH', path, undefined, body),
   delete: <T>(path: string, query?: Query) => json<T>('DELETE', path, query),
+  /** Posts, and lets the browser save the file that comes back. */
+  async save(path: string, body: unknown, name: string): Promise<void> {
+    saveFile(await (await send('POST', path, undefined, body)).blob(), name);
+  },
   text: async (path: string, query?: Query) => (await send('GET', path, query)).text(),
   /** All items of a short list (users, CAs, templates), page by page, at most `most`. */
   async all<T>(path: string, query: Query = {}, most = 2000): Promise<T[]> {

@@ -25,7 +25,7 @@ const groups: { text?: TextKey; places: Place[] }[] = [
     { to: '/protocols/est', text: 'EST', permission: 'templates:read' }, { to: '/protocols/cmp', text: 'CMP', permission: 'templates:read' },
   ] },
   { places: [{ to: '/validation', text: 'validation', permission: 'cas:read' }, { to: '/timestamping', text: 'timestamping', permission: 'cas:read' }] },
-  { text: 'keysAndTokens', places: [{ to: '/tokens', text: 'tokens', permission: 'tokens:read' }] },
+  { text: 'keysAndTokens', places: [{ to: '/tokens', text: 'tokens', permission: 'tokens:read' }, { to: '/keys', text: 'keys' }] },
   { text: 'access', places: [{ to: '/users', text: 'users', permission: 'users:read' }, { to: '/roles', text: 'rolesAndRules', permission: 'users:read' }, { to: '/account', text: 'account' }] },
   { places: [{ to: '/events', text: 'events', permission: 'events:read' }, { to: '/inspect', text: 'inspect' }, { to: '/settings', text: 'settings', permission: 'settings:read' }] },
 ];

@@ -1,4 +1,4 @@
-import { Button, Card, CardBody, CardTitle, Content, DescriptionList, DescriptionListDescription, DescriptionListGroup, DescriptionListTerm, FileUpload, Form, FormGroup, Modal, ModalBody, ModalFooter, ModalHeader } from '@patternfly/react-core';
+import { Alert, Button, Card, CardBody, CardTitle, Content, DescriptionList, DescriptionListDescription, DescriptionListGroup, DescriptionListTerm, Dropdown, DropdownItem, DropdownList, FileUpload, Form, FormGroup, MenuToggle, Modal, ModalBody, ModalFooter, ModalHeader } from '@patternfly/react-core';
 import { useState, type ReactNode } from 'react';
 import { Link, useNavigate, useParams } from 'react-router-dom';
 import { api, type Page as List, type Problem, type Schema } from '../api/client';
@@ -6,8 +6,10 @@ import { useScope } from '../frame/scope';
 import { Confirm } from '../parts/Confirm';
 import { asProblem, useLoad } from '../parts/load';
 import { CodeText, Copy, Page, ProblemAlert, StateLabel, Waiting, When } from '../parts/small';
+import { Panes } from '../parts/tabs';
 import { useSession } from '../session';
 import { t } from '../texts';
+import { AuthoritySettings, Chains, Rename, Renewal, TrustStore } from './AuthorityMore';
 
 type Ca = Schema['Ca'];
 
@@ -100,7 +102,28 @@ function Facts({ ca }: { ca: Ca }) {
   );
 }
 
-type Dialog = 'import' | 'delete' | 'switch' | undefined;
+type Dialog = 'import' | 'delete' | 'switch' | 'renew' | 'rekey' | 'rename' | 'trust';
+
+/** The less frequent acts, under one button. */
+function More({ ca, choose }: { ca: Ca; choose: (dialog: Dialog) => void }) {
+  const { may } = useSession();
+  const [open, setOpen] = useState(false);
+  const manage = may('cas:manage');
+  const able = ca.certificate != null && ca.state !== 'certificate-only';
+  const items: [Dialog, string, boolean][] = [
+    ['renew', t('renew'), manage && able], ['rekey', t('rekey'), manage && able], ['rename', t('rename'), manage],
+    ['trust', t('trustStore'), ca.certificate != null], ['switch', ca.state === 'disabled' ? t('enable') : t('disable'), manage && ca.state !== 'waiting'],
+    ['delete', t('delete'), manage],
+  ];
+  const shown = items.filter(([, , on]) => on);
+  if (shown.length === 0) return null;
+  return (
+    <Dropdown isOpen={open} onOpenChange={setOpen} onSelect={() => setOpen(false)} popperProps={{ position: 'right' }}
+      toggle={(ref) => <MenuToggle ref={ref} onClick={() => setOpen(!open)} isExpanded={open}>{t('acts')}</MenuToggle>}>
+      <DropdownList>{shown.map(([key, text]) => <DropdownItem key={key} isDanger={key === 'delete'} onClick={() => choose(key)}>{text}</DropdownItem>)}</DropdownList>
+    </Dropdown>
+  );
+}
 
 export default function Authority() {
   const { ca: slug = '' } = useParams();
@@ -110,30 +133,46 @@ export default function Authority() {
   const loaded = useLoad(() => api.get<Ca>(`/cas/${slug}`), `ca-${slug}`);
   const [dialog, setDialog] = useState<Dialog>();
   const ca = loaded.value;
-  const close = (done: boolean) => { setDialog(undefined); if (done) { loaded.reload(); cas.reload(); } };
+  // There is one while the authority, or its renewal, waits for a certificate from elsewhere.
+  const csr = useLoad(() => api.text(`/cas/${slug}/csr`).catch(() => ''), `csr-${slug}-${ca?.version ?? 0}`);
+  const waits = csr.value !== undefined && csr.value !== '';
+  const changed = () => { loaded.reload(); cas.reload(); };
+  const close = (done: boolean) => { setDialog(undefined); if (done) changed(); };
   if (ca === undefined) return <Page title={slug}>{loaded.problem === undefined ? <Waiting /> : <ProblemAlert problem={loaded.problem} retry={loaded.reload} />}</Page>;
   const enabled = ca.state !== 'disabled';
+  const file = (text: string, href: string, name: string) => <Button component="a" variant="secondary" href={href} download={name}>{text}</Button>;
   const actions = (
     <>
-      {ca.certificate != null && <Button component="a" variant="secondary" href={api.href(`/cas/${slug}/certificate`, { format: 'pem' })} download={`${slug}.pem`}>{t('certificate')}</Button>}
-      {ca.certificate != null && <Button component="a" variant="secondary" href={api.href(`/cas/${slug}/certificate`, { format: 'chain' })} download={`${slug}-chain.pem`}>{t('chain')}</Button>}
-      {ca.state === 'waiting' && <Button component="a" variant="secondary" href={api.href(`/cas/${slug}/csr`)} download={`${slug}.csr`}>CSR</Button>}
-      {ca.certificate != null && <Button component="a" variant="secondary" href={`/crl/${slug}.crl`} download>CRL</Button>}
-      {may('cas:manage') && ca.state === 'waiting' && <Button onClick={() => setDialog('import')}>{t('importCertificate')}</Button>}
-      {may('cas:manage') && ca.state !== 'waiting' && <Button variant="secondary" onClick={() => setDialog('switch')}>{enabled ? t('disable') : t('enable')}</Button>}
-      {may('cas:manage') && <Button variant="danger" onClick={() => setDialog('delete')}>{t('delete')}</Button>}
+      {ca.certificate != null && file(t('certificate'), api.href(`/cas/${slug}/certificate`, { format: 'pem' }), `${slug}.pem`)}
+      {ca.certificate != null && file(t('chain'), api.href(`/cas/${slug}/certificate`, { format: 'chain' }), `${slug}-chain.pem`)}
+      {waits && file('CSR', api.href(`/cas/${slug}/csr`), `${slug}.csr`)}
+      {ca.certificate != null && file('CRL', `/crl/${slug}.crl`, `${slug}.crl`)}
+      {may('cas:manage') && waits && <Button onClick={() => setDialog('import')}>{t('importCertificate')}</Button>}
+      <More ca={ca} choose={setDialog} />
     </>
+  );
+  const overview = () => (
+    <div className="gh-two">
+      <Card><CardTitle component="h2">{t('overview')}</CardTitle><CardBody><Facts ca={ca} /></CardBody></Card>
+      {ca.certificate != null && <Card><CardTitle component="h2">{t('serviceUrls')}</CardTitle><CardBody><Urls ca={ca} /></CardBody></Card>}
+      <TemplatesOf ca={ca} />
+      {ca.certificate != null && <Card><CardTitle component="h2">PEM</CardTitle><CardBody><CodeText label="PEM" text={ca.certificate.pem} /></CardBody></Card>}
+    </div>
   );
   return (
     <Page title={ca.name} actions={actions}>
       <ProblemAlert problem={loaded.problem} retry={loaded.reload} />
-      <div className="gh-two">
-        <Card><CardTitle component="h2">{t('overview')}</CardTitle><CardBody><Facts ca={ca} /></CardBody></Card>
-        {ca.certificate != null && <Card><CardTitle component="h2">{t('serviceUrls')}</CardTitle><CardBody><Urls ca={ca} /></CardBody></Card>}
-        <TemplatesOf ca={ca} />
-        {ca.certificate != null && <Card><CardTitle component="h2">PEM</CardTitle><CardBody><CodeText label="PEM" text={ca.certificate.pem} /></CardBody></Card>}
-      </div>
+      {waits && ca.state !== 'waiting' && <Alert isInline variant="info" title={t('renewalWaits')} />}
+      {ca.warnings.map((one) => <Alert key={one.type} isInline variant="warning" title={one.text} />)}
+      <Panes label={ca.name} panes={[
+        { key: 'overview', title: t('overview'), body: overview },
+        ...(ca.certificate != null ? [{ key: 'chains', title: t('certificatesAndChains'), body: () => <Chains ca={ca} changed={changed} /> }] : []),
+        { key: 'settings', title: t('settings'), body: () => <AuthoritySettings ca={ca} changed={changed} /> },
+      ]} />
       {dialog === 'import' && <ImportDialog ca={ca} close={close} />}
+      {(dialog === 'renew' || dialog === 'rekey') && <Renewal ca={ca} rekey={dialog === 'rekey'} close={close} />}
+      {dialog === 'rename' && <Rename ca={ca} close={close} />}
+      {dialog === 'trust' && <TrustStore ca={ca} close={close} />}
       {dialog === 'switch' && (
         <Confirm title={enabled ? t('disable') : t('enable')} act={enabled ? t('disable') : t('enable')} close={close}
           run={() => api.patch(`/cas/${slug}`, { enabled: !enabled, version: ca.version })}>

@@ -4,17 +4,10 @@ import { useNavigate } from 'react-router-dom';
 import { api, type Problem, type Schema } from '../api/client';
 import { useScope } from '../frame/scope';
 import { useGuard } from '../parts/guard';
+import { keyOf, keyTypes } from '../parts/keys';
 import { asProblem } from '../parts/load';
 import { CodeText, Page, ProblemAlert } from '../parts/small';
 import { t } from '../texts';
-
-const keyTypes = ['ML-DSA-65', 'ML-DSA-87', 'ML-DSA-44', 'P-384', 'P-256', 'P-521', 'RSA-3072', 'RSA-4096', 'RSA-2048', 'Ed25519', 'Ed448', 'SLH-DSA-SHA2-128s', 'SLH-DSA-SHA2-192s', 'SLH-DSA-SHA2-256s'];
-
-function keyOf(type: string): unknown {
-  if (type.startsWith('RSA-')) return { type: 'RSA', bits: Number(type.slice(4)) };
-  if (type.startsWith('P-')) return { type: 'EC', curve: type };
-  return { type };
-}
 
 interface Wish {
   name: string; issuer: string; kind: 'managed' | 'token'; keyType: string; uri: string; organisation: string; country: string;

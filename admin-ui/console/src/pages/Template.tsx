@@ -1,14 +1,15 @@
 import { ActionGroup, Button, Checkbox, Form, FormGroup, FormSelect, FormSelectOption, Tab, Tabs, TabTitleText, TextArea, TextInput } from '@patternfly/react-core';
 import { useEffect, useState } from 'react';
-import { Link, useNavigate, useParams } from 'react-router-dom';
+import { Link, useNavigate, useParams, useSearchParams } from 'react-router-dom';
 import { api, type Problem, type Schema } from '../api/client';
 import { Confirm } from '../parts/Confirm';
 import { useGuard } from '../parts/guard';
 import { asProblem, useLoad } from '../parts/load';
-import { CodeText, Copy, Page, ProblemAlert, Waiting } from '../parts/small';
+import { Copy, Page, ProblemAlert, Waiting } from '../parts/small';
 import { useSession } from '../session';
 import { t } from '../texts';
 import { TemplatePublic } from './TemplatePublic';
+import { Clone, OpensslText, Preview, Versions } from './TemplateViews';
 
 type Template = Schema['Template'];
 type Document = Schema['TemplateDocument'];
@@ -27,7 +28,7 @@ function Ticks({ all, chosen, set, fixed, name }: { all: readonly string[]; chos
   ))}</>;
 }
 
-const numberOf = (text: string, old: number | undefined) => (/^\d+$/.test(text) ? Number(text) : old);
+const numberOf = (text: string, old: number | undefined) => (text === '' ? undefined : /^\d+$/.test(text) ? Number(text) : old);
 
 function General({ document, set, fixed }: PartProps) {
   const validity = document.validity ?? {};
@@ -92,26 +93,6 @@ function Json({ document, replace, fixed }: { document: Document; replace: (next
   );
 }
 
-function Preview({ template }: { template: Template }) {
-  const [csr, setCsr] = useState('');
-  const [text, setText] = useState('');
-  const [problem, setProblem] = useState<Problem>();
-  const show = () =>
-    api.post<Schema['Previewed']>(`/templates/${template.id}/preview`, { csr }).then(
-      (answer) => { setText(answer.text); setProblem(undefined); },
-      (reason: unknown) => { setProblem(asProblem(reason)); setText(''); },
-    );
-  return (
-    <>
-      <p>{t('previewHelp')}</p>
-      <FormGroup label="CSR" fieldId="preview-csr"><TextArea id="preview-csr" rows={8} value={csr} onChange={(_, value) => setCsr(value)} className="gh-mono" /></FormGroup>
-      <Button variant="secondary" onClick={() => void show()} isDisabled={csr.trim() === ''}>{t('preview')}</Button>
-      <ProblemAlert problem={problem} />
-      {text !== '' && <CodeText label={t('preview')} text={text} />}
-    </>
-  );
-}
-
 function Urls({ template }: { template: Template }) {
   const rows: [string, string][] = [
     ['REST', `${location.origin}/api/v1/templates/${template.id}/requests`],
@@ -130,7 +111,10 @@ export default function TemplatePage() {
   const navigate = useNavigate();
   const loaded = useLoad(() => api.get<Template>(`/templates/${slug}`), `template-${slug}`);
   const [draft, setDraft] = useState<Template>();
-  const [tab, setTab] = useState<string | number>('general');
+  const [parameters, setParameters] = useSearchParams();
+  const tab = parameters.get('tab') ?? 'general';
+  const setTab = (key: string) => setParameters(key === 'general' ? {} : { tab: key }, { replace: true });
+  const [cloning, setCloning] = useState(false);
   const [problem, setProblem] = useState<Problem>();
   const [deleting, setDeleting] = useState(false);
   const template = draft ?? loaded.value;
@@ -149,7 +133,8 @@ export default function TemplatePage() {
   const pane = (key: string, text: string) => <Tab eventKey={key} tabContentId="template-pane" title={<TabTitleText>{text}</TabTitleText>} />;
   const actions = (
     <>
-      <Button component="a" variant="secondary" download={`${slug}.json`} href={`data:application/json,${encodeURIComponent(JSON.stringify({ name: template.name, document: template.document }, null, 2))}`}>{t('exportJson')}</Button>
+      <Button component="a" variant="secondary" download={`${slug}.json`} href={api.href(`/templates/${slug}/export`)}>{t('exportJson')}</Button>
+      {!fixed && <Button variant="secondary" onClick={() => setCloning(true)}>{t('clone')}</Button>}
       {!fixed && <Button variant="danger" onClick={() => setDeleting(true)}>{t('delete')}</Button>}
     </>
   );
@@ -157,8 +142,8 @@ export default function TemplatePage() {
     <Page title={template.name} actions={actions}>
       <div><Link to={`/cas/${template.ca}`}>{template.ca}</Link> · {t('version', { version: template.version })}</div>
       <ProblemAlert problem={problem} />
-      <Tabs activeKey={tab} onSelect={(_, key) => setTab(key)} aria-label={t('templates')}>
-        {pane('general', t('general'))}{pane('names', t('names'))}{pane('usage', t('usage'))}{pane('json', 'JSON')}{pane('preview', t('preview'))}{pane('urls', t('serviceUrls'))}{pane('public', t('publicPage'))}
+      <Tabs activeKey={tab} onSelect={(_, key) => setTab(String(key))} aria-label={t('templates')}>
+        {pane('general', t('general'))}{pane('names', t('names'))}{pane('usage', t('usage'))}{pane('json', 'JSON')}{pane('preview', t('preview'))}{pane('openssl', 'OpenSSL')}{pane('versions', t('versions'))}{pane('urls', t('serviceUrls'))}{pane('public', t('publicPage'))}
       </Tabs>
       {tab === 'public' ? (
         <div id="template-pane" role="tabpanel" aria-label={t('publicPage')} className="gh-stack"><TemplatePublic template={slug} open={template.document.doors?.includes('public') === true} fixed={fixed} /></div>
@@ -169,14 +154,17 @@ export default function TemplatePage() {
         {tab === 'usage' && <Usage {...part} />}
         {tab === 'json' && <Json document={template.document} replace={replace} fixed={fixed} />}
         {tab === 'preview' && <Preview template={template} />}
+        {tab === 'openssl' && <OpensslText template={template} />}
+        {tab === 'versions' && <Versions template={template} />}
         {tab === 'urls' && <Urls template={template} />}
-        {!fixed && (
+        {!fixed && ['general', 'names', 'usage', 'json', 'preview'].includes(tab) && (
           <ActionGroup>
             <Button type="submit" isDisabled={draft === undefined}>{t('save')}</Button>
             <Button variant="link" isDisabled={draft === undefined} onClick={() => setDraft(undefined)}>{t('discard')}</Button>
           </ActionGroup>
         )}
       </Form>}
+      {cloning && <Clone template={template} close={() => setCloning(false)} />}
       {deleting && (
         <Confirm title={t('deleteName', { name: template.name })} act={t('delete')} danger name={template.name} run={() => api.delete(`/templates/${slug}`)}
           close={(done) => { setDeleting(false); if (done) navigate('/templates'); }}>{t('deleteTemplateSays')}</Confirm>

@@ -7,6 +7,7 @@ import { asProblem, useLoad } from '../parts/load';
 import { Page, ProblemAlert, Waiting } from '../parts/small';
 import { useSession } from '../session';
 import { t } from '../texts';
+import { ImportTemplate } from './TemplateViews';
 
 type Template = Schema['Template'];
 type Starter = Schema['Starter'];
@@ -81,12 +82,14 @@ export default function Templates() {
   const { cas, ca } = useScope();
   const { may } = useSession();
   const [making, setMaking] = useState(false);
+  const [importing, setImporting] = useState(false);
   const shown = (cas.value ?? []).filter((one) => ca === '' || one.id === ca);
   return (
-    <Page title={t('templates')} actions={may('templates:manage') && <Button onClick={() => setMaking(true)}>{t('newTemplate')}</Button>}>
+    <Page title={t('templates')} actions={may('templates:manage') && <><Button variant="secondary" onClick={() => setImporting(true)}>{t('import')}</Button><Button onClick={() => setMaking(true)}>{t('newTemplate')}</Button></>}>
       <ProblemAlert problem={cas.problem} retry={cas.reload} />
       {cas.value !== undefined && shown.length === 0 && t('noAuthority')}
       <div className="gh-two">{shown.map((one) => <OfCa key={one.id} slug={one.id} name={one.name} />)}</div>
+      {importing && <ImportTemplate close={() => setImporting(false)} />}
       {making && <NewTemplate close={() => setMaking(false)} />}
     </Page>
   );

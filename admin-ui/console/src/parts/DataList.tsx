@@ -2,7 +2,7 @@ import { Button, EmptyState, EmptyStateBody, MenuToggle, Select, SelectList, Sel
 import { ColumnsIcon, DownloadIcon, SyncAltIcon } from '@patternfly/react-icons';
 import { Table, Tbody, Td, Th, Thead, Tr } from '@patternfly/react-table';
 import { useEffect, useMemo, useState, type ReactNode } from 'react';
-import { api, type Page, type Query } from '../api/client';
+import { api, saveFile, type Page, type Query } from '../api/client';
 import { t } from '../texts';
 import { useLoad } from './load';
 import { ProblemAlert, Waiting } from './small';
@@ -40,11 +40,7 @@ const harmless = (text: string) => (/^[=+\-@\t]/.test(text) ? `'${text}` : text)
 
 function saveCsv<T>(name: string, columns: Column<T>[], items: T[]): void {
   const rows = [columns.map((c) => quoted(c.title)), ...items.map((item) => columns.map((c) => quoted(harmless(c.text(item)))))];
-  const link = document.createElement('a');
-  link.href = URL.createObjectURL(new Blob([rows.map((row) => row.join(',')).join('\r\n')], { type: 'text/csv' }));
-  link.download = `${name}.csv`;
-  link.click();
-  URL.revokeObjectURL(link.href);
+  saveFile(new Blob([rows.map((row) => row.join(',')).join('\r\n')], { type: 'text/csv' }), `${name}.csv`);
 }
 
 function useColumns<T>(name: string, columns: Column<T>[]): [Column<T>[], (id: string) => void, Set<string>] {
@@ -83,9 +79,11 @@ export function DataList<T>({ name, label, path, query = {}, columns, id, filter
   }, [page.value, sort, visible]);
   const chosen = items.filter((item) => ticked.has(id(item)));
   const done = () => { setTicked(new Set()); page.reload(); };
+  // A short list that is empty has nothing to arrange.
+  const bare = !paged && filters === undefined && items.length === 0;
   return (
     <>
-      <Toolbar>
+      {!bare && <Toolbar>
         <ToolbarContent>
           <ToolbarGroup>{filters}</ToolbarGroup>
           {bulk !== undefined && chosen.length > 0 && <ToolbarItem>{bulk(chosen, done)}</ToolbarItem>}
@@ -105,7 +103,7 @@ export function DataList<T>({ name, label, path, query = {}, columns, id, filter
             <Button variant="plain" aria-label={t('refresh')} icon={<SyncAltIcon />} onClick={page.reload} />
           </ToolbarGroup>
         </ToolbarContent>
-      </Toolbar>
+      </Toolbar>}
       <ProblemAlert problem={page.problem} retry={page.reload} />
       {page.value === undefined && page.loading ? <Waiting /> : items.length === 0 && page.problem === undefined ? (
         <EmptyState titleText={t('nothingHere')} headingLevel="h2">{empty !== t('nothingHere') && <EmptyStateBody>{empty}</EmptyStateBody>}</EmptyState>

@@ -1,9 +1,9 @@
 import { Alert, Button, Form, Modal, ModalBody, ModalFooter, ModalHeader } from '@patternfly/react-core';
 import { useState, type ReactNode } from 'react';
-import type { Problem } from '../api/client';
+import { saveFile, type Problem } from '../api/client';
 import { t } from '../texts';
 import { asProblem } from './load';
-import { Copy, ProblemAlert } from './small';
+import { CodeText, Copy, ProblemAlert } from './small';
 
 interface Props {
   title: string;
@@ -46,6 +46,21 @@ export function Once({ title, secrets, close }: { title: string; secrets: readon
         {secrets.map(([name, text]) => <div key={name}><strong>{name}</strong><Copy label={name} text={text} /></div>)}
       </ModalBody>
       <ModalFooter><Button onClick={close}>{t('close')}</Button></ModalFooter>
+    </Modal>
+  );
+}
+
+/** A text that was made, to be copied or saved. */
+export function Shown({ title, text, name, close }: { title: string; text: string; name: string; close: () => void }) {
+  return (
+    <Modal isOpen variant="medium" onClose={close} aria-labelledby="shown-title">
+      <ModalHeader title={title} labelId="shown-title" />
+      <ModalBody><CodeText label={title} text={text} /></ModalBody>
+      <ModalFooter>
+        <Button variant="secondary" onClick={() => saveFile(new Blob([text], { type: 'text/plain' }), name)}>{t('download')}</Button>
+        <Button variant="secondary" onClick={() => void navigator.clipboard.writeText(text)}>{t('copy')}</Button>
+        <Button onClick={close}>{t('close')}</Button>
+      </ModalFooter>
     </Modal>
   );
 }

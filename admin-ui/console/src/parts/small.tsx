@@ -34,7 +34,7 @@ export function When({ at, dateOnly = false }: { at: string | null | undefined; 
 const colours: Record<string, 'green' | 'red' | 'orange' | 'grey' | 'blue'> = {
   valid: 'green', active: 'green', issued: 'green', success: 'green', available: 'green',
   revoked: 'red', declined: 'red', disabled: 'red', suspended: 'red', failure: 'red', refused: 'red',
-  held: 'orange', pending: 'blue', approved: 'blue', waiting: 'blue',
+  held: 'orange', pending: 'blue', approved: 'blue', waiting: 'blue', asked: 'blue', done: 'green',
 };
 
 export const StateLabel = ({ state }: { state: string }) => (

@@ -4,6 +4,26 @@ import { language } from '.';
 type Words = readonly [en: string, de: string, helpEn?: string, helpDe?: string];
 
 const fields: Record<string, Words> = {
+  // Authorities
+  contact: ['Contact', 'Kontakt', 'Shown to people who look at the practice statement.', 'Steht in der Erklärung zum Zertifizierungsbetrieb.'],
+  cps: ['Practice statement, or its address', 'Erklärung zum Zertifizierungsbetrieb oder ihre Adresse'],
+  'crl.validityHours': ['A list is valid for (hours)', 'Eine Liste gilt (Stunden)'],
+  'crl.overlapHours': ['The next one comes before its end (hours)', 'Die nächste kommt vor ihrem Ende (Stunden)'],
+  'crl.refreshHours': ['A new one at least every (hours)', 'Mindestens alle (Stunden) eine neue', '0: only before the last one ends.', '0: nur, bevor die letzte endet.'],
+  'crl.deltaHours': ['Life of delta lists (hours)', 'Lebensdauer von Delta-Listen (Stunden)', '0: none.', '0: keine.'],
+  'crl.partitions': ['Partitions', 'Teile', '1, or a power of two up to 256. It can only grow.', '1 oder eine Zweierpotenz bis 256. Es kann nur wachsen.'],
+  'crl.onRevocation': ['A new list at each revocation', 'Eine neue Liste bei jedem Widerruf'],
+  'crl.expiredCertificates': ['Expired certificates stay listed', 'Abgelaufene Zertifikate bleiben gelistet'],
+  'crl.publish': ['Copies go to (one address a line)', 'Kopien gehen an (eine Adresse je Zeile)', 'file:///directory or http(s), by PUT.', 'file:///verzeichnis oder http(s), per PUT.'],
+  'ocsp.validityHours': ['An answer is valid for (hours)', 'Eine Antwort gilt (Stunden)'],
+  'ocsp.signerDays': ['The responder\'s certificate is valid for (days)', 'Das Zertifikat des Antwortgebers gilt (Tage)'],
+  'ocsp.archiveCutoffDays': ['Answers know expired certificates for (days)', 'Antworten kennen abgelaufene Zertifikate (Tage)', '0: they do not say.', '0: sie sagen nichts dazu.'],
+  'ocsp.neverIssued': ['Serial numbers that were never issued', 'Seriennummern, die nie vergeben wurden'],
+  'ocsp.signer': ['Who signs answers', 'Wer Antworten unterschreibt'],
+  'ocsp.requireSignedRequests': ['Only signed requests', 'Nur unterschriebene Anfragen'],
+  'urls.crl': ['CRL addresses in certificates', 'CRL-Adressen in Zertifikaten', 'Empty: those of this instance.', 'Leer: die dieser Instanz.'],
+  'urls.caIssuers': ['Addresses of the issuer\'s certificate', 'Adressen des Ausstellerzertifikats'],
+  'urls.ocsp': ['OCSP addresses', 'OCSP-Adressen'],
   // ACME policies
   enabled: ['In use', 'In Betrieb'],
   description: ['Description', 'Beschreibung'],
