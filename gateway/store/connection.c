@@ -7,12 +7,17 @@
 #include <errmsg.h>
 #include <fcntl.h>
 #include <mysqld_error.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
 
 #define CONNECT_SECONDS 5u
+#define CONNECT_SECONDS_OF_MANY 2u /* there is another server to ask */
 #define IO_SECONDS 60u /* longer than any statement may take on the server */
 
 /* exists_to_in off, no join buffers: every join and EXISTS is a look-up per row, in the order of the index
@@ -57,7 +62,7 @@ static bool is_retry(unsigned number) {
     case 1020: /* ER_CHECKREAD: the row has changed since it was read (snapshot isolation) */
     case ER_LOCK_WAIT_TIMEOUT:
     case ER_LOCK_DEADLOCK:
-    case 1047: /* Galera: the node is not ready */
+    case ER_UNKNOWN_COM_ERROR: /* 1047, Galera: the node is not ready; nothing was done */
         return true;
     default:
         return false;
@@ -80,6 +85,7 @@ static bool is_lost(unsigned number) {
     case ER_NET_READ_INTERRUPTED:
     case ER_NET_ERROR_ON_WRITE:
     case ER_NET_WRITE_INTERRUPTED:
+    case ER_ERROR_DURING_COMMIT:
         return true;
     default:
         return false;
@@ -95,6 +101,14 @@ static bool unavailable(struct error *err) {
 static bool busy(struct error *err) {
     return fail(err, ERROR_UNAVAILABLE, "database-busy",
                 "The database is busy. Try again in a moment.");
+}
+
+/* 1047 and what a node says of itself: without the majority of its cluster nothing is written, or both halves would
+ * write. */
+static bool no_quorum(struct error *err) {
+    return fail(err, ERROR_UNAVAILABLE, "database-no-quorum",
+                "The database node is not part of its cluster's majority and refuses to read and write, so that the "
+                "halves do not drift apart. It goes on by itself when the nodes see each other again.");
 }
 
 /* What a person may have caused by what was typed, and what is the server's state; anything else is ours. */
@@ -138,7 +152,8 @@ bool connection_fail(struct tx *tx, unsigned number, const char *text, const cha
         unavailable(err);
     } else if (is_retry(number)) {
         tx->trouble = TROUBLE_RETRY;
-        busy(err);
+        tx->unfit = tx->unfit || number == ER_UNKNOWN_COM_ERROR;
+        (void)(number == ER_UNKNOWN_COM_ERROR ? no_quorum(err) : busy(err));
     } else {
         classify(number, text, err);
     }
@@ -161,7 +176,7 @@ bool connection_run(struct tx *tx, const char *sql, struct error *err) {
 }
 
 static void set_options(MYSQL *mysql, const struct db_url *url) {
-    unsigned connect_seconds = CONNECT_SECONDS, off = 0;
+    unsigned connect_seconds = url->host_count > 1 ? CONNECT_SECONDS_OF_MANY : CONNECT_SECONDS, off = 0;
     unsigned io_seconds = url->io_seconds != 0 ? url->io_seconds : IO_SECONDS;
     my_bool yes = 1, verify = url->ssl_ca != NULL;
 
@@ -199,9 +214,43 @@ static bool connect_failed(const struct db_url *url, MYSQL *mysql, struct error 
     return false;
 }
 
+/* A server that has gone without a word (power, cable) is noticed within seconds instead of minutes. */
+static void watch(MYSQL *mysql) {
+    int fd = mysql_get_socket(mysql), on = 1, idle = 2, interval = 1, count = 3;
+    unsigned patience_ms = 5000;
+    (void)fcntl(fd, F_SETFD, FD_CLOEXEC); /* no child of this process (the signer) gets at the database */
+    /* These fail on a unix socket, which needs none of them. */
+    (void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval);
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof count);
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &patience_ms, sizeof patience_ms);
+}
+
+/* A node of a cluster that is not ready (no majority, or still joining) lets one in and then refuses everything. */
+static bool check_ready(struct tx *tx, struct error *err) {
+    static const char sql[] = "SHOW STATUS WHERE Variable_name IN ('wsrep_provider_name', 'wsrep_ready')";
+    bool cluster = false, ready = true;
+    if (mysql_real_query(tx->mysql, sql, sizeof sql - 1) != 0)
+        return connection_fail(tx, mysql_errno(tx->mysql), mysql_error(tx->mysql), sql, err);
+    MYSQL_RES *result = mysql_store_result(tx->mysql);
+    for (MYSQL_ROW row = NULL; result != NULL && (row = mysql_fetch_row(result)) != NULL;) {
+        if (row[0] == NULL || row[1] == NULL)
+            continue;
+        if (strcasecmp(row[0], "wsrep_ready") == 0)
+            ready = strcasecmp(row[1], "ON") == 0;
+        else
+            cluster = row[1][0] != '\0';
+    }
+    mysql_free_result(result);
+    return !cluster || ready || no_quorum(err);
+}
+
 static bool set_up(struct tx *tx, const struct db_url *url, struct error *err) {
     TRY(connection_run(tx, sql_set_up, err));
     TRY(connection_run(tx, sql_isolation, err));
+    if (url->sync_wait || url->host_count > 1)
+        TRY(check_ready(tx, err));
     return !url->sync_wait || connection_run(tx, sql_sync_wait, err);
 }
 
@@ -220,8 +269,7 @@ bool connection_open(const struct db_url *url, struct tx **ret_tx, struct error 
         connection_close(tx);
         return false;
     }
-    /* No child of this process (the signer) gets at the database. */
-    (void)fcntl(mysql_get_socket(tx->mysql), F_SETFD, FD_CLOEXEC);
+    watch(tx->mysql);
     if (!set_up(tx, url, err)) {
         connection_close(tx);
         return false;

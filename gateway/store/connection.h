@@ -12,7 +12,8 @@
 enum trouble {
     TROUBLE_NONE,
     TROUBLE_RETRY, /* the server refused because of others (1020, 1205, 1213, 1047): run it again */
-    TROUBLE_LOST,  /* the connection is gone, and with it the transaction */
+    TROUBLE_LOST,  /* the connection is gone, and with it the transaction; or COMMIT failed in a way that does not
+                    * tell what became of it (1180: a Galera node that lost its cluster meanwhile) */
 };
 
 /* A transaction is a connection in use, so struct tx is the connection. */
@@ -21,6 +22,9 @@ struct tx {
     enum trouble trouble;
     bool begun;          /* START TRANSACTION was sent, see transaction_enter */
     bool wrote;          /* a statement that may change rows was sent in this transaction */
+    bool unfit;          /* the server does not serve (1047): not used again */
+    bool marked;
+    struct uuid mark;    /* an event of this transaction, see settle.h */
     bool changes_rules;  /* see tx_changes_rules in hold.h */
     struct later *later; /* rows that wait to be inserted, see later.h */
     struct arena *later_arena;

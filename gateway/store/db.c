@@ -14,10 +14,13 @@
 #include <time.h>
 
 #define WAIT_SECONDS 5
+#define FIRST_AGAIN_US (30 * US_PER_SECOND)
 
 struct db {
     struct arena *arena; /* of the URL */
-    struct db_url url;
+    struct db_url urls[DB_MAX_HOSTS]; /* the same but for the host that is dialled */
+    unsigned current;      /* of them: the one in use */
+    int64_t first_next_us; /* monotonic: when the first is tried again while another is in use */
     pthread_mutex_t lock;
     pthread_cond_t returned;
     struct tx **idle; /* a stack: the one that was used last is used next */
@@ -36,7 +39,11 @@ bool db_open(const char *url, unsigned pool_size, struct db **ret_db, struct err
     }
     struct db *db = must_alloc(sizeof *db);
     db->arena = arena;
-    db->url = parsed;
+    for (size_t i = 0; i < parsed.host_count; i++) {
+        db->urls[i] = parsed;
+        db->urls[i].host = parsed.hosts[i].host;
+        db->urls[i].port = parsed.hosts[i].port;
+    }
     db->group = group_new();
     db->size = pool_size == 0 ? 1 : pool_size;
     db->idle = must_alloc(db->size * sizeof *db->idle);
@@ -79,7 +86,10 @@ uint64_t db_rules_changed(const struct db *db) {
 }
 
 const struct db_url *db_url_of(const struct db *db) {
-    return &db->url;
+    pthread_mutex_lock((pthread_mutex_t *)(uintptr_t)&db->lock);
+    unsigned current = db->current;
+    pthread_mutex_unlock((pthread_mutex_t *)(uintptr_t)&db->lock);
+    return &db->urls[current];
 }
 
 METRIC(connections, METRIC_GAUGE, "gatehouse_db_connections",
@@ -142,7 +152,57 @@ static unsigned generation_of(struct db *db) {
     return generation;
 }
 
+/* From now on this one; with it in use, connections to others are not used again. */
+static void move_to(struct db *db, unsigned index) {
+    pthread_mutex_lock(&db->lock);
+    bool moved = db->current != index;
+    db->current = index;
+    db->first_next_us = clock_monotonic_us() + FIRST_AGAIN_US;
+    if (moved)
+        db->generation++;
+    pthread_mutex_unlock(&db->lock);
+    if (moved)
+        log_warn("store", "the database is %s from now on", db->urls[index].host);
+}
+
+/* Servers in their order, the one in use first. The gateways of a cluster shall write at the same node: so all name
+ * the nodes in the same order, and go back to the first when it is there again. */
+static bool open_any(struct db *db, struct tx **ret_tx, struct error *err) {
+    unsigned count = (unsigned)db->urls[0].host_count, current = (unsigned)(db_url_of(db) - db->urls);
+    struct error why;
+    if (connection_open(&db->urls[current], ret_tx, err))
+        return true;
+    for (unsigned i = 0; i < count; i++)
+        if (i != current && connection_open(&db->urls[i], ret_tx, &why)) {
+            move_to(db, i);
+            return true;
+        }
+    return false;
+}
+
+/* One thread in a while looks whether the first server is back. */
+static void try_first(struct db *db) {
+    struct tx *tx;
+    struct error ignored = {0};
+    pthread_mutex_lock(&db->lock);
+    bool due = db->current != 0 && clock_monotonic_us() > db->first_next_us;
+    if (due)
+        db->first_next_us = clock_monotonic_us() + FIRST_AGAIN_US;
+    pthread_mutex_unlock(&db->lock);
+    if (!due || !connection_open(&db->urls[0], &tx, &ignored))
+        return;
+    connection_close(tx);
+    move_to(db, 0);
+}
+
+void pool_reset(struct tx *tx) {
+    tx->begun = tx->wrote = tx->changes_rules = tx->marked = false;
+    tx->held_count = 0;
+    tx->trouble = TROUBLE_NONE;
+}
+
 bool pool_take(struct db *db, struct tx **ret_tx, struct error *err) {
+    try_first(db);
     struct tx *tx;
     for (;;) {
         TRY(reserve(db, &tx, err));
@@ -155,18 +215,17 @@ bool pool_take(struct db *db, struct tx **ret_tx, struct error *err) {
         connection_close(tx);
         release_place(db, false);
     }
-    unsigned generation = generation_of(db);
-    if (!connection_open(&db->url, &tx, err)) {
+    if (!open_any(db, &tx, err)) {
         release_place(db, false);
         return false;
     }
-    tx->generation = generation;
+    tx->generation = generation_of(db);
     *ret_tx = tx;
     return true;
 }
 
 void pool_give(struct db *db, struct tx *tx) {
-    if (tx->trouble == TROUBLE_LOST) {
+    if (tx->trouble == TROUBLE_LOST || tx->unfit) {
         /* The server has probably gone as a whole: the idle ones are not trusted, either. */
         bool current = tx->generation == generation_of(db);
         connection_close(tx);

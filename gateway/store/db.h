@@ -10,12 +10,14 @@
  *     return done;
  *
  * The body must not leave by return, break or goto, and must be able to run twice. After it, `done` is true
- * if and only if COMMIT succeeded; otherwise *err is filled (connection lost at COMMIT: ERROR_UNAVAILABLE
- * "database-unavailable": the outcome is unknown, nothing was acknowledged).
+ * if and only if COMMIT succeeded; otherwise *err is filled. When nobody answers COMMIT it is looked up, by an event
+ * that the transaction has written, whether it happened; if not, the body runs again. Without an event, or when no
+ * server answers for long: ERROR_UNAVAILABLE "database-unavailable": the outcome is unknown, nothing was acknowledged.
  * No transaction is held while waiting for a signer or a peer (design rule 1). A body that only reads is done
  * even when the connection is lost at COMMIT. Between the attempts the arena keeps what the body put there.
  *
  * Errors of any statement: ERROR_UNAVAILABLE "database-unavailable" (away, restarting, refuses us),
+ * "database-no-quorum" (Galera: the node is in no majority),
  * "database-busy" (no connection within five seconds, conflicts that did not end, too slow);
  * ERROR_MALFORMED "too-long", "bad-text" (limits.h says what fits); ERROR_TOO_LARGE "too-large";
  * ERROR_INTERNAL for what must not happen. Look-ups: ERROR_NOT_FOUND "not-found".
@@ -30,7 +32,8 @@
 struct db;
 struct tx; /* a connection in a transaction */
 
-/* url: mysql://user:password@host:port/database (with a port: TCP, also to localhost), or
+/* url: mysql://user:password@host:port/database (with a port: TCP, also to localhost; several host:port with commas
+ * are nodes of one cluster, used in that order), or
  * mysql://user@localhost/database?socket=/path. Options, joined by &: ssl-ca=FILE for TLS with verification of
  * certificate and host name; sync-wait=1 on Galera: reads wait for what the neighbours have committed.
  * Everything is percent-decoded. Opens lazily: an unreachable server is no error here.

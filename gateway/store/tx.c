@@ -3,6 +3,7 @@
 #include "base/metrics.h"
 #include "store/later.h"
 #include "store/pool.h"
+#include "store/settle.h"
 
 #include <time.h>
 
@@ -54,9 +55,7 @@ bool transaction_enter(struct tx *tx, struct error *err) {
 /* A connection, or false with the error filled. The transaction begins with the first write. */
 static bool begin(struct tx_loop *loop) {
     TRY(pool_take(loop->db, &loop->tx, loop->err));
-    loop->tx->begun = loop->tx->wrote = loop->tx->changes_rules = false;
-    loop->tx->held_count = 0;
-    loop->tx->trouble = TROUBLE_NONE;
+    pool_reset(loop->tx);
     loop->attempt++;
     loop->ok = false;
     return true;
@@ -69,8 +68,26 @@ static void roll_back(struct tx_loop *loop) {
         loop->tx->trouble = TROUBLE_LOST;
 }
 
-/* True when the transaction is over for good (*ret_done tells how), false when it may run again. */
-static bool commit(struct tx_loop *loop) {
+/* COMMIT was sent and nobody answered: it may have happened. Never run again before it is known that it has not.
+ * True when the transaction is over. */
+static bool resolve(struct tx_loop *loop, bool marked, struct uuid mark) {
+    enum settled settled = marked ? settle(loop->db, mark) : SETTLED_UNKNOWN;
+    if (settled == SETTLED_UNKNOWN) {
+        error_detail(loop->err, "; the outcome of COMMIT is unknown");
+        if (loop->ret_unknown != NULL)
+            *loop->ret_unknown = true;
+    }
+    if (settled == SETTLED_COMMITTED) {
+        *loop->ret_done = true;
+        if (loop->err != NULL)
+            loop->err->kind = ERROR_NONE;
+    }
+    return settled != SETTLED_ABANDONED;
+}
+
+/* True when the transaction is over for good (*ret_done tells how), false when it may run again. *ret_open: nobody
+ * knows. */
+static bool commit(struct tx_loop *loop, bool *ret_open) {
     if (!loop->tx->begun || connection_run(loop->tx, "COMMIT", loop->err)) {
         *loop->ret_done = true;
     } else if (loop->tx->trouble == TROUBLE_RETRY) {
@@ -84,12 +101,7 @@ static bool commit(struct tx_loop *loop) {
             loop->err->kind = ERROR_NONE;
         return true;
     }
-    /* COMMIT was sent and nobody answered: it may have happened. Never run again. */
-    if (loop->tx->trouble == TROUBLE_LOST) {
-        error_detail(loop->err, "; the outcome of COMMIT is unknown");
-        if (loop->ret_unknown != NULL)
-            *loop->ret_unknown = true;
-    }
+    *ret_open = loop->tx->trouble == TROUBLE_LOST;
     return true;
 }
 
@@ -100,14 +112,18 @@ bool tx_again(struct tx_loop *loop) {
         return begin(loop);
     }
     struct tx *tx = loop->tx;
+    bool open = false;
     loop->ok = loop->ok && (tx->trouble != TROUBLE_NONE || later_send(tx, true, loop->err));
     bool over =
-        loop->ok && tx->trouble == TROUBLE_NONE ? commit(loop) : tx->trouble == TROUBLE_NONE;
+        loop->ok && tx->trouble == TROUBLE_NONE ? commit(loop, &open) : tx->trouble == TROUBLE_NONE;
     enum trouble trouble = tx->trouble;
     if (!*loop->ret_done)
         roll_back(loop);
     if (trouble == TROUBLE_RETRY && tx->trouble == TROUBLE_RETRY)
         tx->trouble = TROUBLE_NONE;
-    give_back(loop);
+    bool marked = tx->marked;
+    struct uuid mark = tx->mark;
+    give_back(loop); /* its place in the pool is needed to look */
+    over = open ? resolve(loop, marked, mark) : over;
     return !over && may_repeat(loop, trouble) && begin(loop);
 }

@@ -7,7 +7,7 @@
 static bool bad(struct error *err, const char *what) {
     return fail(err, ERROR_MALFORMED, "database-url",
                 "The database URL %s; write it like mysql://user:password@host:3306/database or "
-                "mysql://user@localhost/database?socket=/run/mysqld/mysqld.sock.",
+                "mysql://user@localhost/database?socket=/run/mysqld/mysqld.sock; hosts of one cluster have commas between them.",
                 what);
 }
 
@@ -32,8 +32,9 @@ static bool decode(struct arena *arena, const char *from, const char *to, const 
 }
 
 /* host, host:port, [v6], [v6]:port */
-static bool read_host(struct arena *arena, const char *from, const char *to, struct db_url *url,
+static bool read_host(struct arena *arena, const char *from, const char *to, struct db_host *ret,
                       struct error *err) {
+    struct db_host host = {0};
     const char *end = to, *port = NULL;
     if (from < to && *from == '[') {
         const char *close = memchr(from, ']', (size_t)(to - from));
@@ -54,12 +55,31 @@ static bool read_host(struct arena *arena, const char *from, const char *to, str
     for (; port != NULL && port < to; port++) {
         if (*port < '0' || *port > '9')
             return bad(err, "has a bad port");
-        url->port = url->port * 10 + (unsigned)(*port - '0');
+        host.port = host.port * 10 + (unsigned)(*port - '0');
     }
-    if (url->port > 65535)
+    if (host.port > 65535)
         return bad(err, "has a bad port");
-    TRY(decode(arena, from, end, &url->host, err));
-    return url->host[0] != '\0' || bad(err, "has no host");
+    TRY(decode(arena, from, end, &host.host, err));
+    *ret = host;
+    return host.host[0] != '\0' || bad(err, "has no host");
+}
+
+/* One host, or several with commas between them. */
+static bool read_hosts(struct arena *arena, const char *from, const char *to, struct db_url *url,
+                       struct error *err) {
+    for (;;) {
+        const char *comma = memchr(from, ',', (size_t)(to - from));
+        if (url->host_count == DB_MAX_HOSTS)
+            return bad(err, "names more than nine hosts");
+        TRY(read_host(arena, from, comma == NULL ? to : comma, &url->hosts[url->host_count++], err));
+        if (comma == NULL)
+            break;
+        from = comma + 1;
+    }
+    url->host = url->hosts[0].host;
+    url->port = url->hosts[0].port;
+    url->sync_wait = url->host_count > 1;
+    return true;
 }
 
 static bool read_option(struct arena *arena, const char *from, const char *to, struct db_url *url,
@@ -121,12 +141,14 @@ bool db_url_parse(struct arena *arena, const char *text, struct db_url *ret_url,
         TRY(decode(arena, colon + 1, sign, &url.password, err));
     if (url.user[0] == '\0')
         return bad(err, "names no user");
-    TRY(read_host(arena, sign + 1, slash, &url, err));
+    TRY(read_hosts(arena, sign + 1, slash, &url, err));
     TRY(decode(arena, slash + 1, options, &url.database, err));
     if (url.database[0] == '\0' || strchr(url.database, '/') != NULL)
         return bad(err, "names no database");
     if (*options == '?')
         TRY(read_options(arena, options + 1, &url, err));
+    if (url.socket != NULL && url.host_count > 1)
+        return bad(err, "has a socket beside several hosts");
     *ret_url = url;
     return true;
 }

@@ -1,16 +1,25 @@
-/* Database URLs: mysql://user:password@host:port/database?name=value&... Private to this room. */
+/* Database URLs: mysql://user:password@host:port,host:port/database?name=value&... Private to this room. */
 #ifndef GATEHOUSE_STORE_URL_H
 #define GATEHOUSE_STORE_URL_H
 
 #include "base/arena.h"
 
+#define DB_MAX_HOSTS 9
+struct db_host {
+    const char *host;
+    unsigned port; /* 0: the default */
+};
 struct db_url {
-    const char *user, *password, *host, *database;
-    unsigned port;       /* 0: the default */
+    const char *user, *password, *database;
+    struct db_host hosts[DB_MAX_HOSTS]; /* nodes of one cluster, the preferred one first */
+    size_t host_count;
+    const char *host;    /* the one that is dialled: at first the first */
+    unsigned port;
     const char *socket;  /* path, or NULL */
     const char *ssl_ca;  /* file, or NULL */
     unsigned io_seconds; /* how long an answer may take; 0: the default */
-    bool sync_wait;      /* Galera: wait until this node has seen what its neighbours committed */
+    bool sync_wait;      /* Galera: wait until this node has seen what its neighbours committed; with several
+                          * hosts unless it is turned off */
 };
 
 /* ERROR_MALFORMED "database-url"; the message never shows the URL, which may hold a password. */

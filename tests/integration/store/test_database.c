@@ -22,6 +22,7 @@ static void urls(void **state) {
          "/run/my.sock", 1},
         {"mysql://u:a:b@c@h/d?sync-wait=1&ssl-ca=/x", "u", "a:b@c", "h", "d", NULL, 0},
         {"mysql://u:@[fe80::1]/d?", "u", "", "fe80::1", "d", NULL, 0},
+        {"mysql://u@a:1,[::1]:2,c/d", "u", "", "a", "d", NULL, 1},
     };
     static const char *const bad[] = {
         "",
@@ -45,6 +46,10 @@ static void urls(void **state) {
         "mysql://u:geheim@h/d/e",
         "mysql://u:geheim@h/d?sync-wait=2",
         "mysql://u:geheim@h/d?=",
+        "mysql://u:geheim@h,/d",
+        "mysql://u:geheim@,h/d",
+        "mysql://u:geheim@a,b/d?socket=/x",
+        "mysql://u:geheim@a,b,c,d,e,f,g,h,i,j/d",
     };
     (void)state;
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
@@ -57,6 +62,13 @@ static void urls(void **state) {
         assert_int_equal(url.port, good[i].port);
         if (good[i].socket != NULL)
             assert_string_equal(url.socket, good[i].socket);
+        assert_true(url.host_count == 3 || url.host_count == 1);
+        assert_true(url.sync_wait == (url.host_count == 3 || strstr(good[i].text, "sync-wait") != NULL));
+        if (url.host_count == 3) {
+            assert_string_equal(url.hosts[1].host, "::1");
+            assert_int_equal(url.hosts[1].port, 2);
+            assert_string_equal(url.hosts[2].host, "c");
+        }
     }
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct db *db = NULL;

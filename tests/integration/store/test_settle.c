@@ -1,0 +1,203 @@
+/* A connection that goes at COMMIT, before or after the server has done it: what is done is told, what is not runs
+ * again, and neither happens twice. In between stands a relay that knows the moment. */
+#include "fixture.h"
+#include "store/sql.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum cut { CUT_NEVER, CUT_BEFORE, CUT_AFTER };
+static _Atomic enum cut next_cut;
+static const char *server_socket;
+static struct uuid organisation;
+static struct db *relayed;
+
+static int socket_at(const char *path, bool listens) {
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    snprintf(at.sun_path, sizeof at.sun_path, "%s", path);
+    bool ok = listens ? bind(fd, (struct sockaddr *)&at, sizeof at) == 0 && listen(fd, 16) == 0
+                      : connect(fd, (struct sockaddr *)&at, sizeof at) == 0;
+    assert_true(ok);
+    return fd;
+}
+
+/* False when the line shall end. */
+static bool pass(int from, int to, bool from_client) {
+    char bytes[65536];
+    ssize_t len = read(from, bytes, sizeof bytes);
+    if (len <= 0)
+        return false;
+    bool is_commit = from_client && len == 11 && memcmp(bytes + 4, "\003COMMIT", 7) == 0;
+    enum cut cut = is_commit ? atomic_exchange(&next_cut, CUT_NEVER) : CUT_NEVER;
+    if (cut == CUT_BEFORE || write(to, bytes, (size_t)len) != len)
+        return false;
+    if (cut == CUT_AFTER)
+        (void)!read(to, bytes, sizeof bytes); /* the server says OK, and nobody hears it */
+    return cut == CUT_NEVER;
+}
+
+static void *relay_one(void *context) {
+    int client = *(int *)context, server = socket_at(server_socket, false);
+    struct pollfd ends[2] = {{.fd = client, .events = POLLIN}, {.fd = server, .events = POLLIN}};
+    bool on = true;
+    free(context);
+    while (on && poll(ends, 2, -1) > 0)
+        for (int i = 0; on && i < 2; i++)
+            if (ends[i].revents != 0)
+                on = pass(ends[i].fd, ends[1 - i].fd, i == 0);
+    close(client);
+    close(server);
+    return NULL;
+}
+
+static void *relay(void *context) {
+    int listener = *(int *)context;
+    for (;;) {
+        pthread_t thread;
+        int *client = must_alloc(sizeof *client);
+        *client = accept(listener, NULL, NULL);
+        if (*client < 0) {
+            free(client);
+            return NULL;
+        }
+        pthread_create(&thread, NULL, relay_one, client);
+        pthread_detach(thread);
+    }
+}
+
+static int listener;
+static pthread_t relay_thread;
+
+static int set_up(void **state) {
+    static char path[100];
+    if (store_set_up(state) != 0)
+        return -1;
+    organisation = make_organisation("org");
+    server_socket = strstr(application_url, "socket=") + 7;
+    snprintf(path, sizeof path, "%.80s.relay", server_socket);
+    unlink(path);
+    listener = socket_at(path, true);
+    pthread_create(&relay_thread, NULL, relay, &listener);
+    return db_open(arena_printf(arena, "%.*s%s", (int)(server_socket - application_url), application_url, path), 4,
+                   &relayed, &err)
+               ? 0
+               : -1;
+}
+
+static int take_down(void **state) {
+    db_close(relayed);
+    shutdown(listener, SHUT_RDWR);
+    pthread_join(relay_thread, NULL);
+    close(listener);
+    return store_tear_down(state);
+}
+
+struct order {
+    const char *name;
+    atomic_int runs;
+};
+
+static bool write_it(struct tx *tx, void *context, struct error *error) {
+    struct order *order = context;
+    struct event event = {.organisation_id = organisation, .code = "settle.test", .outcome = "success", .actor = "w",
+                          .object = order->name};
+    order->runs++;
+    return setting_put(tx, order->name, "x", error) && event_add(tx, &event, error);
+}
+
+static int64_t events_of(const char *code, const char *object) {
+    int64_t count = -1;
+    DONE(tx_number(tx, "SELECT COUNT(*) FROM events WHERE code = ? AND (? = '' OR object = ?)",
+                   PARAMS(p_text(code), p_text(object), p_text(object)), &count, &err));
+    return count;
+}
+
+static void one(const char *name, enum cut cut, int runs, int64_t abandoned) {
+    struct order order = {.name = name};
+    int64_t before = events_of("database.commit-abandoned", "");
+    bool done = false;
+    next_cut = cut;
+    TX(tx, relayed, &done, &err)
+        tx.ok = write_it(tx.tx, &order, &err);
+    if (!done)
+        fail_msg("%s: %s (%s)", name, err.message, err.detail);
+    assert_int_equal(order.runs, runs);
+    assert_int_equal(events_of("settle.test", name), 1);
+    assert_int_equal(events_of("database.commit-abandoned", "") - before, abandoned);
+}
+
+static void lost_before(void **state) {
+    (void)state;
+    one("before", CUT_BEFORE, 2, 1);
+}
+
+static void lost_after(void **state) {
+    (void)state;
+    one("after", CUT_AFTER, 1, 0);
+}
+
+#define THREADS 8
+
+static void *write_many(void *context) {
+    for (int i = 0; i < 20; i++) {
+        struct error error = {0};
+        char name[40];
+        snprintf(name, sizeof name, "many-%d-%d", *(int *)context, i);
+        struct order order = {.name = name};
+        if (i % 3 == 0)
+            next_cut = i % 2 == 0 ? CUT_BEFORE : CUT_AFTER;
+        if (!tx_together(relayed, write_it, &order, &error))
+            fail_msg("%s: %s (%s)", name, error.message, error.detail);
+    }
+    return NULL;
+}
+
+/* Shared transactions, cut again and again: each of theirs once. */
+static void many(void **state) {
+    pthread_t threads[THREADS];
+    int numbers[THREADS];
+    int64_t doubles = -1;
+    (void)state;
+    for (int i = 0; i < THREADS; i++) {
+        numbers[i] = i;
+        pthread_create(&threads[i], NULL, write_many, &numbers[i]);
+    }
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+    assert_int_equal(events_of("settle.test", ""), 2 + THREADS * 20);
+    DONE(tx_number(tx, "SELECT COUNT(*) - COUNT(DISTINCT object) FROM events WHERE code = 'settle.test'", NO_PARAMS,
+                   &doubles, &err));
+    assert_int_equal(doubles, 0);
+}
+
+/* Without an event there is nothing to look for. */
+static void unmarked(void **state) {
+    bool done = true;
+    int runs = 0;
+    (void)state;
+    next_cut = CUT_BEFORE;
+    TX(tx, relayed, &done, &err) {
+        runs++;
+        tx.ok = setting_put(tx.tx, "unmarked", "x", &err);
+    }
+    assert_false(done);
+    assert_int_equal(runs, 1);
+    assert_string_equal(err.type, "database-unavailable");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(lost_before),
+        cmocka_unit_test(lost_after),
+        cmocka_unit_test(many),
+        cmocka_unit_test(unmarked),
+    };
+    return cmocka_run_group_tests_name("store-settle", tests, set_up, take_down);
+}
