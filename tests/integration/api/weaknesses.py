@@ -163,7 +163,9 @@ def omitting_a_member_of_the_settings_disables_nothing(admin):
 
 def the_responder_answers_with_a_certificate_of_its_own(admin, made):
     """Delegated, without the usages of a CA."""
-    leaf = sign_one(admin, made["root"], "responder.example")["pem"]
+    template = admin.post(f"/cas/{made['root']}/templates", {"name": "Answered", "document": {"approval": "none"}}, 201)["id"]
+    asked = admin.post(f"/templates/{template}/requests", {"csr": make_csr("responder.example").decode()}, 201)
+    leaf = asked["certificate"]["pem"]
     issuer = admin.get(f"/cas/{made['root']}")["certificate"]["pem"]
     with tempfile.TemporaryDirectory() as directory:
         url = os.environ["GATEHOUSE_HTTP_URL"] + f"/ocsp/{made['root']}"
