@@ -157,8 +157,8 @@ static const char *make_challenges(const struct post *post, const struct identif
     return challenges_write(post->arena, &challenges);
 }
 
-static bool insert(struct tx *tx, const struct post *post, const struct identifier *identifier,
-                   struct acme_authorization *ret, struct error *err) {
+bool authorization_make(struct tx *tx, const struct post *post, const struct identifier *identifier,
+                        struct acme_authorization *ret, struct error *err) {
     bool ready = preapproved(post, identifier);
     int64_t now = clock_now_us(), pending = 0, most = post->policy.pending_authorizations;
     if (!ready && most > 0) {
@@ -188,9 +188,8 @@ static bool insert(struct tx *tx, const struct post *post, const struct identifi
     return true;
 }
 
-bool authorization_provide(struct tx *tx, const struct post *post,
-                           const struct identifier *identifier, struct acme_authorization *ret,
-                           struct error *err) {
+bool authorization_find(struct tx *tx, const struct post *post, const struct identifier *identifier,
+                        struct acme_authorization *ret, struct error *err) {
     struct acme_authorization like = {.account_id = post->account.id,
                                       .policy_id = post->account.policy_id,
                                       .kind = identifier->kind,
@@ -203,9 +202,7 @@ bool authorization_provide(struct tx *tx, const struct post *post,
         like.state = ACME_AUTHZ_PENDING;
         TRY(acme_authorization_find(tx, post->arena, &like, until, ret, err));
     }
-    if (!uuid_is_nil(ret->id))
-        return true;
-    return insert(tx, post, identifier, ret, err);
+    return true;
 }
 
 /* draft-ietf-acme-dns-persist#3: what the record must name, and no token */
@@ -291,7 +288,9 @@ bool acme_new_authz(struct post *post, struct error *err) {
     TRY(authorization_allowed(post, &identifier, err));
     TX(tx, core_db(post->core), &done, err)
     tx.ok = post_spend(tx.tx, post, err) &&
-            authorization_provide(tx.tx, post, &identifier, &authorization, err);
+            authorization_find(tx.tx, post, &identifier, &authorization, err) &&
+            (!uuid_is_nil(authorization.id) ||
+             authorization_make(tx.tx, post, &identifier, &authorization, err));
     TRY(done);
     post->spent = true;
     return reply_authorization(post, 201, &authorization, err);

@@ -6,26 +6,30 @@
 #include "base/encode.h"
 #include "store/certificates.h"
 #include "x509/certificate.h"
+#include "x509/der.h"
 
 #include <string.h>
 #include <strings.h>
 
 #define PEM_CHAIN "application/pem-certificate-chain"
 
-static bool self_signed(struct arena *arena, struct view der) {
-    X509 *certificate = NULL;
-    if (!certificate_decode(arena, der, &certificate, NULL))
+/* Issuer and subject are the same octets. Nothing else of the certificate is needed, so it is not decoded. */
+static bool self_signed(struct view der) {
+    struct view run = der_content(der), tbs, part[6];
+    size_t count = 0;
+    if (!der_next(&run, &tbs))
         return false;
-    keep_X509(arena, certificate);
-    return X509_NAME_cmp(X509_get_subject_name(certificate), X509_get_issuer_name(certificate)) ==
-           0;
+    run = der_content(tbs);
+    while (count < 6 && der_next(&run, &part[count]))
+        if (count > 0 || part[0].at[0] != DER_CONTEXT_CONSTRUCTED) /* the version */
+            count++;
+    return count > 4 && view_equal(part[2], part[4]); /* serial, algorithm, issuer, dates, subject */
 }
 
 /* By default the root is left out, as TLS servers want it (rfc8446#4.4.2); alternate 1 has it.
  * Where the root is the issuer itself it stays: clients expect an issuer behind the certificate. */
-static size_t chain_length(struct arena *arena, const struct view *ders, size_t count,
-                           bool *ret_alternate) {
-    *ret_alternate = count > 2 && self_signed(arena, ders[count - 1]);
+static size_t chain_length(const struct view *ders, size_t count, bool *ret_alternate) {
+    *ret_alternate = count > 2 && self_signed(ders[count - 1]);
     return *ret_alternate ? count - 1 : count;
 }
 
@@ -58,6 +62,20 @@ static bool find_certificate(struct post *post, struct certificate_record *ret, 
     return done;
 }
 
+/* The template that is remembered mostly has the issuer at hand. */
+static bool find_chain(struct post *post, const struct certificate_record *certificate,
+                       struct view **ret_ders, size_t *ret_count, struct error *err) {
+    struct enrolment_target target;
+    struct error ignored;
+    const char *slug = post->order.template_slug;
+    if (*slug != '\0' && enrol_target(post->core, post->arena, slug, "acme", &target, &ignored) &&
+        uuid_equal(target.ca.id, certificate->ca_id) &&
+        uuid_equal(target.ca.key_id, post->certificate_key))
+        return certificate_chain_under(post->core, post->arena, &target.ca, certificate, ret_ders,
+                                       ret_count, err);
+    return certificate_chain(post->core, post->arena, certificate, ret_ders, ret_count, err);
+}
+
 bool acme_certificate(struct post *post, struct error *err) {
     struct certificate_record certificate;
     struct view *ders = NULL;
@@ -66,8 +84,8 @@ bool acme_certificate(struct post *post, struct error *err) {
     struct buffer out = buffer_on(post->arena);
     TRY(post_is_get(post, err));
     TRY(find_certificate(post, &certificate, err));
-    TRY(certificate_chain(post->core, post->arena, &certificate, &ders, &count, err));
-    size_t shortened = chain_length(post->arena, ders, count, &alternate);
+    TRY(find_chain(post, &certificate, &ders, &count, err));
+    size_t shortened = chain_length(ders, count, &alternate);
     TRY(choose(post, count, shortened, alternate, &shown, err));
     for (size_t i = 0; i < shown; i++)
         buffer_add_text(&out, certificate_pem(post->arena, ders[i]));

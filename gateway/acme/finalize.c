@@ -14,6 +14,7 @@ struct finalization {
     struct identifier *identifiers;
     size_t count;
     struct view csr;
+    X509_REQ *opened; /* the same, decoded and its signature checked */
     bool common_only, has_subject; /* of the CSR */
     struct acme_order stored;      /* what the transaction wrote, for this request */
     struct uuid request_id;
@@ -47,7 +48,7 @@ static bool read_csr(struct finalization *f, struct error *err) {
     if (bytes.len > 0 && bytes.at[0] != 0x30)
         return acme_refuse(err, "badCSR", ERROR_MALFORMED, "\"csr\" must be DER, not PEM.");
     TRY(csr_decode(post->arena, bytes, &csr, &f->csr, err));
-    keep_X509_REQ(post->arena, csr);
+    f->opened = keep_X509_REQ(post->arena, csr);
     TRY(check_names(f, csr, err));
     f->has_subject = X509_NAME_entry_count(X509_REQ_get_subject_name(csr)) > 0;
     /* rfc8555#11.1 */
@@ -128,7 +129,7 @@ static void keep_problem(struct finalization *f, const struct error *problem) {
     struct error ignored;
     bool done = false;
     if (problem->kind == ERROR_INTERNAL || problem->kind == ERROR_UNAVAILABLE ||
-        strcmp(problem->type, "acme:badNonce") == 0)
+        post_not_spent(problem))
         return;
     acme_problem_write(&w, f->post->arena, problem, NULL);
     order.problem = json_written(&w);
@@ -153,6 +154,8 @@ static bool issue(struct finalization *f, struct error *err) {
                                   .transaction =
                                       view_of(f->order.id.bytes, sizeof f->order.id.bytes),
                                   .csr = f->csr,
+                                  .opened = f->opened,
+                                  .first = true, /* or the order would not be pending */
                                   .proposal = make_proposal(f),
                                   .requester = requester_of(post),
                                   .approved = true,

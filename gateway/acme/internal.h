@@ -15,14 +15,11 @@
 #define SHARED_DIRECTORY "_" /* no slug has an underscore */
 #define NONCE_LIFE_US (3600 * US_PER_SECOND)
 
-struct spending;
+struct sessions;
 struct acme {
     struct core *core;
+    struct sessions *sessions;
     pthread_mutex_t mutex;
-    /* nonces that wait to be spent together */
-    pthread_cond_t spent;
-    struct spending *spendings;
-    bool spender; /* somebody is at it */
     bool have_key;
     uint8_t nonce_key[32];
     /* validators */
@@ -68,10 +65,26 @@ MUST_USE bool nonce_make(struct acme *acme, struct arena *arena, const char **re
 /* acme badNonce when we have not made it or it is too old. */
 MUST_USE bool nonce_check(struct acme *acme, struct arena *arena, const char *text,
                           uint8_t ret[static ACME_NONCE_SIZE], struct error *err);
-/* Spends a nonce in a transaction of its own, together with those of other requests that come at
- * the same time. *ret_fresh is false when it was used before. */
-MUST_USE bool nonce_spend(struct acme *acme, const uint8_t nonce[static ACME_NONCE_SIZE],
-                          bool *ret_fresh, struct error *err);
+
+/* --- session.c: accounts that are at work, remembered
+ * ------------------------------------------------------------------------------------------ */
+/* An account with its policy and the instance's settings, parsed. What this process changes is seen at once, settings
+ * changed by another within a second; whether account and policy are still what they were is asked by the statement
+ * that spends the request's nonce, so nothing is answered by what is old (see post_spend). */
+struct account_session {
+    struct acme_account account;
+    struct acme_policy_record policy_record;
+    struct acme_policy policy;
+    struct acme_settings settings;
+    struct text_list scope; /* of the account's external binding */
+    struct jwk jwk;
+};
+struct sessions *sessions_new(void);
+void sessions_free(struct sessions *sessions);
+/* Lives as long as the arena. fresh: whatever is remembered. *ret_remembered: it was not read just now.
+ * ERROR_NOT_FOUND. */
+MUST_USE bool session_open(struct acme *acme, struct arena *arena, struct uuid account_id, bool fresh,
+                           const struct account_session **ret, bool *ret_remembered, struct error *err);
 
 /* --- post.c: what every signed request has in common
  * ---------------------------------------------------- */
@@ -96,6 +109,8 @@ struct post {
     struct jwk jwk;
     uint8_t nonce[ACME_NONCE_SIZE];
     bool nonce_read, spent;
+    bool fresh;      /* nothing remembered will do */
+    bool remembered; /* the account is: spending the nonce asks whether it is still so */
     const struct json *payload; /* NULL: POST-as-GET */
     bool has_account;
     struct acme_account account;
@@ -104,7 +119,7 @@ struct post {
     struct text_list scope;  /* of the account's external binding */
     struct acme_order order; /* of the path, see order_load */
     struct view certificate; /* of the order */
-    struct uuid certificate_ca;
+    struct uuid certificate_ca, certificate_key;
     /* for the answer */
     struct subproblem *subproblems;
     size_t subproblem_count;
@@ -115,8 +130,11 @@ struct post {
 
 /* POST_ORDER: the path's second parameter is an order. */
 enum post_gate { POST_KID = 1, POST_JWK = 2, POST_ORDER = 4 };
-/* Spends the nonce in the handler's transaction; the handler sets post->spent after COMMIT. */
+/* Spends the nonce in the handler's transaction; the handler sets post->spent after COMMIT. That tells, too, when the
+ * nonce was used before, or the account is not what was remembered of it: post_handle sees to both errors. */
 MUST_USE bool post_spend(struct tx *tx, const struct post *post, struct error *err);
+/* True for these two. */
+bool post_not_spent(const struct error *err);
 /* The same in a transaction of its own: a nonce is accepted once, also when the rest of the request
  * fails or only reads (rfc8555#6.5). Does nothing when it is spent. */
 MUST_USE bool post_spend_alone(struct post *post, struct error *err);
@@ -176,10 +194,14 @@ void challenge_show(struct post *post, struct json_writer *w, struct uuid author
 MUST_USE bool challenge_attest(struct post *post, struct acme_authorization *authorization,
                                struct challenges *challenges, struct challenge *one,
                                struct error *err);
-/* Finds one of the account that can be used again, or makes one, in the caller's transaction. */
-MUST_USE bool authorization_provide(struct tx *tx, const struct post *post,
-                                    const struct identifier *identifier,
-                                    struct acme_authorization *ret, struct error *err);
+/* One of the account that can be used again; ret->id is nil when there is none. */
+MUST_USE bool authorization_find(struct tx *tx, const struct post *post,
+                                 const struct identifier *identifier,
+                                 struct acme_authorization *ret, struct error *err);
+/* A new one, in the caller's transaction. */
+MUST_USE bool authorization_make(struct tx *tx, const struct post *post,
+                                 const struct identifier *identifier,
+                                 struct acme_authorization *ret, struct error *err);
 /* May this account ask for it at all? acme rejectedIdentifier says why not. */
 MUST_USE bool authorization_allowed(const struct post *post, const struct identifier *identifier,
                                     struct error *err);

@@ -31,9 +31,16 @@ static bool by_authorizations(struct core *core, struct arena *arena,
     struct uuid *ids = arena_array(arena, wanted, sizeof *ids);
     for (size_t i = 0; i < wanted; i++)
         memcpy(ids[i].bytes, order->authorizations.at + 16 * i, 16);
-    TX(tx, core_db(core), &done, err)
-    tx.ok = acme_authorization_by_ids(tx.tx, arena, ids, wanted, &items, &count, err);
-    TRY(done);
+    if ((int)order->authorization_state != 0) {
+        items = arena_alloc(arena, sizeof *items);
+        items->state = order->authorization_state;
+        items->expires_us = order->authorization_expires_us;
+        count = 1;
+    } else {
+        TX(tx, core_db(core), &done, err)
+        tx.ok = acme_authorization_by_ids(tx.tx, arena, ids, wanted, &items, &count, err);
+        TRY(done);
+    }
     broken = count < wanted;
     for (size_t i = 0; i < count; i++) {
         enum acme_authorization_state state = authorization_state(&items[i]);
@@ -158,7 +165,9 @@ bool order_show(struct post *post, const struct acme_order *order, struct error 
  * ------------------------------------------------------------------------------------------- */
 
 struct wish {
+    struct post *post;
     struct identifier *identifiers;
+    struct acme_authorization *authorizations; /* of each identifier; id nil: none can be used again */
     size_t count;
     struct acme_order order;
     struct certificate_record replaced;
@@ -335,35 +344,48 @@ static const char *details(struct arena *arena, const struct acme_order *order) 
     return json_written(&w);
 }
 
-static bool store(struct tx *tx, struct post *post, struct wish *wish, struct error *err) {
+/* Those that are there already, before anything is written. */
+static bool find_authorizations(struct post *post, struct wish *wish, struct error *err) {
+    bool done = false;
+    wish->authorizations = arena_array(post->arena, wish->count, sizeof *wish->authorizations);
+    TX(tx, core_db(post->core), &done, err) {
+        tx.ok = true;
+        for (size_t i = 0; tx.ok && i < wish->count; i++)
+            tx.ok = authorization_find(tx.tx, post, &wish->identifiers[i], &wish->authorizations[i], err);
+    }
+    return done;
+}
+
+static bool store(struct tx *tx, void *context, struct error *err) {
+    struct wish *wish = context;
+    struct post *post = wish->post;
+    const struct acme_policy *p = &post->policy;
     struct buffer ids = buffer_on(post->arena);
-    bool duplicate;
     TRY(post_spend(tx, post, err));
     TRY(check_limits(tx, post, wish, err));
     wish->ready = true;
     for (size_t i = 0; i < wish->count; i++) {
-        struct acme_authorization authorization;
-        TRY(authorization_provide(tx, post, &wish->identifiers[i], &authorization, err));
+        struct acme_authorization authorization = wish->authorizations[i];
+        if (uuid_is_nil(authorization.id))
+            TRY(authorization_make(tx, post, &wish->identifiers[i], &authorization, err));
         buffer_add(&ids, authorization.id.bytes, 16);
         wish->ready = wish->ready && authorization.state == ACME_AUTHZ_VALID;
     }
     wish->order.authorizations = buffer_view(&ids);
-    TRY(acme_order_insert(tx, &wish->order, &duplicate, err));
-    if (duplicate) /* rfc9773#5 */
-        return acme_refuse(err, "alreadyReplaced", ERROR_CONFLICT,
-                           "The certificate has been replaced by another order.");
+    TRY(acme_order_insert(tx, &wish->order, p->orders_per_hour > 0 || p->policy_orders_per_hour > 0,
+                          err));
     return post_note(tx, post, "acme.order.created", "acme-order", wish->order.id,
                      details(post->arena, &wish->order), err);
 }
 
 bool acme_new_order(struct post *post, struct error *err) {
-    struct wish wish = {.order = {.id = uuid_new(),
+    struct wish wish = {.post = post,
+                        .order = {.id = uuid_new(),
                                   .account_id = post->account.id,
                                   .policy_id = post->account.policy_id,
                                   .state = ACME_ORDER_PENDING,
                                   .problem = "",
                                   .created_us = clock_now_us()}};
-    bool done = false;
     TRY(post_needs_payload(post, err));
     if (!post->policy.enabled)
         return acme_refuse(err, "unauthorized", ERROR_FORBIDDEN,
@@ -374,9 +396,12 @@ bool acme_new_order(struct post *post, struct error *err) {
     TRY(choose_template(post, &wish, err));
     TRY(read_replaces(post, &wish, err));
     wish.order.expires_us = wish.order.created_us + post->policy.order_hours * HOUR_US;
-    TX(tx, core_db(post->core), &done, err)
-    tx.ok = store(tx.tx, post, &wish, err);
-    TRY(done);
+    TRY(find_authorizations(post, &wish, err));
+    if (!tx_together(core_db(post->core), store, &wish, err))
+        return strcmp(err->type, "acme-replaced") == 0 /* rfc9773#5 */
+                   ? acme_refuse(err, "alreadyReplaced", ERROR_CONFLICT,
+                                 "The certificate has been replaced by another order.")
+                   : false;
     post->spent = true;
     order_reply(post, 201, &wish.order, wish.ready ? ORDER_READY : ORDER_PENDING);
     return true;

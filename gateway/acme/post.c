@@ -65,31 +65,41 @@ static bool account_of_kid(const struct post *post, struct uuid *ret, struct err
     return true;
 }
 
-/* Account, policy, settings and order, in one statement. */
-static bool load_account(struct post *post, bool with_order, struct error *err) {
-    struct acme_session session;
-    struct uuid id, order_id = {{0}};
-    bool done = false;
-    const struct json *scope;
+/* Account, policy and settings. */
+static bool load_account(struct post *post, bool fresh, struct error *err) {
+    const struct account_session *session;
+    struct uuid id;
     TRY(account_of_kid(post, &id, err));
-    if (with_order && !uuid_parse(post->request->parameters[1], &order_id))
-        order_id = (struct uuid){{0}};
-    TX(tx, core_db(post->core), &done, err)
-    tx.ok = acme_session_open(tx.tx, post->arena, id, with_order ? &order_id : NULL, &session, err);
-    if (!done)
+    if (!session_open(post->acme, post->arena, id, fresh, &session, &post->remembered, err))
         return err->kind == ERROR_NOT_FOUND ? no_account(err) : false;
-    post->account = session.account;
-    post->order = session.order;
-    post->certificate = session.certificate;
-    post->certificate_ca = session.certificate_ca;
-    if (!uuid_equal(post->account.directory_id, post->directory_id))
+    if (!uuid_equal(session->account.directory_id, post->directory_id))
         return no_account(err);
     post->has_account = true;
-    TRY(acme_settings_parse(post->arena, session.settings, &post->settings, err));
-    TRY(post_policy(post, &session.policy, err));
-    TRY(json_parse(post->arena, view_text(post->account.scope), &scope, err));
-    TRY(name_patterns_from_json(post->arena, scope, "scope", &post->scope, err));
-    return jwk_parse(post->arena, post->account.jwk, &post->jwk, err);
+    post->account = session->account;
+    post->policy_record = session->policy_record;
+    post->policy = session->policy;
+    post->settings = session->settings;
+    post->scope = session->scope;
+    post->jwk = session->jwk;
+    return true;
+}
+
+/* The order of the path; order.id stays nil when there is none. */
+static bool load_order(struct post *post, struct error *err) {
+    struct acme_opened_order opened;
+    struct uuid id;
+    bool done = false;
+    if (!uuid_parse(post->request->parameters[1], &id))
+        return true;
+    TX(tx, core_db(post->core), &done, err)
+    tx.ok = acme_order_open(tx.tx, post->arena, id, &opened, err);
+    if (!done)
+        return err->kind == ERROR_NOT_FOUND;
+    post->order = opened.order;
+    post->certificate = opened.certificate;
+    post->certificate_ca = opened.certificate_ca;
+    post->certificate_key = opened.certificate_key;
+    return true;
 }
 
 static bool check_account_state(const struct post *post, struct error *err) {
@@ -118,6 +128,14 @@ static bool read_payload(struct post *post, struct error *err) {
            acme_refuse(err, "malformed", ERROR_MALFORMED, "The payload is no JSON object.");
 }
 
+/* Whose request it is. The account may have another key than the one that is remembered. */
+static bool check_account(struct post *post, struct error *err) {
+    TRY(load_account(post, post->fresh, err));
+    if (check_signature(post, err))
+        return true;
+    return post->remembered && load_account(post, true, err) && check_signature(post, err);
+}
+
 /* rfc8555#6.2 to 6.5, in an order in which strangers cost little. */
 static bool open_post(struct post *post, unsigned gates, struct error *err) {
     const char *type = http_header(post->request, "Content-Type");
@@ -136,30 +154,43 @@ static bool open_post(struct post *post, unsigned gates, struct error *err) {
         return acme_refuse(err, "malformed", ERROR_MALFORMED, "This request is signed with \"%s\".",
                            (gates & POST_KID) != 0 ? "kid" : "jwk");
     if (post->jws.kid != NULL)
-        TRY(load_account(post, (gates & POST_ORDER) != 0, err));
+        TRY(check_account(post, err));
     else
-        TRY(jwk_read(post->arena, post->jws.jwk, &post->jwk, err));
-    TRY(check_signature(post, err));
+        TRY(jwk_read(post->arena, post->jws.jwk, &post->jwk, err) && check_signature(post, err));
     post->nonce_read = true; /* from here on it is spent, whatever comes */
     TRY(check_account_state(post, err));
+    if ((gates & POST_ORDER) != 0)
+        TRY(load_order(post, err));
     return read_payload(post, err);
 }
 
 bool post_spend(struct tx *tx, const struct post *post, struct error *err) {
-    bool fresh;
-    TRY(acme_nonce_use(tx, post->nonce, &fresh, err));
-    return fresh || acme_refuse(err, "badNonce", ERROR_MALFORMED,
-                                "The nonce was used before; take a new one and try again.");
+    return acme_nonce_use(tx, post->nonce, post->remembered ? &post->account : NULL,
+                          post->policy_record.version, err);
+}
+
+static bool nonce_used(const struct error *err) {
+    return strcmp(err->type, "acme-nonce-used") == 0;
+}
+
+static bool account_changed(const struct error *err) {
+    return strcmp(err->type, "acme-account-changed") == 0;
+}
+
+bool post_not_spent(const struct error *err) {
+    return err->kind == ERROR_CONFLICT && (nonce_used(err) || account_changed(err));
+}
+
+static bool spend_body(struct tx *tx, void *context, struct error *err) {
+    return post_spend(tx, context, err);
 }
 
 bool post_spend_alone(struct post *post, struct error *err) {
-    bool fresh = true;
     if (!post->nonce_read || post->spent)
         return true;
-    TRY(nonce_spend(post->acme, post->nonce, &fresh, err));
+    TRY(tx_together(core_db(post->core), spend_body, post, err));
     post->spent = true;
-    return fresh || acme_refuse(err, "badNonce", ERROR_MALFORMED,
-                                "The nonce was used before; take a new one and try again.");
+    return true;
 }
 
 bool post_needs_payload(const struct post *post, struct error *err) {
@@ -287,19 +318,37 @@ static void name_actor(struct post *post) {
             post->request->address, post->request->id);
 }
 
+/* A refusal is judged like an answer: by an account that is what it was, and once for each nonce. */
+static bool handle(struct post *post, unsigned gates, post_handler *handler, struct error *err) {
+    struct error unspent = {0};
+    bool ok = open_directory(post, err) && open_post(post, gates, err);
+    if (ok) {
+        name_actor(post);
+        ok = handler(post, err) && post_spend_alone(post, err);
+    }
+    if (ok || post_not_spent(err))
+        return ok;
+    if (!post_spend_alone(post, &unspent) && post_not_spent(&unspent))
+        *err = unspent;
+    return false;
+}
+
 bool post_handle(struct acme *acme, struct http_request *request, struct http_response *response,
                  unsigned gates, post_handler *handler) {
     struct post *post = arena_alloc(request->arena, sizeof *post);
-    struct error err = {0}, ignored = {0};
+    struct error err = {0};
     begin(acme, request, response, post);
-    bool ok = open_directory(post, &err) && open_post(post, gates, &err);
-    if (ok) {
-        name_actor(post);
-        ok = handler(post, &err) && post_spend_alone(post, &err);
+    bool ok = handle(post, gates, handler, &err);
+    if (!ok && account_changed(&err)) { /* nothing was done, and the nonce is as it was */
+        response->header_count = 0;
+        begin(acme, request, response, post);
+        post->fresh = true;
+        ok = handle(post, gates, handler, &err);
     }
     if (!ok) {
-        if (!post_spend_alone(post, &ignored) && strcmp(ignored.type, "acme:badNonce") == 0)
-            err = ignored;
+        if (nonce_used(&err))
+            acme_refuse(&err, "badNonce", ERROR_MALFORMED,
+                        "The nonce was used before; take a new one and try again.");
         response->header_count = 0;
         problem(post, &err);
     }

@@ -170,6 +170,6 @@ struct acme *acme_new(struct core *core) {
     acme->core = core;
     pthread_mutex_init(&acme->mutex, NULL);
     pthread_cond_init(&acme->wake, NULL);
-    pthread_cond_init(&acme->spent, NULL);
+    acme->sessions = sessions_new();
     return acme;
 }

@@ -261,7 +261,7 @@ void acme_free(struct acme *acme) {
     if (acme == NULL)
         return;
     pthread_cond_destroy(&acme->wake);
-    pthread_cond_destroy(&acme->spent);
+    sessions_free(acme->sessions);
     pthread_mutex_destroy(&acme->mutex);
     free(acme);
 }

@@ -4,6 +4,7 @@
 #include "ca/status.h"
 #include "ca/generations.h"
 #include "ca/status_cache.h"
+#include "x509/der.h"
 
 #include <string.h>
 
@@ -53,22 +54,6 @@ bool authority_public_list(struct core *core, struct arena *arena, struct ca_rec
     return true;
 }
 
-/* Cuts the next DER element off a run of them. */
-static bool next_der(struct view *run, struct view *ret_der) {
-    const uint8_t *at = run->at;
-    long length;
-    int tag, class;
-    int flags = ASN1_get_object(&at, &length, &tag, &class, (long)run->len);
-    if ((flags & 0x80) != 0 || length < 0)
-        return false;
-    size_t size = (size_t)(at - run->at) + (size_t)length;
-    if (size > run->len)
-        return false;
-    *ret_der = view_of(run->at, size);
-    *run = view_of(run->at + size, run->len - size);
-    return true;
-}
-
 bool authority_chain(struct core *core, struct arena *arena, const struct ca_record *ca,
                      struct view **ret_ders, size_t *ret_count, struct error *err) {
     (void)core;
@@ -78,7 +63,7 @@ bool authority_chain(struct core *core, struct arena *arena, const struct ca_rec
     if (ca->certificate.len > 0)
         ders[count++] = ca->certificate;
     while (run.len > 0) {
-        if (!next_der(&run, &ders[count]))
+        if (!der_next(&run, &ders[count]))
             return fail_internal(err, "CA %s: the stored chain is broken", ca->slug);
         count++;
     }

@@ -55,13 +55,18 @@ bool certificate_chain(struct core *core, struct arena *arena,
                        const struct certificate_record *certificate, struct view **ret_ders,
                        size_t *ret_count, struct error *err) {
     struct ca_record ca;
-    struct view *issuers;
-    size_t count;
     bool done = false;
     TX(tx, core_db(core), &done, err)
         tx.ok = ca_by_id(tx.tx, arena, &scope_everything, certificate->ca_id, &ca, err);
-    TRY(done);
-    TRY(authority_chain(core, arena, &ca, &issuers, &count, err));
+    return done && certificate_chain_under(core, arena, &ca, certificate, ret_ders, ret_count, err);
+}
+
+bool certificate_chain_under(struct core *core, struct arena *arena, const struct ca_record *ca,
+                             const struct certificate_record *certificate, struct view **ret_ders,
+                             size_t *ret_count, struct error *err) {
+    struct view *issuers;
+    size_t count;
+    TRY(authority_chain(core, arena, ca, &issuers, &count, err));
     if (count > 0 && view_equal(issuers[0], certificate->der)) { /* a root is its own issuer */
         *ret_ders = issuers;
         *ret_count = count;

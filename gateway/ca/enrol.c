@@ -148,8 +148,16 @@ struct order {
     struct request_transaction transaction;
     struct arena *arena;
     bool at_once, supersede, waits;
-    bool duplicate; /* the transaction is known already */
 };
+
+static bool read_csr(struct arena *arena, const struct enrolment *e, struct request_context *c,
+                     struct error *err) {
+    if (e->opened == NULL)
+        return flow_decode_csr(arena, e->csr, e->proven ? PROOF_PROTOCOL : PROOF_SIGNATURE, c, err);
+    c->csr = e->opened;
+    c->csr_der = e->csr;
+    return true;
+}
 
 /* Reads what was sent, up to where a retry can be told from a new request. */
 static bool read_order(struct core *core, struct arena *arena, struct order *o, struct error *err) {
@@ -161,7 +169,7 @@ static bool read_order(struct core *core, struct arena *arena, struct order *o, 
                     "The transaction's name has %zu octets; %d is the most.", e->transaction.len,
                     MAX_TRANSACTION);
     TRY(open_target(core, arena, e->template_slug, e->door, c, err));
-    TRY(flow_decode_csr(arena, e->csr, e->proven ? PROOF_PROTOCOL : PROOF_SIGNATURE, c, err));
+    TRY(read_csr(arena, e, c, err));
     x->template_id = c->template_record.id;
     x->door = e->door;
     x->transaction = e->transaction;
@@ -195,19 +203,15 @@ static bool judge(struct core *core, struct arena *arena, struct order *o, struc
     return true;
 }
 
-static bool store_transaction(struct tx *tx, const struct order *o, bool *ret_duplicate,
-                              struct error *err) {
-    *ret_duplicate = false;
+static bool store_transaction(struct tx *tx, const struct order *o, struct error *err) {
     return o->transaction.transaction.len == 0 ||
-           request_transaction_insert(tx, &o->transaction, ret_duplicate, err);
+           request_transaction_insert(tx, &o->transaction, err);
 }
 
 static bool store(struct tx *tx, void *context, struct error *err) {
     struct order *o = context;
     const struct enrolment *e = o->enrolment;
-    TRY(store_transaction(tx, o, &o->duplicate, err));
-    if (o->duplicate)
-        return fail(err, ERROR_CONFLICT, "transaction-reused", "The transaction is known already.");
+    TRY(store_transaction(tx, o, err));
     TRY(flow_insert(tx, o->arena, o->actor, &o->request, err));
     if (o->waits)
         TRY(ct_wait(tx, o->arena, o->actor, &o->request, NULL, err));
@@ -228,9 +232,11 @@ static bool ask(struct core *core, struct arena *arena, struct order *o, struct 
                 struct error *err) {
     bool found;
     TRY(read_order(core, arena, o, err));
-    TRY(answer_earlier(core, arena, o, ret, &found, err));
-    if (found)
-        return true;
+    if (!o->enrolment->first) {
+        TRY(answer_earlier(core, arena, o, ret, &found, err));
+        if (found)
+            return true;
+    }
     TRY(judge(core, arena, o, err));
     if (o->at_once)
         TRY(flow_sign_or_wait(core, arena, &o->context, &o->plan, &o->request, &o->certificate,
@@ -239,7 +245,7 @@ static bool ask(struct core *core, struct arena *arena, struct order *o, struct 
     if (o->at_once)
         flow_mark_issued(&o->request, o->actor, &o->certificate);
     bool done = tx_together(core_db(core), store, o, err);
-    if (!done && o->duplicate) { /* another node was quicker with the same */
+    if (!done && strcmp(err->type, "transaction-known") == 0) { /* another was quicker with the same */
         TRY(answer_earlier(core, arena, o, ret, &found, err));
         return found || fail(err, ERROR_UNAVAILABLE, "transaction-busy",
                              "The same transaction is being worked on; try again.");

@@ -30,6 +30,10 @@ struct enrolment {
     /* The account at whose protocol it was asked for, as rfc8657#3 names it in CAA records, when the protocol
      * itself has looked at the methods of validation; or NULL. */
     const char *account_url;
+    /* What the protocol has found in the database shows that nothing was stored under this transaction yet: it is not
+     * looked for before. (If it comes meanwhile, it is found afterwards.) */
+    bool first;
+    X509_REQ *opened; /* `csr` as csr_decode gave it, when the protocol has decoded it; or NULL. Borrowed. */
     /* Runs in the transaction that stores the request (and again when that is retried): to spend a challenge,
      * to write the protocol's own row. May be NULL. ret_request->id is set; its state is what it will be. */
     bool (*alongside)(struct tx *tx, void *context, const struct request_record *request, struct error *err);

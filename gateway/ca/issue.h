@@ -76,6 +76,10 @@ MUST_USE bool certificate_page(struct core *core, struct arena *arena, const str
 MUST_USE bool certificate_chain(struct core *core, struct arena *arena,
                                 const struct certificate_record *certificate,
                                 struct view **ret_ders, size_t *ret_count, struct error *err);
+/* The same, of a certificate of that CA. */
+MUST_USE bool certificate_chain_under(struct core *core, struct arena *arena, const struct ca_record *ca,
+                                      const struct certificate_record *certificate,
+                                      struct view **ret_ders, size_t *ret_count, struct error *err);
 /* reason REASON_CERTIFICATE_HOLD holds. A held certificate may be revoked for good or released; a revoked
  * one stays so. invalidity_us 0: none. */
 MUST_USE bool certificate_revoke(struct core *core, struct arena *arena, const struct actor *actor,

@@ -86,6 +86,14 @@ MUST_USE bool acme_account_list(struct tx *tx, struct arena *arena, const struct
 MUST_USE bool acme_account_count(struct tx *tx, struct uuid policy_id, int64_t most,
                                  int64_t *ret_count, struct error *err);
 
+enum acme_authorization_state {
+    ACME_AUTHZ_PENDING = 1,
+    ACME_AUTHZ_VALID = 2,
+    ACME_AUTHZ_INVALID = 3,
+    ACME_AUTHZ_DEACTIVATED = 4,
+    ACME_AUTHZ_EXPIRED = 5,
+    ACME_AUTHZ_REVOKED = 6,
+};
 enum acme_order_state {
     ACME_ORDER_PENDING = 1,
     ACME_ORDER_PROCESSING = 2,
@@ -104,10 +112,14 @@ struct acme_order {
     struct uuid certificate_id; /* or nil */
     int64_t created_us, changed_us;
     const char *template_slug; /* only read */
+    /* Only read, by acme_order_open: of the one authorization of an order with one identifier; state 0 otherwise. */
+    enum acme_authorization_state authorization_state;
+    int64_t authorization_expires_us;
     const char *replaces;      /* how the client named replaces_id; not stored, may be NULL */
 };
-/* *ret_duplicate: the certificate it replaces is replaced already. */
-MUST_USE bool acme_order_insert(struct tx *tx, const struct acme_order *order, bool *ret_duplicate,
+/* `counted`: others in this transaction may count orders (acme_order_count). ERROR_CONFLICT "acme-replaced" (at
+ * COMMIT): the certificate it replaces is replaced already. */
+MUST_USE bool acme_order_insert(struct tx *tx, const struct acme_order *order, bool counted,
                                 struct error *err);
 MUST_USE bool acme_order_by_id(struct tx *tx, struct arena *arena, struct uuid id,
                                struct acme_order *ret, struct error *err);
@@ -122,24 +134,26 @@ MUST_USE bool acme_certificates_by_serial(struct tx *tx, struct arena *arena, st
 MUST_USE bool acme_order_by_replaced(struct tx *tx, struct arena *arena, struct uuid certificate_id,
                                      struct acme_order *ret, struct error *err);
 /* Compare-and-set on the state: writes state, problem and certificate. ERROR_CONFLICT
- * "changed-meanwhile". */
+ * "changed-meanwhile" (at COMMIT). */
 MUST_USE bool acme_order_move(struct tx *tx, const struct acme_order *order,
                               enum acme_order_state from, int64_t now_us, struct error *err);
-/* What every request of an account begins with, in one statement: the account, its policy, the
- * instance's settings ("" when there are none) and, when it is about one, the order of that id with
- * its certificate. ERROR_NOT_FOUND also when the policy is deleted. order.id is nil when there is
- * no such order. */
+/* What every request of an account begins with, in one statement: the account, its policy and the
+ * instance's settings ("" when there are none). ERROR_NOT_FOUND also when the policy is deleted. */
 struct acme_session {
     struct acme_account account;
     struct acme_policy_record policy;
     const char *settings;
-    struct acme_order order;
-    struct view certificate; /* DER */
-    struct uuid certificate_ca;
 };
 MUST_USE bool acme_session_open(struct tx *tx, struct arena *arena, struct uuid account_id,
-                                const struct uuid *order_id, struct acme_session *ret,
-                                struct error *err);
+                                struct acme_session *ret, struct error *err);
+/* An order with its certificate, and its authorization when it has one. ERROR_NOT_FOUND. */
+struct acme_opened_order {
+    struct acme_order order;
+    struct view certificate; /* DER */
+    struct uuid certificate_ca, certificate_key; /* the CA and its key */
+};
+MUST_USE bool acme_order_open(struct tx *tx, struct arena *arena, struct uuid id,
+                              struct acme_opened_order *ret, struct error *err);
 /* account_id or policy_id; both nil: all in scope. Newest first. */
 MUST_USE bool acme_order_list(struct tx *tx, struct arena *arena, const struct scope *scope,
                               struct uuid account_id, struct uuid policy_id,
@@ -155,14 +169,6 @@ MUST_USE bool acme_order_name_count(struct tx *tx, struct uuid policy_id, const 
                                     int64_t since_us, int64_t most, int64_t *ret_count,
                                     struct error *err);
 
-enum acme_authorization_state {
-    ACME_AUTHZ_PENDING = 1,
-    ACME_AUTHZ_VALID = 2,
-    ACME_AUTHZ_INVALID = 3,
-    ACME_AUTHZ_DEACTIVATED = 4,
-    ACME_AUTHZ_EXPIRED = 5,
-    ACME_AUTHZ_REVOKED = 6,
-};
 enum acme_kind { ACME_DNS = 1, ACME_IP = 2, ACME_EMAIL = 3, ACME_PERMANENT = 4 };
 struct acme_authorization {
     struct uuid id, account_id, policy_id;
@@ -203,14 +209,12 @@ MUST_USE bool acme_authorization_count(struct tx *tx, struct uuid account_id, in
                                        int64_t most, int64_t *ret_pending, struct error *err);
 
 #define ACME_NONCE_SIZE 24
-/* *ret_fresh is false when it was used before. */
-MUST_USE bool acme_nonce_use(struct tx *tx, const uint8_t nonce[ACME_NONCE_SIZE], bool *ret_fresh,
+/* Errors (at COMMIT): ERROR_CONFLICT "acme-nonce-used": it was used before; "acme-account-changed": `account`, which
+ * the caller remembered from earlier, or its policy, is no longer what it was, or gone. account NULL: there is none,
+ * or it was read just now. */
+MUST_USE bool acme_nonce_use(struct tx *tx, const uint8_t nonce[ACME_NONCE_SIZE],
+                             const struct acme_account *account, int64_t policy_version,
                              struct error *err);
-
-/* The same as the only write of its transaction. After a lost connection a fresh nonce may count as
- * used. */
-MUST_USE bool acme_nonce_use_alone(struct tx *tx, const uint8_t nonce[ACME_NONCE_SIZE],
-                                   bool *ret_fresh, struct error *err);
 
 /* Housekeeping, at most 5,000 rows of each a call; *ret_gone: how many went. Nonces that are older
  * than `nonces_us`; open orders that expired become invalid; authorizations that expired before

@@ -1,5 +1,6 @@
 #include "store/acme.h"
 #include "store/acme_rows.h"
+#include "store/hold.h"
 
 static const char sql_insert[] =
     "INSERT INTO acme_accounts (id, directory_id, policy_id, eab_id, thumbprint, state, jwk, "
@@ -66,6 +67,7 @@ bool acme_account_by_key(struct tx *tx, struct arena *arena, struct uuid directo
 
 bool acme_account_update(struct tx *tx, const struct acme_account *account, struct error *err) {
     int64_t matched;
+    tx_changes_rules(tx);
     TRY(tx_execute(tx, sql_update,
                    PARAMS(p_int(account->state), p_text(account->contacts), p_text(account->terms),
                           p_int(account->changed_us), p_uuid(&account->id)),
@@ -78,6 +80,7 @@ bool acme_account_rekey(struct tx *tx, const struct acme_account *account, bool 
                         struct error *err) {
     SCOPED_ARENA struct arena *arena = arena_new();
     struct acme_account after;
+    tx_changes_rules(tx);
     TRY(tx_execute(tx, sql_rekey,
                    PARAMS(p_bytes(account->thumbprint, 32), p_text(account->jwk),
                           p_int(account->changed_us), p_uuid(&account->id)),

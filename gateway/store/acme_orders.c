@@ -1,13 +1,28 @@
 #include "store/acme.h"
 #include "store/acme_rows.h"
+#include "store/later.h"
 
 #define FROM "FROM acme_orders o LEFT JOIN templates t ON t.id = o.template_id "
 
-static const char sql_insert[] =
-    "INSERT INTO acme_orders (id, account_id, policy_id, template_id, state, identifiers, "
-    "authorizations, profile, not_before_us, not_after_us, expires_us, problem, replaces_id, "
-    "certificate_id, created_us, changed_us) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', ?, NULL, ?, ?)";
+static bool replaced(struct error *err) {
+    return fail(err, ERROR_CONFLICT, "acme-replaced",
+                "The certificate has been replaced by another order.");
+}
+
+static bool moved(struct error *err) {
+    return fail(err, ERROR_CONFLICT, "changed-meanwhile",
+                "The order was changed meanwhile; read it again.");
+}
+
+#define INSERT                                                                                     \
+    "INSERT INTO acme_orders (id, account_id, policy_id, template_id, state, identifiers, "        \
+    "authorizations, profile, not_before_us, not_after_us, expires_us, problem, replaces_id, "     \
+    "certificate_id, created_us, changed_us) "                                                     \
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', ?, NULL, ?, ?)"
+static const struct insert insert_order = {
+    .sql = INSERT, .kind = INSERT_LEAF, .duplicate = replaced};
+static const struct insert insert_counted = {
+    .sql = INSERT, .kind = INSERT_REFERRED, .duplicate = replaced};
 static const char sql_by_id[] = "SELECT " ACME_ORDER_COLUMNS FROM "WHERE o.id = ?";
 static const char sql_by_certificate[] =
     "SELECT " ACME_ORDER_COLUMNS FROM "WHERE o.certificate_id = ? LIMIT 1";
@@ -15,9 +30,11 @@ static const char sql_by_serial[] =
     "SELECT c.id FROM certificates c WHERE c.serial = ? ORDER BY c.id LIMIT 8";
 static const char sql_by_replaced[] = "SELECT " ACME_ORDER_COLUMNS FROM "WHERE o.replaces_id = ?";
 /* What failed no longer replaces anything: the certificate may be replaced by another order. */
-static const char sql_move[] =
-    "UPDATE acme_orders SET state = ?, problem = ?, certificate_id = ?, changed_us = ?, "
-    "replaces_id = IF(? = 4, NULL, replaces_id) WHERE id = ? AND state = ?";
+static const struct insert update_order = {
+    .sql = "UPDATE acme_orders SET state = ?, problem = ?, certificate_id = ?, changed_us = ?, "
+           "replaces_id = IF(? = 4, NULL, replaces_id) WHERE id = ? AND state = ?",
+    .kind = INSERT_LEAF,
+    .missed = moved};
 static const char sql_list[] =
     "SELECT " ACME_ORDER_COLUMNS FROM "JOIN acme_policies p ON p.id = o.policy_id "
     "WHERE o.id < ? AND ";
@@ -33,17 +50,17 @@ static const char sql_name_count[] =
     "SELECT COUNT(*) FROM (SELECT 1 FROM acme_order_names m WHERE m.policy_id = ? "
     "AND m.identifier = ? AND m.order_id >= ? LIMIT ?) x";
 
-bool acme_order_insert(struct tx *tx, const struct acme_order *order, bool *ret_duplicate,
+bool acme_order_insert(struct tx *tx, const struct acme_order *order, bool counted,
                        struct error *err) {
     const struct acme_order *o = order;
-    return tx_insert(tx, sql_insert,
-                     PARAMS(p_uuid(&o->id), p_uuid(&o->account_id), p_uuid(&o->policy_id),
-                            p_uuid(&o->template_id), p_int(o->state), p_text(o->identifiers),
-                            p_blob(o->authorizations), p_text(o->profile), p_int(o->not_before_us),
-                            p_int(o->not_after_us), p_int(o->expires_us),
-                            p_uuid_or_null(&o->replaces_id), p_int(o->created_us),
-                            p_int(o->created_us)),
-                     ret_duplicate, err);
+    return tx_insert_later(
+        tx, counted ? &insert_counted : &insert_order,
+        PARAMS(p_uuid(&o->id), p_uuid(&o->account_id), p_uuid(&o->policy_id),
+               p_uuid(&o->template_id), p_int(o->state), p_text(o->identifiers),
+               p_blob(o->authorizations), p_text(o->profile), p_int(o->not_before_us),
+               p_int(o->not_after_us), p_int(o->expires_us), p_uuid_or_null(&o->replaces_id),
+               p_int(o->created_us), p_int(o->created_us)),
+        err);
 }
 
 void acme_order_read(struct rows *rows, void *row) {
@@ -65,6 +82,8 @@ void acme_order_read(struct rows *rows, void *row) {
     ret->created_us = rows_int(rows);
     ret->changed_us = rows_int(rows);
     ret->template_slug = rows_text(rows);
+    ret->authorization_state = (enum acme_authorization_state)0;
+    ret->authorization_expires_us = 0;
     ret->replaces = NULL;
 }
 static const struct row_kind orders = {sizeof(struct acme_order), acme_order_read, "ACME order",
@@ -102,14 +121,11 @@ bool acme_order_by_replaced(struct tx *tx, struct arena *arena, struct uuid cert
 
 bool acme_order_move(struct tx *tx, const struct acme_order *order, enum acme_order_state from,
                      int64_t now_us, struct error *err) {
-    int64_t matched;
-    TRY(tx_execute(tx, sql_move,
-                   PARAMS(p_int(order->state), p_text(order->problem),
-                          p_uuid_or_null(&order->certificate_id), p_int(now_us),
-                          p_int(order->state), p_uuid(&order->id), p_int(from)),
-                   &matched, err));
-    return matched == 1 || fail(err, ERROR_CONFLICT, "changed-meanwhile",
-                                "The order was changed meanwhile; read it again.");
+    return tx_insert_later(tx, &update_order,
+                           PARAMS(p_int(order->state), p_text(order->problem),
+                                  p_uuid_or_null(&order->certificate_id), p_int(now_us),
+                                  p_int(order->state), p_uuid(&order->id), p_int(from)),
+                           err);
 }
 
 bool acme_order_list(struct tx *tx, struct arena *arena, const struct scope *scope,

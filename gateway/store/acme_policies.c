@@ -1,6 +1,8 @@
 /* ACME policies, their external account bindings, used nonces, and what goes by itself. */
 #include "store/acme.h"
 #include "store/acme_rows.h"
+#include "store/hold.h"
+#include "store/later.h"
 
 #define EAB_COLUMNS                                                                                \
     "b.id, b.policy_id, b.name, b.secret, b.scope, b.uses, b.used, b.revoked, b.created_us, "      \
@@ -30,7 +32,34 @@ static const char sql_eab_spend[] =
     "UPDATE acme_eabs SET used = used + 1, last_used_us = ? WHERE id = ? AND revoked = 0 "
     "AND (uses = 0 OR used < uses) AND (expires_us = 0 OR expires_us > ?)";
 
-static const char sql_nonce_use[] = "INSERT INTO acme_nonces (nonce) VALUES (?)";
+static bool nonce_used(struct error *err) {
+    return fail(err, ERROR_CONFLICT, "acme-nonce-used", "The nonce was used before.");
+}
+
+static bool account_changed(struct error *err) {
+    return fail(err, ERROR_CONFLICT, "acme-account-changed",
+                "The ACME account or its policy was changed meanwhile; ask again.");
+}
+
+static const struct insert insert_nonce = {.sql = "INSERT INTO acme_nonces (nonce) VALUES (?)",
+                                           .kind = INSERT_LEAF,
+                                           .duplicate = nonce_used};
+/* What was remembered of the account is looked at in the statement that is sent anyway, before the transaction
+ * changes it. */
+static const struct insert insert_nonce_of = {
+    .sql = "INSERT INTO acme_nonces (nonce) SELECT ? FROM acme_accounts n "
+           "JOIN acme_policies p ON p.id = n.policy_id "
+           "WHERE n.id = ? AND n.state = ? AND n.changed_us = ? AND p.version = ? AND p.deleted_us = 0",
+    .kind = INSERT_REFERRED,
+    .duplicate = nonce_used,
+    .missed = account_changed,
+    .many = "INSERT INTO acme_nonces (nonce) SELECT STRAIGHT_JOIN v.nonce FROM ("
+            /* cast, or the table of them would have BLOBs, and so be a file */
+            "SELECT CAST(? AS BINARY(24)) AS nonce, CAST(? AS BINARY(16)) AS id, ? AS state, "
+            "? AS changed_us, ? AS version",
+    .more = " UNION ALL SELECT CAST(? AS BINARY(24)), CAST(? AS BINARY(16)), ?, ?, ?",
+    .end = ") v JOIN acme_accounts n ON n.id = v.id AND n.state = v.state AND n.changed_us = v.changed_us "
+           "JOIN acme_policies p ON p.id = n.policy_id AND p.version = v.version AND p.deleted_us = 0"};
 
 static const char sql_sweep_nonces[] = "DELETE FROM acme_nonces WHERE nonce < ? LIMIT 5000";
 static const char sql_sweep_orders[] =
@@ -91,6 +120,7 @@ bool acme_policy_list(struct tx *tx, struct arena *arena, const struct scope *sc
 bool acme_policy_update(struct tx *tx, struct uuid id, int64_t version, const char *name,
                         const char *document, int64_t now_us, struct error *err) {
     int64_t matched;
+    tx_changes_rules(tx);
     TRY(tx_execute(
         tx, sql_policy_update,
         PARAMS(p_text(name), p_text(document), p_int(now_us), p_uuid(&id), p_int(version)),
@@ -102,6 +132,7 @@ bool acme_policy_update(struct tx *tx, struct uuid id, int64_t version, const ch
 
 bool acme_policy_delete(struct tx *tx, struct uuid id, int64_t now_us, struct error *err) {
     int64_t matched;
+    tx_changes_rules(tx);
     TRY(tx_execute(tx, sql_policy_delete, PARAMS(p_int(now_us), p_uuid(&id)), &matched, err));
     return matched == 1 || fail(err, ERROR_NOT_FOUND, "not-found", "There is no such ACME policy.");
 }
@@ -166,21 +197,15 @@ bool acme_eab_spend(struct tx *tx, struct uuid id, int64_t now_us, bool *ret_spe
     return true;
 }
 
-bool acme_nonce_use(struct tx *tx, const uint8_t nonce[ACME_NONCE_SIZE], bool *ret_fresh,
-                    struct error *err) {
-    bool duplicate;
-    TRY(tx_insert(tx, sql_nonce_use, PARAMS(p_bytes(nonce, ACME_NONCE_SIZE)), &duplicate, err));
-    *ret_fresh = !duplicate;
-    return true;
-}
-
-bool acme_nonce_use_alone(struct tx *tx, const uint8_t nonce[ACME_NONCE_SIZE], bool *ret_fresh,
-                          struct error *err) {
-    bool duplicate;
-    TRY(tx_insert_alone(tx, sql_nonce_use, PARAMS(p_bytes(nonce, ACME_NONCE_SIZE)), &duplicate,
-                        err));
-    *ret_fresh = !duplicate;
-    return true;
+bool acme_nonce_use(struct tx *tx, const uint8_t nonce[ACME_NONCE_SIZE],
+                    const struct acme_account *account, int64_t policy_version, struct error *err) {
+    if (account == NULL)
+        return tx_insert_later(tx, &insert_nonce, PARAMS(p_bytes(nonce, ACME_NONCE_SIZE)), err);
+    return tx_insert_later(tx, &insert_nonce_of,
+                           PARAMS(p_bytes(nonce, ACME_NONCE_SIZE), p_uuid(&account->id),
+                                  p_int(account->state), p_int(account->changed_us),
+                                  p_int(policy_version)),
+                           err);
 }
 
 static bool sweep(struct tx *tx, const char *sql, struct params params, int64_t *gone,

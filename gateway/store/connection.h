@@ -25,6 +25,7 @@ struct tx {
     bool unfit;          /* the server does not serve (1047): not used again */
     bool marked;
     struct uuid mark;    /* an event of this transaction, see settle.h */
+    bool alone;          /* it was the only one and committed itself, see later.h */
     bool changes_rules;  /* see tx_changes_rules in hold.h */
     struct later *later; /* rows that wait to be inserted, see later.h */
     struct arena *later_arena;

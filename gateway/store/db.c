@@ -196,7 +196,7 @@ static void try_first(struct db *db) {
 }
 
 void pool_reset(struct tx *tx) {
-    tx->begun = tx->wrote = tx->changes_rules = tx->marked = false;
+    tx->begun = tx->wrote = tx->alone = tx->changes_rules = tx->marked = false;
     tx->held_count = 0;
     tx->trouble = TROUBLE_NONE;
 }

@@ -75,8 +75,8 @@ bool tx_again(struct tx_loop *loop);
 MUST_USE bool tx_together(struct db *db, bool (*body)(struct tx *tx, void *context, struct error *err),
                           void *context, struct error *err);
 
-/* Counts the transactions of this process that have changed a template or a CA: what was read before the count moved
- * may be old. Of other processes' changes hold() tells (hold.h). */
+/* Counts the transactions of this process that have changed a template, a CA, a setting, or an account or policy of
+ * ACME: what was read before the count moved may be old. Of other processes' changes hold() tells (hold.h). */
 uint64_t db_rules_changed(const struct db *db);
 
 #define TX(loop, database, done, error)                                                            \

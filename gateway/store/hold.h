@@ -15,7 +15,8 @@ struct held {
  * "changed-meanwhile". ERROR_NOT_FOUND when one of them is not there, or the template is not the CA's. */
 MUST_USE bool hold(struct tx *tx, struct held *held, struct error *err);
 
-/* This transaction changes a template or a CA: what db_rules_changed counts when it has committed. */
+/* This transaction changes a template, a CA, a setting, or an account or policy of ACME: what db_rules_changed counts
+ * when it has committed. */
 void tx_changes_rules(struct tx *tx);
 
 #endif

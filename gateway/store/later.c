@@ -1,5 +1,6 @@
 #include "store/later.h"
 
+#include "base/buffer.h"
 #include "base/json.h"
 #include "store/connection.h"
 
@@ -103,21 +104,64 @@ static bool refused(struct tx *tx, const struct insert *insert, unsigned number,
            insert->duplicate(err);
 }
 
+static bool judge(struct tx *tx, const struct insert *insert, bool ok, size_t rows,
+                  const struct outcome *outcome, struct error *err) {
+    if (!ok)
+        return refused(tx, insert, outcome->number, err);
+    return insert->missed == NULL || outcome->affected == rows || insert->missed(err);
+}
+
+/* Few sizes, for each is a prepared statement of its own. */
+static size_t chunk_of(size_t rows) {
+    return rows >= 16 ? 16 : rows >= 4 ? 4 : 1;
+}
+
+static bool send_chunk(struct tx *tx, struct arena *arena, const struct later *later,
+                       const struct row *first, size_t rows, struct error *err) {
+    const struct insert *insert = later->insert;
+    struct buffer sql = buffer_on(arena);
+    struct param *values = arena_array(arena, rows * later->columns, sizeof *values);
+    struct outcome outcome = {0};
+    buffer_add_text(&sql, insert->many);
+    for (size_t i = 0; i < rows; i++, first = first->next) {
+        memcpy(values + i * later->columns, first->values, later->columns * sizeof *values);
+        if (i > 0)
+            buffer_add_text(&sql, insert->more);
+    }
+    buffer_add_text(&sql, insert->end);
+    bool ok = statement_run(tx, rows == 1 ? insert->sql : buffer_text(&sql),
+                            (struct params){values, rows * later->columns}, &outcome, err);
+    return judge(tx, insert, ok, rows, &outcome, err);
+}
+
+static bool send_chunks(struct tx *tx, struct arena *arena, const struct later *later,
+                        const struct row *first, size_t rows, struct error *err) {
+    while (rows > 0) {
+        size_t chunk = chunk_of(rows);
+        TRY(send_chunk(tx, arena, later, first, chunk, err));
+        for (rows -= chunk; chunk > 0; chunk--)
+            first = first->next;
+    }
+    return true;
+}
+
 static bool send_rows(struct tx *tx, const struct later *later, const struct row *first, size_t rows,
                       struct error *err) {
     SCOPED_ARENA struct arena *arena = arena_new();
-    unsigned number = 0;
+    struct outcome outcome = {0};
     if (rows == 1) {
         struct params params = {first->values, later->columns};
-        return statement_run(tx, later->insert->sql, params, &number, err) ||
-               refused(tx, later->insert, number, err);
+        bool ok = statement_run(tx, later->insert->sql, params, &outcome, err);
+        return judge(tx, later->insert, ok, rows, &outcome, err);
     }
+    if (later->insert->many != NULL)
+        return send_chunks(tx, arena, later, first, rows, err);
     MYSQL_BIND *binds = arena_array(arena, later->columns, sizeof *binds);
     for (size_t i = 0; i < later->columns; i++)
         bind_column(arena, first, rows, i, &binds[i]);
-    return statement_run_rows(tx, later->insert->sql, binds, later->columns, (unsigned)rows, &number,
-                              err) ||
-           refused(tx, later->insert, number, err);
+    bool ok = statement_run_rows(tx, later->insert->sql, binds, later->columns, (unsigned)rows,
+                                 &outcome, err);
+    return judge(tx, later->insert, ok, rows, &outcome, err);
 }
 
 static bool send_table(struct tx *tx, struct later *later, struct error *err) {
@@ -136,11 +180,23 @@ static bool send_table(struct tx *tx, struct later *later, struct error *err) {
     return true;
 }
 
+static bool single_row(const struct tx *tx) {
+    const struct row *only = NULL;
+    for (const struct later *later = tx->later; later != NULL; later = later->next)
+        if (later->first != NULL) {
+            if (only != NULL || later->first->next != NULL)
+                return false;
+            only = later->first;
+        }
+    return only != NULL;
+}
+
 bool later_send(struct tx *tx, bool leaves, struct error *err) {
     tx->referred_waits = false;
+    tx->alone = leaves && !tx->begun && single_row(tx);
     for (struct later *later = tx->later; later != NULL; later = later->next)
         if (later->first != NULL && (leaves || later->insert->kind == INSERT_REFERRED)) {
-            TRY(transaction_enter(tx, err));
+            TRY(tx->alone || transaction_enter(tx, err));
             tx->wrote = true;
             TRY(send_table(tx, later, err));
         }

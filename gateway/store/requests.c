@@ -51,9 +51,15 @@ static const char sql_ids_own[] =
     "FORCE INDEX (PRIMARY) ON a.id = q.ca_id AND a.deleted_us = 0 WHERE q.id < ? AND "
     "q.requester_id = ?";
 
-static const char sql_transaction_insert[] =
-    "INSERT INTO request_transactions (template_id, door, transaction, request_id, fingerprint) "
-    "VALUES (?, ?, ?, ?, ?)";
+static bool transaction_known(struct error *err) {
+    return fail(err, ERROR_CONFLICT, "transaction-known", "The transaction is known already.");
+}
+
+static const struct insert insert_transaction = {
+    .sql = "INSERT INTO request_transactions (template_id, door, transaction, request_id, fingerprint) "
+           "VALUES (?, ?, ?, ?, ?)",
+    .kind = INSERT_REFERRED,
+    .duplicate = transaction_known};
 static const char sql_transaction_find[] =
     "SELECT x.request_id, x.fingerprint FROM request_transactions x "
     "WHERE x.template_id = ? AND x.door = ? AND x.transaction = ?";
@@ -285,13 +291,13 @@ bool request_move(struct tx *tx, struct uuid id, const struct request_change *ch
 }
 
 bool request_transaction_insert(struct tx *tx, const struct request_transaction *transaction,
-                                bool *ret_duplicate, struct error *err) {
+                                struct error *err) {
     const struct request_transaction *x = transaction;
-    return tx_insert(tx, sql_transaction_insert,
-                     PARAMS(p_uuid(&x->template_id), p_text(x->door), p_blob(x->transaction),
-                            p_uuid(&x->request_id),
-                            p_bytes(x->fingerprint, sizeof x->fingerprint)),
-                     ret_duplicate, err);
+    return tx_insert_later(tx, &insert_transaction,
+                           PARAMS(p_uuid(&x->template_id), p_text(x->door), p_blob(x->transaction),
+                                  p_uuid(&x->request_id),
+                                  p_bytes(x->fingerprint, sizeof x->fingerprint)),
+                           err);
 }
 
 bool request_transaction_find(struct tx *tx, struct request_transaction *transaction,

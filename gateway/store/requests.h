@@ -84,9 +84,9 @@ struct request_transaction {
     struct view transaction; /* 1-128 octets */
     uint8_t fingerprint[32]; /* of what was asked for */
 };
-/* ret_duplicate: it is known already; nothing was changed. */
+/* ERROR_CONFLICT "transaction-known" (at COMMIT): there is one of that name. */
 MUST_USE bool request_transaction_insert(struct tx *tx, const struct request_transaction *transaction,
-                                         bool *ret_duplicate, struct error *err);
+                                         struct error *err);
 /* Fills request_id and fingerprint from the other members. */
 MUST_USE bool request_transaction_find(struct tx *tx, struct request_transaction *transaction,
                                        bool *ret_found, struct error *err);

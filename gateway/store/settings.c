@@ -1,4 +1,5 @@
 #include "store/organisations.h"
+#include "store/hold.h"
 #include "store/query.h"
 
 static const char sql_get[] = "SELECT s.value FROM settings s WHERE s.name = ?";
@@ -23,6 +24,7 @@ bool setting_get(struct tx *tx, struct arena *arena, const char *name, const cha
 }
 
 bool setting_put(struct tx *tx, const char *name, const char *value, struct error *err) {
+    tx_changes_rules(tx);
     return tx_execute(tx, sql_put, PARAMS(p_text(name), p_text(value)), NULL, err);
 }
 

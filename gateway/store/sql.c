@@ -230,25 +230,29 @@ static bool run(struct tx *tx, const char *sql, struct params params, struct sta
     return (!tx->referred_waits || later_send(tx, false, err)) && execute(tx, sql, params, ret, err);
 }
 
-bool statement_run(struct tx *tx, const char *sql, struct params params, unsigned *ret_number,
-                   struct error *err) {
+bool statement_run(struct tx *tx, const char *sql, struct params params,
+                   struct outcome *ret_outcome, struct error *err) {
     struct statement *statement = NULL;
     bool ok = execute(tx, sql, params, &statement, err);
-    *ret_number = ok || statement == NULL ? 0 : mysql_stmt_errno(statement->stmt);
+    if (ok)
+        ret_outcome->affected = mysql_stmt_affected_rows(statement->stmt);
+    else
+        ret_outcome->number = statement == NULL ? 0 : mysql_stmt_errno(statement->stmt);
     return ok;
 }
 
 bool statement_run_rows(struct tx *tx, const char *sql, MYSQL_BIND *columns, size_t column_count,
-                        unsigned rows, unsigned *ret_number, struct error *err) {
+                        unsigned rows, struct outcome *ret_outcome, struct error *err) {
     struct statement *statement;
     unsigned none = 0; /* back to statements of one row */
-    *ret_number = 0;
     TRY(usable(tx, sql, column_count, &statement, err));
     bool ok = mysql_stmt_attr_set(statement->stmt, STMT_ATTR_ARRAY_SIZE, &rows) == 0 &&
               mysql_stmt_bind_param(statement->stmt, columns) == 0 &&
               mysql_stmt_execute(statement->stmt) == 0;
-    if (!ok) {
-        *ret_number = mysql_stmt_errno(statement->stmt);
+    if (ok) {
+        ret_outcome->affected = mysql_stmt_affected_rows(statement->stmt);
+    } else {
+        ret_outcome->number = mysql_stmt_errno(statement->stmt);
         stmt_fail(tx, statement->stmt, sql, err);
     }
     mysql_stmt_attr_set(statement->stmt, STMT_ATTR_ARRAY_SIZE, &none);
@@ -278,16 +282,6 @@ static bool insert_now(struct tx *tx, const char *sql, struct params params,
     if (statement == NULL || mysql_stmt_errno(statement->stmt) != ER_DUP_ENTRY)
         return false;
     *ret_inserted = INSERTED_DUPLICATE;
-    return true;
-}
-
-bool tx_insert_alone(struct tx *tx, const char *sql, struct params params, bool *ret_duplicate,
-                     struct error *err) {
-    enum inserted inserted;
-    if (tx->begun)
-        return fail_internal(err, "database: not alone in its transaction: %.200s", sql);
-    TRY(insert_now(tx, sql, params, &inserted, err));
-    *ret_duplicate = inserted == INSERTED_DUPLICATE;
     return true;
 }
 

@@ -66,10 +66,6 @@ MUST_USE bool tx_execute(struct tx *tx, const char *sql, struct params params,
  * transaction goes on. */
 MUST_USE bool tx_insert(struct tx *tx, const char *sql, struct params params, bool *ret_duplicate,
                         struct error *err);
-/* The same, as the only write of its transaction: the server commits it at once, which spares two round trips.
- * When the connection is lost meanwhile the body runs again and may meet the row that it inserted itself. */
-MUST_USE bool tx_insert_alone(struct tx *tx, const char *sql, struct params params, bool *ret_duplicate,
-                              struct error *err);
 /* The same for INSERT ... SELECT, whose SELECT may find nothing to insert. */
 enum inserted { INSERTED, INSERTED_NOTHING, INSERTED_DUPLICATE };
 MUST_USE bool tx_insert_select(struct tx *tx, const char *sql, struct params params,
@@ -107,11 +103,15 @@ MUST_USE bool tx_number(struct tx *tx, const char *sql, struct params params, in
 
 /* A value that can be sent. ERROR_MALFORMED "bad-text". */
 MUST_USE bool param_check(const struct param *param, struct error *err);
-/* What the above stand on; for later.c alone. ret_number: the server's error number. */
-MUST_USE bool statement_run(struct tx *tx, const char *sql, struct params params, unsigned *ret_number,
-                            struct error *err);
+/* What the above stand on; for later.c alone. */
+struct outcome {
+    unsigned number;   /* the server's error number */
+    uint64_t affected; /* see tx_execute */
+};
+MUST_USE bool statement_run(struct tx *tx, const char *sql, struct params params,
+                            struct outcome *ret_outcome, struct error *err);
 MUST_USE bool statement_run_rows(struct tx *tx, const char *sql, MYSQL_BIND *columns, size_t column_count,
-                                 unsigned rows, unsigned *ret_number, struct error *err);
+                                 unsigned rows, struct outcome *ret_outcome, struct error *err);
 
 /* Closes all prepared statements of the connection. */
 void statements_drop(struct tx *tx);

@@ -68,7 +68,7 @@ static void roll_back(struct tx_loop *loop) {
         loop->tx->trouble = TROUBLE_LOST;
 }
 
-/* COMMIT was sent and nobody answered: it may have happened. Never run again before it is known that it has not.
+/* COMMIT was sent, or a row that commits itself, and nobody answered: it may have happened. Never run again before it is known that it has not.
  * True when the transaction is over. */
 static bool resolve(struct tx_loop *loop, bool marked, struct uuid mark) {
     enum settled settled = marked ? settle(loop->db, mark) : SETTLED_UNKNOWN;
@@ -117,6 +117,7 @@ bool tx_again(struct tx_loop *loop) {
     bool over =
         loop->ok && tx->trouble == TROUBLE_NONE ? commit(loop, &open) : tx->trouble == TROUBLE_NONE;
     enum trouble trouble = tx->trouble;
+    open = open || (tx->alone && trouble == TROUBLE_LOST);
     if (!*loop->ret_done)
         roll_back(loop);
     if (trouble == TROUBLE_RETRY && tx->trouble == TROUBLE_RETRY)

@@ -4,6 +4,7 @@
 #include "x509/certificate.h"
 #include "x509/internal.h"
 
+#include <limits.h>
 #include <string.h>
 
 #define MAX_DEPTH 16
@@ -82,6 +83,32 @@ bool der_add_bmp(struct buffer *out, const char *utf8) {
     }
     der_add(out, DER_BMP, buffer_view(&content));
     return true;
+}
+
+/* Length of identifier and length; *ret_len: of what follows. 0: neither is whole. */
+static size_t header(struct view der, size_t *ret_len) {
+    const uint8_t *at = der.at;
+    long length = 0;
+    int tag, class;
+    if (der.len == 0 || der.len > LONG_MAX ||
+        (ASN1_get_object(&at, &length, &tag, &class, (long)der.len) & 0x80) != 0 || length < 0)
+        return 0;
+    *ret_len = (size_t)length;
+    return (size_t)(at - der.at);
+}
+
+bool der_next(struct view *run, struct view *ret_der) {
+    size_t len = 0, before = header(*run, &len);
+    if (before == 0 || len > run->len - before)
+        return false;
+    *ret_der = view_of(run->at, before + len);
+    *run = view_of(run->at + before + len, run->len - before - len);
+    return true;
+}
+
+struct view der_content(struct view der) {
+    size_t len = 0, before = header(der, &len);
+    return before == 0 ? view_of(der.at, 0) : view_of(der.at + before, len);
 }
 
 /* One value at the front; what follows it is left in *rest. */

@@ -39,6 +39,10 @@ MUST_USE bool der_add_oid(struct buffer *out, const char *oid, bool names);
 /* UTF-8 as BMPString; false when a character is beyond the basic plane. */
 MUST_USE bool der_add_bmp(struct buffer *out, const char *utf8);
 
+/* Cuts the next value, identifier and length included, off a run of them. False at its end, or when it is cut off. */
+MUST_USE bool der_next(struct view *run, struct view *ret_der);
+/* What is inside a value of der_next. */
+struct view der_content(struct view der);
 /* True when the bytes are one value in DER's definite, shortest lengths, at most 16 levels deep,
  * and nothing after it. What it means is not judged. */
 bool der_is_whole(struct view der);

@@ -2,6 +2,7 @@
  * what is acknowledged is there, and rules that have changed meanwhile are noticed. Run under ThreadSanitizer, too. */
 #include "fixture.h"
 
+#include "store/acme.h"
 #include "store/hold.h"
 
 #include <pthread.h>
@@ -105,6 +106,124 @@ static void refusals_are_their_own(void **state) {
     }
 }
 
+/* --- nonces of ACME, which also ask whether the account is what it was */
+
+struct spending {
+    pthread_t thread;
+    pthread_barrier_t *start;
+    uint8_t nonce[ACME_NONCE_SIZE];
+    struct acme_account account;
+    int64_t version;
+    bool done;
+    struct error err;
+};
+
+static bool spend(struct tx *tx, void *context, struct error *error) {
+    const struct spending *s = context;
+    return acme_nonce_use(tx, s->nonce, &s->account, s->version, error);
+}
+
+static void *run_spending(void *context) {
+    struct spending *s = context;
+    pthread_barrier_wait(s->start);
+    s->done = tx_together(store, spend, s, &s->err);
+    return NULL;
+}
+
+static struct acme_account make_account(void) {
+    struct acme_policy_record policy = {.id = uuid_new(),
+                                        .organisation_id = organisation,
+                                        .name = "acme",
+                                        .document = "{}",
+                                        .created_us = NOW};
+    struct acme_account account = {.id = uuid_new(),
+                                   .policy_id = policy.id,
+                                   .state = ACME_ACCOUNT_VALID,
+                                   .jwk = "{}",
+                                   .contacts = "[]",
+                                   .scope = "[]",
+                                   .terms = "",
+                                   .eab_jws = "",
+                                   .created_us = NOW,
+                                   .changed_us = NOW};
+    bool done = false, duplicate = true;
+    random_bytes(account.thumbprint, sizeof account.thumbprint);
+    TX(tx, store, &done, &err)
+        tx.ok = acme_policy_insert(tx.tx, &policy, &err) &&
+                acme_account_insert(tx.tx, &account, &duplicate, &err);
+    assert_true(done && !duplicate);
+    return account;
+}
+
+static const char *spend_alone(struct spending *s) {
+    s->done = tx_together(store, spend, s, &s->err);
+    return s->done ? "" : s->err.type;
+}
+
+/* One at a time: a nonce counts once, and only while account and policy are what was remembered. */
+static void nonces_ask_for_the_account(void **state) {
+    (void)state;
+    struct spending s = {.account = make_account(), .version = 1};
+    uint64_t before = db_rules_changed(store);
+    random_bytes(s.nonce, sizeof s.nonce);
+    s.version = 2;
+    assert_string_equal(spend_alone(&s), "acme-account-changed");
+    s.version = 1;
+    assert_string_equal(spend_alone(&s), "");
+    assert_string_equal(spend_alone(&s), "acme-nonce-used");
+    struct acme_account changed = s.account;
+    changed.state = ACME_ACCOUNT_DEACTIVATED;
+    changed.changed_us = NOW + 1;
+    DONE(acme_account_update(tx, &changed, &err));
+    assert_true(db_rules_changed(store) > before);
+    random_bytes(s.nonce, sizeof s.nonce);
+    assert_string_equal(spend_alone(&s), "acme-account-changed");
+    s.account = changed;
+    assert_string_equal(spend_alone(&s), "");
+    DONE(acme_policy_delete(tx, changed.policy_id, NOW, &err));
+    random_bytes(s.nonce, sizeof s.nonce);
+    assert_string_equal(spend_alone(&s), "acme-account-changed");
+}
+
+/* Many at once, of several accounts: two have the same nonce, one remembers an old account. */
+static void nonces_are_spent_together(void **state) {
+    (void)state;
+    enum { COUNT = 24 }; /* more than one size of statement */
+    struct acme_account accounts[3] = {make_account(), make_account(), make_account()};
+    for (int round = 0; round < ROUNDS / 4; round++) {
+        struct spending all[COUNT] = {0};
+        pthread_barrier_t start;
+        pthread_barrier_init(&start, NULL, COUNT);
+        for (int i = 0; i < COUNT; i++) {
+            all[i].start = &start;
+            all[i].account = accounts[i % 3];
+            all[i].version = 1;
+            random_bytes(all[i].nonce, sizeof all[i].nonce);
+        }
+        if (round % 2 == 1) { /* every other round nothing is wrong, and they stay together */
+            memcpy(all[5].nonce, all[9].nonce, sizeof all[5].nonce);
+            all[7].account.changed_us++;
+        }
+        for (int i = 0; i < COUNT; i++)
+            assert_int_equal(pthread_create(&all[i].thread, NULL, run_spending, &all[i]), 0);
+        for (int i = 0; i < COUNT; i++)
+            pthread_join(all[i].thread, NULL);
+        pthread_barrier_destroy(&start);
+        for (int i = 0; i < COUNT; i++) {
+            if (round % 2 == 0 || (i != 5 && i != 7 && i != 9))
+                assert_true(all[i].done);
+            else if (i == 7)
+                assert_string_equal(all[i].err.type, "acme-account-changed");
+            else if (!all[i].done)
+                assert_string_equal(all[i].err.type, "acme-nonce-used");
+            if (i == 5 && round % 2 == 1)
+                assert_true(all[5].done != all[9].done);
+            assert_string_equal(spend_alone(&all[i]),
+                                round % 2 == 1 && i == 7 ? "acme-account-changed" : "acme-nonce-used");
+        }
+    }
+}
+
 /* NULLs beside values in one column, texts of any length, more than one command takes: each row as it was. */
 static void many_rows_of_every_shape(void **state) {
     (void)state;
@@ -196,7 +315,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(refusals_are_their_own),      cmocka_unit_test(many_rows_of_every_shape),
         cmocka_unit_test(order_is_kept),               cmocka_unit_test(late_errors_undo_everything),
-        cmocka_unit_test(old_rules_are_noticed),
+        cmocka_unit_test(old_rules_are_noticed),       cmocka_unit_test(nonces_ask_for_the_account),
+        cmocka_unit_test(nonces_are_spent_together),
     };
     return cmocka_run_group_tests(tests, set_up, store_tear_down);
 }
