@@ -3,6 +3,7 @@
 #ifndef GATEHOUSE_API_API_H
 #define GATEHOUSE_API_API_H
 
+#include "base/options.h"
 #include "ca/core.h"
 #include "http/types.h"
 
@@ -18,6 +19,9 @@ bool api_authenticate(void *context, struct http_request *request, struct error 
 /* For http_router.refused with a struct core * as context: an event "request.refused" for a 403,
  * and for wrong credentials (a bounded number a minute). */
 void api_refused(void *context, const struct http_request *request, const struct error *err);
+
+/* What GET /configuration shows; once, before threads start. Both must live on. */
+void api_describe_configuration(const struct options *options, const struct option_spec *specs);
 
 /* The OpenAPI document, and the page for people made from it. */
 struct view api_openapi_document(void);

@@ -136,6 +136,7 @@ HANDLER(settings_get);
 HANDLER(retention_show);
 HANDLER(retention_replace);
 HANDLER(retention_run);
+HANDLER(configuration_list);
 HANDLER(doors_show);
 HANDLER(doors_replace);
 HANDLER(readiness_list);

@@ -89,19 +89,22 @@ static bool read_days(const struct json *document, int64_t *ret_days, struct err
 
 HANDLER(requests_create_form) {
     static const char *const members[] = {"subject",  "sans",      "validityDays", "notBefore",
-                                          "notAfter", "claimDays", "preApproved",  NULL};
-    static const char *const ours[] = {"claimDays", "preApproved", NULL};
+                                          "notAfter", "claimDays", "preApproved",  "email", NULL};
+    static const char *const ours[] = {"claimDays", "preApproved", "email", NULL};
     const struct actor *actor = actor_of(request);
     struct form_order order = {.submission = {.template_slug = request->parameters[0],
                                               .door = actor->by_token ? "rest" : "console"}};
     const struct json *document;
     struct request_record record;
     struct claim_link link;
+    const char *email;
     TRY(ask_document(request, members, &document, err));
     TRY(read_days(document, &order.claim_days, err));
     TRY(json_bool(document, "preApproved", &order.pre_approved, err));
+    TRY(invitation_read(context, request->arena, document, &email, err));
     order.submission.proposal = ask_without(request->arena, document, ours);
     TRY(request_submit_form(context, request->arena, actor, &order, &record, &link, err));
+    TRY(invitation_send(context, request->arena, &record, &link, email, err));
     reply_linked(request, response, true, &record, &link);
     return true;
 }
@@ -137,16 +140,19 @@ static bool linked(struct core *core, struct http_request *request, struct http_
                                int64_t, struct request_record *, struct claim_link *,
                                struct error *),
                    struct error *err) {
-    static const char *const members[] = {"claimDays", NULL};
+    static const char *const members[] = {"claimDays", "email", NULL};
     const struct json *document;
     struct request_record record;
     struct claim_link link;
+    const char *email;
     struct uuid id;
     int64_t days = 0;
     TRY(ask_id(request, 0, "request", &id, err));
     TRY(ask_optional_document(request, members, &document, err));
     TRY(read_days(document, &days, err));
+    TRY(invitation_read(core, request->arena, document, &email, err));
     TRY(act(core, request->arena, actor_of(request), id, days, &record, &link, err));
+    TRY(invitation_send(core, request->arena, &record, &link, email, err));
     reply_linked(request, response, false, &record, &link);
     return true;
 }

@@ -142,6 +142,7 @@
     X("GET", "/tokens", GATE_ACTOR, NO_BODY, tokens_list, "tokens:read") \
     X("GET", "/organisations", GATE_ACTOR, NO_BODY, organisations_list, "cas:read") \
     X("POST", "/inspect", GATE_ACTOR, LARGE, inspect_create, NULL) \
+    X("GET", "/configuration", GATE_ACTOR, NO_BODY, configuration_list, "settings:read") \
     X("GET", "/settings", GATE_ACTOR, NO_BODY, settings_get, "settings:read") \
     X("GET", "/settings/retention", GATE_ACTOR, NO_BODY, retention_show, "settings:read") \
     X("PUT", "/settings/retention", GATE_ACTOR, SMALL, retention_replace, "settings:manage") \

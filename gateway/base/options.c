@@ -233,6 +233,12 @@ const char *option_source(const struct options *options, const char *name) {
     return names[must_find(options, name)->source];
 }
 
+const char *option_masked(struct arena *arena, const char *value, const char *mask) {
+    const char *start = strstr(value, "://"), *at = start == NULL ? NULL : strrchr(start, '@');
+    const char *colon = at == NULL ? NULL : memchr(start + 3, ':', (size_t)(at - start - 3));
+    return colon == NULL ? value : arena_printf(arena, "%.*s%s%s", (int)(colon - value), value, mask, at);
+}
+
 const char *options_help(struct arena *arena, const struct option_spec *specs,
                          const char *env_prefix) {
     struct buffer out = buffer_on(arena);

@@ -37,6 +37,9 @@ const char *option_item(const struct options *options, const char *name, size_t 
 /* Where the value is from: "default", "file", "environment" or "command line". */
 const char *option_source(const struct options *options, const char *name);
 
+/* The value for eyes that may not see secrets: `mask` instead of ":password" in a URL. */
+const char *option_masked(struct arena *arena, const char *value, const char *mask);
+
 /* The text of --help for these options. */
 const char *options_help(struct arena *arena, const struct option_spec *specs,
                          const char *env_prefix);

@@ -9,13 +9,6 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A URL without the password that may be in it. */
-static const char *masked(struct arena *arena, const char *value, const char *mask) {
-    const char *start = strstr(value, "://"), *at = start == NULL ? NULL : strrchr(start, '@');
-    const char *colon = at == NULL ? NULL : memchr(start + 3, ':', (size_t)(at - start - 3));
-    return colon == NULL ? value : arena_printf(arena, "%.*s%s%s", (int)(colon - value), value, mask, at);
-}
-
 /* One line for each value, as a file has it. `mask` instead of ":password". */
 static const char *lines_of(struct arena *arena, const struct options *options,
                             const struct option_spec *spec, const char *mask) {
@@ -23,9 +16,9 @@ static const char *lines_of(struct arena *arena, const struct options *options,
     const char *value = option_text(options, spec->name);
     if (spec->type == OPTION_LIST)
         for (size_t i = 0; (value = option_item(options, spec->name, i)) != NULL; i++)
-            buffer_printf(&out, "%s = %s\n", spec->name, masked(arena, value, mask));
+            buffer_printf(&out, "%s = %s\n", spec->name, option_masked(arena, value, mask));
     else if (value != NULL)
-        buffer_printf(&out, "%s = %s\n", spec->name, masked(arena, value, mask));
+        buffer_printf(&out, "%s = %s\n", spec->name, option_masked(arena, value, mask));
     return buffer_text(&out);
 }
 
@@ -127,7 +120,7 @@ static bool check(struct app *app, bool *ret_clean, struct error *err) {
     if (option_text(app->options, "db") == NULL)
         return fail(err, ERROR_MALFORMED, "bad-option", "The option db is missing: where the database is.");
     if (strstr(lines_of(app->arena, app->options, app_options, ":***"), ":***@") != NULL ||
-        masked(app->arena, option_text(app->options, "db"), "") != option_text(app->options, "db"))
+        option_masked(app->arena, option_text(app->options, "db"), "") != option_text(app->options, "db"))
         notice(ret_clean, "the password is in the URL; db-password-file keeps it out of process lists", "db");
     look_at_url(app, names.http, "80", ret_clean);
     for (size_t i = 0; i < count; i++)

@@ -180,6 +180,7 @@ static void build_router(struct service *s) {
     add_room(s, console_room(s->console));
     portal_add_check(s->portal, &(struct portal_check){"tls", look_at_tls, &s->tls, true});
     build_tsp(s);
+    api_describe_configuration(s->app.options, app_options);
     add_room(s, api_room(s->app.core));
     add_room(s, scep_room(s->app.core));
     add_room(s, validation_room(s->app.core));

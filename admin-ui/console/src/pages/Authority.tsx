@@ -81,7 +81,7 @@ function TemplatesOf({ ca }: { ca: Ca }) {
         <Content component="ul">
           {(templates.value?.items ?? []).map((one) => <Content component="li" key={one.id}><Link to={`/templates/${one.id}`}>{one.name}</Link></Content>)}
         </Content>
-        <Copy label={t('example')} text={`curl -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/pkcs10" --data-binary @request.csr ${location.origin}/api/v1/templates/${templates.value?.items[0]?.id ?? '…'}/requests`} />
+        {templates.value?.items[0] !== undefined && <Copy label={t('example')} text={`curl -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/pkcs10" --data-binary @request.csr ${location.origin}/api/v1/templates/${templates.value.items[0].id}/requests`} />}
       </CardBody>
     </Card>
   );

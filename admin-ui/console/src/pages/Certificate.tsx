@@ -1,7 +1,8 @@
 import { Button, Card, CardBody, CardTitle, Checkbox, DescriptionList, FormGroup, FormSelect, FormSelectOption, Label, LabelGroup, TextArea, TextInput } from '@patternfly/react-core';
 import { useState } from 'react';
 import { Link, useNavigate, useParams } from 'react-router-dom';
-import { api, type Schema } from '../api/client';
+import { api, type Page as List, type Schema } from '../api/client';
+import { useScope } from '../frame/scope';
 import { Confirm } from '../parts/Confirm';
 import { FormDialog } from '../parts/Dialog';
 import { useLoad } from '../parts/load';
@@ -55,6 +56,51 @@ function Edit({ certificate, close }: { certificate: Certificate; close: (done: 
   );
 }
 
+/** The way up to the root as a picture. */
+function ChainPicture({ certificate }: { certificate: Certificate }) {
+  const cas = useScope().cas.value ?? [];
+  const way: Schema['Ca'][] = [];
+  for (let at = cas.find((one) => one.id === certificate.ca); at !== undefined && !way.includes(at); at = cas.find((one) => one.id === at?.issuer)) way.unshift(at);
+  return (
+    <ol className="gh-chain" aria-label={t('chain')}>
+      {way.map((one) => <li key={one.id}><Link to={`/cas/${one.id}`}>{one.name}</Link> <span className="gh-small">{one.keyType}</span> <StateLabel state={one.state} /></li>)}
+      <li aria-current="true"><strong>{certificate.commonName ?? (certificate.subject || certificate.serial)}</strong> <span className="gh-small">{certificate.keyType}</span> <StateLabel state={certificate.state} /></li>
+    </ol>
+  );
+}
+
+/** What the linter says about it, and what has happened to it. */
+function Checks({ certificate }: { certificate: Certificate }) {
+  const { may } = useSession();
+  const pem = certificate.pem ?? '';
+  const looked = useLoad(async () => (pem === '' ? undefined : await api.post<Schema['Inspection']>('/inspect', { data: pem })), `lint-${certificate.id}-${pem.length}`);
+  const history = useLoad(async () => (may('events:read') ? (await api.get<List<Schema['Event']>>('/events', { object: certificate.id, limit: 20 })).items : []), `history-${certificate.id}-${certificate.state}-${certificate.revision}`);
+  const findings = looked.value?.items[0]?.findings ?? [];
+  const colour = { error: 'red', warning: 'orange', info: 'blue' } as const;
+  return (
+    <>
+      <Card>
+        <CardTitle component="h2">{t('findings')}</CardTitle>
+        <CardBody>
+          <ProblemAlert problem={looked.problem} />
+          {looked.value !== undefined && findings.length === 0 && t('noFinding')}
+          <ul className="gh-plain">{findings.map((one) => <li key={one.message}><Label isCompact color={colour[one.level]}>{one.level}</Label> {one.message}</li>)}</ul>
+        </CardBody>
+      </Card>
+      {may('events:read') && (
+        <Card>
+          <CardTitle component="h2">{t('history')}</CardTitle>
+          <CardBody>
+            <ProblemAlert problem={history.problem} />
+            <ul className="gh-plain">{(history.value ?? []).map((one) => <li key={one.id}><When at={one.at} /> <strong>{one.code}</strong> {(one.actor as { name?: string }).name}</li>)}</ul>
+            <Link to={`/events?object=${certificate.id}`}>{t('events')}</Link>
+          </CardBody>
+        </Card>
+      )}
+    </>
+  );
+}
+
 export default function CertificatePage() {
   const { id = '' } = useParams();
   const { may } = useSession();
@@ -100,10 +146,11 @@ export default function CertificatePage() {
               {certificate.predecessor != null && <Row term={t('predecessor')}><Link to={`/certificates/${certificate.predecessor}`}>{t('show')}</Link></Row>}
               {(certificate.successors ?? []).length > 0 && <Row term={t('successors')}>{certificate.successors?.map((one) => <div key={one}><Link to={`/certificates/${one}`}>{t('show')}</Link></div>)}</Row>}
               {certificate.request !== null && <Row term={t('request')}><Link to={`/requests/${certificate.request}`}>{certificate.request}</Link></Row>}
-              <Row term={t('events')}><Link to={`/events?object=${certificate.id}`}>{t('history')}</Link></Row>
             </DescriptionList>
           </CardBody>
         </Card>
+        <Card><CardTitle component="h2">{t('chain')}</CardTitle><CardBody><ChainPicture certificate={certificate} /></CardBody></Card>
+        <Checks certificate={certificate} />
         <Card><CardTitle component="h2">{t('text')}</CardTitle><CardBody><ProblemAlert problem={text.problem} />{text.value !== undefined && <CodeText label={t('text')} text={text.value} />}</CardBody></Card>
       </div>
       {dialog === 'revoke' && <Revoke certificate={certificate} close={close} />}

@@ -1,12 +1,15 @@
-import { Button, FormGroup, FormSelect, FormSelectOption, SearchInput, TextInput, ToolbarItem } from '@patternfly/react-core';
+import { Button, FormGroup, FormSelect, FormSelectOption, Label, SearchInput, TextInput, ToolbarItem } from '@patternfly/react-core';
 import { useEffect, useState } from 'react';
 import { Link, useSearchParams } from 'react-router-dom';
 import { api, type Page as List, type Schema } from '../api/client';
 import { useScope } from '../frame/scope';
+import { Confirm } from '../parts/Confirm';
 import { DataList, type Column } from '../parts/DataList';
 import { FormDialog } from '../parts/Dialog';
 import { useLoad } from '../parts/load';
+import { Pick } from '../parts/pick';
 import { Page, StateLabel, When } from '../parts/small';
+import { useSession } from '../session';
 import { t } from '../texts';
 
 type Certificate = Schema['Certificate'];
@@ -57,6 +60,28 @@ function Views({ filter, open }: { filter: string; open: (filter: string) => voi
   );
 }
 
+type Action = 'revoke' | 'hold' | 'unhold' | 'archive' | 'tag';
+
+/** One call for many; each certificate is changed by itself. */
+function Bulk({ items, action, close }: { items: Certificate[]; action: Action; close: (done: boolean) => void }) {
+  const [reason, setReason] = useState('unspecified');
+  const [tag, setTag] = useState('');
+  const title = t(`bulk-${action}`);
+  const run = async () => {
+    const order = action === 'tag' ? { action: 'edit', addTags: tag.split(/[\s,]+/).filter((one) => one !== '') } : { action, ...(action === 'revoke' ? { reason } : {}) };
+    const answer = await api.post<Schema['CertificateBatchResult']>('/certificates/batch', { ...order, ids: items.map((one) => one.id) });
+    const failed = answer.items.filter((one) => !one.ok);
+    if (failed.length > 0) throw new Error(t('someFailed', { failed: failed.length, count: items.length, first: failed[0]?.problem?.detail ?? '' }));
+  };
+  return (
+    <Confirm title={title} act={title} danger={action === 'revoke'} name={action === 'revoke' ? String(items.length) : undefined} run={run} close={close}>
+      <p>{t('bulkCertificatesSay', { action: title, count: items.length })}</p>
+      {action === 'revoke' && <Pick id="bulk-reason" label={t('reason')} value={reason} set={setReason} choices={['unspecified', 'keyCompromise', 'affiliationChanged', 'superseded', 'cessationOfOperation', 'privilegeWithdrawn'].map((one) => [one, one] as const)} />}
+      {action === 'tag' && <FormGroup label={t('tags')} fieldId="bulk-tags"><TextInput id="bulk-tags" value={tag} onChange={(_, value) => setTag(value)} /></FormGroup>}
+    </Confirm>
+  );
+}
+
 export default function Certificates() {
   const [parameters, setParameters] = useSearchParams();
   const { ca } = useScope();
@@ -68,15 +93,29 @@ export default function Certificates() {
   const [tagText, setTagText] = useState(tag);
   useEffect(() => setText(q), [q]);
   useEffect(() => setTagText(tag), [tag]);
+  const keyType = parameters.get('keyType') ?? '';
+  const { may } = useSession();
+  const [bulk, setBulk] = useState<{ items: Certificate[]; action: Action; done: () => void }>();
+  // What ends within some days is valid now: the two filters exclude each other.
+  const query = { q, state: days === '' ? state : '', tag, keyType, expiresWithin: days };
+  const total = useLoad(() => api.get<Schema['Count']>('/certificates/count', { ...query, ca }), `count-${ca}-${JSON.stringify(query)}`, 30000);
   const set = (name: string, value: string) => {
     const next = new URLSearchParams(parameters);
+    if (name === 'state') next.delete('expiresWithin');
+    if (name === 'expiresWithin') next.delete('state');
     if (value === '') next.delete(name);
     else next.set(name, value);
     setParameters(next);
   };
   return (
     <Page title={t('certificates')}>
-      <DataList name="certificates" label={t('certificates')} path={ca === '' ? '/certificates' : `/cas/${ca}/certificates`} query={{ q, state, tag, expiresWithin: days }} columns={columns} id={(c) => c.id} empty={t('noCertificate')}
+      <DataList name="certificates" label={t('certificates')} path={ca === '' ? '/certificates' : `/cas/${ca}/certificates`} query={query} columns={columns} id={(c) => c.id} empty={t('noCertificate')} total={total.value === undefined ? undefined : `${total.value.count.toLocaleString()}${total.value.more ? '+' : ''}`}
+        exports={['csv', 'json', 'zip'].map((format) => [format.toUpperCase(), api.href('/certificates/export', { ...query, ca, format })] as const)}
+        bulk={may('certificates:edit') ? (items, done) => (
+          <div className="gh-actions">{(['revoke', 'hold', 'unhold', 'tag', 'archive'] as const).filter((one) => one === 'tag' || one === 'archive' || may('certificates:revoke')).map((action) => (
+            <Button key={action} size="sm" variant={action === 'revoke' ? 'danger' : 'secondary'} onClick={() => setBulk({ items, action, done })}>{t(`bulk-${action}`)} ({items.length})</Button>
+          ))}</div>
+        ) : undefined}
         filters={(
           <>
             <ToolbarItem><SearchInput aria-label={t('search')} placeholder={t('findCertificate')} value={text} onChange={(_, value) => setText(value)} onSearch={() => set('q', text.trim())} onClear={() => set('q', '')} /></ToolbarItem>
@@ -92,10 +131,12 @@ export default function Certificates() {
                 {['1', '7', '15', '30', '90'].map((one) => <FormSelectOption key={one} value={one} label={t('expiringIn', { days: one })} />)}
               </FormSelect>
             </ToolbarItem>
+            {keyType !== '' && <ToolbarItem><Label onClose={() => set('keyType', '')} closeBtnAriaLabel={`${t('remove')}: ${keyType}`}>{t('key')}: {keyType}</Label></ToolbarItem>}
             <ToolbarItem><SearchInput aria-label={t('tag')} placeholder={t('tag')} value={tagText} onChange={(_, value) => setTagText(value)} onSearch={() => set('tag', tagText.trim())} onClear={() => set('tag', '')} /></ToolbarItem>
             <Views filter={parameters.toString()} open={(filter) => setParameters(new URLSearchParams(filter))} />
           </>
         )} />
+      {bulk !== undefined && <Bulk items={bulk.items} action={bulk.action} close={(done) => { setBulk(undefined); if (done) { bulk.done(); total.reload(); } }} />}
     </Page>
   );
 }

@@ -1,6 +1,6 @@
 import { Card, CardBody, CardTitle, Content } from '@patternfly/react-core';
 import { Link } from 'react-router-dom';
-import { api, type Page as List, type Schema } from '../api/client';
+import { api, type Page as List, type Query, type Schema } from '../api/client';
 import { useScope } from '../frame/scope';
 import { useLoad } from '../parts/load';
 import { Copy, Page, ProblemAlert, StateLabel, Waiting, When } from '../parts/small';
@@ -12,42 +12,57 @@ type Ca = Schema['Ca'];
 const DAY = 86400000;
 const MOST = 500;
 
+const ENDS = [30, 15, 7, 1] as const;
+const STATES = ['valid', 'held', 'revoked', 'expired'] as const;
+
 interface Numbers {
   recent: Certificate[];
-  pending: Schema['Request'][];
-  expiring: Certificate[];
+  pending: number;
+  morePending: boolean;
+  ending: string[];
+  states: number[];
+  keys: [string, number][];
   tokens: Schema['Token'][];
+  mailFailed: number;
   moreRecent: boolean;
 }
 
-async function load(ca: string, may: (permission: string) => boolean): Promise<Numbers> {
+type May = (permission: string) => boolean;
+const none = { items: [], next: null };
+
+/** Exact numbers by the counts of the server; what was issued lately by the newest page. */
+async function load(ca: string, may: May): Promise<Numbers> {
   const base = ca === '' ? '' : `/cas/${ca}`;
   const certificates = may('certificates:read');
-  const [recent, expiring, pending, tokens] = await Promise.all([
-    certificates ? api.get<List<Certificate>>(`${base}/certificates`, { limit: MOST }) : { items: [], next: null },
-    certificates
-      ? api.get<List<Certificate>>(`${base}/certificates`, { limit: MOST, state: 'valid', expiresBefore: new Date(Date.now() + 30 * DAY).toISOString() })
-      : { items: [], next: null },
-    may('requests:read') ? api.get<List<Schema['Request']>>(`${base}/requests`, { limit: MOST, state: 'pending' }) : { items: [], next: null },
-    may('tokens:read') ? api.get<List<Schema['Token']>>('/tokens').then((page) => page, () => ({ items: [], next: null })) : { items: [], next: null },
+  const count = async (query: Query) => (certificates ? await api.get<Schema['Count']>('/certificates/count', { ...query, ca }) : { count: 0, more: false });
+  const [recent, pending, tokens, ready, failed, ending, states] = await Promise.all([
+    certificates ? api.get<List<Certificate>>(`${base}/certificates`, { limit: MOST }) : none,
+    may('requests:read') ? api.get<List<Schema['Request']>>(`${base}/requests`, { limit: MOST, state: 'pending' }) : none,
+    may('tokens:read') ? api.get<List<Schema['Token']>>('/tokens').then((page) => page, () => none) : none,
+    certificates && may('cas:read') ? api.all<Schema['Readiness']>('/post-quantum') : [],
+    may('settings:read') ? api.get<List<Schema['MailMessage']>>('/mail/messages', { limit: 100 }) : none,
+    Promise.all(ENDS.map((days) => count({ expiresWithin: days }))),
+    Promise.all(STATES.map((state) => count({ state }))),
   ]);
-  return { recent: recent.items, expiring: expiring.items, pending: pending.items, tokens: tokens.items, moreRecent: recent.next !== null };
+  const keys = new Map<string, number>();
+  for (const one of ready.filter((r) => ca === '' || r.ca === ca)) for (const kind of one.certificates.byKeyType) keys.set(kind.keyType, (keys.get(kind.keyType) ?? 0) + kind.count);
+  return {
+    recent: recent.items, pending: pending.items.length, morePending: pending.next !== null, tokens: tokens.items, moreRecent: recent.next !== null,
+    ending: ending.map((one) => `${one.count.toLocaleString()}${one.more ? '+' : ''}`), states: states.map((one) => one.count),
+    keys: [...keys].sort((a, b) => b[1] - a[1]), mailFailed: (failed.items as Schema['MailMessage'][]).filter((one) => one.state === 'failed').length,
+  };
 }
 
-function count(items: Certificate[], key: (item: Certificate) => string): [string, number][] {
-  const counts = new Map<string, number>();
-  for (const item of items) counts.set(key(item), (counts.get(key(item)) ?? 0) + 1);
-  return [...counts].sort((a, b) => b[1] - a[1]);
-}
+interface Bar { name: string; count: number; to: string }
 
-function Bars({ title, rows }: { title: string; rows: [string, number][] }) {
-  const most = Math.max(1, ...rows.map(([, n]) => n));
+function Bars({ title, rows }: { title: string; rows: Bar[] }) {
+  const most = Math.max(1, ...rows.map((row) => row.count));
   return (
     <Card>
       <CardTitle component="h2">{title}</CardTitle>
       <CardBody>
-        {rows.length === 0 ? t('nothingHere') : rows.map(([name, n]) => (
-          <div key={name} className="gh-bar"><span>{name}</span><meter min={0} max={most} value={n} aria-label={name} /><span>{n}</span></div>
+        {rows.length === 0 ? t('nothingHere') : rows.map(({ name, count, to }) => (
+          <div key={name} className="gh-bar"><span>{name}</span><meter min={0} max={most} value={count} aria-label={name} /><Link to={to} aria-label={`${title}: ${name}: ${count}`}>{count.toLocaleString()}</Link></div>
         ))}
       </CardBody>
     </Card>
@@ -60,10 +75,12 @@ const Number = ({ title, value, to }: { title: string; value: string; to: string
 
 const isPostQuantum = (type: string) => /^(ML-DSA|SLH-DSA|ML-KEM)/.test(type);
 
-function lastDays(items: Certificate[], days: number): [string, number][] {
+function lastDays(items: Certificate[], days: number): Bar[] {
   return Array.from({ length: days }, (_, i) => {
-    const day = new Date(Date.now() - (days - 1 - i) * DAY).toISOString().slice(0, 10);
-    return [day, items.filter((item) => item.createdAt.startsWith(day)).length];
+    const at = Date.now() - (days - 1 - i) * DAY;
+    const day = new Date(at).toISOString().slice(0, 10);
+    const next = new Date(at + DAY).toISOString().slice(0, 10);
+    return { name: day, count: items.filter((item) => item.createdAt.startsWith(day)).length, to: `/events?code=certificate.issued&since=${day}T00:00:00Z&until=${next}T00:00:00Z` };
   });
 }
 
@@ -106,9 +123,8 @@ export default function Dashboard() {
   const { cas, ca } = useScope();
   const numbers = useLoad(() => load(ca, may), `dashboard-${ca}`, 30000);
   const value = numbers.value;
-  const within = (days: number) => value?.expiring.filter((item) => Date.parse(item.notAfter) < Date.now() + days * DAY).length ?? 0;
-  const plus = (n: number) => (n >= MOST ? `${MOST}+` : String(n));
-  const quantum = value?.recent.filter((item) => isPostQuantum(item.keyType)).length ?? 0;
+  const all = value?.keys.reduce((sum, [, n]) => sum + n, 0) ?? 0;
+  const quantum = value?.keys.filter(([type]) => isPostQuantum(type)).reduce((sum, [, n]) => sum + n, 0) ?? 0;
   return (
     <Page title={t('dashboard')}>
       <ProblemAlert problem={numbers.problem} retry={numbers.reload} />
@@ -116,16 +132,15 @@ export default function Dashboard() {
         <>
           {(cas.value?.length ?? 0) === 0 && <Next />}
           <div className="gh-grid">
-            <Number title={t('pendingRequests')} value={plus(value.pending.length)} to="/requests?state=pending" />
-            {[30, 15, 7, 1].map((days) => (
-              <Number key={days} title={t('expiringIn', { days })} value={plus(within(days))} to={`/certificates?state=valid&expiresWithin=${days}`} />
-            ))}
-            <Number title={t('postQuantumShare')} value={value.recent.length === 0 ? '–' : `${Math.round((100 * quantum) / value.recent.length)} %`} to="/certificates" />
+            <Number title={t('pendingRequests')} value={value.morePending ? `${MOST}+` : String(value.pending)} to="/requests?state=pending" />
+            {ENDS.map((days, i) => <Number key={days} title={t('expiringIn', { days })} value={value.ending[i] ?? '–'} to={`/certificates?expiresWithin=${days}`} />)}
+            <Number title={t('postQuantumShare')} value={all === 0 ? '–' : `${Math.round((100 * quantum) / all)} %`} to="/certificates?state=valid" />
+            {value.mailFailed > 0 && <Number title={t('mailsFailed')} value={String(value.mailFailed)} to="/settings?tab=queue" />}
           </div>
           <div className="gh-two">
             <Bars title={t('issuedPerDay')} rows={lastDays(value.recent, 7)} />
-            <Bars title={t('byKeyType')} rows={count(value.recent, (item) => item.keyType)} />
-            <Bars title={t('byState')} rows={count(value.recent, (item) => item.state)} />
+            <Bars title={t('byKeyType')} rows={value.keys.map(([name, count]) => ({ name, count, to: `/certificates?state=valid&keyType=${encodeURIComponent(name)}` }))} />
+            <Bars title={t('byState')} rows={STATES.map((name, i) => ({ name, count: value.states[i] ?? 0, to: `/certificates?state=${name}` }))} />
             <AuthorityEnds cas={(cas.value ?? []).filter((one) => ca === '' || one.id === ca)} />
             {value.tokens.length > 0 && (
               <Card>

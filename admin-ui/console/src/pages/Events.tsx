@@ -31,11 +31,14 @@ export default function Events() {
   ];
   return (
     <Page title={t('events')}>
-      <DataList name="events" label={t('events')} path="/events" query={{ code: parameters.get('code') ?? '', object: parameters.get('object') ?? '' }} columns={columns} id={(e) => e.id} empty={t('nothingHere')}
+      <DataList name="events" label={t('events')} path="/events" query={{ code: parameters.get('code') ?? '', object: parameters.get('object') ?? '', since: parameters.get('since') ?? '', until: parameters.get('until') ?? '' }} columns={columns} id={(e) => e.id} empty={t('nothingHere')}
         filters={(
           <>
             <ToolbarItem><SearchInput aria-label={t('event')} placeholder={t('event')} value={code} onChange={(_, value) => setCode(value)} onSearch={() => set('code', code.trim())} onClear={() => { setCode(''); set('code', ''); }} /></ToolbarItem>
             <ToolbarItem><SearchInput aria-label={t('object')} placeholder={t('object')} value={object} onChange={(_, value) => setObject(value)} onSearch={() => set('object', object.trim())} onClear={() => { setObject(''); set('object', ''); }} /></ToolbarItem>
+            {(['since', 'until'] as const).map((name) => (
+              <ToolbarItem key={name}><label className="gh-day">{t(name)}{' '}<input type="date" value={(parameters.get(name) ?? '').slice(0, 10)} onChange={(event) => set(name, event.target.value === '' ? '' : `${event.target.value}T00:00:00Z`)} /></label></ToolbarItem>
+            ))}
           </>
         )} />
       {shown !== undefined && (

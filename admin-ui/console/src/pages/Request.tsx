@@ -1,9 +1,10 @@
 import { Button, Card, CardBody, CardTitle, DescriptionList, FormGroup, TextArea, TextInput } from '@patternfly/react-core';
 import { useState } from 'react';
 import { Link, useParams } from 'react-router-dom';
-import { api, type Schema } from '../api/client';
+import { api, type Problem, type Schema } from '../api/client';
 import { Confirm } from '../parts/Confirm';
-import { useLoad } from '../parts/load';
+import { FormDialog, Once } from '../parts/Dialog';
+import { asProblem, useLoad } from '../parts/load';
 import { CodeText, Page, ProblemAlert, StateLabel, Waiting, When } from '../parts/small';
 import { useSession } from '../session';
 import { t } from '../texts';
@@ -30,6 +31,40 @@ function Sign({ request, close }: { request: Request; close: (done: boolean) => 
   );
 }
 
+/** For a request without a CSR: the link under which the key is made. `again`: a new one, the old one is void. */
+function ClaimLink({ request, again, close }: { request: Request; again: boolean; close: (done: boolean) => void }) {
+  const [email, setEmail] = useState('');
+  const [days, setDays] = useState('7');
+  const [made, setMade] = useState<Schema['LinkedRequest']>();
+  if (made?.claim != null) return <Once title={t('claimLink')} secrets={[[t('claimLink'), made.claim.url]]} close={() => close(true)} />;
+  return (
+    <FormDialog title={again ? t('newLink') : t('approve')} act={again ? t('newLink') : t('approve')} ready close={close} stays
+      run={() => api.post<Schema['LinkedRequest']>(`/requests/${request.id}/${again ? 'resend' : 'approve'}`, { claimDays: Number(days), ...(email.trim() === '' ? {} : { email: email.trim() }) }).then((answer) => { setMade(answer); if (answer.claim === null) close(true); })}>
+      <p>{again ? t('newLinkSays') : t('approveSays')}</p>
+      <FormGroup label={t('inviteMail')} fieldId="link-mail"><TextInput id="link-mail" type="email" value={email} onChange={(_, value) => setEmail(value)} /></FormGroup>
+      <FormGroup label={t('linkDays')} fieldId="link-days"><TextInput id="link-days" type="number" min={1} max={90} value={days} onChange={(_, value) => setDays(value)} /></FormGroup>
+    </FormDialog>
+  );
+}
+
+function Comments({ request }: { request: Request }) {
+  const loaded = useLoad(() => api.get<Schema['CommentList']>(`/requests/${request.id}/comments`), `comments-${request.id}`, 30000);
+  const [text, setText] = useState('');
+  const [problem, setProblem] = useState<Problem>();
+  const add = () => api.post(`/requests/${request.id}/comments`, { text }).then(() => { setText(''); setProblem(undefined); loaded.reload(); }, (reason: unknown) => setProblem(asProblem(reason)));
+  return (
+    <Card>
+      <CardTitle component="h2">{t('comments')}</CardTitle>
+      <CardBody className="gh-stack">
+        <ProblemAlert problem={problem ?? loaded.problem} />
+        {(loaded.value?.items ?? []).map((one) => <div key={one.id}><strong>{one.author}</strong> <small><When at={one.createdAt} /></small><div>{one.text}</div></div>)}
+        <FormGroup label={t('comment')} fieldId="comment"><TextArea id="comment" value={text} onChange={(_, value) => setText(value)} /></FormGroup>
+        <div><Button variant="secondary" isDisabled={text.trim() === ''} onClick={() => void add()}>{t('addComment')}</Button></div>
+      </CardBody>
+    </Card>
+  );
+}
+
 function Close({ request, act, close }: { request: Request; act: 'decline' | 'cancel'; close: (done: boolean) => void }) {
   const [reason, setReason] = useState('');
   return (
@@ -45,16 +80,19 @@ export default function RequestPage() {
   const loaded = useLoad(() => api.get<Request>(`/requests/${id}`), `request-${id}`);
   const csr = loaded.value?.csr ?? '';
   const decoded = useLoad(async () => (csr === '' ? undefined : await api.post<Schema['Inspection']>('/inspect', { data: csr })), `csr-${id}-${csr.length}`);
-  const [dialog, setDialog] = useState<'sign' | 'decline' | 'cancel'>();
+  const [dialog, setDialog] = useState<'sign' | 'decline' | 'cancel' | 'approve' | 'resend'>();
   const request = loaded.value;
   const close = (done: boolean) => { setDialog(undefined); if (done) loaded.reload(); };
   if (request === undefined) return <Page title={id}>{loaded.problem === undefined ? <Waiting /> : <ProblemAlert problem={loaded.problem} retry={loaded.reload} />}</Page>;
-  const open = request.state === 'pending' || request.state === 'approved';
+  const bare = csr === '';
+  const open = request.state === 'pending' || request.state === 'approved' || request.state === 'awaiting-csr';
   const own = session?.user.username === request.requester;
   const actions = open && (
     <>
-      {may('requests:decide') && <Button onClick={() => setDialog('sign')}>{t('sign')}</Button>}
-      {may('requests:decide') && <Button variant="secondary" onClick={() => setDialog('decline')}>{t('decline')}</Button>}
+      {may('requests:decide') && !bare && <Button onClick={() => setDialog('sign')}>{t('sign')}</Button>}
+      {may('requests:decide') && bare && request.state !== 'awaiting-csr' && <Button onClick={() => setDialog('approve')}>{t('approve')}</Button>}
+      {may('requests:decide') && request.state === 'awaiting-csr' && <Button onClick={() => setDialog('resend')}>{t('newLink')}</Button>}
+      {may('requests:decide') && request.state !== 'awaiting-csr' && <Button variant="secondary" onClick={() => setDialog('decline')}>{t('decline')}</Button>}
       {(own || may('requests:decide')) && <Button variant="link" onClick={() => setDialog('cancel')}>{t('cancelRequest')}</Button>}
     </>
   );
@@ -70,7 +108,7 @@ export default function RequestPage() {
               {request.certificateId !== null && <Row term={t('certificate')}><Link to={`/certificates/${request.certificateId}`}>{t('show')}</Link></Row>}
               <Row term={t('subject')}>{request.subject || '–'}</Row>
               <Row term={t('sans')}>{request.sans.length === 0 ? '–' : request.sans.map((san) => <div key={san}>{san}</div>)}</Row>
-              <Row term={t('key')}>{request.keyType}</Row>
+              <Row term={t('key')}>{request.keyType || '–'}</Row>
               <Row term={t('template')}><Link to={`/templates/${request.template}`}>{request.template}</Link>, {t('version', { version: request.templateVersion })}</Row>
               <Row term={t('door')}>{request.door}</Row>
               <Row term={t('requester')}>{request.requester ?? '–'}</Row>
@@ -80,14 +118,16 @@ export default function RequestPage() {
             </DescriptionList>
           </CardBody>
         </Card>
-        <Card>
+        {!bare && <Card>
           <CardTitle component="h2">CSR</CardTitle>
           <CardBody>
             {decoded.value?.items[0] !== undefined && <CodeText label="CSR" text={decoded.value.items[0].text} />}
-            {csr !== '' && <CodeText label="PEM" text={csr} />}
+            <CodeText label="PEM" text={csr} />
           </CardBody>
-        </Card>
+        </Card>}
+        <Comments request={request} />
       </div>
+      {(dialog === 'approve' || dialog === 'resend') && <ClaimLink request={request} again={dialog === 'resend'} close={close} />}
       {dialog === 'sign' && <Sign request={request} close={close} />}
       {(dialog === 'decline' || dialog === 'cancel') && <Close request={request} act={dialog} close={close} />}
     </Page>

@@ -6,7 +6,9 @@ import { useScope } from '../frame/scope';
 import { asProblem, useLoad } from '../parts/load';
 import { CodeText, Page, ProblemAlert } from '../parts/small';
 import { useSession } from '../session';
+import { Panes } from '../parts/tabs';
 import { t } from '../texts';
+import { Invite, WithKey } from './RequestForm';
 
 type Template = Schema['Template'];
 
@@ -59,13 +61,9 @@ export default function RequestNew() {
       setProblem(asProblem(reason));
     }
   };
-  return (
-    <Page title={t('newRequest')}>
+  const byCsr = () => (
       <div className="gh-two">
         <Form onSubmit={(event) => void submit(event)}>
-          <ProblemAlert problem={problem} />
-          <FormGroup label={t('authority')} fieldId="request-ca"><FormSelect id="request-ca" value={ca} onChange={(_, value) => choose(value)}>{active.map((one) => <FormSelectOption key={one.id} value={one.id} label={one.name} />)}</FormSelect></FormGroup>
-          <FormGroup label={t('template')} fieldId="request-template"><FormSelect id="request-template" value={chosen} onChange={(_, value) => setTemplate(value)}>{(templates.value ?? []).map((one) => <FormSelectOption key={one.id} value={one.id} label={one.name} />)}</FormSelect></FormGroup>
           <FormGroup label="CSR" fieldId="csr" isRequired>
             <FileUpload id="csr" type="text" value={csr} filename={file} allowEditingUploadedText filenamePlaceholder={t('dropCsr')} browseButtonText={t('browse')}
               onFileInputChange={(_, chosenFile) => setFile(chosenFile.name)} onDataChange={(_, value) => setCsr(value)} onTextChange={(_, value) => setCsr(value)}
@@ -73,6 +71,7 @@ export default function RequestNew() {
           </FormGroup>
           <FormGroup label={t('validityDays')} fieldId="request-days"><TextInput id="request-days" type="number" min={1} value={days} onChange={(_, value) => setDays(value)} /></FormGroup>
           {may('requests:decide') && <Checkbox id="issue" label={t('signAtOnce')} isChecked={issue} onChange={(_, on) => setIssue(on)} />}
+          <ProblemAlert problem={problem} />
           <ActionGroup><Button type="submit" isDisabled={csr.trim() === '' || chosen === ''}>{t('submit')}</Button></ActionGroup>
         </Form>
         <section aria-label={t('preview')}>
@@ -81,6 +80,18 @@ export default function RequestNew() {
           {decoded.own !== '' && <><h2>CSR</h2><CodeText label="CSR" text={decoded.own} /></>}
         </section>
       </div>
+  );
+  return (
+    <Page title={t('newRequest')}>
+      <div className="gh-two">
+          <FormGroup label={t('authority')} fieldId="request-ca"><FormSelect id="request-ca" value={ca} onChange={(_, value) => choose(value)}>{active.map((one) => <FormSelectOption key={one.id} value={one.id} label={one.name} />)}</FormSelect></FormGroup>
+          <FormGroup label={t('template')} fieldId="request-template"><FormSelect id="request-template" value={chosen} onChange={(_, value) => setTemplate(value)}>{(templates.value ?? []).map((one) => <FormSelectOption key={one.id} value={one.id} label={one.name} />)}</FormSelect></FormGroup>
+      </div>
+      <Panes label={t('newRequest')} panes={[
+        { key: 'csr', title: t('wayCsr'), body: byCsr },
+        { key: 'invite', title: t('forSomebody'), body: () => <Invite key={chosen} template={chosen} /> },
+        ...(may('requests:decide') ? [{ key: 'key', title: t('withKey'), body: () => <WithKey key={chosen} template={chosen} /> }] : []),
+      ]} />
     </Page>
   );
 }

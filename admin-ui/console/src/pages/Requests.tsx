@@ -27,8 +27,8 @@ function Bulk({ items, action, close }: { items: Request[]; action: 'sign' | 'de
   const [reason, setReason] = useState('');
   const run = async () => {
     const answer = await api.post<Schema['BatchResult']>('/requests/batch', { action, ids: items.map((one) => one.id), ...(action === 'decline' ? { reason } : {}) });
-    const failed = (answer.items as { id: string; error?: { detail?: string } | null }[]).filter((one) => one.error != null);
-    if (failed.length > 0) throw new Error(t('someFailed', { failed: failed.length, count: items.length, first: failed[0]?.error?.detail ?? '' }));
+    const failed = answer.items.filter((one) => !one.ok);
+    if (failed.length > 0) throw new Error(t('someFailed', { failed: failed.length, count: items.length, first: failed[0]?.problem?.detail ?? '' }));
   };
   return (
     <Confirm title={t(action)} act={t(action)} run={run} close={close}>
@@ -57,7 +57,7 @@ export default function Requests() {
           <ToolbarItem>
             <FormSelect aria-label={t('state')} value={state} onChange={(_, value) => setParameters(value === '' ? {} : { state: value })}>
               <FormSelectOption value="" label={t('everyState')} />
-              {['pending', 'approved', 'issued', 'declined', 'cancelled'].map((one) => <FormSelectOption key={one} value={one} label={one} />)}
+              {['pending', 'approved', 'awaiting-csr', 'issued', 'declined', 'cancelled', 'expired'].map((one) => <FormSelectOption key={one} value={one} label={one} />)}
             </FormSelect>
           </ToolbarItem>
         )} />

@@ -1,5 +1,6 @@
-import { Card, CardBody, CardTitle, DescriptionList } from '@patternfly/react-core';
+import { Card, CardBody, CardTitle, DescriptionList, Label } from '@patternfly/react-core';
 import { api, type Schema } from '../api/client';
+import { DataList, type Column } from '../parts/DataList';
 import { useLoad } from '../parts/load';
 import { asStored, SettingsForm, type Field } from '../parts/SettingsForm';
 import { Copy, Page, ProblemAlert, When } from '../parts/small';
@@ -31,6 +32,34 @@ function Instance() {
   );
 }
 
+type Option = Schema['ConfiguredOption'];
+const options: Column<Option>[] = [
+  { id: 'name', title: t('name'), text: (o) => o.name, cell: (o) => <code>{o.name}</code> },
+  { id: 'value', title: t('value'), text: (o) => o.values.join(' '), cell: (o) => (o.values.length === 0 ? '–' : o.values.map((one) => <div key={one}><code>{one}</code></div>)) },
+  { id: 'source', title: t('setBy'), text: (o) => o.source, cell: (o) => <Label isCompact color={o.source === 'default' ? 'grey' : 'blue'}>{t(`source-${o.source === 'command line' ? 'command' : o.source}`)}</Label> },
+  { id: 'help', title: t('description'), text: (o) => o.help, cell: (o) => <span className="gh-small">{o.help}</span> },
+];
+
+const Configuration = () => (
+  <>
+    <p>{t('configurationSays')}</p>
+    <DataList paged={false} name="configuration" label={t('configuration')} path="/configuration" columns={options} id={(o) => o.name} empty={t('nothingHere')} />
+  </>
+);
+
+function Doors() {
+  const { may } = useSession();
+  const loaded = useLoad(() => api.get<Schema['Doors']>('/settings/doors'), 'doors');
+  const fields: Field[] = ['rest', 'console', 'public', 'preapproved', 'acme', 'scep', 'est', 'cmp'].map((one) => ({ path: one, kind: 'yes' }));
+  return (
+    <>
+      <p>{t('doorsSay')}</p>
+      <ProblemAlert problem={loaded.problem} retry={loaded.reload} />
+      {loaded.value !== undefined && <SettingsForm name="doors" document={loaded.value} fields={fields} fixed={!may('settings:manage')} save={(document) => api.put('/settings/doors', document).then(loaded.reload)} />}
+    </>
+  );
+}
+
 const publicFields: Field[] = [{ path: 'open', kind: 'yes' }, { path: 'puzzleBits', kind: 'number' }, { path: 'perAddress', kind: 'number' }, { path: 'perEmail', kind: 'number' }];
 
 function PublicPages() {
@@ -56,6 +85,8 @@ export default function Settings() {
         { key: 'texts', title: t('mailTexts'), body: () => <MailWordings /> },
         { key: 'queue', title: t('mails'), body: () => <MailQueue /> },
         { key: 'public', title: t('publicPages'), body: () => <PublicPages /> },
+        { key: 'doors', title: t('doors'), body: () => <Doors /> },
+        { key: 'configuration', title: t('configuration'), body: () => <Configuration /> },
       ]} />
     </Page>
   );

@@ -29,6 +29,10 @@ interface Props<T> {
   /** Ticks in front of the rows, and what can be done with the ticked ones. */
   bulk?: (items: T[], done: () => void) => ReactNode;
   version?: number;
+  /** How many there are in all, when the server says. */
+  total?: string;
+  /** Files of the whole filtered list that the server makes: name and address. */
+  exports?: readonly (readonly [string, string])[];
   /** False for the few lists that come whole. */
   paged?: boolean;
 }
@@ -59,7 +63,7 @@ function useColumns<T>(name: string, columns: Column<T>[]): [Column<T>[], (id: s
   return [columns.filter((c) => shown.has(c.id)), toggle, shown];
 }
 
-export function DataList<T>({ name, label, path, query = {}, columns, id, filters, empty, bulk, version = 0, paged = true }: Props<T>) {
+export function DataList<T>({ name, label, path, query = {}, columns, id, filters, empty, bulk, version = 0, paged = true, total, exports = [] }: Props<T>) {
   const [cursors, setCursors] = useState<(string | undefined)[]>([undefined]);
   const [limit, setLimit] = useState(50);
   const [sort, setSort] = useState<{ index: number; down: boolean }>();
@@ -99,6 +103,7 @@ export function DataList<T>({ name, label, path, query = {}, columns, id, filter
                 {columns.map((c) => <SelectOption key={c.id} value={c.id} hasCheckbox isSelected={shown.has(c.id)}>{c.title}</SelectOption>)}
               </SelectList>
             </Select>
+            {exports.map(([title, href]) => <Button key={title} component="a" variant="link" size="sm" href={href} download aria-label={t('exportAll', { format: title })}>{title}</Button>)}
             <Button variant="plain" aria-label={t('exportCsv')} icon={<DownloadIcon />} onClick={() => saveCsv(name, visible, items)} />
             <Button variant="plain" aria-label={t('refresh')} icon={<SyncAltIcon />} onClick={page.reload} />
           </ToolbarGroup>
@@ -136,6 +141,7 @@ export function DataList<T>({ name, label, path, query = {}, columns, id, filter
             {[20, 50, 100, 500].map((n) => <option key={n} value={n}>{n}</option>)}
           </select>
         </label>
+        {total !== undefined && <span>{t('inAll', { count: total })}</span>}
         <Button variant="secondary" isDisabled={cursors.length === 1} onClick={() => setCursors(cursors.slice(0, -1))}>{t('previous')}</Button>
         <span>{t('pageNumber', { number: cursors.length })}</span>
         <Button variant="secondary" isDisabled={page.value?.next == null} onClick={() => setCursors([...cursors, page.value?.next ?? undefined])}>{t('next')}</Button>

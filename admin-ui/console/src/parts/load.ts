@@ -9,7 +9,7 @@ export interface Loaded<T> {
 }
 
 export const asProblem = (reason: unknown): Problem =>
-  reason instanceof Problem ? reason : new Problem(0, 'console', String(reason), undefined);
+  reason instanceof Problem ? reason : new Problem(0, 'console', reason instanceof Error ? reason.message : String(reason), undefined);
 
 /** Loads when `key` changes, and again every `refreshMs` while the page is visible. */
 export function useLoad<T>(load: () => Promise<T>, key: string, refreshMs = 0): Loaded<T> {

@@ -135,6 +135,15 @@ const fields: Record<string, Words> = {
   note: ['Text above the form', 'Text über dem Formular'],
   fields: ['Fields of the form (one attribute a line)', 'Felder des Formulars (ein Attribut je Zeile)', 'Empty: those of the template.', 'Leer: die der Vorlage.'],
   notify: ['Who is told of a request (one address a line)', 'Wer von einer Anfrage erfährt (eine Adresse je Zeile)', 'Empty: everybody who may decide.', 'Leer: alle, die entscheiden dürfen.'],
+  // Ways in
+  'doors:rest': ['REST API', 'REST-API'],
+  'doors:console': ['Console', 'Konsole'],
+  'doors:public': ['Public pages', 'Öffentliche Seiten'],
+  'doors:preapproved': ['Requests that were approved beforehand', 'Vorab genehmigte Anträge'],
+  'doors:acme': ['ACME', 'ACME'],
+  'doors:scep': ['SCEP', 'SCEP'],
+  'doors:est': ['EST', 'EST'],
+  'doors:cmp': ['CMP', 'CMP'],
   // Access
   sessionHours: ['Sessions end after (hours)', 'Sitzungen enden nach (Stunden)'],
   idleMinutes: ['Idle sessions end after (minutes)', 'Untätige Sitzungen enden nach (Minuten)', '0: never.', '0: nie.'],
