@@ -15,6 +15,8 @@
 #define VALIDATION_MAX_SOURCES 8
 #define VALIDATION_MAX_LIST ((size_t)256 * 1024 * 1024)
 struct validation_settings {
+    struct text_list issued_sources;         /* http(s) URLs of the issued serial numbers */
+    const char *issued_signer;               /* PEM: whose key signs these; NULL: nobody's */
     struct text_list sources, delta_sources; /* http(s) or ldap(s) URLs, tried in their order */
     int64_t interval_s, timeout_s;           /* between two looks; for one fetch */
     int64_t warn_s;                          /* before the end of the list */
@@ -57,10 +59,14 @@ MUST_USE bool validation_import(struct core *core, struct arena *arena, const st
 MUST_USE bool validation_take_crl(struct core *core, struct arena *arena, const struct actor *actor,
                                   const struct validator_record *validator, struct view bytes,
                                   bool *ret_news, struct error *err);
-/* The serial numbers that the authority has issued, hexadecimal, one a line: others are not known. */
+/* The serial numbers that the authority has issued, hexadecimal, one a line: others are not known. Where the settings
+ * name a signer they come in CMS SignedData, not older than those before. The same ones again are no news. */
 MUST_USE bool validation_take_issued(struct core *core, struct arena *arena, const struct actor *actor,
                                      const char *slug, struct view text, struct validator_record *ret,
                                      struct error *err);
+/* The content of CMS SignedData by this certificate's key, and when it was signed. ERROR_POLICY "list-refused". */
+MUST_USE bool validation_open_signed(struct arena *arena, const char *signer_pem, struct view bytes, struct view *ret_text,
+                                     int64_t *ret_signed_us, struct error *err);
 /* What a look at the sources came to; problem "" or why there was nothing. Warns of a list that will end. */
 MUST_USE bool validation_checked(struct core *core, struct arena *arena,
                                  const struct validator_record *validator, const char *problem,

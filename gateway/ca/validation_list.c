@@ -205,6 +205,19 @@ static bool add_serial(struct arena *arena, struct view line, struct buffer *out
     return true;
 }
 
+static bool open_issued(struct arena *arena, const struct validator_record *v, struct view *text,
+                        struct validator_list *list, struct error *err) {
+    const struct json *document;
+    struct validation_settings settings;
+    TRY(json_parse(arena, view_text(v->settings), &document, err));
+    TRY(validation_settings_read(arena, document, &settings, err));
+    if (settings.issued_signer == NULL)
+        return true;
+    TRY(validation_open_signed(arena, settings.issued_signer, *text, text, &list->this_update_us, err));
+    return v->issued.size == 0 || list->this_update_us >= v->issued.this_update_us ||
+           refuse(err, v, "of issued serial numbers is older than the present one.");
+}
+
 bool validation_take_issued(struct core *core, struct arena *arena, const struct actor *actor,
                             const char *slug, struct view text, struct validator_record *ret,
                             struct error *err) {
@@ -213,6 +226,7 @@ bool validation_take_issued(struct core *core, struct arena *arena, const struct
     struct view line;
     TRY(validation_get(core, arena, actor, slug, ret, err));
     TRY(actor_may(actor, MAY_MANAGE_CAS, ret->organisation_id, (struct uuid){{0}}, err));
+    TRY(open_issued(arena, ret, &text, &list, err));
     while (next_line(&text, &line)) {
         SCOPED_ARENA struct arena *scratch = arena_new();
         if (line.len == 0)
@@ -224,6 +238,8 @@ bool validation_take_issued(struct core *core, struct arena *arena, const struct
     if (list.entries == 0)
         return fail(err, ERROR_MALFORMED, "crl", "The list of issued serial numbers is empty.");
     TRY(fingerprint(buffer_view(&out), list.fingerprint, err));
+    if (ret->issued.size > 0 && view_equal(view_of(list.fingerprint, 32), view_of(ret->issued.fingerprint, 32)))
+        return true;
     TRY(put(core, arena, actor, ret, &list, buffer_view(&out), false, err));
     return validation_get(core, arena, actor, slug, ret, err);
 }

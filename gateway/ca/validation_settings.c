@@ -1,6 +1,8 @@
 #include "ca/validation.h"
 
 #include "net/directory.h"
+#include "x509/certificate.h"
+#include "x509/handles.h"
 
 #include <string.h>
 
@@ -36,10 +38,23 @@ static bool read_sources(struct arena *arena, const struct json *document, const
     return true;
 }
 
+/* Whoever adds a serial number to that list makes it known; so it is signed, or comes by TLS. */
+static bool check_issued(struct arena *arena, const struct validation_settings *s, struct error *err) {
+    AUTO(X509) *signer = NULL;
+    for (size_t i = 0; i < s->issued_sources.count; i++) {
+        const char *url = s->issued_sources.items[i];
+        if (strncmp(url, "http", 4) != 0)
+            return refuse(err, "issuedSources are http:// or https:// URLs.");
+        if (strncmp(url, "https:", 6) != 0 && s->issued_signer == NULL)
+            return refuse(err, "issuedSources of http:// need issuedSigner: what comes by plain HTTP must be signed.");
+    }
+    return s->issued_signer == NULL || certificate_decode(arena, view_text(s->issued_signer), &signer, err);
+}
+
 bool validation_settings_read(struct arena *arena, const struct json *document,
                               struct validation_settings *ret, struct error *err) {
-    static const char *const names[] = {"sources", "deltaSources", "intervalSeconds", "timeoutSeconds",
-                                        "warnSeconds", "ocspHours", "neverIssued", "requireSignedRequests",
+    static const char *const names[] = {"sources", "deltaSources", "intervalSeconds", "timeoutSeconds", "issuedSources",
+                                        "issuedSigner", "warnSeconds", "ocspHours", "neverIssued", "requireSignedRequests",
                                         "responder", NULL};
     struct validation_settings s = {.interval_s = 600, .timeout_s = 30, .warn_s = 7200, .ocsp_hours = 8};
     const char *never = NULL, *responder = NULL;
@@ -47,6 +62,8 @@ bool validation_settings_read(struct arena *arena, const struct json *document,
         TRY(json_only(document, names, err));
         TRY(read_sources(arena, document, "sources", &s.sources, err));
         TRY(read_sources(arena, document, "deltaSources", &s.delta_sources, err));
+        TRY(read_sources(arena, document, "issuedSources", &s.issued_sources, err));
+        TRY(json_string(document, "issuedSigner", &s.issued_signer, err));
         TRY(json_int(document, "intervalSeconds", 5, 7 * 86400, &s.interval_s, err));
         TRY(json_int(document, "timeoutSeconds", 1, 300, &s.timeout_s, err));
         TRY(json_int(document, "warnSeconds", 0, 90 * 86400, &s.warn_s, err));
@@ -59,6 +76,7 @@ bool validation_settings_read(struct arena *arena, const struct json *document,
         return refuse(err, "neverIssued is \"unknown\" or \"revoked\".");
     if (responder != NULL && strcmp(responder, "delegated") != 0 && strcmp(responder, "trusted") != 0)
         return refuse(err, "responder is \"delegated\" or \"trusted\".");
+    TRY(check_issued(arena, &s, err));
     s.never_issued_revoked = never != NULL && strcmp(never, "revoked") == 0;
     s.trusted = responder != NULL && strcmp(responder, "trusted") == 0;
     *ret = s;
@@ -78,6 +96,8 @@ const char *validation_settings_write(struct arena *arena, const struct validati
     json_open_object(&w);
     put_list(&w, "sources", &s->sources);
     put_list(&w, "deltaSources", &s->delta_sources);
+    put_list(&w, "issuedSources", &s->issued_sources);
+    json_put_string(&w, "issuedSigner", s->issued_signer);
     json_put_int(&w, "intervalSeconds", s->interval_s);
     json_put_int(&w, "timeoutSeconds", s->timeout_s);
     json_put_int(&w, "warnSeconds", s->warn_s);

@@ -86,6 +86,24 @@ static bool look_at(struct core *core, struct arena *arena, const struct validat
     return false;
 }
 
+/* As look_at, for the serial numbers that were issued. */
+static bool look_for_issued(struct core *core, struct arena *arena, const struct validator_record *v,
+                            const struct text_list *sources, int64_t timeout_s, const char **ret_problem) {
+    for (size_t i = 0; i < sources->count; i++) {
+        struct validator_record after;
+        struct error err = {0};
+        struct view *lists;
+        size_t count;
+        if (by_http(core, arena, v, sources->items[i], (int)timeout_s, &lists, &count, &err) &&
+            validation_take_issued(core, arena, &actor_system, v->slug, lists[0], &after, &err)) {
+            *ret_problem = "";
+            return true;
+        }
+        *ret_problem = arena_printf(arena, "%s: %s", sources->items[i], err.message);
+    }
+    return false;
+}
+
 static bool settings_of(struct arena *arena, const struct validator_record *v, struct validation_settings *ret,
                         struct error *err) {
     const struct json *document;
@@ -106,6 +124,9 @@ bool validation_look(struct core *core, struct arena *arena, const struct valida
     if (settings.delta_sources.count > 0 &&
         !look_at(core, arena, &now, &settings.delta_sources, settings.timeout_s, &delta_problem) &&
         problem[0] == '\0')
+        problem = delta_problem;
+    if (settings.issued_sources.count > 0 &&
+        !look_for_issued(core, arena, &now, &settings.issued_sources, settings.timeout_s, &delta_problem) && problem[0] == '\0')
         problem = delta_problem;
     TRY(validation_get(core, arena, &actor_system, validator->slug, &now, err));
     *ret_problem = problem;

@@ -157,7 +157,8 @@ HANDLER(validators_issued) {
     TRY(ask_no_query(request, err));
     TRY(validation_get(context, request->arena, actor_of(request), request->parameters[0], &v, err));
     TRY(actor_may(actor_of(request), MAY_MANAGE_CAS, v.organisation_id, (struct uuid){{0}}, err));
-    TRY(wants_type(request, "text/plain", "text/csv", err));
+    if (strcmp(ask_media_type(request), "text/csv") != 0)
+        TRY(wants_type(request, "text/plain", "application/pkcs7-mime", err));
     TRY(validation_take_issued(context, request->arena, actor_of(request), request->parameters[0],
                                request->body, &v, err));
     return reply_validator(request, response, 200, &v);

@@ -135,6 +135,39 @@ expect "good still" "$(state good)" good
 grep -q '0x77: unknown' ocsp.out || die "never issued: $(cat ocsp.out)"
 shown "with the list of issued serial numbers, others are unknown"
 
+"$openssl" req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout lister.key -out lister.pem -subj "/CN=Lister" -days 3 2>/dev/null
+sign_list() { # KEY CERTIFICATE OUT
+    "$openssl" cms -sign -binary -nodetach -outform DER -signer "$2" -inkey "$1" -in issued.txt -out "$3" 2>/dev/null
+}
+issued() { # FILE: the status
+    curl -sS --cacert "$GATEHOUSE_TLS_CERT" -H "Authorization: Bearer $GATEHOUSE_TOKEN" -H 'Content-Type: application/pkcs7-mime' \
+        --data-binary "@$1" -o issued.out -w '%{http_code}' "$GATEHOUSE_URL/api/v1/validators/foreign/issued"
+}
+lists="http://127.0.0.1:$port/issued.p7m"
+jq -n --arg u "http://127.0.0.1:$port/foreign.crl" --arg l "$lists" '{settings: {sources: [$u], intervalSeconds: 5, issuedSources: [$l]}}' >s.json
+expect "an unsigned list by plain HTTP" "$(rest_status PATCH validators/foreign @s.json)" 422
+sign_list lister.key lister.pem older.p7m
+sleep 1.1 # a signing time has seconds
+printf '77\n' >>issued.txt
+sign_list lister.key lister.pem www/issued.p7m
+jq --rawfile c lister.pem '.settings.issuedSigner = $c' s.json >t.json
+rest PATCH validators/foreign @t.json >v.out
+rest POST validators/foreign/fetch >v.out
+expect "problem" "$(jq -r .problem v.out)" null
+expect "issued" "$(jq .issued.entries v.out)" 4
+"$openssl" ocsp -issuer foreign/ca.pem -serial 0x77 -url "$GATEHOUSE_HTTP_URL/ocsp/foreign" -CAfile foreign/ca.pem -no_nonce >ocsp.out 2>&1
+grep -q '0x77: good' ocsp.out || die "of the signed list: $(cat ocsp.out)"
+expect "the same again" "$(issued www/issued.p7m)" 200
+expect "an older one" "$(issued older.p7m)" 422
+expect "an unsigned one" "$(issued issued.txt)" 422
+sign_list forger.key forger.pem forged.p7m
+expect "one of another key" "$(issued forged.p7m)" 422
+sed 's/1001/1009/' www/issued.p7m >changed.p7m
+expect "a changed one" "$(issued changed.p7m)" 422
+"$openssl" cms -sign -binary -noattr -nodetach -outform DER -signer lister.pem -inkey lister.key -in issued.txt -out timeless.p7m
+expect "one without a signing time" "$(issued timeless.p7m)" 422
+shown "signed lists of issued serial numbers are fetched and pushed; unsigned, older, forged, changed and undated ones are refused"
+
 foreign_crl -crlsec 6
 rest POST validators/foreign/fetch >v.out
 sleep 7
