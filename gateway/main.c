@@ -25,6 +25,8 @@ static const struct {
     {"config", command_config,
      "config check|show|export FILE|import FILE [--dry-run]|reference: the configuration, see docs/configuration.md."},
     {"audit", command_audit, "audit verify, export, archive, key: the sealed trail of events."},
+    {"token", command_token,
+     "token list; token check URI: log in, find, sign, verify, decrypt, wrap, a line each: ok or what to do."},
     {"user", command_user, "user reset NAME: a new one-time password."},
 };
 

@@ -241,7 +241,7 @@ static void end_hanging(struct signer *signer, uint64_t epoch) {
 static bool is_slow(const struct signer *signer, unsigned op) {
     if (signer->kills)
         return false;
-    return op == WIRE_GENERATE || op == WIRE_IMPORT || op == WIRE_LOAD || op == WIRE_LOGIN;
+    return op == WIRE_TOKEN || op == WIRE_GENERATE || op == WIRE_IMPORT || op == WIRE_LOAD || op == WIRE_LOGIN;
 }
 
 /* *ret_dead: the connection ended under the call, so a second try makes sense. */

@@ -124,6 +124,46 @@ struct key_uses {
 };
 size_t signer_take_uses(struct key_uses *ret, size_t most);
 void signer_return_uses(const struct key_uses *items, size_t count);
+/* --- what lives in tokens of any module ------------------------------------------------------------- */
+
+struct token_key {
+    const char *label, *uri;
+    const char *key_type; /* NULL: unknown */
+    const char *problem;  /* why there is no public key, or NULL */
+    struct view id, spki;
+    bool always_authenticate, made_here, extractable;
+};
+/* The private keys that the URI (of a token, or with id or object of one key) names. */
+MUST_USE bool signer_token_keys(struct signer *signer, struct arena *arena, const char *uri,
+                                struct token_key **ret_keys, size_t *ret_count, struct error *err);
+/* A key that never leaves the token, under the URI's id and object. officer_pin: where only the security officer
+ * makes keys (YubiKey: the management key), else empty. ERROR_CONFLICT "key-exists", ERROR_FORBIDDEN
+ * "officer-needed". */
+MUST_USE bool signer_token_key_make(struct signer *signer, struct arena *arena, const char *uri,
+                                    const char *key_type, enum key_purpose purpose,
+                                    struct view officer_pin, struct token_key *ret_key,
+                                    struct error *err);
+/* With its public key and the certificates of its id. */
+MUST_USE bool signer_token_key_remove(struct signer *signer, const char *uri, struct view officer_pin,
+                                      struct error *err);
+struct token_certificate {
+    const char *label;
+    struct view id, der;
+};
+/* Those with the URI's id, or all of the token. */
+MUST_USE bool signer_token_certificates(struct signer *signer, struct arena *arena, const char *uri,
+                                        struct token_certificate **ret_items, size_t *ret_count,
+                                        struct error *err);
+MUST_USE bool signer_token_store(struct signer *signer, const char *uri, struct view certificate,
+                                 struct view officer_pin, struct error *err);
+struct token_step {
+    const char *name, *text;
+    bool done, left_out; /* neither: it failed */
+};
+/* Logs in, finds, signs, verifies, decrypts, wraps. */
+MUST_USE bool signer_token_check(struct signer *signer, struct arena *arena, const char *uri,
+                                 struct token_step **ret_steps, size_t *ret_count,
+                                 struct error *err);
 
 struct token_info {
     const char *module; /* its name in the signer's configuration */

@@ -292,7 +292,7 @@ static bool pass_on(struct children *children, struct child *child, struct wire_
         out->found.handle = response.found.handle | number << CHILD_SHIFT;
         out->found.spki = kept(arena, response.found.spki);
         out->found.key_type = kept(arena, response.found.key_type);
-    } else if (with_key) {
+    } else if (with_key || request->op == WIRE_TOKEN) {
         out->result.data = kept(arena, response.result.data);
     } else if (request->op == WIRE_LOGIN) {
         remember_pin(child, request->login.uri, request->login.pin);
@@ -317,6 +317,7 @@ static bool find_child(struct vault *vault, struct wire_request *request, struct
     case WIRE_SIGN: return by_handle(vault->children, &request->sign.handle, ret_child);
     case WIRE_DECRYPT: return by_handle(vault->children, &request->decrypt.handle, ret_child);
     case WIRE_FIND: return choose(vault, request->find.uri, arena, ret_child, err);
+    case WIRE_TOKEN: return choose(vault, request->token.uri, arena, ret_child, err);
     case WIRE_LOGIN: return choose(vault, request->login.uri, arena, ret_child, err);
     case WIRE_STORE_CERTIFICATE:
         return choose(vault, request->store_certificate.uri, arena, ret_child, err);

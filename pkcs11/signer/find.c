@@ -31,7 +31,7 @@ static bool find_one(struct task *task, CK_ATTRIBUTE *match, size_t count,
     return true;
 }
 
-static bool find_private(struct task *task, const struct pkcs11_uri *uri,
+bool find_by_uri(struct task *task, const struct pkcs11_uri *uri,
                          CK_OBJECT_HANDLE *ret_object, struct error *err) {
     CK_OBJECT_CLASS class = CKO_PRIVATE_KEY;
     CK_ATTRIBUTE match[3] = {ATTRIBUTE(CKA_CLASS, class)};
@@ -79,7 +79,7 @@ static bool public_by_id(struct task *task, struct view id, CK_OBJECT_CLASS clas
     return public_key_read(task->f, task->session.handle, object, ret_key, &rv, NULL);
 }
 
-static bool read_public(struct task *task, CK_OBJECT_HANDLE object, EVP_PKEY **ret_key,
+bool find_public_half(struct task *task, CK_OBJECT_HANDLE object, EVP_PKEY **ret_key,
                         struct error *err) {
     SCOPED_ARENA struct arena *arena = arena_new();
     CK_SESSION_HANDLE session = task->session.handle;
@@ -103,14 +103,14 @@ static bool read_public(struct task *task, CK_OBJECT_HANDLE object, EVP_PKEY **r
 static bool find_public(struct task *task, void *subject, struct error *err) {
     struct key *key = subject;
     CK_OBJECT_HANDLE object;
-    TRY(find_private(task, &key->uri, &object, err));
-    TRY(read_public(task, object, &key->public_key, err));
+    TRY(find_by_uri(task, &key->uri, &object, err));
+    TRY(find_public_half(task, object, &key->public_key, err));
     return key_type_of_public(key->public_key, &key->type, err);
 }
 
 static bool find_object(struct task *task, void *subject, struct error *err) {
     struct key *key = subject;
-    TRY(find_private(task, &key->uri, &key->object, err));
+    TRY(find_by_uri(task, &key->uri, &key->object, err));
     key->always_authenticate =
         object_flag(task->f, task->session.handle, key->object, CKA_ALWAYS_AUTHENTICATE);
     key->generation = task->session.generation;

@@ -53,6 +53,10 @@ struct proof {
     EVP_PKEY *public_key;
     unsigned purpose;
 };
+/* A signature that a key of the type makes over the probe, and whether it is right. */
+struct sign_terms proof_terms(const struct key_type *type, struct view probe);
+bool proof_verify(const struct key_type *type, EVP_PKEY *public_key, struct view probe,
+                  struct view signature);
 /* A test signature or decryption with the object. ERROR_CONFLICT "key-mismatch". */
 MUST_USE bool key_prove(struct task *task, CK_OBJECT_HANDLE object, const struct proof *proof,
                         struct error *err);

@@ -20,7 +20,7 @@ static bool mismatch(struct error *err) {
         "row from a backup.");
 }
 
-static struct sign_terms terms_for(const struct key_type *type, struct view probe) {
+struct sign_terms proof_terms(const struct key_type *type, struct view probe) {
     struct sign_terms terms = {.data = probe};
     switch (type->ckk) {
     case CKK_RSA:
@@ -39,7 +39,7 @@ static struct sign_terms terms_for(const struct key_type *type, struct view prob
     return terms;
 }
 
-static bool verify(const struct key_type *type, EVP_PKEY *public_key, struct view probe,
+bool proof_verify(const struct key_type *type, EVP_PKEY *public_key, struct view probe,
                    struct view signature) {
     if (type->ckk == CKK_RSA || type->ckk == CKK_EC) {
         AUTO(EVP_PKEY_CTX) *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, public_key, "provider=default");
@@ -61,14 +61,14 @@ static bool prove_by_signature(struct task *task, const struct use *use, const s
     size_t len = 0;
     random_bytes(probe, sizeof probe);
     struct view data = view_of(probe, sizeof probe);
-    struct sign_terms terms = terms_for(proof->type, data);
+    struct sign_terms terms = proof_terms(proof->type, data);
     TRY(operation_sign(proof->type, &terms, &operation, err));
     CK_RV rv = use_sign(use, proof->type, &operation, out, &len);
     if (rv == CKR_SIGNATURE_LEN_RANGE || rv == CKR_KEY_TYPE_INCONSISTENT)
         return mismatch(err); /* a key of another type or size */
     if (rv != CKR_OK)
         return task_fail(task, "test signature", rv, err);
-    return verify(proof->type, proof->public_key, data, view_of(out, len)) ? true : mismatch(err);
+    return proof_verify(proof->type, proof->public_key, data, view_of(out, len)) ? true : mismatch(err);
 }
 
 static bool encrypt_probe(EVP_PKEY *public_key, const uint8_t probe[static PROBE_SIZE],

@@ -4,6 +4,7 @@
 #include "signer/managed.h"
 #include "signer/public_key.h"
 #include "signer/serve.h"
+#include "signer/token_keys.h"
 #include "signer/user_key.h"
 
 #include "base/log.h"
@@ -115,6 +116,18 @@ static bool do_login(const struct work *w, struct wire_response *out, struct err
     return vault_login(w->vault, w->request->login.uri, w->request->login.pin, err);
 }
 
+static bool do_token(const struct work *w, struct wire_response *out, struct error *err) {
+    struct token_order order = {.uri = w->request->token.uri,
+                                .key_type = w->request->token.key_type,
+                                .purpose = w->request->token.purpose,
+                                .officer_pin = w->request->token.officer_pin,
+                                .certificate = w->request->token.certificate};
+    w->scratch->len = 0;
+    TRY(token_serve(w->vault, w->arena, w->request->token.action, &order, w->scratch, err));
+    out->result.data = view_of(w->scratch->at, w->scratch->len);
+    return true;
+}
+
 static bool do_export(const struct work *w, struct wire_response *out, struct error *err) {
     return user_key_export(w->vault, w->arena, w->request, &out->result.data, err);
 }
@@ -140,6 +153,7 @@ static bool (*const requests[WIRE_OP_END])(const struct work *, struct wire_resp
     [WIRE_LOGIN] = do_login,
     [WIRE_EXPORT] = do_export,
     [WIRE_KEK] = do_kek,
+    [WIRE_TOKEN] = do_token,
 };
 
 void serve_request(struct vault *vault, const struct wire_request *request, struct arena *arena,

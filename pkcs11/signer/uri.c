@@ -201,3 +201,17 @@ char *pkcs11_uri_of_token(struct arena *arena, const struct uri_token *token) {
     add_attribute(&out, "serial", token->serial);
     return arena_strdup(arena, buffer_text(&out));
 }
+
+char *pkcs11_uri_of_key(struct arena *arena, const struct uri_token *token, struct view id,
+                        const char *label) {
+    struct buffer out = buffer_on(arena);
+    buffer_add_text(&out, pkcs11_uri_of_token(arena, token));
+    if (id.len > 0)
+        buffer_add_text(&out, ";id=");
+    for (size_t i = 0; i < id.len; i++)
+        buffer_printf(&out, "%%%02x", id.at[i]);
+    if (id.len == 0)
+        add_attribute(&out, "object", label);
+    buffer_add_text(&out, ";type=private");
+    return arena_strdup(arena, buffer_text(&out));
+}

@@ -30,5 +30,8 @@ struct uri_token {
 };
 /* The URI of a token, with everything encoded that must be (rfc7512#2.3). */
 char *pkcs11_uri_of_token(struct arena *arena, const struct uri_token *token);
+/* The same with a private key in it: by its id, or by its label when it has none. */
+char *pkcs11_uri_of_key(struct arena *arena, const struct uri_token *token, struct view id,
+                        const char *label);
 
 #endif

@@ -87,6 +87,14 @@ static const struct wire_field store_certificate_request[] = {
     {"URI", FIELD_TEXT, REQUEST(store_certificate.uri), 1, WIRE_URI_MAX},
     {"certificate", FIELD_BYTES, REQUEST(store_certificate.certificate), 1, WIRE_CERTIFICATE_MAX},
     {0}};
+static const struct wire_field token_request[] = {
+    {"action", FIELD_U8, REQUEST(token.action), 1, WIRE_TOKEN_ACTION_END - 1},
+    {"URI", FIELD_TEXT, REQUEST(token.uri), 1, WIRE_URI_MAX},
+    {"key type", FIELD_TEXT, REQUEST(token.key_type), 0, KEY_TYPE_MAX},
+    {"purpose", FIELD_U8, REQUEST(token.purpose), 0, 3},
+    {"officer's PIN", FIELD_BYTES, REQUEST(token.officer_pin), 0, 255},
+    {"certificate", FIELD_BYTES, REQUEST(token.certificate), 0, WIRE_CERTIFICATE_MAX},
+    {0}};
 static const struct wire_field login_request[] = {
     {"URI", FIELD_TEXT, REQUEST(login.uri), 1, WIRE_URI_MAX},
     {"PIN", FIELD_BYTES, REQUEST(login.pin), 1, 255},
@@ -149,6 +157,7 @@ static const struct {
     [WIRE_LOGIN] = {login_request, no_fields},
     [WIRE_EXPORT] = {export_request, result_response},
     [WIRE_KEK] = {kek_request, result_response},
+    [WIRE_TOKEN] = {token_request, result_response},
 };
 
 static bool known_op(unsigned op) {

@@ -34,6 +34,7 @@ enum wire_op {
     WIRE_LOGIN = 12,
     WIRE_EXPORT = 13,
     WIRE_KEK = 20,
+    WIRE_TOKEN = 24,
     WIRE_OP_END
 };
 
@@ -66,6 +67,17 @@ enum wire_kek_action {
     WIRE_KEK_MAKE = 2,   /* one more, which wraps what is made from then on; the answer is its id */
     WIRE_KEK_REMOVE = 3, /* that with the id, for good */
     WIRE_KEK_ACTION_END
+};
+
+/* What is done with a token of any module, and what stays in it. */
+enum wire_token_action {
+    WIRE_TOKEN_KEYS = 1,         /* rows: its private keys, or those that the URI names */
+    WIRE_TOKEN_MAKE = 2,         /* a key under the URI's object and id; the answer is its row */
+    WIRE_TOKEN_REMOVE = 3,       /* the URI's key with its public key and certificates */
+    WIRE_TOKEN_CERTIFICATES = 4, /* rows: those with the URI's id, or all */
+    WIRE_TOKEN_STORE = 5,        /* a certificate under the URI's object and id */
+    WIRE_TOKEN_CHECK = 6,        /* rows: log in, find, sign, verify, decrypt, wrap */
+    WIRE_TOKEN_ACTION_END
 };
 
 enum wire_digest {
@@ -147,6 +159,14 @@ struct wire_request {
             uint8_t action; /* enum wire_kek_action */
             struct view id; /* of WIRE_KEK_REMOVE */
         } kek;
+        struct {
+            uint8_t action; /* enum wire_token_action */
+            struct view uri;
+            struct view key_type; /* of WIRE_TOKEN_MAKE */
+            uint8_t purpose;
+            struct view officer_pin; /* where the security officer alone writes, else empty */
+            struct view certificate; /* of WIRE_TOKEN_STORE */
+        } token;
     };
 };
 
@@ -184,7 +204,7 @@ struct wire_response {
         } found;
         struct {
             struct view data;
-        } result; /* sign: the signature; decrypt: the plain text; export: the file; kek: ids */
+        } result; /* sign: the signature; decrypt: the plain text; export: the file; kek: ids; token: rows (rows.h) */
     };
 };
 

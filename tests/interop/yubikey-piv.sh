@@ -137,6 +137,28 @@ pulled_out() {
     shown "pulled out in the middle of a signature: a clear refusal, nothing half done; plugged in, it works by itself"
 }
 
+checked() { # NAME URI: gatehouse token check, into NAME.check
+    "$bin/gatehouse" token check "$2" --data "$work/cli" --module "yk=$TOKEN_MODULE" --pin "$label=$work/yubikey.pin" \
+        --managed-module "$softtoken" --managed-pin-file "$work/yubikey.pin" >"$1.check" 2>"$1.err"
+}
+
+token_commands() {
+    softtoken=$(dirname -- "$bin")/lib/gatehouse/gatehouse-softtoken.so
+    "$bin/gatehouse" token list --data "$work/cli" --module "yk=$TOKEN_MODULE" --pin "$label=$work/yubikey.pin" \
+        --managed-module "$softtoken" --managed-pin-file "$work/yubikey.pin" >list.txt || die "token list"
+    grep -q 'serial=10000001' list.txt || die "token list does not show the YubiKey: $(cat list.txt)"
+    checked rsa "$uri;id=%03" || die "token check of 9d: $(cat rsa.check rsa.err)"
+    expect "steps for the RSA key" "$(grep -c '^ok ' rsa.check)" 6
+    grep -q '^left out wrap' rsa.check || die "wrap: $(cat rsa.check)"
+    checked ec "$uri;id=%02" || die "token check of 9c: $(cat ec.check ec.err)"
+    grep -q '^left out decrypt .*RSA keys alone' ec.check || die "decrypt: $(cat ec.check)"
+    checked none "$uri;id=%04" && die "token check finds a key in 9e: $(cat none.check)"
+    grep -q '^PROBLEM  find .*add\|^PROBLEM  find .*no key' none.check || die "find: $(cat none.check)"
+    checked away "pkcs11:serial=99" && die "token check finds a token that is not there"
+    grep -q '^PROBLEM  token' away.check || die "token: $(cat away.check)"
+    shown "token list and token check: log in, find, sign, verify, decrypt, wrap, each with its line; what is missing is said"
+}
+
 # The log-in is lost and the PIN is another one now: wrong tries stop before the last.
 last_try() {
     stop_gateway
@@ -169,6 +191,7 @@ printf '123456\n' >yubikey.pin
 chmod 600 yubikey.pin
 start_instance --module "yk=$TOKEN_MODULE" --pin "$label=$work/yubikey.pin"
 work_as_ca
+token_commands
 pulled_out
 last_try
 finish

@@ -1,5 +1,6 @@
 /* The codec: what is written is read back, and what nobody would write is refused. */
 #include "wire/messages.h"
+#include "wire/rows.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -36,6 +37,10 @@ static const struct wire_request requests[] = {
      .id = 13,
      .export = {V("blob"), V("spki"), WIRE_EXPORT_KEY, WIRE_SHA512, 1, V("secret"), V("recipient"),
                 V("prefix"), V("suffix")}},
+    {.op = WIRE_TOKEN,
+     .id = 24,
+     .token = {WIRE_TOKEN_MAKE, V("pkcs11:token=x;id=%01"), V("P-256"), 1, V("010203"), {0}}},
+    {.op = WIRE_TOKEN, .id = 24, .token = {.action = WIRE_TOKEN_CHECK, .uri = V("pkcs11:")}},
     {.op = WIRE_EXPORT, .id = 13, .export = {.blob = V("b"), .spki = V("s"), .form = 1}},
     {.op = WIRE_KEK, .id = 14, .kek = {WIRE_KEK_LIST, {0}}},
     {.op = WIRE_KEK, .id = 14, .kek = {WIRE_KEK_REMOVE, V("0123456789abcdef")}},
@@ -55,6 +60,7 @@ static const struct wire_response responses[] = {
     {.op = WIRE_LOGIN, .id = 8},
     {.op = WIRE_EXPORT, .id = 8, .result = {V("file")}},
     {.op = WIRE_KEK, .id = 8, .result = {V("\2id")}},
+    {.op = WIRE_TOKEN, .id = 8, .result = {V("rows")}},
     {.op = WIRE_SIGN,
      .id = 9,
      .failed = true,
@@ -277,6 +283,45 @@ static void tokens_are_made_to_fit(void **state) {
     wire_buffer_free(&list);
 }
 
+static void rows_come_back(void **state) {
+    struct wire_buffer list = {0};
+    struct wire_row back, key = {V("a\nlabel"), V("pkcs11:id=%01"), V("P-256"), {0}, V("\x01"), V("spki"), 3};
+    char long_text[600];
+    (void)state;
+    memset(long_text, 'x', sizeof long_text);
+    struct wire_row step = {.name = V("sign"), .text = view_of(long_text, sizeof long_text), .flags = WIRE_STEP_FAILED};
+    wire_add_row(&list, &key);
+    wire_add_row(&list, &step);
+    struct view rest = view_of(list.at, list.len);
+    assert_true(wire_next_row(&rest, &back));
+    assert_true(view_is(back.name, "a?label"));
+    assert_true(view_is(back.uri, "pkcs11:id=%01") && view_is(back.key_type, "P-256") && view_is(back.der, "spki"));
+    assert_int_equal(back.flags, 3);
+    assert_true(wire_next_row(&rest, &back));
+    assert_int_equal(back.text.len, 511);
+    assert_false(wire_next_row(&rest, &back));
+    for (size_t cut = 1; cut < list.len; cut++) { /* never more than was written, never out of bounds */
+        rest = view_of(list.at, list.len - cut);
+        unsigned count = 0;
+        while (wire_next_row(&rest, &back))
+            count++;
+        assert_true(count < 2);
+    }
+    wire_buffer_free(&list);
+}
+
+static void unknown_operations(void **state) {
+    const uint8_t request[] = {15, 0, 0, 0, 1}, response[] = {15, 0, 0, 0, 1, 0};
+    struct wire_request in;
+    struct wire_response out;
+    struct error err = {0};
+    (void)state;
+    assert_false(wire_decode_request(view_of(request, sizeof request), &in, &err));
+    assert_string_equal(err.type, "bad-message");
+    assert_false(wire_decode_response(view_of(response, sizeof response), &out, &err));
+    assert_string_equal(err.type, "bad-message");
+}
+
 static void errors_are_cleaned(void **state) {
     struct wire_response response = {.op = WIRE_PING, .failed = true};
     struct wire_response back;
@@ -323,6 +368,8 @@ int main(void) {
         cmocka_unit_test(hostile_answers),
         cmocka_unit_test(bounds_hold_when_writing),
         cmocka_unit_test(tokens_are_made_to_fit),
+        cmocka_unit_test(rows_come_back),
+        cmocka_unit_test(unknown_operations),
         cmocka_unit_test(errors_are_cleaned),
         cmocka_unit_test(digest_names),
     };
