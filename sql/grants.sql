@@ -59,6 +59,8 @@ GRANT INSERT ON scep_transactions TO gatehouse_application;
 GRANT INSERT, UPDATE, DELETE ON tsa_issuers TO gatehouse_application;
 GRANT INSERT, UPDATE, DELETE ON est_keys TO gatehouse_application;
 GRANT INSERT, UPDATE, DELETE ON mdm_keys TO gatehouse_application;
+GRANT INSERT, DELETE ON mdm_keys TO gatehouse_application;
+GRANT INSERT, UPDATE, DELETE ON agents TO gatehouse_application;
 GRANT INSERT, UPDATE, DELETE ON tsa_certificates TO gatehouse_application;
 GRANT INSERT, UPDATE, DELETE ON kek_nodes TO gatehouse_application;
 

@@ -158,26 +158,27 @@ bool key_public(struct arena *arena, EVP_PKEY *key, struct uuid organisation_id,
 
 /* A key that was found by URI must still be the one we know: anybody with the PIN can put another one into
  * the token under the same label. */
-static bool open_from_token(struct core *core, struct arena *arena, const struct key_record *record,
-                            EVP_PKEY **ret_key, struct error *err) {
-    AUTO(EVP_PKEY) *key = NULL;
-    struct view spki;
-    TRY(signer_token_key(core_signer(core), arena, record->uri, &key, &spki, err));
-    if (!view_equal(spki, record->spki))
+static bool open_from_token(struct core *core, const struct key_record *record, EVP_PKEY **ret_key,
+                            struct error *err) {
+    struct error cause = {0};
+    if (signer_known_token_key(core_signer(core), record->uri, record->spki, ret_key, &cause))
+        return true;
+    if (strcmp(cause.type, "key-mismatch") == 0)
         return fail(err, ERROR_UNAVAILABLE, "key-changed",
                     "The token holds another key at %.200s than the one this authority was made with.",
                     record->uri);
-    *ret_key = TAKE(key);
-    return true;
+    if (err != NULL)
+        *err = cause;
+    return false;
 }
 
-bool key_open(struct core *core, struct arena *arena, const struct key_record *record,
+bool key_open(struct core *core, __attribute__((unused)) struct arena *arena, const struct key_record *record,
               EVP_PKEY **ret_key, struct error *err) {
     if (record->uri[0] == '\0' && record->blob.len == 0)
         return fail(err, ERROR_CONFLICT, "no-key",
                     "The private key is not here: the authority is certificate only.");
     if (record->uri[0] != '\0')
-        return open_from_token(core, arena, record, ret_key, err);
+        return open_from_token(core, record, ret_key, err);
     return signer_managed_key(core_signer(core), record->blob, record->spki,
                               (enum key_purpose)record->purpose, ret_key, err);
 }

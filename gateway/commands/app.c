@@ -25,6 +25,8 @@ const struct option_spec app_options[] = {
     {"listen", OPTION_LIST, NULL, 0, 0,
      "A listener with settings of its own: ADDRESS:PORT or unix:/PATH, then http, https, mtls or proxied (TLS ends "
      "at a trusted proxy), then paths=/a,/b, threads=N, most=N requests at once, client=required (mtls)."},
+    {"agents", OPTION_LIST, NULL, 0, 0,
+     "ADDRESS:PORT where agents connect (WebSocket over TLS), see docs/agent.md; without it none can."},
     {"trusted-proxy", OPTION_LIST, NULL, 0, 0,
      "Address or network of a proxy in front, or unix; what it says about the client's address is believed."},
     {"proxy-header", OPTION_TEXT, "X-Forwarded-For", 0, 0,

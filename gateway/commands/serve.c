@@ -1,5 +1,6 @@
 #include "access/access_room.h"
 #include "acme/acme.h"
+#include "agents/agents.h"
 #include "api/api.h"
 #include "audit/audit.h"
 #include "base/log.h"
@@ -60,6 +61,7 @@ struct service {
     struct tsp *tsp;
     struct tsp_management tsp_management;
     struct acme *acme;
+    struct agents *agents;
     struct console *console;
     struct public_pages *pages;
     struct kek_watch kek;
@@ -170,6 +172,20 @@ static bool build_metrics(struct service *s, struct error *err) {
                             &s->metrics, err);
 }
 
+static void build_agents(struct service *s) {
+    size_t count = 0;
+    while (option_item(s->app.options, "agents", count) != NULL)
+        count++;
+    const char **addresses = arena_array(s->app.arena, count + 1, sizeof *addresses);
+    for (size_t i = 0; i < count; i++)
+        addresses[i] = option_item(s->app.options, "agents", i);
+    s->agents = agents_new(&(struct agents_config){.core = s->app.core,
+                                                   .addresses = addresses,
+                                                   .certificate = set_certificate,
+                                                   .certificate_context = &s->tls});
+    add_room(s, agents_room(s->agents));
+}
+
 static void build_router(struct service *s) {
     struct ocsp_source source = ocsp_source_core(s->app.core);
     s->ocsp = ocsp_responder_new(&source, OCSP_CACHE_BYTES);
@@ -194,6 +210,7 @@ static void build_router(struct service *s) {
     add_room(s, access_room(s->app.core));
     add_room(s, audit_room(s->app.core));
     add_room(s, keys_room(s->app.core));
+    build_agents(s);
     s->router = (struct http_router){.rooms = s->rooms,
                                      .room_count = s->room_count,
                                      .authenticate = api_authenticate,
@@ -307,6 +324,7 @@ static bool start(struct service *s, struct error *err) {
                                             .certificate = set_certificate,
                                             .certificate_context = &s->tls,
                                             .router = &s->router};
+    TRY(agents_start(s->agents, err));
     TRY(start_jobs(s, err));
     TRY(acme_start(s->acme, err));
     TRY(tsp_clock_start(s->clock, err));
@@ -322,6 +340,7 @@ static void stop(struct service *s) {
     if (s->acme != NULL)
         acme_stop(s->acme);
     acme_free(s->acme);
+    agents_free(s->agents);
     tsp_free(s->tsp);
     tsp_clock_free(s->clock);
     console_free(s->console);

@@ -92,12 +92,13 @@ enum service_use {
     SERVICE_SCEP = 3,
     SERVICE_TLS = 4,
     SERVICE_CMP = 5,
+    SERVICE_AGENT = 6,
 };
-#define SERVICE_USE_COUNT 6 /* one more than the greatest */
+#define SERVICE_USE_COUNT 7 /* one more than the greatest */
 const char *service_use_name(enum service_use use); /* "OCSP" ... */
 struct service_record {
     struct uuid id;
-    struct uuid ca_id;          /* nil: the instance's own (TLS) */
+    struct uuid ca_id;          /* nil: the instance's own (TLS, agents) */
     enum service_use use;
     struct uuid issuer_key_id;  /* the CA's key that signed it; nil: its first one */
     struct uuid key_id;

@@ -60,6 +60,7 @@ static const char *kind_of(int64_t purpose) {
     case SERVICE_SCEP: return "scep";
     case SERVICE_TLS: return "tls";
     case SERVICE_CMP: return "cmp";
+    case SERVICE_AGENT: return "agent";
     default: return "other";
     }
 }

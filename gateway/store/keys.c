@@ -62,7 +62,8 @@ bool service_insert(struct tx *tx, const struct service_record *service, struct 
 }
 
 const char *service_use_name(enum service_use use) {
-    static const char *const names[SERVICE_USE_COUNT] = {"", "OCSP", "TSA", "SCEP", "TLS", "CMP"};
+    static const char *const names[SERVICE_USE_COUNT] = {"",    "OCSP", "TSA", "SCEP",
+                                                        "TLS", "CMP",  "agent"};
     return (size_t)use < SERVICE_USE_COUNT ? names[use] : "";
 }
 

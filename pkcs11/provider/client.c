@@ -42,6 +42,7 @@ struct signer {
     size_t idle_count, open_count;
 
     struct batches *batches;
+    struct signer_elsewhere elsewhere; /* set once, before the first call */
 };
 
 /* ---- connections ----------------------------------------------------------------------------- */
@@ -185,6 +186,11 @@ static bool checkout(struct signer *signer, struct connection **ret_connection, 
 }
 
 void client_done(struct signer *signer, struct connection *connection) {
+    if (connection->arena != NULL) {
+        arena_free(connection->arena);
+        free(connection);
+        return;
+    }
     if (connection->secret)
         wire_channel_wipe(&connection->channel);
     pthread_mutex_lock(&signer->lock);
@@ -295,9 +301,74 @@ static bool call_twice(struct signer *signer, struct wire_request *request,
     return dead ? signer_unavailable(err, "it ended twice under the same call") : false;
 }
 
+/* ---- elsewhere ------------------------------------------------------------------------------- */
+
+void signer_set_elsewhere(struct signer *signer, const struct signer_elsewhere *elsewhere) {
+    signer->elsewhere = elsewhere == NULL ? (struct signer_elsewhere){0} : *elsewhere;
+}
+
+bool client_elsewhere(struct signer *signer, const struct wire_request *request,
+                      struct arena *arena, struct wire_response *ret_response, struct error *err) {
+    return signer->elsewhere.call != NULL &&
+           signer->elsewhere.call(signer->elsewhere.context, request, arena, ret_response, err);
+}
+
+void client_wrong(struct signer *signer) {
+    if (signer->elsewhere.wrong != NULL)
+        signer->elsewhere.wrong(signer->elsewhere.context);
+}
+
+static bool call_elsewhere(struct signer *signer, const struct wire_request *request,
+                           struct connection **ret_connection, struct wire_response *ret_response,
+                           struct error *err) {
+    struct arena *arena = arena_new();
+    if (!client_elsewhere(signer, request, arena, ret_response, err)) {
+        arena_free(arena);
+        return false;
+    }
+    struct connection *connection = must_alloc(sizeof *connection);
+    connection->channel.fd = -1;
+    connection->arena = arena;
+    *ret_connection = connection;
+    return true;
+}
+
+/* The signer's own tokens come first, so that nobody elsewhere can take the place of one. */
+static bool is_not_here(const struct wire_request *request, const struct error *err) {
+    return (request->op == WIRE_FIND || request->op == WIRE_STORE_CERTIFICATE) &&
+           (err->kind == ERROR_NOT_FOUND || err->kind == ERROR_UNAVAILABLE);
+}
+
+static bool call_here(struct signer *signer, struct wire_request *request,
+                      struct connection **ret_connection, struct wire_response *ret_response,
+                      struct error *err);
+
 bool client_call(struct signer *signer, struct wire_request *request,
                  struct connection **ret_connection, struct wire_response *ret_response,
                  struct error *err) {
+    struct error here = {0}, there = {0};
+    uint64_t handle = request->op == WIRE_SIGN      ? request->sign.handle
+                      : request->op == WIRE_DECRYPT ? request->decrypt.handle
+                                                    : 0;
+    if (handle_is_elsewhere(handle))
+        return call_elsewhere(signer, request, ret_connection, ret_response, err);
+    if (call_here(signer, request, ret_connection, ret_response, &here))
+        return true;
+    if (is_not_here(request, &here)) {
+        if (call_elsewhere(signer, request, ret_connection, ret_response, &there))
+            return true;
+        /* "token-not-found" there tells no more than what was found here. */
+        if (there.kind != ERROR_NONE && strcmp(there.type, "token-not-found") != 0)
+            here = there;
+    }
+    if (err != NULL)
+        *err = here;
+    return false;
+}
+
+static bool call_here(struct signer *signer, struct wire_request *request,
+                      struct connection **ret_connection, struct wire_response *ret_response,
+                      struct error *err) {
     TRY(call_twice(signer, request, ret_connection, ret_response, err));
     if (!ret_response->failed)
         return true;

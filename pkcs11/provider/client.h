@@ -15,6 +15,7 @@ struct connection {
     uint64_t epoch; /* of the signer's process that it was opened to */
     uint32_t last_id;
     bool secret; /* the last message carried a PIN, a key or a plain text */
+    struct arena *arena; /* of an answer from elsewhere, which has no socket; else NULL */
     struct connection *next;
 };
 
@@ -37,6 +38,18 @@ void client_done(struct signer *signer, struct connection *connection);
 MUST_USE bool client_take(struct signer *signer, struct connection **ret_connection,
                           struct error *err);
 void client_drop(struct signer *signer, struct connection *connection);
+/* Asks the tokens elsewhere, whoever else has it; false also when there are none. */
+MUST_USE bool client_elsewhere(struct signer *signer, const struct wire_request *request,
+                               struct arena *arena, struct wire_response *ret_response,
+                               struct error *err);
+/* The last signature that this thread got does not verify. */
+void client_wrong(struct signer *signer);
+/* The top octet of handles of keys elsewhere; the signer's own have less (signer/child.h). */
+#define ELSEWHERE_SHIFT 56
+#define ELSEWHERE ((uint64_t)0xa6)
+static inline bool handle_is_elsewhere(uint64_t handle) {
+    return handle >> ELSEWHERE_SHIFT == ELSEWHERE;
+}
 /* Another number, another process. */
 uint64_t client_epoch(struct signer *signer);
 /* What batch.c keeps for this signer. */

@@ -115,9 +115,11 @@ bool remote_key_managed(struct signer *signer, struct view blob, struct view spk
     return true;
 }
 
-bool remote_key_token(struct signer *signer, const char *uri, struct remote_key **ret_key,
-                      struct error *err) {
-    struct wire_request request = {.op = WIRE_FIND, .find.uri = view_text(uri)};
+static bool check_same(const struct remote_key *key, struct view spki, struct error *err);
+
+static bool find_token_key(struct signer *signer, const char *uri, struct view known,
+                           struct remote_key **ret_key, struct error *err) {
+    struct wire_request request = {.op = WIRE_FIND, .find = {view_text(uri), known}};
     struct wire_response response;
     struct connection *connection;
     TRY(client_call(signer, &request, &connection, &response, err));
@@ -125,7 +127,8 @@ bool remote_key_token(struct signer *signer, const char *uri, struct remote_key 
     key->uri = arena_strdup(key->arena, uri);
     key->token = token_label(key->arena, uri);
     key->handle = response.found.handle;
-    bool done = set_public(key, response.found.spki, err);
+    bool done = set_public(key, response.found.spki, err) &&
+                (known.len == 0 || check_same(key, known, err));
     client_done(signer, connection);
     if (!done) {
         remote_key_release(key);
@@ -133,6 +136,16 @@ bool remote_key_token(struct signer *signer, const char *uri, struct remote_key 
     }
     *ret_key = key;
     return true;
+}
+
+bool remote_key_token(struct signer *signer, const char *uri, struct remote_key **ret_key,
+                      struct error *err) {
+    return find_token_key(signer, uri, view_of(NULL, 0), ret_key, err);
+}
+
+bool remote_key_known(struct signer *signer, const char *uri, struct view spki,
+                      struct remote_key **ret_key, struct error *err) {
+    return find_token_key(signer, uri, spki, ret_key, err);
 }
 
 /* ---- use ------------------------------------------------------------------------------------- */
@@ -153,6 +166,7 @@ static bool load(struct remote_key *key, uint64_t *ret_handle, struct error *err
     if (key->uri != NULL) {
         request.op = WIRE_FIND;
         request.find.uri = view_text(key->uri);
+        request.find.known = key->spki;
     } else {
         request.load.blob = key->blob;
         request.load.spki = key->spki;
@@ -173,7 +187,9 @@ static bool operate_with(struct remote_key *key, uint64_t handle, struct wire_re
     struct wire_response response;
     struct connection *connection;
     int64_t started_us = clock_monotonic_us();
-    if (request->op == WIRE_SIGN) {
+    if (request->op == WIRE_SIGN && handle_is_elsewhere(handle)) {
+        request->sign.handle = handle;
+    } else if (request->op == WIRE_SIGN) {
         request->sign.handle = handle;
         enum batch_outcome outcome =
             batch_sign(key->signer, &key->pace, request, out, len, size, err);
@@ -209,6 +225,13 @@ static bool operate(struct remote_key *key, struct wire_request *request, uint8_
         handle = 0; /* another process answers now, or the signer had too many keys */
     }
     return false;
+}
+
+bool remote_key_wrong(struct remote_key *key) {
+    if (!handle_is_elsewhere(key->handle))
+        return false;
+    client_wrong(key->signer);
+    return true;
 }
 
 METRIC(operations, METRIC_COUNTER, "gatehouse_key_operations_total",

@@ -13,6 +13,9 @@ MUST_USE bool remote_key_managed(struct signer *signer, struct view blob, struct
 /* Asks the signer at once, which says what the public key is. */
 MUST_USE bool remote_key_token(struct signer *signer, const char *uri, struct remote_key **ret_key,
                                struct error *err);
+/* The same when it is known. ERROR_CONFLICT "key-mismatch". */
+MUST_USE bool remote_key_known(struct signer *signer, const char *uri, struct view spki,
+                               struct remote_key **ret_key, struct error *err);
 struct remote_key *remote_key_reference(struct remote_key *key);
 void remote_key_release(struct remote_key *key); /* NULL is accepted */
 
@@ -21,6 +24,9 @@ EVP_PKEY *remote_key_public(const struct remote_key *key);
 struct view remote_key_spki(const struct remote_key *key); /* the same as DER */
 /* A signature by a token that is not ours is verified before it is used. */
 bool remote_key_is_foreign(const struct remote_key *key);
+
+/* The signature that remote_key_operate gave this thread last does not verify. True: somebody else may be asked. */
+bool remote_key_wrong(struct remote_key *key);
 
 /* Sends a WIRE_SIGN or WIRE_DECRYPT request; the handle is filled in, and asked for again when the
  * signer does not know it (any more). On failure the error is also left for signer_take_error. */

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define WRONG_MAX 4 /* signatures that do not verify, each by another agent */
+
 /* ---- life ------------------------------------------------------------------------------------ */
 
 static void *signature_new(enum wire_scheme family) {
@@ -148,10 +150,14 @@ static int sign_data(const struct signature *s, struct view data, unsigned char 
              "The salt does not fit into a signature by this key.");
         return provider_failed(&err);
     }
-    if (!remote_key_operate(s->remote, &request, out, len, size))
-        return 0;
-    if (!remote_key_is_foreign(s->remote) || signature_is_right(s, data, view_of(out, *len)))
-        return 1;
+    for (int tries = 0; tries < WRONG_MAX; tries++) {
+        if (!remote_key_operate(s->remote, &request, out, len, size))
+            return 0;
+        if (!remote_key_is_foreign(s->remote) || signature_is_right(s, data, view_of(out, *len)))
+            return 1;
+        if (!remote_key_wrong(s->remote))
+            break;
+    }
     fail(&err, ERROR_UNAVAILABLE, "token-failed",
          "The token gave a signature that its public key does not verify.");
     return provider_failed(&err);

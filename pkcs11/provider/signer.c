@@ -164,6 +164,13 @@ bool signer_token_key(struct signer *signer, struct arena *arena, const char *ur
     return true;
 }
 
+bool signer_known_token_key(struct signer *signer, const char *uri, struct view spki,
+                            EVP_PKEY **ret_key, struct error *err) {
+    struct remote_key *remote;
+    TRY(remote_key_known(signer, uri, spki, &remote, err));
+    return provider_key(remote, ret_key, err);
+}
+
 bool signer_key_pss(EVP_PKEY *key, EVP_PKEY **ret_key, struct error *err) {
     EVP_PKEY *copy = NULL;
     if (!EVP_PKEY_is_a(key, "RSA")) {
@@ -227,11 +234,17 @@ bool signer_tokens(struct signer *signer, struct arena *arena, struct token_info
     struct wire_token row;
     struct connection *connection;
     TRY(client_call(signer, &request, &connection, &response, err));
-    struct token_info *tokens = arena_array(arena, response.tokens.count + 1u, sizeof *tokens);
+    struct wire_response more = {0};
+    bool others = client_elsewhere(signer, &request, arena, &more, NULL);
+    size_t count = response.tokens.count + (others ? more.tokens.count : 0u), i = 0;
+    struct token_info *tokens = arena_array(arena, count + 1u, sizeof *tokens);
     struct view list = response.tokens.list;
-    for (size_t i = 0; wire_next_token(&list, &row); i++)
+    for (; wire_next_token(&list, &row); i++)
         tokens[i] = token_of(arena, &row);
-    *ret_count = response.tokens.count;
+    list = more.tokens.list;
+    for (; others && wire_next_token(&list, &row); i++)
+        tokens[i] = token_of(arena, &row);
+    *ret_count = count;
     *ret_tokens = tokens;
     client_done(signer, connection);
     return true;

@@ -16,6 +16,8 @@
 
 struct connection;
 struct signer;
+struct wire_request;
+struct wire_response;
 
 struct signer_config {
     const char *socket_path; /* connect to a signer that runs by itself, or NULL: start one */
@@ -88,6 +90,11 @@ MUST_USE bool signer_managed_key(struct signer *signer, struct view blob, struct
 /* A key in a token by its PKCS#11 URI (RFC 7512). ret_spki may be NULL. */
 MUST_USE bool signer_token_key(struct signer *signer, struct arena *arena, const char *uri,
                                EVP_PKEY **ret_key, struct view *ret_spki, struct error *err);
+
+/* The same when the public key is known: of several tokens that match the one that holds it. ERROR_CONFLICT
+ * "key-mismatch" when there is none. */
+MUST_USE bool signer_known_token_key(struct signer *signer, const char *uri, struct view spki,
+                                     EVP_PKEY **ret_key, struct error *err);
 
 /* The same key, whose RSA signatures are PSS (RFC 8017 section 8.1, salt as long as the digest) when the
  * caller names no padding: for X509_sign and its like. A key that is not RSA is given back as it is. */
@@ -184,5 +191,17 @@ MUST_USE bool signer_login(struct signer *signer, const char *uri, struct view p
 /* Writes a certificate (DER) into a token, under the URI's object label and id. */
 MUST_USE bool signer_store_certificate(struct signer *signer, const char *uri, struct view der,
                                        struct error *err);
+
+/* Tokens beyond the signer's: asked for what the signer does not have, for the keys found there, and for their part
+ * of the list of tokens. `ret_response` lives on the arena. */
+struct signer_elsewhere {
+    bool (*call)(void *context, const struct wire_request *request, struct arena *arena,
+                 struct wire_response *ret_response, struct error *err);
+    /* The signature that this thread was given last does not verify. */
+    void (*wrong)(void *context);
+    void *context;
+};
+/* Before the first call; NULL: nowhere else. */
+void signer_set_elsewhere(struct signer *signer, const struct signer_elsewhere *elsewhere);
 
 #endif

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/options.h"
 
+#include <errno.h>
 #include <openssl/crypto.h>
 #include <signal.h>
 #include <stdio.h>
@@ -232,13 +233,29 @@ static bool run(struct arena *arena, const struct options *options,
     return init ? run_init(vault, arena, options, err) : serve(vault, &listen, err);
 }
 
+/* gatehouse-signer --agent ...: the program beside this one, which starts signers itself. It is another one, so that
+ * what talks to a network is not in here. */
+static int become_agent(char **argv) {
+    SCOPED_ARENA struct arena *arena = arena_new();
+    const char *own = own_program(arena), *end = strrchr(own, '/');
+    char *program = arena_printf(arena, "%.*s/gatehouse-agent", (int)(end - own), own);
+    argv[1] = program;
+    execv(program, argv + 1);
+    fprintf(stderr, "gatehouse-signer: %s cannot be started: %s\n", program, strerror(errno));
+    return 1;
+}
+
 int main(int argc, char **argv) {
     struct error err = {0};
+    if (argc > 1 && strcmp(argv[1], "--agent") == 0)
+        return become_agent(argv);
     struct options *options;
     harden();
     struct arena *arena = arena_new();
     if (argc == 2 && strcmp(argv[1], "--help") == 0) {
-        printf("gatehouse-signer %s: the process that holds the keys\n\n%s", GATEHOUSE_VERSION,
+        printf("gatehouse-signer %s: the process that holds the keys\n"
+               "gatehouse-signer --agent ...: gatehouse-agent, which see\n\n%s",
+               GATEHOUSE_VERSION,
                options_help(arena, specs, ENV_PREFIX));
         return 0;
     }

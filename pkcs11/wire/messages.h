@@ -124,6 +124,7 @@ struct wire_request {
         } load;
         struct {
             struct view uri;
+            struct view known; /* its public key, empty: any; a hint that does not travel */
         } find;
         struct {
             uint64_t handle;

@@ -24,8 +24,10 @@ STATUS = {
 # Errors of starting up and of the command line, which no HTTP answer carries.
 NOT_SERVED = ("gateway/commands/", "gateway/console/files.c", "gateway/base/options.c", "gateway/store/dump.c", "gateway/store/url.c",
               "gateway/store/migrate",
-              "pkcs11/signer/main.c", "pkcs11/signer/init.c", "pkcs11/signer/ceremony.c", "pkcs11/signer/share.c", "pkcs11/signer/serve.c", "pkcs11/softtoken/",
-              "pkcs11/wire/")
+              "pkcs11/signer/main.c", "pkcs11/signer/init.c", "pkcs11/signer/ceremony.c", "pkcs11/signer/share.c",
+              "pkcs11/signer/serve.c", "pkcs11/softtoken/", "pkcs11/wire/", "pkcs11/agent/",
+              # Said on agents' connections alone.
+              "gateway/agents/hub.c", "gateway/agents/hub_exchange.c", "gateway/agents/admit.c", "gateway/store/agents.c")
 NOT_SERVED_TYPES = {"bad-address", "bad-option", "cannot-listen"}
 RAISE = re.compile(r'\bERROR_([A-Z_]+),\s*"([a-z0-9-]+)"')
 REFUSE = re.compile(r'\brefuse\(err, "([a-z]+-[a-z-]+)",')  # gateway/http/framing.c

@@ -11,6 +11,7 @@ import time
 import urllib.parse
 
 import access
+import agents
 import audit
 import factors
 import credentials
@@ -88,7 +89,7 @@ def run_whole(gateway, admin, token, seconds):
         module.run(gateway, admin, made)
     for module in (factors, identity, openid, audit):
         module.run(gateway, admin)
-    for module in (keys, weaknesses):
+    for module in (keys, agents, weaknesses):
         module.run(gateway, admin, made)
     check_coverage(gateway)
     print(f"scenario: every operation has worked, every answer is as documented ({seconds():.0f} s)")

@@ -31,7 +31,8 @@ def fill(path, made):
     """The path with the ids of objects that exist, but are not the caller's."""
     kinds = {"requests": "request", "certificates": "certificate", "users": "user", "session": "request",
              "credentials": "credential", "templates": "anchor", "views": "request", "acme": "acme",
-             "timestamping-certificates": "tsa-certificate", "cas": "evidence", "keys": "request", "private-keys": "request", "key-recoveries": "request", "mail": "request"}
+             "timestamping-certificates": "tsa-certificate", "cas": "evidence", "keys": "request", "private-keys": "request",
+             "key-recoveries": "request", "mail": "request", "agents": "agent"}
     path = path.replace("{ca}", made["issuing"]).replace("{template}", made["template"])
     path = path.replace("{set}", "wifi").replace("{validator}", made["validator"]).replace("{mailtemplate}", "test")
     path = path.replace("{role}", "desk").replace("{fingerprint}", "00" * 32).replace("{stream}", "siem")
@@ -49,6 +50,7 @@ def bodies(path, made):
         "/cas/{ca}/history": {"crlNumber": 5},
         "/cas/{ca}/chains": {"issuer": made["root"]},
         "/cas/{ca}/certificate": {"certificate": "x"},
+        "/agents": {"name": "stolen"},
         "/keys": {"name": "stolen", "key": {"type": "Ed25519"}},
         "/keys/{id}/csr": {"subject": {"CN": "x"}},
         "/keys/{id}/certificate": {"subject": {"CN": "x"}},

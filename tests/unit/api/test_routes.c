@@ -5,6 +5,7 @@
 #include "audit/audit.h"
 #include "cmp/cmp.h"
 #include "est/est.h"
+#include "agents/agents.h"
 #include "keys/keys_room.h"
 #include "mail/mail.h"
 #include "public/public.h"
@@ -35,6 +36,11 @@ static struct http_room public_routes(struct core *core) {
     return public_room(NULL);
 }
 
+static struct http_room agents_routes(struct core *core) {
+    (void)core;
+    return agents_room(NULL);
+}
+
 static struct http_room acme_managed(struct core *core) {
     (void)core;
     return acme_manage_room(NULL);
@@ -43,7 +49,7 @@ static struct http_room acme_managed(struct core *core) {
 /* Every room that has routes under BASE. */
 static struct http_room (*const room_makers[])(struct core *core) = {
     access_room, audit_room, api_room, cmp_room, est_room, scep_room, timestamps, validation_room, acme_managed,
-    mail_room, public_routes, keys_room};
+    mail_room, public_routes, keys_room, agents_routes};
 #define ROOM_COUNT (sizeof room_makers / sizeof room_makers[0])
 
 /* Their routes under BASE, one after the other; NULL after the last. */

@@ -1,0 +1,352 @@
+/* Keys in the tokens of agents: found, used, and asked for elsewhere when an agent goes. */
+#include "agents/hub_internal.h"
+
+#include "base/log.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define ROOM "agents"
+#define TRIES_MAX 16 /* agents asked for one thing */
+
+/* Who answered this thread last, for hub_wrong. */
+static _Thread_local struct {
+    uint64_t connection;
+    size_t key;
+} last_answer;
+
+/* One question on its way round the agents. */
+struct round {
+    struct hub *hub;
+    const struct wire_request *request;
+    struct arena *arena;
+    const struct pkcs11_uri *uri;
+    size_t key; /* index, or SIZE_MAX */
+    uint64_t tried[TRIES_MAX];
+    size_t tried_count;
+    struct error failure; /* of the last one that was asked */
+};
+
+/* Those that said they have the token first, then (`others`) whoever might have got it since. */
+static struct hub_agent *next_agent(struct round *round, bool others) {
+    struct hub_agent *agent = NULL;
+    if (round->tried_count == TRIES_MAX)
+        return NULL;
+    pthread_mutex_lock(&round->hub->lock);
+    for (int holds = 1; holds >= (others ? 0 : 1) && agent == NULL; holds--)
+        agent = choose_agent(round->hub, round->uri, round->key, holds == 1, round->tried,
+                             round->tried_count);
+    pthread_mutex_unlock(&round->hub->lock);
+    if (agent != NULL)
+        round->tried[round->tried_count++] = agent->number;
+    return agent;
+}
+
+static void done_with(struct hub_agent *agent) {
+    struct hub *hub = agent->hub;
+    pthread_mutex_lock(&hub->lock);
+    let_go(agent);
+    pthread_mutex_unlock(&hub->lock);
+}
+
+static void blame(struct hub_agent *agent, size_t key, const char *what) {
+    struct hub *hub = agent->hub;
+    pthread_mutex_lock(&hub->lock);
+    bool first = key == SIZE_MAX || !key_of_agent(agent, key)->wrong;
+    if (key != SIZE_MAX)
+        key_of_agent(agent, key)->wrong = true;
+    pthread_mutex_unlock(&hub->lock);
+    if (!first)
+        return;
+    log_warn(ROOM, "agent \"%s\" %s; it is not asked for that key any more", agent->name, what);
+    if (hub->config.blame != NULL)
+        hub->config.blame(hub->config.context, agent->id, agent->name, what);
+}
+
+static bool unreachable(const struct pkcs11_uri *uri, const struct error *cause,
+                        struct error *err) {
+    const char *name = uri->serial != NULL ? uri->serial : uri->token;
+    fail(err, ERROR_UNAVAILABLE, "token-unreachable",
+         "The token \"%.100s\" is not reachable: no agent that holds it is connected. It is used again as "
+         "soon as one is.",
+         name == NULL ? "of that URI" : name);
+    if (cause->kind != ERROR_NONE)
+        error_detail(err, "%s: %s", cause->type, cause->message);
+    return false;
+}
+
+/* What is worth telling: who has the token knows more than who has not. */
+static void note_failure(struct round *round, const struct error *err) {
+    if (round->failure.kind == ERROR_NONE || strcmp(round->failure.type, "token-not-found") == 0 ||
+        strcmp(round->failure.type, "agent-lost") == 0)
+        round->failure = *err;
+}
+
+static bool is_unreachable(const struct round *round) {
+    const char *type = round->failure.type;
+    return round->failure.kind == ERROR_NONE || strcmp(type, "token-not-found") == 0 ||
+           strcmp(type, "agent-lost") == 0 || strcmp(type, "link-closed") == 0;
+}
+
+/* Another agent with the same key may do better. */
+static bool may_do_elsewhere(const struct error *err) {
+    return err->kind == ERROR_UNAVAILABLE || err->kind == ERROR_NOT_FOUND ||
+           err->kind == ERROR_FORBIDDEN || err->kind == ERROR_TOO_MANY;
+}
+
+/* Nobody did it. */
+static bool given_up(const struct round *round, struct error *err) {
+    if (is_unreachable(round))
+        return unreachable(round->uri, &round->failure, err);
+    *err = round->failure;
+    return false;
+}
+
+/* ---- the table of keys ----------------------------------------------------------------------- */
+
+static bool remember_key(struct hub *hub, const char *uri, const struct wire_response *found,
+                         size_t *ret_index, struct error *err) {
+    struct arena *arena = arena_new();
+    struct hub_key key = {.arena = arena, .uri = arena_strdup(arena, uri)};
+    bool there = false, done = pkcs11_uri_parse(arena, view_text(key.uri), &key.parsed, err);
+    key.spki = arena_copy(arena, found->found.spki.at, found->found.spki.len);
+    key.type = arena_text(arena, found->found.key_type);
+    pthread_mutex_lock(&hub->lock);
+    for (size_t i = 0; i < hub->key_count && !there; i++) {
+        there = strcmp(hub->keys[i]->uri, uri) == 0 && view_equal(hub->keys[i]->spki, key.spki);
+        if (there)
+            *ret_index = i;
+    }
+    if (done && !there && hub->key_count == KEYS_MAX)
+        done = fail(err, ERROR_TOO_MANY, "too-many-keys",
+                    "%d keys of agents are in use; restart the gateway to forget those of old.",
+                    KEYS_MAX);
+    bool enters = done && !there;
+    if (enters) {
+        *ret_index = hub->key_count;
+        hub->keys[hub->key_count] = must_alloc(sizeof key);
+        *hub->keys[hub->key_count++] = key;
+    }
+    pthread_mutex_unlock(&hub->lock);
+    if (!enters)
+        arena_free(arena);
+    return done;
+}
+
+static void set_handle(struct hub_agent *agent, size_t key, uint64_t handle) {
+    pthread_mutex_lock(&agent->hub->lock);
+    key_of_agent(agent, key)->handle = handle;
+    pthread_mutex_unlock(&agent->hub->lock);
+}
+
+static uint64_t get_handle(struct hub_agent *agent, size_t key) {
+    pthread_mutex_lock(&agent->hub->lock);
+    uint64_t handle = key_of_agent(agent, key)->handle;
+    pthread_mutex_unlock(&agent->hub->lock);
+    return handle;
+}
+
+/* ---- finding --------------------------------------------------------------------------------- */
+
+static bool disagree(struct error *err) {
+    return fail(err, ERROR_CONFLICT, "key-ambiguous",
+                "Agents hold different keys that match the PKCS#11 URI: add serial= of the token that is "
+                "meant, or remove the agent that should not have it.");
+}
+
+/* Every agent that says it has the token is asked: when nobody knows which key is meant, all must
+ * have the same. */
+static bool find(struct hub *hub, const struct wire_request *request, struct arena *arena,
+                 const struct pkcs11_uri *uri, struct wire_response *ret_response,
+                 struct error *err) {
+    struct round round = {hub, request, arena, uri, .key = SIZE_MAX};
+    struct wire_response response, found = {0};
+    struct hub_agent *agent;
+    size_t index = 0;
+    const char *text = arena_text(arena, request->find.uri);
+    while ((agent = next_agent(&round, found.op == 0)) != NULL) {
+        struct error failure = {0};
+        enum exchange_end end = exchange(agent, request, arena, &response, &failure);
+        struct view known = found.op != 0 ? found.found.spki : request->find.known;
+        bool same = end == EXCHANGED && (known.len == 0 || view_equal(known, response.found.spki));
+        bool conflict = end == EXCHANGED && !same && request->find.known.len == 0;
+        bool kept = same && remember_key(hub, text, &response, &index, err);
+        if (end != EXCHANGED)
+            note_failure(&round, &failure);
+        if (kept) {
+            set_handle(agent, index, response.found.handle);
+            found = response;
+        } else if (end == EXCHANGED && !same && !conflict) {
+            blame(agent, SIZE_MAX, "has another key under a URI than the one that is meant");
+        }
+        done_with(agent);
+        if (conflict)
+            return disagree(err);
+        if (same && !kept)
+            return false;
+    }
+    if (found.op == 0)
+        return given_up(&round, err);
+    *ret_response = found;
+    ret_response->found.handle = ELSEWHERE << ELSEWHERE_SHIFT | (index + 1);
+    return true;
+}
+
+/* ---- signing, decrypting --------------------------------------------------------------------- */
+
+static bool find_at(struct hub_agent *agent, size_t index, const struct hub_key *key,
+                    struct arena *arena, uint64_t *ret_handle, struct error *err) {
+    struct wire_request request = {.op = WIRE_FIND, .find.uri = view_text(key->uri)};
+    struct wire_response response;
+    if (exchange(agent, &request, arena, &response, err) != EXCHANGED)
+        return false;
+    if (!view_equal(response.found.spki, key->spki)) {
+        blame(agent, index, "has another key under a URI than the one that is meant");
+        return fail(err, ERROR_UNAVAILABLE, "token-failed", "Agent \"%s\" has another key there.",
+                    agent->name);
+    }
+    set_handle(agent, index, response.found.handle);
+    *ret_handle = response.found.handle;
+    return true;
+}
+
+static void set_request_handle(struct wire_request *request, uint64_t handle) {
+    if (request->op == WIRE_SIGN)
+        request->sign.handle = handle;
+    else
+        request->decrypt.handle = handle;
+}
+
+/* With this agent; once more when its signer has forgotten the handle. */
+static bool operate_at(struct hub_agent *agent, const struct round *round, const struct hub_key *key,
+                       struct wire_response *ret_response, struct error *err) {
+    struct wire_request request = *round->request;
+    uint64_t handle = get_handle(agent, round->key);
+    for (int tries = 0; tries < 2; tries++) {
+        if (handle == 0)
+            TRY(find_at(agent, round->key, key, round->arena, &handle, err));
+        set_request_handle(&request, handle);
+        enum exchange_end end = exchange(agent, &request, round->arena, ret_response, err);
+        if (end == EXCHANGED)
+            return true;
+        set_handle(agent, round->key, 0);
+        if (end == EXCHANGE_LOST || strcmp(err->type, "unknown-handle") != 0)
+            return false;
+        handle = 0;
+    }
+    return false;
+}
+
+static struct hub_key *key_by_handle(struct hub *hub, uint64_t handle, size_t *ret_index) {
+    uint64_t number = handle & (((uint64_t)1 << ELSEWHERE_SHIFT) - 1);
+    pthread_mutex_lock(&hub->lock);
+    bool there = number > 0 && number <= hub->key_count;
+    struct hub_key *key = there ? hub->keys[number - 1] : NULL;
+    pthread_mutex_unlock(&hub->lock);
+    if (there)
+        *ret_index = (size_t)number - 1;
+    return key;
+}
+
+static bool operate(struct hub *hub, const struct wire_request *request, struct arena *arena,
+                    struct wire_response *ret_response, struct error *err) {
+    size_t index = 0;
+    struct hub_agent *agent;
+    uint64_t handle = request->op == WIRE_SIGN ? request->sign.handle : request->decrypt.handle;
+    struct hub_key *key = key_by_handle(hub, handle, &index);
+    if (key == NULL)
+        return fail(err, ERROR_NOT_FOUND, "unknown-handle", "No agent's key has this handle.");
+    struct round round = {hub, request, arena, &key->parsed, .key = index};
+    while ((agent = next_agent(&round, true)) != NULL) {
+        struct error failure = {0};
+        bool done = operate_at(agent, &round, key, ret_response, &failure);
+        last_answer.connection = agent->number;
+        last_answer.key = index;
+        done_with(agent);
+        if (done)
+            return true;
+        note_failure(&round, &failure);
+        if (!may_do_elsewhere(&failure)) {
+            *err = failure;
+            return false;
+        }
+    }
+    return given_up(&round, err);
+}
+
+void hub_wrong(void *context) {
+    struct hub *hub = context;
+    struct hub_agent *agent;
+    pthread_mutex_lock(&hub->lock);
+    for (agent = hub->agents; agent != NULL; agent = agent->next)
+        if (agent->number == last_answer.connection)
+            break;
+    if (agent != NULL) {
+        agent->users++;
+        agent->busy++;
+    }
+    pthread_mutex_unlock(&hub->lock);
+    if (agent == NULL)
+        return;
+    blame(agent, last_answer.key, "gave a signature that the public key does not verify");
+    done_with(agent);
+}
+
+/* ---- the rest -------------------------------------------------------------------------------- */
+
+static void list_all(struct hub *hub, struct arena *arena, struct wire_response *ret_response) {
+    struct wire_buffer list = {0};
+    size_t count = 0;
+    pthread_mutex_lock(&hub->lock);
+    for (struct hub_agent *agent = hub->agents; agent != NULL; agent = agent->next)
+        for (size_t i = 0; i < agent->token_count && count < WIRE_TOKENS_MAX; i++, count++) {
+            struct wire_token token = agent->tokens[i];
+            token.managed = 0;
+            token.module = view_text(arena_printf(arena, "agent %s: %s", agent->name,
+                                                  arena_text(arena, token.module)));
+            wire_add_token(&list, &token);
+        }
+    pthread_mutex_unlock(&hub->lock);
+    *ret_response = (struct wire_response){.op = WIRE_TOKENS};
+    ret_response->tokens.list = arena_copy(arena, list.at, list.len);
+    ret_response->tokens.count = (uint16_t)count;
+    wire_buffer_free(&list);
+}
+
+static bool store_certificate(struct hub *hub, const struct wire_request *request,
+                              struct arena *arena, const struct pkcs11_uri *uri,
+                              struct wire_response *ret_response, struct error *err) {
+    struct round round = {hub, request, arena, uri, .key = SIZE_MAX};
+    struct hub_agent *agent;
+    while ((agent = next_agent(&round, true)) != NULL) {
+        struct error failure = {0};
+        enum exchange_end end = exchange(agent, request, arena, ret_response, &failure);
+        done_with(agent);
+        if (end == EXCHANGED)
+            return true;
+        note_failure(&round, &failure);
+    }
+    return given_up(&round, err);
+}
+
+bool hub_call(void *context, const struct wire_request *request, struct arena *arena,
+              struct wire_response *ret_response, struct error *err) {
+    struct hub *hub = context;
+    struct pkcs11_uri uri;
+    struct error ignored;
+    if (err == NULL)
+        err = &ignored;
+    switch (request->op) {
+    case WIRE_SIGN:
+    case WIRE_DECRYPT: return operate(hub, request, arena, ret_response, err);
+    case WIRE_TOKENS: list_all(hub, arena, ret_response); return true;
+    case WIRE_FIND:
+    case WIRE_STORE_CERTIFICATE: break;
+    default: return fail_internal(err, "agents are not asked for operation %u", request->op);
+    }
+    struct view text = request->op == WIRE_FIND ? request->find.uri : request->store_certificate.uri;
+    TRY(pkcs11_uri_parse(arena, text, &uri, err));
+    return request->op == WIRE_FIND
+               ? find(hub, request, arena, &uri, ret_response, err)
+               : store_certificate(hub, request, arena, &uri, ret_response, err);
+}

@@ -1,0 +1,209 @@
+/* gatehouse-agent: lends the tokens of this machine to a gateway elsewhere. It loads no PKCS#11 module:
+ * gatehouse-signer, which it starts, does. */
+#include "agent/gateways.h"
+
+#include "base/log.h"
+#include "base/options.h"
+
+#include <openssl/crypto.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define ENV_PREFIX "GATEHOUSE_AGENT"
+#define ROOM "agent"
+
+static const struct option_spec specs[] = {
+    {"config", OPTION_TEXT, NULL, 0, 0, "File with options, one \"name = value\" a line."},
+    {"gateway", OPTION_LIST, NULL, 0, 0,
+     "HOST:PORT of a gateway's agents listener; give every node's, the agent keeps a connection to each."},
+    {"gateway-ca", OPTION_TEXT, NULL, 0, 0,
+     "PEM file of the CAs that the gateway's TLS certificate may have; default: it is not looked at, since "
+     "the messages within prove who the gateway is."},
+    {"state", OPTION_TEXT, "/var/lib/gatehouse-agent", 0, 0,
+     "Directory of the agent's key and certificate."},
+    {"enrol", OPTION_FLAG, "false", 0, 0, "Enrol with a one-time code of the gateway, and end."},
+    {"code-file", OPTION_TEXT, "-", 0, 0, "File with the code for --enrol; - is standard input."},
+    {"module", OPTION_LIST, NULL, 0, 0, "A PKCS#11 module, as NAME=PATH."},
+    {"pin", OPTION_LIST, NULL, 0, 0, "File with a token's user PIN, as LABEL=FILE."},
+    {"token-dir", OPTION_TEXT, NULL, 0, 0,
+     "Folder of softtoken's tokens; sets GATEHOUSE_SOFTTOKEN_DIR."},
+    {"module-timeout", OPTION_NUMBER, "60", 1, 600,
+     "Seconds for an answer of a module; then its process is killed and started again."},
+    {"threads", OPTION_NUMBER, "8", 1, 64, "Requests that are worked on at once."},
+    {"signer-program", OPTION_TEXT, NULL, 0, 0,
+     "The program gatehouse-signer; default: the one beside this program."},
+    {"log-level", OPTION_TEXT, "info", 0, 0,
+     "Least level that is logged: debug, info, warn, error."},
+    {"log-json", OPTION_FLAG, "false", 0, 0, "Log lines as JSON."},
+    {0}};
+
+struct agent {
+    struct arena *arena;
+    const struct options *options;
+    struct agent_state state;
+    SSL_CTX *tls;
+    struct signer *signer;
+    struct relay *relay;
+    struct gateways *gateways;
+};
+
+/* ---- small parts ----------------------------------------------------------------------------- */
+
+/* Its memory holds the key of its sessions. */
+static void harden(void) {
+    struct rlimit none = {0, 0};
+    setrlimit(RLIMIT_CORE, &none);
+#ifndef GATEHOUSE_SANITIZED /* the leak checker attaches to its own process */
+    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+#endif
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+}
+
+static const char *const *list_option(const struct agent *agent, const char *name) {
+    size_t count = 0;
+    while (option_item(agent->options, name, count) != NULL)
+        count++;
+    const char **items = arena_array(agent->arena, count + 1, sizeof *items);
+    for (size_t i = 0; i < count; i++)
+        items[i] = option_item(agent->options, name, i);
+    return items;
+}
+
+static const char *signer_program(const struct agent *agent) {
+    char path[4096];
+    const char *given = option_text(agent->options, "signer-program");
+    ssize_t len = given == NULL ? readlink("/proc/self/exe", path, sizeof path - 1) : 0;
+    if (given != NULL || len <= 0)
+        return given != NULL ? given : "gatehouse-signer";
+    path[len] = '\0';
+    *strrchr(path, '/') = '\0';
+    return arena_printf(agent->arena, "%s/gatehouse-signer", path);
+}
+
+static void add(const char **list, size_t *count, const char *name, const char *value) {
+    if (value == NULL)
+        return;
+    list[(*count)++] = name;
+    list[(*count)++] = value;
+}
+
+static const char *const *signer_arguments(const struct agent *agent) {
+    const char *const *modules = list_option(agent, "module"), *const *pins = list_option(agent, "pin");
+    size_t many = 0, count = 0;
+    while (modules[many] != NULL)
+        many++;
+    for (size_t i = 0; pins[i] != NULL; i++)
+        many++;
+    const char **list = arena_array(agent->arena, 2 * many + 8, sizeof *list);
+    for (size_t i = 0; modules[i] != NULL; i++)
+        add(list, &count, "--module", modules[i]);
+    for (size_t i = 0; pins[i] != NULL; i++)
+        add(list, &count, "--pin", pins[i]);
+    add(list, &count, "--token-dir", option_text(agent->options, "token-dir"));
+    add(list, &count, "--module-timeout",
+        arena_printf(agent->arena, "%ld", option_number(agent->options, "module-timeout")));
+    add(list, &count, "--log-level", option_text(agent->options, "log-level"));
+    return list;
+}
+
+/* ---- enrolment ------------------------------------------------------------------------------- */
+
+static bool read_code(const struct agent *agent, char text[static CODE_TEXT_SIZE],
+                      struct error *err) {
+    const char *path = option_text(agent->options, "code-file");
+    FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
+    bool done = file != NULL && fgets(text, CODE_TEXT_SIZE, file) != NULL;
+    if (file != NULL && file != stdin)
+        fclose(file);
+    if (!done)
+        return fail(err, ERROR_UNAVAILABLE, "bad-code", "The code cannot be read from %.200s.", path);
+    text[strcspn(text, " \r\n")] = '\0';
+    return true;
+}
+
+/* By the first address that can be reached. */
+static bool enrol(struct agent *agent, struct error *err) {
+    char text[CODE_TEXT_SIZE];
+    uint8_t secret[HANDSHAKE_CODE], pin[HANDSHAKE_PIN];
+    const char *const *gateways = list_option(agent, "gateway");
+    struct link *link = NULL;
+    TRY(read_code(agent, text, err));
+    TRY(code_read(text, secret, pin, err));
+    for (size_t i = 0; gateways[i] != NULL && link == NULL; i++)
+        if (!dial(agent->tls, gateways[i], &link, err))
+            link = NULL;
+    if (link == NULL)
+        return false;
+    TRY(dial_enrol(link, secret, pin, option_text(agent->options, "state"), err));
+    printf("enrolled\n");
+    return true;
+}
+
+/* ---- serving --------------------------------------------------------------------------------- */
+
+static bool start(struct agent *agent, struct error *err) {
+    struct signer_config config = {.program = signer_program(agent),
+                                   .arguments = signer_arguments(agent)};
+    TRY(state_load(option_text(agent->options, "state"), &agent->state, err));
+    TRY(signer_connect(&config, &agent->signer, err));
+    TRY(relay_new(agent->signer, (unsigned)option_number(agent->options, "threads"), &agent->relay,
+                  err));
+    return gateways_start(list_option(agent, "gateway"), &agent->state, agent->tls, agent->relay,
+                          &agent->gateways, err);
+}
+
+static bool run(struct agent *agent, const sigset_t *signals, struct error *err) {
+    enum log_level level;
+    int which;
+    if (!log_level_parse(option_text(agent->options, "log-level"), &level))
+        return fail(err, ERROR_MALFORMED, "bad-option",
+                    "The option log-level is debug, info, warn or error.");
+    log_setup(level, option_flag(agent->options, "log-json"), "gatehouse-agent");
+    if (option_item(agent->options, "gateway", 0) == NULL)
+        return fail(err, ERROR_MALFORMED, "bad-option",
+                    "Nothing to connect to: give --gateway HOST:PORT.");
+    TRY(dial_context(option_text(agent->options, "gateway-ca"), &agent->tls, err));
+    if (option_flag(agent->options, "enrol"))
+        return enrol(agent, err);
+    TRY(start(agent, err));
+    log_info(ROOM, "ready");
+    sigwait(signals, &which);
+    signer_close(agent->signer);
+    return true;
+}
+
+int main(int argc, char **argv) {
+    struct agent agent = {.arena = arena_new()};
+    struct error err = {0};
+    struct options *options;
+    sigset_t signals;
+    harden();
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &signals, NULL); /* before any thread is started: all inherit it */
+    signal(SIGPIPE, SIG_IGN);
+    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+        printf("gatehouse-agent %s: lends this machine's tokens to a gateway\n\n%s", GATEHOUSE_VERSION,
+               options_help(agent.arena, specs, ENV_PREFIX));
+        return 0;
+    }
+    if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+        printf("gatehouse-agent %s\n", GATEHOUSE_VERSION);
+        return 0;
+    }
+    bool done = options_read(agent.arena, specs, ENV_PREFIX, argc - 1, argv + 1, &options, &err);
+    if (done) {
+        agent.options = options;
+        done = run(&agent, &signals, &err);
+    }
+    if (!done)
+        log_failure(LOG_ERROR, ROOM, "stopped", &err);
+    fflush(NULL);
+    _exit(done ? 0 : 1); /* threads are at work */
+}
