@@ -39,6 +39,11 @@ static void leave(struct hub_agent *agent, struct call *call) {
     pthread_cond_destroy(&call->done);
 }
 
+static bool gone(const struct hub_agent *agent, struct error *err) {
+    return fail(err, ERROR_UNAVAILABLE, "agent-lost",
+                "Agent \"%s\" went before it had answered.", agent->name);
+}
+
 static bool ask(struct hub_agent *agent, struct call *call, const struct wire_request *request,
                 struct error *err) {
     struct wire_request numbered = *request;
@@ -55,8 +60,7 @@ static bool ask(struct hub_agent *agent, struct call *call, const struct wire_re
     pthread_mutex_unlock(&agent->hub->lock);
     if (silent)
         agent->line.hang_up(agent->line.context, "no answer came in time");
-    return answered || fail(err, ERROR_UNAVAILABLE, "agent-lost",
-                            "Agent \"%s\" went before it had answered.", agent->name);
+    return answered || gone(agent, err);
 }
 
 enum exchange_end exchange(struct hub_agent *agent, const struct wire_request *request,
@@ -73,6 +77,7 @@ enum exchange_end exchange(struct hub_agent *agent, const struct wire_request *r
         return EXCHANGE_LOST;
     if (!wire_decode_response(bytes, &response, err)) {
         agent->line.hang_up(agent->line.context, "an answer was no message of the protocol");
+        (void)gone(agent, err);
         return EXCHANGE_LOST;
     }
     if (response.failed) {

@@ -7,7 +7,7 @@
 #ifndef GATEHOUSE_SIGNER_CHILD_H
 #define GATEHOUSE_SIGNER_CHILD_H
 
-#include "wire/uri.h"
+#include "signer/uri.h"
 #include "signer/vault.h"
 
 #define CHILD_SHIFT 56

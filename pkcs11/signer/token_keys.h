@@ -4,7 +4,7 @@
 #define GATEHOUSE_SIGNER_TOKEN_KEYS_H
 
 #include "signer/task.h"
-#include "wire/uri.h"
+#include "signer/uri.h"
 #include "signer/vault.h"
 
 #include "wire/rows.h"

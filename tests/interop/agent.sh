@@ -71,6 +71,11 @@ run_agent() {
     other_pids+=($!)
 }
 
+kill_agent() {
+    kill -KILL "$1"
+    wait "$1" 2>/dev/null || true
+}
+
 state_of() { rest GET "agents/$(jq -r .id "$1.json")" | jq -r .state; }
 is_state() { [ "$(state_of "$1")" = "$2" ]; }
 has_token() { [ "$(rest GET "agents/$(jq -r .id "$1.json")" | jq '[.tokens[] | select(.label == "card" and .problem == null)] | length')" = 1 ]; }
@@ -112,4 +117,75 @@ ca=$(make_ca "On Card" '{"uri":"pkcs11:token=card;object=ca;type=private"}')
 curl -sS --fail "$GATEHOUSE_HTTP_URL/ca/$ca.crt" | "$openssl" x509 -inform DER -out root.pem
 issue first || die "the CA on the agent's token does not issue"
 shown "a CA is provisioned by REST on a key in the agent's token, and issues"
+
+# ---- what the proxy learns and changes ------------------------------------------------------------
+
+# No part of what was said is in what the proxy saw: neither public key, nor label, nor code, nor digest.
+learns_nothing() {
+    local what
+    [ "$(stat -c %s record)" -gt 3000 ] || die "the proxy has recorded nothing"
+    for what in "$(xxd -p ca-public.der | tr -d '\n' | tail -c 64)" "$(printf card | xxd -p)" \
+        "$(xxd -p one.state/certificate.pem | head -c 200 | tail -c 64 | tr -d '\n')"; do
+        ! xxd -p record | tr -d '\n' | grep -q "$what" || die "the proxy saw $what"
+    done
+    ! grep -qaF "$(head -c 26 one.code | tail -c 20)" record || die "the proxy saw the code"
+}
+learns_nothing
+shown "what the proxy saw in the clear holds no code, key, label or certificate of the agent"
+
+events() { rest GET "events?limit=50" | jq -r '.items[].code'; }
+
+for attack in flip -flip repeat -old swap; do
+    printf '%s\n' "$attack" >mode
+    # A message passes at the latest when the gateway looks at the tokens, in ten seconds.
+    within 15 test ! -s mode & waiting=$!
+    issue "under-$attack" || true # it is done once the agent is back, or fails; it is never done wrongly
+    wait "$waiting" || die "$attack: no message passed"
+    within 20 is_up one || die "after $attack the agent does not come back: $(tail -n 3 one.log)"
+    issue "after-$attack" || die "no certificate after $attack"
+done
+events | grep -q '^agent.cut-off' || die "no event tells of the changed messages"
+shown "messages changed, repeated, swapped or replaced by old ones end the connection, which comes back"
+
+# ---- several agents -------------------------------------------------------------------------------
+
+run_agent two "$softhsm"
+two_pid=$agent_pid
+within 20 is_up two || die "agent two does not come: $(tail -n 5 two.log)"
+for i in 1 2 3 4; do issue "both-$i" || die "no certificate with two agents"; done
+kill_agent "$one_pid"
+for i in 1 2 3 4; do issue "one-left-$i" || die "no certificate by the other agent after kill -9"; done
+shown "two agents with the same key, in softtoken and in SoftHSM2: one is killed, the other signs at once"
+
+kill_agent "$two_pid"
+within 10 is_state two away || die "agent two is not seen to be away"
+jq -Rs '{csr: .}' leaf.csr >leaf.json
+waiting=$(rest POST "templates/$ca-web-server/requests" @leaf.json | jq -r .id)
+curl -sS --cacert "$GATEHOUSE_TLS_CERT" -X POST -H "Authorization: Bearer $GATEHOUSE_TOKEN" \
+    -H 'Content-Type: application/json' -d '{}' "$GATEHOUSE_URL/api/v1/requests/$waiting/sign" >problem.json
+expect "status without agents" "$(jq -r .status problem.json)" 503
+expect "problem without agents" "$(jq -r .type problem.json)" /problems/token-unreachable
+shown "without agents: $(jq -r .detail problem.json)"
+
+run_agent one "$softhsm" # the token has moved: the agent that had the other one
+within 20 is_up one || die "agent one does not come back"
+rest POST "requests/$waiting/sign" '{}' | jq -er .certificate.pem >late.pem || die "not signed after the agent came back"
+"$openssl" verify -CAfile root.pem late.pem >>openssl.log 2>&1 || die "not by the CA"
+shown "the CA works again by itself when an agent with the token returns, at whichever agent it is"
+
+stop_gateway
+start_gateway
+within 20 is_up one || die "the agent does not find the gateway that was started again"
+issue restarted || die "no certificate after the restart of the gateway"
+shown "the gateway is started again: the agent reconnects, the CA signs"
+
+rest DELETE "agents/$(jq -r .id one.json)" >/dev/null
+within 20 grep -q unknown-agent one.log || die "the removed agent is not told: $(tail -n 3 one.log)"
+shown "an agent that was removed is turned away"
+rss=0
+for pid in $(pgrep -P "$agent_pid") $(pgrep -P "$(pgrep -P "$agent_pid" | head -n1)") "$agent_pid"; do
+    rss=$((rss + $(awk '/^Pss:/ { print $2 }' "/proc/$pid/smaps_rollup")))
+done
+[ "$rss" -le 32768 ] || die "the agent and its signers take $rss KiB"
+shown "agent, signer and the module's process together take $rss KiB of memory"
 finish

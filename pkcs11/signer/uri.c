@@ -1,4 +1,4 @@
-#include "wire/uri.h"
+#include "signer/uri.h"
 
 #include "base/buffer.h"
 #include "base/encode.h"
