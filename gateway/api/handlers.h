@@ -72,6 +72,7 @@ HANDLER(templates_versions);
 HANDLER(templates_diff);
 /* template_preview.c */
 HANDLER(templates_preview);
+HANDLER(key_challenges_create);
 /* starters.c */
 HANDLER(starters_list);
 HANDLER(starter_sets_list);
@@ -223,6 +224,10 @@ struct template_record;
 bool template_reply(struct http_request *request, struct http_response *response, int status,
                     const struct template_record *template);
 /* The member "csr" (PEM, or base64 of DER) or "publicKey" of a body. */
+MUST_USE bool ask_public_key(struct arena *arena, const char *pem, struct view *ret_spki, struct error *err);
+/* "keyProof" of a body; leaves *ret alone when it has none. */
+MUST_USE bool ask_key_proof(struct arena *arena, const struct json *document, const struct key_proof **ret,
+                            struct error *err);
 MUST_USE bool ask_csr(struct arena *arena, const struct json *document, struct view *ret_csr,
                       struct error *err);
 

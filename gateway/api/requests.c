@@ -58,16 +58,20 @@ bool read_csr(struct arena *arena, const struct json *document, struct view *ret
                 "The field \"csr\" is neither PEM nor base64 of DER (RFC 2986).");
 }
 
-/* A request without a signature for a bare public key: for keys that cannot sign, under templates that ask for
- * no proof. */
+bool ask_public_key(struct arena *arena, const char *pem, struct view *ret_spki, struct error *err) {
+    return pem_decode(arena, view_text(pem), "PUBLIC KEY", ret_spki) ||
+           fail(err, ERROR_MALFORMED, "malformed-key",
+                "The field \"publicKey\" is no PEM block \"PUBLIC KEY\" (RFC 7468).");
+}
+
+/* A request without a signature for a bare public key: for keys that cannot sign, which answered a challenge or come
+ * under templates that ask for no proof. */
 static bool wrap_public_key(struct arena *arena, const char *pem, struct view *ret_csr,
                             struct error *err) {
     AUTO(EVP_PKEY) *key = NULL;
     AUTO(X509_NAME) *empty = X509_NAME_new();
     struct view der;
-    if (!pem_decode(arena, view_text(pem), "PUBLIC KEY", &der))
-        return fail(err, ERROR_MALFORMED, "malformed-key",
-                    "The field \"publicKey\" is no PEM block \"PUBLIC KEY\" (RFC 7468).");
+    TRY(ask_public_key(arena, pem, &der, err));
     TRY(key_from_spki(der, &key, err));
     return csr_unsigned(arena, empty, NULL, NULL, key, ret_csr, err);
 }
@@ -102,14 +106,15 @@ static bool read_submission(struct http_request *request, struct submission *sub
                             struct error *err) {
     static const char *const members[] = {"csr",      "publicKey", "subject",   "sans",
                                           "validityDays", "notBefore", "notAfter",  "variables",
-                                          "extensions",   "issue",     NULL};
-    static const char *const ours[] = {"csr", "publicKey", "issue", NULL};
+                                          "extensions",   "issue",     "keyProof",  NULL};
+    static const char *const ours[] = {"csr", "publicKey", "issue", "keyProof", NULL};
     const struct json *document;
     if (strcmp(ask_media_type(request), "application/pkcs10") == 0) /* rfc5967 */
         return read_bare(request, submission, err);
     TRY(ask_document(request, members, &document, err));
     TRY(ask_csr(request->arena, document, &submission->csr, err));
     TRY(json_bool(document, "issue", &submission->issue, err));
+    TRY(ask_key_proof(request->arena, document, &submission->key_proof, err));
     submission->proposal = ask_without(request->arena, document, ours);
     return true;
 }

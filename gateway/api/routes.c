@@ -70,6 +70,7 @@
     X("PUT", "/templates/{}", GATE_ACTOR, MEDIUM, templates_change, "templates:manage") \
     X("DELETE", "/templates/{}", GATE_ACTOR, NO_BODY, templates_remove, "templates:manage") \
     X("POST", "/templates/{}/preview", GATE_ACTOR, LARGE, templates_preview, "requests:create") \
+    X("POST", "/templates/{}/key-challenges", GATE_ACTOR, LARGE, key_challenges_create, "requests:create") \
     X("POST", "/templates/{}/requests", GATE_ACTOR, LARGE, requests_create, "requests:create") \
     X("GET", "/templates/{}/credentials", GATE_ACTOR, NO_BODY, credentials_list, "templates:read") \
     X("POST", "/templates/{}/credentials", GATE_ACTOR, MEDIUM, credentials_create, \

@@ -25,12 +25,18 @@ MUST_USE bool proposal_from_json(struct arena *arena, const struct json *documen
 /* What `over` says, over what is there, member by member. */
 void proposal_merge(struct proposal *ret, const struct proposal *over);
 
+/* The answer to a challenge of key_challenge.h. */
+struct key_proof {
+    const char *token;
+    struct view mac;
+};
 struct submission {
     const char *template_slug;
     const char *door;           /* "rest" ... must be in the template's doors */
     struct view csr;            /* PEM or DER */
     const struct json *proposal; /* or NULL */
     bool issue;                 /* the actor may sign and wants it at once */
+    const struct key_proof *key_proof; /* of a key that cannot sign, or NULL */
     bool now_or_never;          /* do not leave a pending request: ERROR_POLICY "approval-needed" */
     struct certificate_record renews; /* what it renews; its id is nil for none */
 };

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "ca/ct.h"
+#include "ca/key_challenge.h"
 #include "ca/status_cache.h"
 
 #include <string.h>
@@ -54,9 +55,12 @@ static bool submit(struct core *core, struct arena *arena, const struct actor *a
     bool at_once, waits = false;
     TRY(flow_load_template(core, arena, actor, submission->template_slug, context, err));
     TRY(flow_check_door(context, submission->door, err));
-    enum request_proof proof =
-        context->template.proof == PROOF_RULE_NONE ? PROOF_PROTOCOL : PROOF_SIGNATURE;
+    bool unsigned_too = context->template.proof == PROOF_RULE_NONE || submission->key_proof != NULL;
+    enum request_proof proof = unsigned_too ? PROOF_PROTOCOL : PROOF_SIGNATURE;
     TRY(flow_decode_csr(arena, submission->csr, proof, context, err));
+    if (submission->key_proof != NULL)
+        TRY(key_challenge_check(core, arena, context->template_record.id, X509_REQ_get0_pubkey(context->csr),
+                                submission->key_proof, err));
     TRY(proposal_from_json(arena, submission->proposal, &context->proposal, err));
     context->requester = actor->name;
     context->door = submission->door;

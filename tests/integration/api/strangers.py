@@ -2,6 +2,7 @@
 any of them data, and each refusal is a problem document."""
 
 import json
+import os
 import re
 
 from client import Client, make_csr, token_for
@@ -43,6 +44,8 @@ def fill(path, made):
 def bodies(path, made):
     """A body that would work for somebody who may."""
     csr = make_csr("stranger.example").decode()
+    with open(os.path.join(os.path.dirname(__file__), "ml-kem-768.pem"), encoding="ascii") as file:
+        kem = file.read()
     table = {
         "/cas": {"name": "Stranger", "issuer": made["root"], "key": {"type": "EC", "curve": "P-256"}},
         "/cas/{ca}": {"name": "Stolen"},
@@ -73,6 +76,7 @@ def bodies(path, made):
         "/templates/{template}/clone": {"name": "Stolen"},
         "/templates/{template}": {"name": "Stolen", "document": {}, "version": 2},
         "/templates/{template}/preview": {"csr": csr},
+        "/templates/{template}/key-challenges": {"publicKey": kem},
         "/templates/{template}/requests": {"csr": csr, "issue": True},
         "/requests/batch": {"action": "sign", "ids": [made["request"]]},
         "/certificates/{id}/revoke": {"reason": "keyCompromise"},

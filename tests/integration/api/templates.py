@@ -1,5 +1,7 @@
 """Templates to production depth: starters, previews, expressions, what is left out of a request and told."""
 
+import base64
+import hmac
 import os
 import tempfile
 import time
@@ -111,6 +113,68 @@ def check_keys_that_cannot_sign(admin, ca):
     assert issued["keyType"] == "ML-KEM-768" and "Key Encipherment\n" in text_of(issued["certificate"]["pem"])
     web = [one for one in admin.get(f"/cas/{ca}/templates?limit=200")["items"] if one["starter"] is None][0]
     admin.post(f"/templates/{web['id']}/requests", dict(body, csr="x"), 400, problem="malformed-csr")
+
+
+def answer(challenge, key):
+    """Decapsulates as any client with OpenSSL does, and proves it."""
+    with tempfile.NamedTemporaryFile() as given, tempfile.NamedTemporaryFile() as secret:
+        given.write(base64.b64decode(challenge["ciphertext"]))
+        given.flush()
+        openssl("pkeyutl", "-decap", "-inkey", key, "-in", given.name, "-secret", secret.name)
+        mac = hmac.digest(secret.read(), challenge["token"].encode(), "sha256")
+    return {"token": challenge["token"], "mac": base64.b64encode(mac).decode()}
+
+
+def check_key_challenge(admin, ca):
+    """An ML-KEM key proves itself by opening what was encapsulated to it: even where nobody approves."""
+    document = {"keys": ["ML-KEM"], "keyUsage": ["keyEncipherment"], "extendedKeyUsage": ["emailProtection"],
+                "approval": "none", "sans": {"types": ["email"], "min": 1, "max": 2, "commonNameToSan": False}}
+    one, two = (admin.post(f"/cas/{ca}/templates", {"name": f"KEM {n}", "document": document}, 201)["id"] for n in "ab")
+    with tempfile.TemporaryDirectory() as folder:
+        keys = [os.path.join(folder, name) for name in ("one.key", "two.key", "ec.key")]
+        for key, kind in zip(keys, ("ML-KEM-768", "ML-KEM-1024", "P-256")):
+            kind = ("EC", "-pkeyopt", "ec_paramgen_curve:P-256") if kind == "P-256" else (kind,)
+            openssl("genpkey", "-algorithm", *kind, "-out", key)
+        public = [openssl("pkey", "-in", key, "-pubout").decode() for key in keys]
+        challenge = admin.post(f"/templates/{one}/key-challenges", {"publicKey": public[0]}, 200)
+        assert challenge["keyType"] == "ML-KEM-768"
+        proof = answer(challenge, keys[0])
+        body = {"publicKey": public[0], "subject": {"CN": "Erika"}, "sans": ["email:erika@example.com"], "keyProof": proof}
+        issued = admin.post(f"/templates/{one}/requests", body, 201)
+        assert issued["state"] == "issued" and issued["keyType"] == "ML-KEM-768", issued
+        read = openssl("x509", "-noout", "-pubkey", data=issued["certificate"]["pem"].encode()).decode()
+        assert read == public[0], "the certificate has the key that was proven"
+        # With the implicit rejection of ML-KEM another key opens the ciphertext, too, to another secret.
+        other = admin.post(f"/templates/{one}/key-challenges", {"publicKey": public[0]}, 200)
+        wrong = base64.b64encode(bytes(32)).decode()
+        for path, changed in ((one, {"mac": wrong}), (one, {"mac": wrong[:-4]}), (one, {"token": other["token"]}),
+                              (one, {"token": proof["token"][:-2] + "AA"}), (one, {"token": "x"}), (two, {})):
+            admin.post(f"/templates/{path}/requests", dict(body, keyProof=dict(proof, **changed)), 422, problem="key-proof")
+        admin.post(f"/templates/{one}/requests", dict(body, publicKey=public[1]), 422, problem="key-proof")
+        admin.post(f"/templates/{one}/requests", dict(body, keyProof={"token": "x", "mac": "?"}), 422, problem="key-proof")
+        admin.post(f"/templates/{one}/key-challenges", {"publicKey": public[2]}, 422, problem="key-proof")
+        admin.post(f"/templates/{one}/key-challenges", {"publicKey": "no key"}, 400, problem="malformed-key")
+
+
+def check_deletion(admin, ca):
+    """A template goes when none of its certificates can come back to life; a hold can."""
+    document = {"keys": ["RSA"], "keysLevel": "log", "subject": {"attributes": ["*"]}}
+    one = admin.post(f"/cas/{ca}/templates", {"name": "Short-lived", "document": document}, 201)["id"]
+    issued = admin.post(f"/templates/{one}/requests", {"csr": make_csr("held.example").decode(), "issue": True}, 201)
+    assert any("P-256" in note for note in issued["notes"]), "a key that is not in the list is told"
+    events = admin.get("/events?code=request.submitted&limit=5")["items"]
+    assert any("P-256" in str(event["details"]) for event in events), events
+    certificate = issued["certificate"]["id"]
+    admin.delete(f"/templates/{one}", 409, problem="template-in-use")
+    admin.post(f"/certificates/{certificate}/revoke", {"reason": "certificateHold"})
+    admin.delete(f"/templates/{one}", 409, problem="template-in-use")
+    admin.post(f"/certificates/{certificate}/revoke", {"reason": "superseded"})
+    pending = admin.post(f"/templates/{one}/requests", {"csr": make_csr("open.example").decode()}, 201)
+    admin.delete(f"/templates/{one}", 409, problem="template-in-use")
+    admin.post(f"/requests/{pending['id']}/cancel", {"reason": "not needed"})
+    admin.delete(f"/templates/{one}")
+    admin.get(f"/templates/{one}", 404)
+    assert admin.get(f"/certificates/{certificate}")["state"] == "revoked", "its certificates stay known"
 
 
 def check_preview(admin, ca):
@@ -225,6 +289,8 @@ def run(gateway, admin, made):
     check_expressions(admin, ca, device)
     check_request_extensions(admin, ca)
     check_keys_that_cannot_sign(admin, ca)
+    check_key_challenge(admin, ca)
+    check_deletion(admin, ca)
     public = check_preview(admin, ca)
     check_copies(admin, ca, made, public)
     check_outside(admin, ca)
