@@ -174,6 +174,27 @@ check_ndes() {
     [ "$(curl -sS -o /dev/null -w '%{http_code}' -u x:y "$GATEHOUSE_HTTP_URL/certsrv/mscep_admin/rsa-devices")" = 403 ] || die "passwords on plain HTTP"
     [ "$(curl -sS -o /dev/null -w '%{http_code}' --cacert "$GATEHOUSE_TLS_CERT" "$GATEHOUSE_URL/certsrv/mscep_admin/rsa-devices")" = 401 ] || die "no log-in"
     shown "the NDES page, scraped as its callers do, in both encodings; its password enrols, the certificate is its reader's"
+    check_ndes_ways
+}
+
+# By the session of the console, from addresses of a list, on plain HTTP where a template says so bluntly.
+check_ndes_ways() {
+    local page first second url=certsrv/mscep_admin/rsa-devices
+    scep_settings rsa-devices '.ndes.utf16 = false'
+    first=$(curl -sS --fail --cacert "$GATEHOUSE_TLS_CERT" -b "$work/jar" "$GATEHOUSE_URL/$url") || die "a session does not open the page"
+    second=$(curl -sS --fail --cacert "$GATEHOUSE_TLS_CERT" -b "$work/jar" "$GATEHOUSE_URL/$url")
+    grep -q 'can be used only once and will expire within 60 minutes' <<<"$first" || die "the page does not say how long: $first"
+    [ "$first" != "$second" ] || die "the page gave one password twice"
+    page=$("$openssl" x509 -in "$dir/ca.pem" -noout -fingerprint -sha256 | sed 's/.*=//; s/://g')
+    tr -d ' ' <<<"$first" | grep -q "(hashvalue)fortheCAcertificateis:<B>$page" || die "the page's thumbprint is not the CA's"
+    scep_settings rsa-devices '.access.ndes = ["192.0.2.0/24", "2001:db8::/32"]'
+    expect "an address that is not on the list" "$(curl -sS -o /dev/null -w '%{http_code}' --cacert "$GATEHOUSE_TLS_CERT" -b "$work/jar" \
+        "$GATEHOUSE_URL/$url")" 403
+    expect "which is the page's alone" "$(curl -sS -o /dev/null -w '%{http_code}' "$GATEHOUSE_HTTP_URL/certsrv/MSCEP/rsa-devices/mscep.dll?operation=GetCACaps")" 200
+    scep_settings rsa-devices '.access.ndes = [] | .ndes.insecureHttp = true'
+    expect "plain HTTP" "$(curl -sS -o /dev/null -w '%{http_code}' -u "mdm:correct horse battery" "$GATEHOUSE_HTTP_URL/$url")" 200
+    scep_settings rsa-devices '.ndes.insecureHttp = false'
+    shown "the NDES page by the console's session, for 60 minutes and one use, for listed addresses, on HTTP only when told so"
 }
 
 # new_password USER OLD NEW: as the console does it
