@@ -24,6 +24,7 @@ static const struct {
     {"kek", command_kek, "kek status|rotate|cancel|remove|split|join: the key-encryption keys, see docs/keys.md."},
     {"config", command_config,
      "config check|show|export FILE|import FILE [--dry-run]|reference: the configuration, see docs/configuration.md."},
+    {"log", command_log, "log level [LEVELS [--minutes N]], log tail: of an instance that runs, over the REST API."},
     {"audit", command_audit, "audit verify, export, archive, key: the sealed trail of events."},
     {"token", command_token,
      "token list; token check URI: log in, find, sign, verify, decrypt, wrap, a line each: ok or what to do."},

@@ -34,7 +34,8 @@ HANDLER(api_tokens_list) {
 }
 
 HANDLER(api_tokens_create) {
-    static const char *const members[] = {"label", "expiresAt", "roles", "cas", NULL};
+    static const char *const members[] = {"label", "expiresAt", "roles", "cas", "requestsPerSecond",
+                                          "certificatesPerDay", NULL};
     const struct json *document;
     const char *secret;
     struct token_order order = {0};
@@ -44,6 +45,8 @@ HANDLER(api_tokens_create) {
     TRY(ask_time(document, "expiresAt", &order.expires_us, err));
     TRY(ask_strings(request->arena, document, "roles", MAX_LIMITS, &order.roles, &order.role_count, err));
     TRY(ask_strings(request->arena, document, "cas", MAX_LIMITS, &order.cas, &order.ca_count, err));
+    TRY(json_int(document, "requestsPerSecond", 1, 100000, &order.requests_per_second, err));
+    TRY(json_int(document, "certificatesPerDay", 1, 1000000000, &order.certificates_per_day, err));
     TRY(access_token_create(context, request->arena, actor_of(request), &order, &secret, &token, err));
     struct json_writer w = json_writer_on(request->arena);
     token_write(&w, request->arena, &token, secret);

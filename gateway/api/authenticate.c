@@ -3,6 +3,7 @@
 #include "api/handlers.h"
 
 #include "base/clock.h"
+#include "ca/rates.h"
 
 #include <pthread.h>
 #include <string.h>
@@ -52,6 +53,7 @@ static bool authenticate_certificate(struct core *core, struct http_request *req
     if (!access_by_certificate(core, request->arena, request->client_certificate, request->address,
                                request->id, actor, err))
         return err->kind == ERROR_NOT_FOUND; /* nobody's: as if it had not come */
+    TRY(rates_request(actor, err));
     request->actor = actor;
     return check_origin(request, err);
 }
@@ -64,7 +66,7 @@ bool api_authenticate(void *context, struct http_request *request, struct error 
         TRY(access_by_token(context, request->arena, token, request->address, request->id, actor,
                             err));
         request->actor = actor;
-        return true;
+        return rates_request(actor, err);
     }
     if (secret == NULL || secret[0] == '\0')
         return request->client_certificate.len == 0 || authenticate_certificate(context, request, err);

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Read by every thread without a lock: a name is in its place before the count tells of it. */
@@ -77,6 +78,10 @@ static bool each_level(const char *text, bool set) {
     return true;
 }
 
+bool log_levels_valid(const char *text) {
+    return each_level(text, false);
+}
+
 bool log_set_levels(const char *text) {
     if (!each_level(text, false))
         return false;
@@ -136,12 +141,55 @@ static void escape(const char *from, char *to, size_t size) {
     to[used] = '\0';
 }
 
+/* --- the last lines, for who follows the log from afar ------------------------------------------------------------- */
+
+#define KEPT_LENGTH 600
+static struct {
+    pthread_mutex_t mutex;
+    pthread_cond_t more;
+    uint64_t last; /* number of the newest line; 0: none yet */
+    char lines[LOG_KEPT_LINES][KEPT_LENGTH];
+} kept = {.mutex = PTHREAD_MUTEX_INITIALIZER, .more = PTHREAD_COND_INITIALIZER};
+
+static void keep_line(const char *line, size_t len) {
+    if (len >= KEPT_LENGTH)
+        for (len = KEPT_LENGTH - 1; len > 0 && ((unsigned char)line[len] & 0xc0) == 0x80;)
+            len--; /* no half character */
+    pthread_mutex_lock(&kept.mutex);
+    char *at = kept.lines[kept.last++ % LOG_KEPT_LINES];
+    memcpy(at, line, len);
+    at[len] = '\0';
+    pthread_cond_broadcast(&kept.more);
+    pthread_mutex_unlock(&kept.mutex);
+}
+
+void log_lines(uint64_t after, size_t most, int wait_ms,
+               void (*each)(void *context, uint64_t number, const char *line), void *context) {
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += wait_ms / 1000;
+    until.tv_nsec += wait_ms % 1000 * 1000000L;
+    if (until.tv_nsec >= 1000000000L) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000L;
+    }
+    pthread_mutex_lock(&kept.mutex);
+    for (int status = 0; wait_ms > 0 && status == 0 && kept.last <= after;)
+        status = pthread_cond_timedwait(&kept.more, &kept.mutex, &until);
+    most = most > LOG_KEPT_LINES ? LOG_KEPT_LINES : most;
+    uint64_t first = kept.last > most ? kept.last - most + 1 : 1;
+    for (uint64_t number = first > after ? first : after + 1; number <= kept.last; number++)
+        each(context, number, kept.lines[(number - 1) % LOG_KEPT_LINES]);
+    pthread_mutex_unlock(&kept.mutex);
+}
+
 static void write_line(char *line, int len, size_t size) {
     if (len < 0)
         return;
     if ((size_t)len >= size)
         len = (int)size - 1;
     line[len - 1] = '\n';
+    keep_line(line, (size_t)len - 1);
     ssize_t ignored = write(STDERR_FILENO, line, (size_t)len); /* one call: lines never mix */
     (void)ignored;
 }

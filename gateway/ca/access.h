@@ -54,6 +54,9 @@ struct actor {
     bool limited;              /* the token has less than its owner's rights */
     bool by_certificate;       /* of the TLS connection: neither session nor token */
     struct uuid token_id;
+    struct uuid organisation_id; /* the user's */
+    /* Limits of the token itself; 0: none. See ca/rates.h. */
+    int64_t requests_per_second, certificates_per_day;
     uint8_t session_hash[32];  /* of the session, when not by_token */
 };
 
@@ -127,6 +130,7 @@ struct token_order {
     int64_t expires_us;
     const char *const *roles, *const *cas; /* limits: role names, CA slugs; none: all of the owner's */
     size_t role_count, ca_count;
+    int64_t requests_per_second, certificates_per_day; /* 0: no limit of its own */
 };
 MUST_USE bool access_token_create(struct core *core, struct arena *arena, const struct actor *actor,
                                   const struct token_order *order, const char **ret_secret,
@@ -134,6 +138,8 @@ MUST_USE bool access_token_create(struct core *core, struct arena *arena, const 
 /* What is left of the grants under a token's limits. */
 MUST_USE bool token_limit_grants(struct tx *tx, struct arena *arena, const char *limits,
                                  struct grant **grants, size_t *count, struct error *err);
+/* The numbers among a token's limits. */
+MUST_USE bool token_read_rates(struct arena *arena, const char *limits, struct actor *actor, struct error *err);
 MUST_USE bool access_token_revoke_all(struct core *core, struct arena *arena, const struct actor *actor,
                                       struct error *err);
 MUST_USE bool access_token_list(struct core *core, struct arena *arena, const struct actor *actor,

@@ -41,6 +41,7 @@ void access_fill_actor(const struct user *user, const struct grant *grants, size
                        const char *address, const char *request_id, struct actor *ret_actor) {
     *ret_actor = (struct actor){.user_id = user->id,
                                 .name = user->username,
+                                .organisation_id = user->organisation_id,
                                 .address = address,
                                 .request_id = request_id,
                                 .grants = grants,
@@ -215,6 +216,7 @@ static bool load_by_token(struct tx *tx, struct arena *arena, const struct api_t
         TRY(token_limit_grants(tx, arena, token->limits, &grants, &actor.grant_count, err));
         actor.grants = grants;
         actor.limited = true;
+        TRY(token_read_rates(arena, token->limits, &actor, err));
     }
     /* The one-time password is a matter of people at the console; a token was made on purpose. */
     actor.must_change_password = false;

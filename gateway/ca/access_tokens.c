@@ -32,7 +32,8 @@ static bool make_limits(struct core *core, struct arena *arena, const struct act
     struct scope scope;
     bool done = false;
     *ret_limits = "";
-    if (order->role_count == 0 && order->ca_count == 0)
+    if (order->role_count == 0 && order->ca_count == 0 && order->requests_per_second == 0 &&
+        order->certificates_per_day == 0)
         return true;
     for (size_t i = 0; i < order->role_count; i++)
         if (!has_role(actor, order->roles[i]))
@@ -51,6 +52,10 @@ static bool make_limits(struct core *core, struct arena *arena, const struct act
     json_open_object(&w);
     write_list(&w, "roles", order->roles, order->role_count);
     write_list(&w, "cas", order->cas, order->ca_count);
+    if (order->requests_per_second != 0)
+        json_put_int(&w, "requestsPerSecond", order->requests_per_second);
+    if (order->certificates_per_day != 0)
+        json_put_int(&w, "certificatesPerDay", order->certificates_per_day);
     json_close_object(&w);
     *ret_limits = json_written(&w);
     return true;
@@ -113,6 +118,13 @@ bool token_limit_grants(struct tx *tx, struct arena *arena, const char *limits, 
     *grants = kept;
     *count = kept_count;
     return cas == NULL || cas->count == 0 || narrow_to_cas(tx, arena, cas, grants, count, err);
+}
+
+bool token_read_rates(struct arena *arena, const char *limits, struct actor *actor, struct error *err) {
+    const struct json *document;
+    return json_parse(arena, view_text(limits), &document, err) &&
+           json_int(document, "requestsPerSecond", 1, INT64_MAX, &actor->requests_per_second, err) &&
+           json_int(document, "certificatesPerDay", 1, INT64_MAX, &actor->certificates_per_day, err);
 }
 
 bool access_token_create(struct core *core, struct arena *arena, const struct actor *actor,

@@ -5,6 +5,7 @@
 #include "ca/ct.h"
 #include "ca/policy.h"
 #include "ca/status.h"
+#include "ca/rates.h"
 
 #include <string.h>
 
@@ -154,5 +155,6 @@ bool issue_store(struct tx *tx, const struct actor *actor, const struct certific
                               .object_kind = "certificate",
                               .object = uuid_text(arena, certificate->id),
                               .details = json_written(&w)};
-    return certificate_insert(tx, certificate, err) && access_note(tx, actor, &note, err);
+    return rates_certificate(tx, actor, certificate->organisation_id, err) && certificate_insert(tx, certificate, err) &&
+           access_note(tx, actor, &note, err);
 }

@@ -38,6 +38,7 @@ int command_init(int argc, char *const argv[]);
 int command_serve(int argc, char *const argv[]);
 int command_check(int argc, char *const argv[]);
 int command_migrate(int argc, char *const argv[]);
+int command_log(int argc, char *const argv[]);
 int command_audit(int argc, char *const argv[]);
 int command_token(int argc, char *const argv[]);
 int command_user(int argc, char *const argv[]);

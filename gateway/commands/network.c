@@ -71,7 +71,12 @@ static bool take_word(struct arena *arena, char *word, const char *text, struct 
         l->require_certificate = strcmp(word, "client=required") == 0;
         return l->kind == LISTENER_MTLS || bad(err, text, "client= is for mtls");
     }
-    return bad(err, text, "it has a word that is none of paths=, threads=, most=, client=required");
+    if (strcmp(word, "proxy-protocol") == 0) {
+        l->proxy_protocol = true;
+        return (l->kind != LISTENER_HTTP && !l->plain) ||
+               bad(err, text, "proxy-protocol is for https and mtls; without TLS take proxied and X-Forwarded-For");
+    }
+    return bad(err, text, "it has a word that is none of paths=, threads=, most=, client=required, proxy-protocol");
 }
 
 /* "ADDRESS:PORT KIND [client=required] [paths=/a,/b] [threads=N] [most=N]" */
@@ -208,6 +213,10 @@ static const char *find_client(const struct trusted_proxies *proxies, struct htt
         }
     }
     return client;
+}
+
+bool network_trusts(void *context, const char *address) {
+    return is_trusted(context, address);
 }
 
 bool network_client(void *context, struct http_request *request, bool plain, struct error *err) {

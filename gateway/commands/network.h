@@ -16,7 +16,8 @@ MUST_USE bool network_listens(struct arena *arena, const struct options *options
 struct trusted_proxies;
 MUST_USE bool trusted_proxies_read(struct arena *arena, const struct options *options,
                                    struct trusted_proxies **ret, struct error *err);
-/* http_server_config.client; context: struct trusted_proxies. */
+/* http_server_config.trusts and .client; context: struct trusted_proxies. */
+bool network_trusts(void *context, const char *address);
 bool network_client(void *context, struct http_request *request, bool plain, struct error *err);
 
 /* The way out for everything that is fetched: proxy, its password, what goes without it, CA file. */

@@ -14,9 +14,11 @@
 #include "http/server.h"
 #include "base/clock.h"
 #include "ca/request_more.h"
+#include "ca/rates.h"
 #include "jobs/jobs.h"
 #include "keys/keys_room.h"
 #include "metrics/metrics_room.h"
+#include "logs/logs.h"
 #include "mail/mail.h"
 #include "ocsp/ocsp.h"
 #include "portal/portal.h"
@@ -209,6 +211,7 @@ static void build_router(struct service *s) {
     add_room(s, est_room(s->app.core));
     add_room(s, access_room(s->app.core));
     add_room(s, audit_room(s->app.core));
+    add_room(s, logs_room(s->app.core));
     add_room(s, keys_room(s->app.core));
     build_agents(s);
     s->router = (struct http_router){.rooms = s->rooms,
@@ -265,6 +268,7 @@ static bool start_jobs(struct service *s, struct error *err) {
                                   .context = s->acme};
     count += cmp_jobs(s->app.core, table + count);
     count += audit_jobs(s->app.core, table + count);
+    count += logs_jobs(s->app.core, table + count);
     table[count++] = (struct job){.name = "expire-requests",
                                   .every_us = 3600 * US_PER_SECOND,
                                   .run = expire_requests,
@@ -298,7 +302,12 @@ static bool start(struct service *s, struct error *err) {
     struct trusted_proxies *proxies;
     size_t listen_count;
     TRY(app_names_of(&s->app, &names, err));
+    logs_configured(option_text(o, "log-level"));
     TRY(configure_mail(&s->app, err));
+    rates_configure(&(struct rate_limits){.token_requests = option_number(o, "token-requests"),
+                                          .organisation_requests = option_number(o, "organisation-requests"),
+                                          .token_certificates = option_number(o, "token-certificates"),
+                                          .organisation_certificates = option_number(o, "organisation-certificates")});
     TRY(network_listens(s->app.arena, o, s->listens, &listen_count, err) &&
         trusted_proxies_read(s->app.arena, o, &proxies, err) && network_outgoing(s->app.arena, o, err));
     TRY(app_open_core(&s->app, err));
@@ -316,6 +325,8 @@ static bool start(struct service *s, struct error *err) {
                                             .listen_count = listen_count,
                                             .client = network_client,
                                             .client_context = proxies,
+                                            .trusts = network_trusts,
+                                            .trusts_context = proxies,
                                             .stop_grace_ms = (int)option_number(o, "stop-grace") * 1000,
                                             .threads = (int)option_number(o, "threads"),
                                             .header_limit = 32 * 1024,
@@ -362,10 +373,12 @@ static void reload(int argc, char *const argv[]) {
     struct options *options;
     struct error err = {0};
     if (options_read(arena, app_options, "GATEHOUSE", argc, argv, &options, &err) &&
-        app_set_log_levels(options, &err))
+        app_set_log_levels(options, &err)) {
+        logs_configured(option_text(options, "log-level"));
         log_info("serve", "log levels: %s", option_text(options, "log-level"));
-    else
+    } else {
         log_failure(LOG_ERROR, "serve", "reloading", &err);
+    }
 }
 
 /* Until SIGINT or SIGTERM; in between the TLS identity is kept up to date. */

@@ -62,6 +62,9 @@ struct http_tls_config {
     bool ask_certificate, require_certificate;
     bool (*certificate)(void *context, SSL *ssl);
     void *context;
+    bool proxy_protocol; /* in front of TLS; only from peers that are trusted */
+    bool (*trusts)(void *context, const char *address);
+    void *trusts_context;
 };
 /* The config must outlive the SSL_CTX. */
 MUST_USE bool http_tls_new(const struct http_tls_config *config, SSL_CTX **ret_tls,
@@ -70,5 +73,15 @@ MUST_USE bool http_tls_new(const struct http_tls_config *config, SSL_CTX **ret_t
 void http_tls_forget(void);
 /* Its channel bindings, and what the peer sent beside its certificate, go into the request. */
 void http_tls_describe(struct http_request *request);
+
+/* -- proxy_protocol.c -- */
+
+#define HTTP_PROXY_ADDRESS 46 /* INET6_ADDRSTRLEN */
+
+/* The octets of a header at the beginning; 0: more must come; -1: there is none, or a broken one. ret_client: the
+ * client's address, "" when the proxy speaks for itself. */
+long http_proxy_parse(const uint8_t *at, size_t len, char ret_client[static HTTP_PROXY_ADDRESS]);
+/* Takes the header off a fresh connection. False: the peer may not say such things, or does not. */
+bool http_proxy_client(int fd, const struct http_tls_config *config, char ret_client[static HTTP_PROXY_ADDRESS]);
 
 #endif

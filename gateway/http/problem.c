@@ -1,7 +1,10 @@
 #include "http/internal.h"
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
+
+#include <string.h>
 
 /* The one place where a kind of error becomes HTTP's words. */
 static const struct {
@@ -53,6 +56,11 @@ void http_problem_as(const struct http_request *request, struct http_response *r
     http_reply_text(response, status, "application/problem+json", json_written(&w));
     if (status == 401) /* rfc9110#11.6.1: a 401 must say how to authenticate */
         http_add_header(response, "WWW-Authenticate", "Bearer realm=\"gatehouse\"");
+    if (status == 429 && strcmp(type, "rate-limit") == 0)
+        http_add_header(response, "Retry-After", "1");
+    if (status == 429 && strcmp(type, "daily-limit") == 0) /* until the next day begins (UTC) */
+        http_add_header(response, "Retry-After",
+                        arena_printf(response->arena, "%lld", (long long)(86400 - clock_now_us() / US_PER_SECOND % 86400)));
     if ((status == 429 || status == 503) && http_response_header(response, "Retry-After") == NULL)
         http_add_header(response, "Retry-After", "5");
 }

@@ -539,7 +539,7 @@ static bool start_site(struct site *site, struct error *err) {
             return fail_internal(err, "a TLS listener without a certificate callback");
         site->tls_config = (struct http_tls_config){
             site->kind == LISTENER_MTLS, site->settings.require_certificate, config->certificate,
-            config->certificate_context};
+            config->certificate_context, site->settings.proxy_protocol, config->trusts, config->trusts_context};
         TRY(http_tls_new(&site->tls_config, &site->tls, err));
     }
     return start_context(site, list, err);
@@ -561,7 +561,7 @@ static bool check_config(const struct http_server_config *config, struct error *
 }
 
 static bool has_settings(const struct http_listen *l) {
-    return l->plain || l->require_certificate || l->paths != NULL || l->threads > 0 || l->most > 0;
+    return l->plain || l->require_certificate || l->proxy_protocol || l->paths != NULL || l->threads > 0 || l->most > 0;
 }
 
 /* The site of the i-th listen; a new one when there is none that it can share. */

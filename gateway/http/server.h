@@ -14,6 +14,7 @@ struct http_listen {
                             "unix:/path" (without TLS): a socket that is made anew */
     bool plain;               /* no TLS here although the kind has it: a trusted proxy ended it */
     bool require_certificate; /* LISTENER_MTLS: no handshake without one */
+    bool proxy_protocol;      /* with TLS: a PROXY header comes first, from peers that are trusted, else nothing */
     const char *const *paths; /* serves only what begins so; NULL-terminated; NULL: everything */
     int threads; /* of its own; 0: those that listens of its kind without own settings share */
     int most;    /* requests at once, the next get 503; 0: no such limit */
@@ -37,6 +38,8 @@ struct http_server_config {
      * refuses the request. `plain`: see http_listen. May be NULL: the peer, and plain listens refuse. */
     bool (*client)(void *context, struct http_request *request, bool plain, struct error *err);
     void *client_context;
+    bool (*trusts)(void *context, const char *address); /* whose PROXY header is believed; NULL: nobody's */
+    void *trusts_context;
     int stop_grace_ms; /* how long http_server_stop waits for running requests; 0: request_timeout_ms */
 };
 

@@ -1,6 +1,9 @@
 #include "http/internal.h"
 
+#include "base/log.h"
+
 #include <string.h>
+#include <sys/socket.h>
 
 /* The hybrid group first: what is recorded today shall not be read by a later quantum computer. */
 #define GROUPS "X25519MLKEM768/X25519:secp256r1/secp384r1:secp521r1"
@@ -35,13 +38,31 @@ static int accept_any(X509_STORE_CTX *store, void *context) {
 /* CivetWeb shakes hands in the thread that then serves the connection, and hides the handle. */
 static _Thread_local SSL *current;
 
+static _Thread_local char client[HTTP_PROXY_ADDRESS]; /* what a proxy says; "" else */
+
+/* The first octets may be a proxy's: they are taken before OpenSSL reads any. A connection that may not go on has
+ * nothing more to read, and the handshake fails. */
+static void take_proxy_header(const SSL *ssl) {
+    const struct http_tls_config *config = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+    int fd = SSL_get_fd(ssl);
+    client[0] = '\0';
+    if (config->proxy_protocol && !http_proxy_client(fd, config, client)) {
+        log_debug("http", "a connection without a PROXY header of a trusted proxy is ended");
+        shutdown(fd, SHUT_RDWR);
+    }
+}
+
 static void note_handshake(const SSL *ssl, int where, __attribute__((unused)) int result) {
-    if (where & SSL_CB_HANDSHAKE_START)
-        current = (SSL *)(uintptr_t)ssl;
+    if (!(where & SSL_CB_HANDSHAKE_START))
+        return;
+    if (current != ssl) /* the first of this connection */
+        take_proxy_header(ssl);
+    current = (SSL *)(uintptr_t)ssl;
 }
 
 void http_tls_forget(void) {
     current = NULL;
+    client[0] = '\0';
 }
 
 #define CHAIN_MAX 16 /* more is no path that anybody would follow */
@@ -86,6 +107,8 @@ static void describe_chain(struct http_request *request) {
 void http_tls_describe(struct http_request *request) {
     if (current == NULL || request->listener == LISTENER_HTTP)
         return;
+    if (client[0] != '\0')
+        request->address = arena_strdup(request->arena, client);
     describe_binding(request);
     if (request->listener == LISTENER_MTLS && request->client_certificate.len > 0)
         describe_chain(request);
@@ -110,6 +133,7 @@ bool http_tls_new(const struct http_tls_config *config, SSL_CTX **ret_tls, struc
     SSL_CTX_set_mode(tls, SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_alpn_select_cb(tls, choose_protocol, NULL);
     SSL_CTX_set_info_callback(tls, note_handshake);
+    SSL_CTX_set_app_data(tls, (void *)(uintptr_t)config);
     SSL_CTX_set_cert_cb(tls, choose_certificate, (void *)(uintptr_t)config);
     if (SSL_CTX_set_min_proto_version(tls, TLS1_2_VERSION) != 1 ||
         SSL_CTX_set1_groups_list(tls, GROUPS) != 1 ||

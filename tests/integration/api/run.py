@@ -24,6 +24,8 @@ import keys
 import scenario
 import scep
 import validators
+import limits
+import logs
 import mail
 import openid
 import public_pages
@@ -87,9 +89,9 @@ def run_whole(gateway, admin, token, seconds):
     for module in (credentials, authorities, templates, related, retention, scep, validators, mail,
                    public_pages, acme, access):
         module.run(gateway, admin, made)
-    for module in (factors, identity, openid, audit):
+    for module in (factors, identity, openid, logs, audit):
         module.run(gateway, admin)
-    for module in (keys, agents, weaknesses):
+    for module in (limits, keys, agents, weaknesses):
         module.run(gateway, admin, made)
     check_coverage(gateway)
     print(f"scenario: every operation has worked, every answer is as documented ({seconds():.0f} s)")

@@ -103,6 +103,7 @@ def bodies(path, made):
         "/audit": {"tsaUrl": None},
         "/audit/streams": {"id": "stolen", "kind": "log"},
         "/audit/streams/{stream}": {"kind": "log"},
+        "/log/levels": {"levels": "debug"},
         "/identity-providers": {"id": "stolen", "kind": "ldap", "name": "x", "settings": DIRECTORY},
         "/identity-providers/{provider}": {"kind": "ldap", "name": "x", "settings": DIRECTORY, "version": 1},
         "/access": {"registration": {"open": True}},

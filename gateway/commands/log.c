@@ -1,0 +1,98 @@
+/* gatehouse log: the levels of an instance that runs, and its lines as they come; over the REST API. */
+#include "commands/app.h"
+
+#include "base/json.h"
+#include "commands/network.h"
+#include "net/fetch.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MAX_ARGUMENTS 16
+
+/* `level` and `level LEVELS ...` are commands of ctl. */
+static int levels(int argc, char *const argv[]) {
+    char *const show[] = {(char *)(uintptr_t)"show-log-levels"};
+    char *set[MAX_ARGUMENTS + 3] = {(char *)(uintptr_t)"set-log-levels"};
+    bool sets = argc > 1 && strncmp(argv[1], "--", 2) != 0;
+    int count = 1;
+    if (sets) {
+        set[count++] = (char *)(uintptr_t)"--levels";
+        set[count++] = argv[1];
+    }
+    for (int i = sets ? 2 : 1; i < argc && i < MAX_ARGUMENTS; i++)
+        set[count++] = argv[i];
+    if (!sets)
+        set[0] = show[0];
+    return command_ctl(count, set);
+}
+
+static bool ask(struct arena *arena, const char *token, const char *ca_file, int64_t after, int wait,
+                const struct json **ret, struct error *err) {
+    struct fetch_header header = {"Authorization", arena_printf(arena, "Bearer %s", token)};
+    struct fetch_request request = {
+        .url = arena_printf(arena, "%s/api/v1/log/lines?after=%lld&wait=%d", getenv("GATEHOUSE_URL"), (long long)after, wait),
+        .headers = &header,
+        .header_count = 1,
+        .total_timeout_ms = 60000,
+        .max_bytes = (size_t)4 * 1024 * 1024,
+        .proxy = "",
+        .ca_file = ca_file};
+    struct fetch_reply reply;
+    const char *detail = "no reason given";
+    TRY(fetch(arena, &request, &reply, err) && json_parse(arena, reply.body, ret, err));
+    if (reply.status == 200)
+        return true;
+    TRY(json_string(*ret, "detail", &detail, err));
+    return fail(err, ERROR_POLICY, "refused", "%d: %s", reply.status, detail);
+}
+
+/* True while there is somebody to show lines to. */
+static bool show(const struct json *answer, int64_t *after, struct error *err) {
+    JSON_EACH (item, json_get(answer, "items")) {
+        const char *line = "";
+        TRY(json_string(item, "line", &line, err));
+        if (puts(line) < 0)
+            return fail(err, ERROR_UNAVAILABLE, "cannot-write", "The lines cannot be written.");
+    }
+    fflush(stdout);
+    return json_int(answer, "next", 0, INT64_MAX, after, err);
+}
+
+static bool tail(struct error *err) {
+    SCOPED_ARENA struct arena *own = arena_new();
+    const char *token = getenv("GATEHOUSE_TOKEN"), *file = getenv("GATEHOUSE_TOKEN_FILE");
+    char node[64] = "";
+    int64_t after = 0;
+    if (file != NULL)
+        TRY(read_secret(own, file, &token, err));
+    if (token == NULL || getenv("GATEHOUSE_URL") == NULL)
+        return fail(err, ERROR_MALFORMED, "usage", "Set GATEHOUSE_URL and GATEHOUSE_TOKEN_FILE (or GATEHOUSE_TOKEN).");
+    for (bool first = true;; first = false) {
+        SCOPED_ARENA struct arena *arena = arena_new();
+        const struct json *answer;
+        const char *from = "";
+        TRY(ask(arena, token, getenv("GATEHOUSE_TLS_CERT"), after, first ? 0 : 20, &answer, err));
+        TRY(json_string(answer, "node", &from, err));
+        if (strcmp(from, node) != 0) { /* a restart, or another node behind the proxy: its lines from the start */
+            snprintf(node, sizeof node, "%s", from);
+            if (!first) {
+                after = 0;
+                continue;
+            }
+        }
+        TRY(show(answer, &after, err));
+    }
+}
+
+int command_log(int argc, char *const argv[]) {
+    struct error err = {0};
+    if (argc > 0 && strcmp(argv[0], "level") == 0)
+        return levels(argc, argv);
+    bool ok = argc == 1 && strcmp(argv[0], "tail") == 0
+                  ? tail(&err)
+                  : fail(&err, ERROR_MALFORMED, "usage", "gatehouse log level [LEVELS [--minutes N]] | gatehouse log tail");
+    return ok ? 0 : command_failed("log", &err);
+}

@@ -1,0 +1,28 @@
+#include "logs/logs.h"
+
+#include "logs/handlers.h"
+
+#define TLS (1u << LISTENER_HTTPS | 1u << LISTENER_MTLS)
+#define SMALL ((size_t)4 * 1024)
+
+/* clang-format off */
+#define ROUTES(X) \
+    X("GET", "/log/levels", log_levels_show, "settings:read") \
+    X("PUT", "/log/levels", log_levels_set, "settings:manage") \
+    X("GET", "/log/lines", log_lines_read, "settings:manage")
+/* clang-format on */
+
+#define DEFINE(method, path, handler, permission)                                                  \
+    static HANDLER(gated_##handler) {                                                              \
+        TRY(ask_permission(request, permission, err));                                              \
+        return handler(context, request, response, err);                                           \
+    }
+ROUTES(DEFINE)
+
+#define ROUTE(method, path, handler, permission)                                                   \
+    {method, API_BASE path, GATE_ACTOR, TLS, SMALL, gated_##handler, permission},
+static const struct http_route routes[] = {ROUTES(ROUTE)};
+
+struct http_room logs_room(struct core *core) {
+    return (struct http_room){routes, sizeof routes / sizeof routes[0], core};
+}
