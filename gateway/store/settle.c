@@ -34,12 +34,12 @@ static enum settled whose(struct tx *tx, struct arena *arena, struct uuid mark) 
 static enum settled claim(struct tx *tx, struct uuid mark) {
     SCOPED_ARENA struct arena *arena = arena_new();
     struct error ignored = {0};
-    unsigned number = 0;
+    struct outcome outcome = {0};
     bool ours = statement_run(tx, sql_claim, PARAMS(p_uuid(&mark), p_int(clock_now_us()), p_text(uuid_text(arena, mark))),
-                              &number, &ignored);
+                              &outcome, &ignored);
     if (ours)
         return SETTLED_ABANDONED;
-    return number == ER_DUP_ENTRY && tx->trouble == TROUBLE_NONE ? whose(tx, arena, mark) : SETTLED_UNKNOWN;
+    return outcome.number == ER_DUP_ENTRY && tx->trouble == TROUBLE_NONE ? whose(tx, arena, mark) : SETTLED_UNKNOWN;
 }
 
 enum settled settle(struct db *db, struct uuid mark) {

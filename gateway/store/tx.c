@@ -68,8 +68,8 @@ static void roll_back(struct tx_loop *loop) {
         loop->tx->trouble = TROUBLE_LOST;
 }
 
-/* COMMIT was sent, or a row that commits itself, and nobody answered: it may have happened. Never run again before it is known that it has not.
- * True when the transaction is over. */
+/* COMMIT was sent, or a row that commits itself, and nobody answered: it may have happened. Never run again before it
+ * is known that it has not. True when the transaction is over. */
 static bool resolve(struct tx_loop *loop, bool marked, struct uuid mark) {
     enum settled settled = marked ? settle(loop->db, mark) : SETTLED_UNKNOWN;
     if (settled == SETTLED_UNKNOWN) {

@@ -20,7 +20,7 @@ static const struct wire_request requests[] = {
     {.op = WIRE_GENERATE, .id = 4, .generate = {V("ML-DSA-65"), 3}},
     {.op = WIRE_IMPORT, .id = 5, .import = {V("\x30\x00"), 1}},
     {.op = WIRE_LOAD, .id = 6, .load = {V("blob"), V("spki"), 2}},
-    {.op = WIRE_FIND, .id = 7, .find = {V("pkcs11:token=x")}},
+    {.op = WIRE_FIND, .id = 7, .find = {.uri = V("pkcs11:token=x")}},
     {.op = WIRE_SIGN,
      .id = 8,
      .sign = {UINT64_MAX, WIRE_RSA_PSS, WIRE_SHA384, WIRE_SHA256, 48, V("ctx"), V("data")}},
