@@ -13,6 +13,7 @@
 #include <string.h>
 
 #define MAX_ISSUED ((size_t)5000000)
+#define RESPONDER_WARN_US (14 * US_PER_DAY)
 #define CLOCK_SKEW_US (300 * US_PER_SECOND)
 
 static bool refuse(struct error *err, const struct validator_record *v, const char *rule) {
@@ -246,13 +247,27 @@ bool validation_take_issued(struct core *core, struct arena *arena, const struct
 
 /* --- what a look came to ----------------------------------------------------------------------------------- */
 
-static const char *state_of(const struct validator_record *v, const struct validation_settings *s,
+/* Its renewal is the other authority's to sign, so there must be time for that. */
+static bool responder_ends(struct arena *arena, const struct validator_record *v) {
+    AUTO(X509) *certificate = NULL;
+    struct certificate_facts facts;
+    struct error ignored = {0};
+    if (v->responder.len == 0 || !certificate_decode(arena, v->responder, &certificate, &ignored) ||
+        !certificate_read(arena, certificate, &facts, &ignored))
+        return false;
+    int64_t quarter = (facts.not_after_us - facts.not_before_us) / 4;
+    return facts.not_after_us - clock_now_us() < (quarter < RESPONDER_WARN_US ? quarter : RESPONDER_WARN_US);
+}
+
+static const char *state_of(struct arena *arena, const struct validator_record *v, const struct validation_settings *s,
                             const char *problem) {
     int64_t left = v->complete.size == 0 ? 0 : v->complete.next_update_us - clock_now_us();
     if (left <= 0)
         return "validator.stale";
     if (left < s->warn_s * US_PER_SECOND)
         return "validator.ending";
+    if (responder_ends(arena, v))
+        return "validator.responder-ends";
     return problem[0] != '\0' ? "validator.source-failed" : NULL;
 }
 
@@ -263,7 +278,7 @@ bool validation_checked(struct core *core, struct arena *arena, const struct val
     struct validation_settings settings;
     TRY(json_parse(arena, view_text(v->settings), &document, err));
     TRY(validation_settings_read(arena, document, &settings, err));
-    const char *code = state_of(v, &settings, problem);
+    const char *code = state_of(arena, v, &settings, problem);
     const char *said = code == NULL ? "" : arena_printf(arena, "%s: %.900s", code, problem);
     struct json_writer w = json_writer_on(arena);
     json_open_object(&w);

@@ -25,7 +25,9 @@ static const char sql_expiry[] =
     "WHERE s.deleted_us = 0 AND (s.ca_id IS NULL OR c.deleted_us = 0) GROUP BY s.purpose, c.slug "
     "UNION ALL SELECT 100, c.slug, COALESCE((SELECT l.next_update_us FROM crls l "
     "WHERE l.ca_id = c.id AND l.scope = 0 AND l.base_number = -1 ORDER BY l.number DESC LIMIT 1), 0) "
-    "FROM cas c WHERE c.deleted_us = 0 AND c.state = 1";
+    "FROM cas c WHERE c.deleted_us = 0 AND c.state = 1 "
+    "UNION ALL SELECT 101, v.slug, l.next_update_us FROM validators v JOIN validator_lists l ON l.id = v.list_id "
+    "WHERE v.deleted_us = 0";
 static const char sql_requests[] =
     "SELECT r.state, COUNT(*) FROM requests r WHERE r.state IN (1, 2, 6) GROUP BY r.state";
 
@@ -55,6 +57,7 @@ static const char *kind_of(int64_t purpose) {
     switch (purpose) {
     case 0: return "ca";
     case 100: return "crl";
+    case 101: return "validator-list";
     case SERVICE_OCSP: return "ocsp";
     case SERVICE_TSA: return "tsa";
     case SERVICE_SCEP: return "scep";

@@ -15,8 +15,8 @@ MUST_USE bool figures_certificates(struct tx *tx, struct arena *arena, int64_t n
 
 /* What ends one day: certificates of authorities and of services, and the newest full list of each authority. */
 struct figure_expiry {
-    const char *kind; /* "ca", "ocsp", "tsa", "scep", "cmp", "tls", "crl" */
-    const char *ca;   /* slug; "" for the instance's own */
+    const char *kind; /* "ca", "ocsp", "tsa", "scep", "cmp", "tls", "crl", "validator-list" */
+    const char *ca;   /* slug, of a validator, too; "" for the instance's own */
     int64_t not_after_us;
 };
 MUST_USE bool figures_expiry(struct tx *tx, struct arena *arena, struct figure_expiry **ret_items,

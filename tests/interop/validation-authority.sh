@@ -133,6 +133,12 @@ expect "issued" "$(jq .issued.entries issued.out)" 3
 expect "good still" "$(state good)" good
 "$openssl" ocsp -issuer foreign/ca.pem -serial 0x77 -url "$GATEHOUSE_HTTP_URL/ocsp/foreign" -CAfile foreign/ca.pem >ocsp.out 2>&1
 grep -q '0x77: unknown' ocsp.out || die "never issued: $(cat ocsp.out)"
+measured() {
+    curl -sS -H "Authorization: Bearer $GATEHOUSE_TOKEN" --cacert "$GATEHOUSE_TLS_CERT" "$GATEHOUSE_URL/metrics" >metrics.out
+    ends=$(sed -n 's/^gatehouse_expiry_timestamp_seconds{kind="validator-list",ca="foreign"} \([0-9.e+]*\).*/\1/p' metrics.out)
+    [ -n "$ends" ] && awk -v e="$ends" -v n="$(date +%s)" 'BEGIN { exit e + 0 > n + 0 ? 0 : 1 }'
+}
+within 60 measured || die "no metric of the list's end: $(grep expiry metrics.out)"
 shown "with the list of issued serial numbers, others are unknown"
 
 "$openssl" req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout lister.key -out lister.pem -subj "/CN=Lister" -days 3 2>/dev/null

@@ -1,5 +1,6 @@
 """Validators: OCSP for a foreign authority, whose lists are pushed and refused."""
 
+import datetime
 import os
 import tempfile
 
@@ -91,6 +92,11 @@ def run(_gateway, admin, made):
             admin.post(one + "/certificate", {"certificate": wrong}, 422, problem="bad-responder")
         assert admin.post(one + "/certificate", {"certificate": signed})["state"] == "active"
 
+        now = datetime.datetime.now(datetime.timezone.utc)
+        dates = [(now + datetime.timedelta(days=d)).strftime("%Y%m%d%H%M%SZ") for d in (-10, 1)]
+        late = openssl("x509", "-req", "-in", path("r.csr"), "-CA", path("ca.pem"), "-CAkey", path("ca.key"), "-extfile", path("conf"),
+                       "-extensions", "ocsp", "-not_before", dates[0], "-not_after", dates[1]).decode()
+
         first = openssl("ca", "-config", path("conf"), "-gencrl", "-batch")
         assert push(admin, one + "/crl", first)["crl"]["entries"] == 0
         second = openssl("ca", "-config", path("conf"), "-gencrl", "-batch")
@@ -102,6 +108,11 @@ def run(_gateway, admin, made):
         assert admin.post(one + "/issued", None, 400, body=b"01\n0a ff\n", headers=text)
         assert admin.post(one + "/issued", None, body=b"01\n0aff\n\n7\n", headers=text)["issued"]["entries"] == 3
         assert admin.post(one + "/fetch")["problem"] is None
+        admin.post(one + "/certificate", {"certificate": late})
+        assert admin.post(one + "/fetch")["problem"].startswith("validator.responder-ends")
+        admin.post(one + "/certificate", {"certificate": signed})
+        assert admin.post(one + "/fetch")["problem"] is None
+        assert [e["code"] for e in admin.get("/events?code=validator.responder-ends")["items"]] == ["validator.responder-ends"]
 
         check_servers(admin, one)
         check_servers(admin, "/cas/" + made["issuing"])
