@@ -140,6 +140,34 @@ check_guessing() {
     shown "guessing at a passphrase is slowed; those who were given a challenge go on from the same address"
 }
 
+# On a node whose clock is 600 days ahead, four fifths of the RA certificate's life are over.
+check_key_renewal() {
+    local t=rsa-devices port pid
+    dir=$work/rsa
+    port=$(free_port)
+    : >"$work/later.out"
+    faketime -f +600d "$bin/gatehouse" serve --data "$instance/data" --db "$GATEHOUSE_DB" --http "127.0.0.1:$port" \
+        --https "127.0.0.1:$(free_port)" --public-name localhost --public-url "$GATEHOUSE_HTTP_URL" \
+        --public-https-url "$GATEHOUSE_URL" --jobs-interval 3600 >"$work/later.out" 2>"$work/later.log" &
+    pid=$!
+    other_pids+=("$pid")
+    within 60 grep -q '^ready:' "$work/later.out" || die "the later node: $(tail -n 5 "$work/later.log")"
+    cp "$dir/ra.pem" "$dir/ra.old"
+    device csr "$dir/one.key" one one.example.test "a chosen passphrase" "$dir/k.csr"
+    device make 19 k1 "$dir/one.key" "$dir/one.self" "$dir/ra.old" "$dir/k.csr" "$dir/k.msg"
+    curl -sS --fail -o "$dir/ca.p7" "http://127.0.0.1:$port/scep/$t?operation=GetCACert"
+    "$openssl" pkcs7 -inform DER -in "$dir/ca.p7" -print_certs | awk '/BEGIN/ { n++ } n == 1' >"$dir/ra.pem"
+    "$openssl" verify -partial_chain -attime "$(date -d +600days +%s)" -CAfile "$dir/ca.pem" "$dir/ra.pem" >/dev/null ||
+        die "the renewed RA is not the CA's"
+    ! cmp -s "$dir/ra.pem" "$dir/ra.old" || die "the RA certificate was not renewed"
+    GATEHOUSE_HTTP_URL=http://127.0.0.1:$port send $t "$dir/k.msg" "$dir/k.reply"
+    device read "$dir/one.key" "$dir/one.self" "$dir/ra.pem" "$dir/k.reply" "$dir/k" | grep -q status=0 ||
+        die "what was encrypted to the older key is not read: $(tail -n 3 "$work/later.log")"
+    kill "$pid"
+    within 20 gone "$pid" || die "the later node does not end"
+    shown "600 days later the RA has another certificate, made by itself; what is encrypted to the older one is read"
+}
+
 check_capture() {
     local t=rsa-devices until
     dir=$work/rsa
@@ -206,7 +234,7 @@ new_password() {
 }
 
 begin
-need iconv
+need iconv faketime
 start_instance --jobs-interval 1
 make_ca rsa '{"type":"RSA","bits":2048}' >/dev/null
 make_ca ec '{"type":"EC","curve":"P-256"}' >/dev/null
@@ -222,4 +250,5 @@ check_refusals
 check_capture
 check_ndes
 check_guessing
+check_key_renewal
 finish
