@@ -1,12 +1,19 @@
-# cmake --install and cpack: programs, the token module, systemd units. Two packages, since the signer may run on a
-# machine of its own.
+# cmake --install and cpack: programs, the token module, systemd units. Three packages, since the signer may run on a
+# machine of its own, and an agent does.
 install(TARGETS gatehouse RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT gateway)
 install(TARGETS gatehouse-signer RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT signer)
+install(TARGETS gatehouse-agent RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT agent)
 install(TARGETS gatehouse-softtoken LIBRARY DESTINATION lib/gatehouse COMPONENT signer)
 install(FILES ${CMAKE_SOURCE_DIR}/scripts/systemd/gatehouse.service
     DESTINATION lib/systemd/system COMPONENT gateway)
 install(FILES ${CMAKE_SOURCE_DIR}/scripts/systemd/gatehouse-signer.service
     DESTINATION lib/systemd/system COMPONENT signer)
+install(FILES ${CMAKE_SOURCE_DIR}/scripts/systemd/gatehouse-agent.service
+    DESTINATION lib/systemd/system COMPONENT agent)
+install(FILES ${CMAKE_SOURCE_DIR}/scripts/systemd/agent-sysusers.conf
+    DESTINATION lib/sysusers.d RENAME gatehouse-agent.conf COMPONENT agent)
+install(FILES ${CMAKE_SOURCE_DIR}/scripts/systemd/agent.conf.example
+    DESTINATION share/gatehouse COMPONENT agent)
 install(FILES ${CMAKE_SOURCE_DIR}/sql/grants.sql ${CMAKE_SOURCE_DIR}/scripts/systemd/gatehouse.conf.example
     DESTINATION share/gatehouse COMPONENT gateway)
 install(FILES ${CMAKE_SOURCE_DIR}/scripts/systemd/gatehouse-sysusers.conf
@@ -41,7 +48,7 @@ set(CPACK_PACKAGE_CONTACT "Gatehouse <root@localhost>")
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "Certification authority for companies")
 set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
 set(CPACK_STRIP_FILES ON)
-set(CPACK_COMPONENTS_ALL gateway signer)
+set(CPACK_COMPONENTS_ALL gateway signer agent)
 set(CPACK_DEB_COMPONENT_INSTALL ON)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SECTION net)
@@ -49,6 +56,9 @@ set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS_PRIVATE_DIRS "${GATEHOUSE_DEPS}/lib")
 set(CPACK_DEBIAN_GATEWAY_PACKAGE_NAME gatehouse)
 set(CPACK_DEBIAN_SIGNER_PACKAGE_NAME gatehouse-signer)
+set(CPACK_DEBIAN_AGENT_PACKAGE_NAME gatehouse-agent)
+set(CPACK_DEBIAN_AGENT_PACKAGE_DEPENDS "gatehouse-signer (= ${PROJECT_VERSION}), adduser | systemd")
+set(CPACK_DEBIAN_AGENT_PACKAGE_SUGGESTS "pcscd, ykcs11, softhsm2")
 set(CPACK_DEBIAN_GATEWAY_PACKAGE_DEPENDS "gatehouse-signer (= ${PROJECT_VERSION}), adduser | systemd")
 set(CPACK_DEBIAN_GATEWAY_PACKAGE_RECOMMENDS "mariadb-client")
 set(CPACK_DEBIAN_GATEWAY_PACKAGE_SUGGESTS "mariadb-server, haproxy, prometheus")
@@ -56,6 +66,9 @@ set(CPACK_DEBIAN_GATEWAY_PACKAGE_CONTROL_EXTRA
     "${CMAKE_SOURCE_DIR}/scripts/systemd/gateway/postinst;${CMAKE_SOURCE_DIR}/scripts/systemd/gateway/prerm")
 set(CPACK_DEBIAN_SIGNER_PACKAGE_CONTROL_EXTRA
     "${CMAKE_SOURCE_DIR}/scripts/systemd/signer/postinst;${CMAKE_SOURCE_DIR}/scripts/systemd/signer/prerm")
+set(CPACK_DEBIAN_AGENT_PACKAGE_CONTROL_EXTRA
+    "${CMAKE_SOURCE_DIR}/scripts/systemd/agent/postinst;${CMAKE_SOURCE_DIR}/scripts/systemd/agent/prerm")
 set(CPACK_COMPONENT_GATEWAY_DESCRIPTION "The gateway: REST, console, ACME, SCEP, EST, CMP, OCSP, timestamps. It holds no key.")
 set(CPACK_COMPONENT_SIGNER_DESCRIPTION "The signer, the only process that holds keys, its software token, and OpenSSL 3.5.")
+set(CPACK_COMPONENT_AGENT_DESCRIPTION "The agent: lends the tokens of its machine to a gateway elsewhere.")
 include(CPack)

@@ -15,9 +15,9 @@ build_packages() {
         dpkg-deb -x "$package" "$work/root"
         dpkg-deb -f "$package" Depends >>"$work/depends"
     done
-    expect "packages" "$(find "$work/packages" -maxdepth 1 -name '*.deb' | wc -l)" 2
+    expect "packages" "$(find "$work/packages" -maxdepth 1 -name '*.deb' | wc -l)" 3
     grep -q libmariadb3 "$work/depends" || die "the packages do not say what they need: $(cat "$work/depends")"
-    shown "two packages: $(cd "$work/packages" && du -h ./*.deb | tr '\t\n' '  ')"
+    shown "three packages: $(cd "$work/packages" && du -h ./*.deb | tr '\t\n' '  ')"
 }
 
 self_contained() {
@@ -25,7 +25,8 @@ self_contained() {
     if [ -s "$work/root/usr/lib/gatehouse/libcrypto.so.3" ]; then
         ! grep -v "^$work/root/" "$work/libraries" || die "OpenSSL is not the package's own"
     fi
-    ! readelf -d "$work/root/usr/bin/gatehouse" "$work/root/usr/bin/gatehouse-signer" | grep -i 'runpath' | grep -v 'ORIGIN/../lib/gatehouse\]' ||
+    ! readelf -d "$work/root/usr/bin/gatehouse" "$work/root/usr/bin/gatehouse-signer" \
+        "$work/root/usr/bin/gatehouse-agent" | grep -i 'runpath' | grep -v 'ORIGIN/../lib/gatehouse\]' ||
         die "a path of the build is in the programs"
     MANROFFOPT=-ww man --warnings -l "$work/root/usr/share/man/man1/gatehouse-ctl.1" >"$work/man" 2>"$work/man.log"
     grep -q 'revoke-certificate' "$work/man" || die "no manual page"
@@ -35,13 +36,13 @@ self_contained() {
 
 units() {
     local unit score
-    for unit in gatehouse gatehouse-signer; do
+    for unit in gatehouse gatehouse-signer gatehouse-agent; do
         score=$(systemd-analyze security --offline=true --no-pager "$work/root/usr/lib/systemd/system/$unit.service" |
             sed -n 's/.*Overall exposure level[^0-9]*\([0-9.]*\).*/\1/p')
         awk -v s="$score" 'BEGIN { exit !(s != "" && s < 2.5) }' || die "$unit.service: exposure ${score:-unknown}"
         note "$unit.service: exposure $score of 10"
     done
-    shown "both units are hardened"
+    shown "all units are hardened"
 }
 
 runs() {
