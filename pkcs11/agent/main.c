@@ -1,10 +1,13 @@
 /* gatehouse-agent: lends the tokens of this machine to a gateway elsewhere. It loads no PKCS#11 module:
  * gatehouse-signer, which it starts, does. */
 #include "agent/gateways.h"
+#include "agent/page.h"
+#include "agent/password.h"
 
 #include "base/log.h"
 #include "base/options.h"
 
+#include <malloc.h>
 #include <openssl/crypto.h>
 #include <signal.h>
 #include <stdio.h>
@@ -16,6 +19,7 @@
 
 #define ENV_PREFIX "GATEHOUSE_AGENT"
 #define ROOM "agent"
+#define LARGE (256 * 1024)
 
 static const struct option_spec specs[] = {
     {"config", OPTION_TEXT, NULL, 0, 0, "File with options, one \"name = value\" a line."},
@@ -32,6 +36,10 @@ static const struct option_spec specs[] = {
     {"pin", OPTION_LIST, NULL, 0, 0, "File with a token's user PIN, as LABEL=FILE."},
     {"token-dir", OPTION_TEXT, NULL, 0, 0,
      "Folder of softtoken's tokens; sets GATEHOUSE_SOFTTOKEN_DIR."},
+    {"page", OPTION_TEXT, NULL, 0, 0,
+     "ADDRESS:PORT of the local page (HTTPS), e.g. 127.0.0.1:8446; without it there is none."},
+    {"set-password", OPTION_FLAG, "false", 0, 0,
+     "Set the local page's password, a line on standard input, and end."},
     {"module-timeout", OPTION_NUMBER, "60", 1, 600,
      "Seconds for an answer of a module; then its process is killed and started again."},
     {"threads", OPTION_NUMBER, "8", 1, 64, "Requests that are worked on at once."},
@@ -144,6 +152,16 @@ static bool enrol(struct agent *agent, struct error *err) {
     return true;
 }
 
+static bool set_password(const struct agent *agent, struct error *err) {
+    char line[1026];
+    if (fgets(line, sizeof line, stdin) == NULL)
+        return fail(err, ERROR_MALFORMED, "bad-option", "There is no password on standard input.");
+    line[strcspn(line, "\r\n")] = '\0';
+    bool done = page_password_set(option_text(agent->options, "state"), line, err);
+    OPENSSL_cleanse(line, sizeof line);
+    return done;
+}
+
 /* ---- serving --------------------------------------------------------------------------------- */
 
 static bool start(struct agent *agent, struct error *err) {
@@ -153,8 +171,11 @@ static bool start(struct agent *agent, struct error *err) {
     TRY(signer_connect(&config, &agent->signer, err));
     TRY(relay_new(agent->signer, (unsigned)option_number(agent->options, "threads"), &agent->relay,
                   err));
-    return gateways_start(list_option(agent, "gateway"), &agent->state, agent->tls, agent->relay,
-                          &agent->gateways, err);
+    TRY(gateways_start(list_option(agent, "gateway"), &agent->state, agent->tls, agent->relay,
+                       &agent->gateways, err));
+    struct page_config page = {option_text(agent->options, "page"), option_text(agent->options, "state"),
+                               agent->signer, agent->gateways};
+    return page.address == NULL || page_start(&page, err);
 }
 
 static bool run(struct agent *agent, const sigset_t *signals, struct error *err) {
@@ -164,6 +185,8 @@ static bool run(struct agent *agent, const sigset_t *signals, struct error *err)
         return fail(err, ERROR_MALFORMED, "bad-option",
                     "The option log-level is debug, info, warn or error.");
     log_setup(level, option_flag(agent->options, "log-json"), "gatehouse-agent");
+    if (option_flag(agent->options, "set-password"))
+        return set_password(agent, err);
     if (option_item(agent->options, "gateway", 0) == NULL)
         return fail(err, ERROR_MALFORMED, "bad-option",
                     "Nothing to connect to: give --gateway HOST:PORT.");
@@ -183,6 +206,7 @@ int main(int argc, char **argv) {
     struct options *options;
     sigset_t signals;
     harden();
+    mallopt(M_MMAP_THRESHOLD, LARGE); /* fixed: what Argon2id took goes back to the system */
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);

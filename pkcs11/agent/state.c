@@ -17,6 +17,9 @@
 #define KEY_FILE "key.pem"
 #define CERTIFICATE_FILE "certificate.pem"
 #define PIN_FILE "gateway.pin"
+#define PAGE_KEY_FILE "page-key.pem"
+#define PAGE_CERTIFICATE_FILE "page.pem"
+#define PAGE_DAYS 3650
 
 /* ---- files ----------------------------------------------------------------------------------- */
 
@@ -79,7 +82,7 @@ bool state_read(struct arena *arena, const char *directory, const char *name,
 
 /* ---- key and certificate --------------------------------------------------------------------- */
 
-static bool plan(struct arena *arena, EVP_PKEY *key, X509 **ret, struct error *err) {
+static bool plan(struct arena *arena, EVP_PKEY *key, int64_t days, X509 **ret, struct error *err) {
     uint8_t serial[16];
     X509_NAME *subject = X509_NAME_new();
     keep_X509_NAME(arena, subject);
@@ -92,32 +95,36 @@ static bool plan(struct arena *arena, EVP_PKEY *key, X509 **ret, struct error *e
                                     .subject = subject,
                                     .public_key = key,
                                     .not_before_us = clock_now_us() - US_PER_DAY,
-                                    .not_after_us = clock_now_us() + US_PER_DAY,
+                                    .not_after_us = clock_now_us() + days * US_PER_DAY,
                                     .path_length = -1,
                                     .key_usage = KU_DIGITAL_SIGNATURE | KU_KEY_AGREEMENT};
     return certificate_build(&what, ret, err);
 }
 
-/* Its certificate is of no meaning but to carry the public key into the first message. */
-bool state_new(struct party *ret, struct error *err) {
+static bool make_party(int64_t days, struct party *ret, struct error *err) {
     SCOPED_ARENA struct arena *arena = arena_new();
     AUTO(EVP_PKEY) *key = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256");
     AUTO(X509) *certificate = NULL;
     if (key == NULL)
         return fail_internal(err, "EC key");
-    TRY(plan(arena, key, &certificate, err));
+    TRY(plan(arena, key, days, &certificate, err));
     TRY(certificate_sign(certificate, key, EVP_sha256(), key, err));
     *ret = (struct party){TAKE(certificate), TAKE(key)};
     return true;
 }
 
-static bool save_key(const char *directory, EVP_PKEY *key, struct error *err) {
+/* Its certificate is of no meaning but to carry the public key into the first message. */
+bool state_new(struct party *ret, struct error *err) {
+    return make_party(1, ret, err);
+}
+
+static bool save_key(const char *directory, const char *name, EVP_PKEY *key, struct error *err) {
     AUTO(BIO) *bio = BIO_new(BIO_s_secmem());
     char *at = NULL;
     if (bio == NULL || PEM_write_bio_PKCS8PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL) != 1)
         return fail_internal(err, "encoding the key");
     long len = BIO_get_mem_data(bio, &at);
-    return state_write(directory, KEY_FILE, view_of(at, (size_t)len), err);
+    return state_write(directory, name, view_of(at, (size_t)len), err);
 }
 
 /* The pin last: who has it is enrolled. */
@@ -126,7 +133,7 @@ bool state_save(const char *directory, EVP_PKEY *key, struct view certificate,
     SCOPED_ARENA struct arena *arena = arena_new();
     const char *pem = pem_encode(arena, "CERTIFICATE", certificate);
     const char *hex = arena_printf(arena, "%s\n", hex_encode(arena, view_of(pin, HANDSHAKE_PIN)));
-    TRY(save_key(directory, key, err));
+    TRY(save_key(directory, KEY_FILE, key, err));
     TRY(state_write(directory, CERTIFICATE_FILE, view_text(pem), err));
     return state_write(directory, PIN_FILE, view_text(hex), err);
 }
@@ -137,21 +144,21 @@ static bool damaged(const char *directory, const char *name, struct error *err) 
                 "The agent's file %.200s/%s is damaged: enrol again with a new code.", directory, name);
 }
 
-static bool load_party(struct arena *arena, const char *directory, struct party *ret,
-                       struct error *err) {
+static bool load_party(struct arena *arena, const char *directory, const char *key_name,
+                       const char *certificate_name, struct party *ret, struct error *err) {
     struct view pem, der;
-    TRY(state_read(arena, directory, KEY_FILE, &pem, err));
+    TRY(state_read(arena, directory, key_name, &pem, err));
     AUTO(BIO) *bio = BIO_new_mem_buf(pem.at, (int)pem.len);
     AUTO(EVP_PKEY) *key = bio == NULL ? NULL : PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL);
     if (key == NULL)
-        return damaged(directory, KEY_FILE, err);
-    TRY(state_read(arena, directory, CERTIFICATE_FILE, &pem, err));
+        return damaged(directory, key_name, err);
+    TRY(state_read(arena, directory, certificate_name, &pem, err));
     if (!pem_decode(arena, pem, "CERTIFICATE", &der))
-        return damaged(directory, CERTIFICATE_FILE, err);
+        return damaged(directory, certificate_name, err);
     const uint8_t *at = der.at;
     AUTO(X509) *certificate = d2i_X509(NULL, &at, (long)der.len);
     if (certificate == NULL || X509_check_private_key(certificate, key) != 1)
-        return damaged(directory, CERTIFICATE_FILE, err);
+        return damaged(directory, certificate_name, err);
     *ret = (struct party){TAKE(certificate), TAKE(key)};
     return true;
 }
@@ -172,9 +179,27 @@ bool state_load(const char *directory, struct agent_state *ret, struct error *er
         text.len--;
     if (!hex_decode(arena, text, &pin) || pin.len != HANDSHAKE_PIN)
         return damaged(directory, PIN_FILE, err);
-    TRY(load_party(arena, directory, &ret->party, err));
+    TRY(load_party(arena, directory, KEY_FILE, CERTIFICATE_FILE, &ret->party, err));
     memcpy(ret->pin, pin.at, HANDSHAKE_PIN);
     return true;
+}
+
+bool state_tls(const char *directory, struct party *ret, struct error *err) {
+    SCOPED_ARENA struct arena *arena = arena_new();
+    struct error cause = {0};
+    if (load_party(arena, directory, PAGE_KEY_FILE, PAGE_CERTIFICATE_FILE, ret, &cause))
+        return true;
+    if (cause.kind != ERROR_NOT_FOUND) {
+        *err = cause;
+        return false;
+    }
+    uint8_t *der = NULL;
+    TRY(make_party(PAGE_DAYS, ret, err));
+    int len = i2d_X509(ret->certificate, &der);
+    const char *pem = pem_encode(arena, "CERTIFICATE", view_of(der, len > 0 ? (size_t)len : 0));
+    OPENSSL_free(der);
+    return save_key(directory, PAGE_KEY_FILE, ret->key, err) &&
+           state_write(directory, PAGE_CERTIFICATE_FILE, view_text(pem), err);
 }
 
 void state_free(struct agent_state *state) {

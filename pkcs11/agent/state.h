@@ -15,6 +15,8 @@ MUST_USE bool state_new(struct party *ret, struct error *err);
 /* Key and certificate (DER) after an enrolment. */
 MUST_USE bool state_save(const char *directory, EVP_PKEY *key, struct view certificate,
                          const uint8_t pin[static HANDSHAKE_PIN], struct error *err);
+/* The local page's self-signed certificate, made once. */
+MUST_USE bool state_tls(const char *directory, struct party *ret, struct error *err);
 void state_free(struct agent_state *state);
 
 /* One file of the directory, written whole or not at all (mode 0600), and read (at most 64 KiB;

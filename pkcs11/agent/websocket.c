@@ -138,9 +138,11 @@ enum websocket_event websocket_next(struct websocket_reader *reader, struct view
         reader->given = false;
     }
     while (event == WEBSOCKET_NOTHING) {
+        if (reader->taken == reader->in.len) /* which may be nowhere yet */
+            return WEBSOCKET_NOTHING;
         struct view rest =
             view_of(reader->in.at + reader->taken, reader->in.len - reader->taken);
-        int there = rest.len == 0 ? 0 : read_header(reader, rest, &frame, err);
+        int there = read_header(reader, rest, &frame, err);
         if (there < 0)
             return WEBSOCKET_BROKEN;
         if (there == 0 || rest.len - frame.header < frame.length)

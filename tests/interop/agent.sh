@@ -9,6 +9,7 @@ pin=agent-pin-1
 so_pin=agent-so-pin
 agents_port=''
 proxy_port=''
+page_options=()
 
 find_softhsm() {
     local path
@@ -66,7 +67,7 @@ enrol() {
 # run_agent NAME MODULE: $agent_pid
 run_agent() {
     SOFTHSM2_CONF=$work/softhsm2.conf "$bin/gatehouse-agent" --state "$work/$1.state" --gateway "127.0.0.1:$proxy_port" \
-        --module "local=$2" --pin "card=$work/pin" --token-dir "$work/${3:-softtoken}" >>"$1.log" 2>&1 &
+        --module "local=$2" --pin "card=$work/pin" --token-dir "$work/${3:-softtoken}" "${page_options[@]}" >>"$1.log" 2>&1 &
     agent_pid=$!
     other_pids+=($!)
 }
@@ -167,11 +168,39 @@ expect "status without agents" "$(jq -r .status problem.json)" 503
 expect "problem without agents" "$(jq -r .type problem.json)" /problems/token-unreachable
 shown "without agents: $(jq -r .detail problem.json)"
 
+page_port=$(free_port)
+printf 'short\n' | "$bin/gatehouse-agent" --state "$work/one.state" --set-password 2>page.log && die "a short password is taken"
+printf 'page-password-1\n' | "$bin/gatehouse-agent" --state "$work/one.state" --set-password 2>page.log ||
+    die "no password: $(cat page.log)"
+page_options=(--page "127.0.0.1:$page_port")
 run_agent one "$softhsm" # the token has moved: the agent that had the other one
 within 20 is_up one || die "agent one does not come back"
 rest POST "requests/$waiting/sign" '{}' | jq -er .certificate.pem >late.pem || die "not signed after the agent came back"
 "$openssl" verify -CAfile root.pem late.pem >>openssl.log 2>&1 || die "not by the CA"
 shown "the CA works again by itself when an agent with the token returns, at whichever agent it is"
+
+# page PASSWORD OPTIONS...: status of the local page; its text is in page.html.
+page() {
+    local password=$1 path=$2
+    shift 2
+    curl -sS --max-time 20 --connect-to "Agent:443:127.0.0.1:$page_port" -u "me:$password" \
+        -o page.html -w '%{http_code}' "$@" "https://Agent$path"
+}
+expect "page without its password" "$(page wrong-password-1 / -k)" 401
+expect "page" "$(page page-password-1 / -k)" 200
+for what in "127.0.0.1:$proxy_port" connected '<td>card</td>' 'ready, logged in'; do
+    grep -qF "$what" page.html || die "the local page does not say $what"
+done
+uri=$(grep -o 'value="pkcs11:[^"]*"' page.html | head -n1 | sed 's/^value="//; s/"$//; s/&amp;/\&/g')
+expect "a form of another site" "$(page page-password-1 /pin -k -H 'Origin: https://evil.example' --data-urlencode "uri=$uri" \
+    --data-urlencode "pin=$pin")" 403
+own=(-k -H 'Origin: https://Agent')
+expect "PIN" "$(page page-password-1 /pin "${own[@]}" --data-urlencode "uri=$uri" --data-urlencode "pin=$pin")" 200
+expect "certificate" "$(page page-password-1 /certificate "${own[@]}" --data-urlencode "uri=$uri;object=ca;id=%01" \
+    --data-urlencode "certificate@root.pem")" 200
+SOFTHSM2_CONF=$work/softhsm2.conf pkcs11-tool --module "$softhsm" --token-label card --list-objects --type cert >certs.txt 2>>tool.log
+grep -q 'On Card' certs.txt || die "no certificate in the token: $(cat certs.txt)"
+shown "the agent's local page: status and tokens, a PIN typed, a certificate stored; wrong passwords and foreign forms refused"
 
 stop_gateway
 start_gateway
