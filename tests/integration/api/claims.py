@@ -83,6 +83,9 @@ def check_pre_approved(gateway, admin, made):
     asked = admin.post(form, {"sans": ["DNS:invited.example"], "preApproved": True, "claimDays": 90}, 201)
     assert asked["request"]["state"] == "awaiting-csr" and asked["claim"]["secret"]
     admin.post(form, {"sans": ["DNS:x.example"], "preApproved": True, "claimDays": 91}, 400)
+    # By mail: to an address that can be written to, and only where a mail server is set up.
+    admin.post(form, {"sans": ["DNS:x.example"], "preApproved": True, "email": "nobody"}, 422, problem="bad-email")
+    admin.post(form, {"sans": ["DNS:x.example"], "preApproved": True, "email": "a@example.org"}, 409, problem="no-mail-server")
     admin.post(f"/requests/{asked['request']['id']}/cancel")
     Client(gateway).post("/claims/show", {"secret": asked["claim"]["secret"]}, 404)
 

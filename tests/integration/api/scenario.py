@@ -348,6 +348,10 @@ def check_guessing(gateway, username, password):
 
 def check_instance(gateway, admin, made):
     assert admin.get("/settings")["publicHttp"] == os.environ["GATEHOUSE_HTTP_URL"]
+    options = {option["name"]: option for option in admin.get("/configuration")["items"]}
+    assert options["db"]["source"] == "command line" and len(options["db"]["values"]) == 1
+    assert options["db-pool"]["source"] == "default" and options["db-pool"]["values"] == [options["db-pool"]["initial"]]
+    assert ":***@" in options["db"]["values"][0] or ":" not in options["db"]["values"][0].split("://")[1].split("@")[0]
     assert admin.get("/status")["name"] == "Gatehouse"
     assert [o["id"] for o in admin.get("/organisations")["items"]] == ["default"]
     assert any(token["managed"] for token in admin.get("/tokens")["items"])

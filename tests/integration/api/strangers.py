@@ -191,6 +191,7 @@ def check_roles(gateway, admin, made):
     requester.get("/users", 403, problem="forbidden")
     requester.get("/events", 403, problem="forbidden")
     requester.get("/settings", 403, problem="forbidden")
+    requester.get("/configuration", 403, problem="forbidden")
     assert [ca["id"] for ca in requester.get("/cas")["items"]] == [made["issuing"]]
     requester.get(f"/cas/{made['root']}", 404)
 
@@ -207,7 +208,7 @@ def check_roles(gateway, admin, made):
     officer.post(f"/certificates/{signed['certificate']['id']}/revoke", {"reason": "superseded"})
 
     auditor = client_with("anna", [{"role": "auditor", "scope": "instance"}])
-    for path in ("/cas", "/requests", "/certificates", "/users", "/events", "/tokens", "/settings", "/organisations"):
+    for path in ("/cas", "/requests", "/certificates", "/users", "/events", "/tokens", "/settings", "/configuration", "/organisations"):
         auditor.get(path)
     auditor.post(submit, {"csr": make_csr("anna.example").decode()}, 403, problem="forbidden")
     auditor.patch(f"/users/{made['user']}", {"displayName": "x"}, 403, problem="forbidden")
