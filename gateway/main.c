@@ -26,6 +26,8 @@ static const struct {
      "config check|show|export FILE|import FILE [--dry-run]|reference: the configuration, see docs/configuration.md."},
     {"log", command_log, "log level [LEVELS [--minutes N]], log tail: of an instance that runs, over the REST API."},
     {"audit", command_audit, "audit verify, export, archive, key: the sealed trail of events."},
+    {"key", command_key,
+     "key create, csr, list, delete, certificate: keys in tokens, over the REST API as ctl; see docs/keys.md."},
     {"token", command_token,
      "token list; token check URI: log in, find, sign, verify, decrypt, wrap, a line each: ok or what to do."},
     {"user", command_user, "user reset NAME: a new one-time password."},

@@ -50,6 +50,7 @@ GRANT INSERT, UPDATE ON certificate_fields TO gatehouse_application;
 GRANT INSERT, UPDATE ON request_claims TO gatehouse_application;
 GRANT INSERT ON certificate_scts TO gatehouse_application;
 GRANT INSERT, UPDATE, DELETE ON request_retries TO gatehouse_application;
+GRANT INSERT, UPDATE, DELETE ON token_keys TO gatehouse_application;
 GRANT INSERT, UPDATE ON leases TO gatehouse_application;
 GRANT INSERT, UPDATE ON template_protocols TO gatehouse_application;
 GRANT INSERT, UPDATE ON tsa_order TO gatehouse_application;

@@ -132,6 +132,14 @@ HANDLER(users_reset);
 HANDLER(events_list);
 /* instance.c */
 HANDLER(tokens_list);
+/* token_keys.c */
+HANDLER(tokens_check);
+HANDLER(token_keys_list);
+HANDLER(token_keys_create);
+HANDLER(token_keys_csr);
+HANDLER(token_keys_remove);
+HANDLER(token_keys_certificate);
+HANDLER(cas_set_key);
 HANDLER(organisations_list);
 HANDLER(settings_get);
 HANDLER(retention_show);

@@ -141,6 +141,14 @@
     X("POST", "/users/{}/reset", GATE_ACTOR, SMALL, users_reset, "users:manage") \
     X("GET", "/events", GATE_ACTOR, NO_BODY, events_list, "events:read") \
     X("GET", "/tokens", GATE_ACTOR, NO_BODY, tokens_list, "tokens:read") \
+    X("POST", "/tokens/check", GATE_ACTOR, SMALL, tokens_check, "tokens:read") \
+    X("GET", "/token-keys", GATE_ACTOR, NO_BODY, token_keys_list, "tokens:read") \
+    X("POST", "/token-keys", GATE_ACTOR, MEDIUM, token_keys_create, "settings:manage") \
+    X("POST", "/token-keys/csr", GATE_ACTOR, MEDIUM, token_keys_csr, "settings:manage") \
+    X("POST", "/token-keys/delete", GATE_ACTOR, SMALL, token_keys_remove, "settings:manage") \
+    X("POST", "/token-keys/certificate", GATE_ACTOR, MEDIUM, token_keys_certificate, \
+      "settings:manage") \
+    X("PUT", "/cas/{}/key", GATE_ACTOR, SMALL, cas_set_key, "cas:manage") \
     X("GET", "/organisations", GATE_ACTOR, NO_BODY, organisations_list, "cas:read") \
     X("POST", "/inspect", GATE_ACTOR, LARGE, inspect_create, NULL) \
     X("GET", "/configuration", GATE_ACTOR, NO_BODY, configuration_list, "settings:read") \

@@ -136,3 +136,7 @@ bool core_key(struct core *core, struct uuid key_id, EVP_PKEY **ret_key, struct 
     *ret_key = key;
     return true;
 }
+
+void core_key_moved(struct core *core, struct uuid key_id) {
+    key_cache_forget(core->keys, key_id);
+}

@@ -40,6 +40,8 @@ MUST_USE bool core_public_urls(struct core *core, struct arena *arena, struct co
 /* A key record as EVP_PKEY, cached in the process; the caller frees the reference. */
 struct key_record;
 MUST_USE bool core_key(struct core *core, struct uuid key_id, EVP_PKEY **ret_key, struct error *err);
+/* The key of this id has changed its place. */
+void core_key_moved(struct core *core, struct uuid key_id);
 
 /* Opened keys are read from the database again when they are next used: they were wrapped anew, or destroyed. */
 void core_forget_keys(struct core *core);

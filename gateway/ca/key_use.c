@@ -10,12 +10,14 @@
 #include <string.h>
 
 #define CACHE_SLOTS 512
+#define FRESH_US (15 * US_PER_SECOND) /* another node may have moved the key to another token */
 
 struct key_cache {
     pthread_mutex_t mutex;
     struct {
         struct uuid id;
         EVP_PKEY *key;
+        int64_t read_us;
     } slots[CACHE_SLOTS];
 };
 
@@ -41,7 +43,8 @@ EVP_PKEY *key_cache_get(struct key_cache *cache, struct uuid id) {
     EVP_PKEY *key = NULL;
     size_t slot = slot_of(id);
     pthread_mutex_lock(&cache->mutex);
-    if (cache->slots[slot].key != NULL && uuid_equal(cache->slots[slot].id, id)) {
+    if (cache->slots[slot].key != NULL && uuid_equal(cache->slots[slot].id, id) &&
+        clock_now_us() - cache->slots[slot].read_us < FRESH_US) {
         key = cache->slots[slot].key;
         EVP_PKEY_up_ref(key);
     }
@@ -65,9 +68,18 @@ void key_cache_put(struct key_cache *cache, struct uuid id, EVP_PKEY *key) {
     pthread_mutex_lock(&cache->mutex);
     EVP_PKEY *old = cache->slots[slot].key;
     cache->slots[slot].id = id;
+    cache->slots[slot].read_us = clock_now_us();
     cache->slots[slot].key = key;
     pthread_mutex_unlock(&cache->mutex);
     EVP_PKEY_free(old);
+}
+
+void key_cache_forget(struct key_cache *cache, struct uuid id) {
+    size_t slot = slot_of(id);
+    pthread_mutex_lock(&cache->mutex);
+    if (uuid_equal(cache->slots[slot].id, id))
+        cache->slots[slot].read_us = 0;
+    pthread_mutex_unlock(&cache->mutex);
 }
 
 static bool make_managed(struct core *core, struct arena *arena, const char *key_type,

@@ -12,6 +12,8 @@ void key_cache_free(struct key_cache *cache);
 EVP_PKEY *key_cache_get(struct key_cache *cache, struct uuid id); /* a reference for the caller, or NULL */
 void key_cache_forget(struct key_cache *cache); /* all of them */
 void key_cache_put(struct key_cache *cache, struct uuid id, EVP_PKEY *key);
+/* Its row has changed: this node reads it again at once, the others within 15 seconds. */
+void key_cache_forget(struct key_cache *cache, struct uuid id);
 
 /* A new managed key, or (uri not NULL) a key that exists in a token; nothing is stored yet. ret_key is the
  * opened remote key, ret_record lives on the arena. */

@@ -40,6 +40,7 @@ int command_check(int argc, char *const argv[]);
 int command_migrate(int argc, char *const argv[]);
 int command_log(int argc, char *const argv[]);
 int command_audit(int argc, char *const argv[]);
+int command_key(int argc, char *const argv[]);
 int command_token(int argc, char *const argv[]);
 int command_user(int argc, char *const argv[]);
 /* A line for each thing that serve needs; false when something is a problem. */

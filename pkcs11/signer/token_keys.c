@@ -155,26 +155,44 @@ static struct template public_template(const struct work *w) {
 }
 
 /* A key of a token stays there. */
-static struct template private_template(const struct work *w) {
+static struct template private_template(const struct work *w, bool says_so) {
     struct template t = {.count = 0};
     add_name(&t, &w->uri);
     add_flag(&t, CKA_PRIVATE, true);
     add_flag(&t, CKA_SENSITIVE, true);
-    add_flag(&t, CKA_EXTRACTABLE, false);
+    if (says_so)
+        add_flag(&t, CKA_EXTRACTABLE, false);
     add_flag(&t, CKA_SIGN, (w->order->purpose & PURPOSE_SIGN) != 0);
     if (w->type->ckk == CKK_RSA)
         add_flag(&t, CKA_DECRYPT, (w->order->purpose & PURPOSE_DECRYPT) != 0);
     return t;
 }
 
+static CK_RV generate_pair(struct task *task, const struct work *w, bool says_so,
+                           CK_OBJECT_HANDLE *ret_public, CK_OBJECT_HANDLE *ret_private) {
+    CK_MECHANISM mechanism = {w->type->generate, NULL, 0};
+    struct template public_rows = public_template(w), private_rows = private_template(w, says_so);
+    return task->f->C_GenerateKeyPair(task->session.handle, &mechanism, public_rows.rows,
+                                      public_rows.count, private_rows.rows, private_rows.count,
+                                      ret_public, ret_private);
+}
+
+/* ykcs11 2.2 does not know CKA_EXTRACTABLE in a template; what was made without it is looked at. */
 static bool make_key(struct task *task, void *subject, struct error *err) {
     struct work *w = subject;
-    CK_MECHANISM mechanism = {w->type->generate, NULL, 0};
     CK_OBJECT_HANDLE public_object, private_object;
-    struct template public_rows = public_template(w), private_rows = private_template(w);
-    CK_RV rv = task->f->C_GenerateKeyPair(task->session.handle, &mechanism, public_rows.rows,
-                                          public_rows.count, private_rows.rows, private_rows.count,
-                                          &public_object, &private_object);
+    CK_RV rv = generate_pair(task, w, true, &public_object, &private_object);
+    if (rv == CKR_ATTRIBUTE_TYPE_INVALID) {
+        rv = generate_pair(task, w, false, &public_object, &private_object);
+        if (rv == CKR_OK &&
+            object_flag(task->f, task->session.handle, private_object, CKA_EXTRACTABLE)) {
+            task->f->C_DestroyObject(task->session.handle, private_object);
+            task->f->C_DestroyObject(task->session.handle, public_object);
+            return fail(err, ERROR_POLICY, "token-cannot",
+                        "Token \"%s\" makes keys that can leave it; use another one.",
+                        w->token->label);
+        }
+    }
     if (rv == CKR_OK)
         return true;
     task_fail(task, "C_GenerateKeyPair", rv, err);

@@ -137,6 +137,44 @@ pulled_out() {
     shown "pulled out in the middle of a signature: a clear refusal, nothing half done; plugged in, it works by itself"
 }
 
+# With the management key as the officer's PIN: key, CSR and attestation in one step, the certificate written back.
+through_the_gateway() {
+    local made
+    jq -n --arg uri "$uri;id=%06" --arg pin "$so_pin" --rawfile root yubikey/attestation-root.pem \
+        '{uri: $uri, key: {type: "EC", curve: "P-256"}, officerPin: $pin, attestationRoot: $root,
+          subject: {CN: "Issuing on YubiKey"}}' >make.json
+    expect "without the officer's PIN" "$(rest_status POST token-keys "$(jq 'del(.officerPin)' make.json)")" 403
+    made=$(rest POST token-keys @make.json) || die "no key in slot 83"
+    expect "attestation" "$(jq -c '.key.attestation | [.verified, .serial, .firmware, .pinPolicy, .touchPolicy]' <<<"$made")" \
+        '[true,"10000001","5.4.3","once","never"]'
+    jq -r .csr <<<"$made" >83.csr
+    "$openssl" req -in 83.csr -verify -noout >/dev/null 2>&1 || die "the CSR does not verify"
+    "$openssl" req -in 83.csr -noout -pubkey >83.pub
+    cmp -s 83.pub <(jq -r .key.publicKey <<<"$made") || die "the CSR is by another key"
+    expect "a key that is there is kept" "$(rest_status POST token-keys @make.json)" 409
+    jq '.uri |= sub("%06"; "%07") | .attestationRoot = $other' --rawfile other 9d.pem make.json >other.json
+    expect "an attestation under another root" "$(rest_status POST token-keys @other.json)" 422
+    shown "REST: key, CSR and verified attestation in slot 83 in one step; no key overwritten; a foreign root refused"
+
+    jq -n --arg uri "$uri;id=%06" '{name: "Issuing on YubiKey", key: {uri: $uri}, issuer: "root-on-yubikey"}' >ca.json
+    rest POST cas @ca.json >issuing.json || die "no CA with the key in 83"
+    public /ca/issuing-on-yubikey.crt | "$openssl" x509 -inform DER -out issuing.pem
+    jq -n --arg uri "$uri;id=%06" --arg pin "$so_pin" --rawfile certificate issuing.pem \
+        '{uri: $uri, officerPin: $pin, certificate: $certificate}' >store.json
+    rest POST token-keys/certificate @store.json || die "the certificate is not written back"
+    yubico-piv-tool -a read-certificate -s 83 -o read.pem 2>>piv.log
+    cmp -s <("$openssl" x509 -in read.pem -outform DER) <("$openssl" x509 -in issuing.pem -outform DER) ||
+        die "slot 83 holds another certificate"
+    expect "another key's certificate" \
+        "$(rest_status POST token-keys/certificate "$(jq --rawfile other 9d.pem '.certificate = $other' store.json)")" 422
+    expect "delete while a CA uses it" "$(rest_status POST token-keys/delete \
+        "$(jq -c '{uri, confirm: .uri, officerPin}' store.json)")" 409
+    rest GET "token-keys?uri=$(jq -rn --arg uri "$uri;id=%06" '$uri | @uri')" |
+        jq -e '.items[0].usedBy == ["the authority issuing-on-yubikey"]' >/dev/null || die "the key's user is not named"
+    rest POST "cas/$root/crl" >/dev/null || die "the user is not logged in again"
+    shown "the CA's certificate written back to its slot; the key's user is named, and keeps it from being deleted"
+}
+
 checked() { # NAME URI: gatehouse token check, into NAME.check
     "$bin/gatehouse" token check "$2" --data "$work/cli" --module "yk=$TOKEN_MODULE" --pin "$label=$work/yubikey.pin" \
         --managed-module "$softtoken" --managed-pin-file "$work/yubikey.pin" >"$1.check" 2>"$1.err"
@@ -191,6 +229,7 @@ printf '123456\n' >yubikey.pin
 chmod 600 yubikey.pin
 start_instance --module "yk=$TOKEN_MODULE" --pin "$label=$work/yubikey.pin"
 work_as_ca
+through_the_gateway
 token_commands
 pulled_out
 last_try
