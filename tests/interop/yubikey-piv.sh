@@ -150,7 +150,7 @@ through_the_gateway() {
     jq -r .csr <<<"$made" >83.csr
     "$openssl" req -in 83.csr -verify -noout >/dev/null 2>&1 || die "the CSR does not verify"
     "$openssl" req -in 83.csr -noout -pubkey >83.pub
-    cmp -s 83.pub <(jq -r .key.publicKey <<<"$made") || die "the CSR is by another key"
+    cmp -s 83.pub <(jq -j .key.publicKey <<<"$made") || die "the CSR is by another key"
     expect "a key that is there is kept" "$(rest_status POST token-keys @make.json)" 409
     jq '.uri |= sub("%06"; "%07") | .attestationRoot = $other' --rawfile other 9d.pem make.json >other.json
     expect "an attestation under another root" "$(rest_status POST token-keys @other.json)" 422
