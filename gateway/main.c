@@ -22,6 +22,7 @@ static const struct {
      "restore FILE --key KEY.pem | --passphrase-file FILE [--events FILE | --extract DIR]: onto an empty machine."},
     {"ctl", command_ctl, "ctl COMMAND ...: every act of an administrator over the REST API; ctl help."},
     {"kek", command_kek, "kek status|rotate|cancel|remove|split|join: the key-encryption keys, see docs/keys.md."},
+    {"token login", command_token_login, "token login URI: the PIN of a token, typed; the signer keeps it until it ends."},
     {"config", command_config,
      "config check|show|export FILE|import FILE [--dry-run]|reference: the configuration, see docs/configuration.md."},
     {"log", command_log, "log level [LEVELS [--minutes N]], log tail: of an instance that runs, over the REST API."},
@@ -52,6 +53,8 @@ int main(int argc, char *argv[]) {
         puts("gatehouse " GATEHOUSE_VERSION);
         return 0;
     }
+    if (argc > 2 && strcmp(argv[1], "token") == 0 && strcmp(argv[2], "login") == 0)
+        return command_token_login(argc - 3, argv + 3);
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
         if (strcmp(argv[1], commands[i].name) == 0)
             return argc > 2 && strcmp(argv[2], "--help") == 0 ? help(stdout)

@@ -4,6 +4,7 @@
 #include "ca/data_key.h"
 #include "ca/key_use.h"
 #include "ca/opened.h"
+#include "ca/overdue.h"
 #include "ca/status_cache.h"
 #include "store/cas.h"
 #include "store/organisations.h"
@@ -21,6 +22,7 @@ struct core {
     struct service_cache *services;
     struct data_key *data_key;
     struct opened_cache *opened;
+    struct overdue *overdue;
     pthread_mutex_t mutex; /* guards the URLs */
     char *http, *https;    /* NULL until they are read */
 };
@@ -35,6 +37,7 @@ struct core *core_new(const struct core_config *config) {
     core->services = service_cache_new();
     core->data_key = data_key_new();
     core->opened = opened_cache_new();
+    core->overdue = overdue_new();
     pthread_mutex_init(&core->mutex, NULL);
     return core;
 }
@@ -42,6 +45,7 @@ struct core *core_new(const struct core_config *config) {
 void core_free(struct core *core) {
     if (core == NULL)
         return;
+    overdue_free(core->overdue);
     opened_cache_free(core->opened);
     data_key_free(core->data_key);
     service_cache_free(core->services);
@@ -75,6 +79,10 @@ struct service_cache *core_service_cache(struct core *core) {
 
 struct opened_cache *core_opened_cache(struct core *core) {
     return core->opened;
+}
+
+struct overdue *core_overdue(struct core *core) {
+    return core->overdue;
 }
 
 struct data_key *core_data_key(struct core *core) {

@@ -101,6 +101,16 @@ bool kek_cancel(struct core *core, struct arena *arena, const struct actor *acto
 
 /* --- removing -------------------------------------------------------------------------------------------- */
 
+/* What nobody has looked at yet might be under it. */
+static bool look(struct core *core, struct arena *arena, struct error *err) {
+    struct kek_work work;
+    struct kek_state state;
+    bool done = false;
+    TX(tx, core_db(core), &done, err)
+        tx.ok = kek_state_read(tx.tx, arena, &state, NULL, err);
+    return done && kek_work_all(core, arena, state.active, &work, err);
+}
+
 static bool check_unused(struct tx *tx, struct arena *arena, const char *id, struct error *err) {
     struct wrapped_count *counts;
     struct kek_state state;
@@ -108,7 +118,7 @@ static bool check_unused(struct tx *tx, struct arena *arena, const char *id, str
     TRY(kek_state_read(tx, arena, &state, NULL, err));
     if (strcmp(id, state.active) == 0 || strcmp(id, state.next) == 0 || state.active[0] == '\0')
         return fail(err, ERROR_CONFLICT, "kek-in-use", "Key-encryption key %s wraps new keys: rotate first.", id);
-    if (kek_state_rotation(&state) != KEK_DONE || clock_now_us() - state.ended_us < FORGOTTEN_US)
+    if (kek_state_rotation(&state) == KEK_RUNNING || clock_now_us() - state.settled_us < FORGOTTEN_US)
         return fail(err, ERROR_CONFLICT, "kek-in-use",
                     "A node may still use a key as it was wrapped before: wait until a minute after the rotation's end.");
     TRY(wrapped_counts(tx, arena, &counts, &count, err));
@@ -127,6 +137,7 @@ bool kek_remove(struct core *core, struct arena *arena, const struct actor *acto
     if (!hex_decode(arena, view_text(id), &bytes) || bytes.len == 0 || bytes.len > KEK_ID_MAX)
         return fail(err, ERROR_NOT_FOUND, "not-found", "There is no key-encryption key \"%.130s\".", id);
     id = hex_encode(arena, bytes);
+    TRY(look(core, arena, err));
     TX(tx, core_db(core), &done, err)
         tx.ok = check_unused(tx.tx, arena, id, err);
     TRY(done && signer_kek_remove(core_signer(core), bytes, err));

@@ -15,6 +15,7 @@ static bool parse(const struct json *document, struct kek_state *ret, struct err
         json_string(document, "by", &s.by, err) && json_string(document, "problem", &s.problem, err) &&
         json_int(document, "started", 0, INT64_MAX, &s.started_us, err) &&
         json_int(document, "ended", 0, INT64_MAX, &s.ended_us, err) &&
+        json_int(document, "settled", 0, INT64_MAX, &s.settled_us, err) &&
         json_int(document, "changes", 0, INT64_MAX, &s.changes, err));
     *ret = s;
     return true;
@@ -48,6 +49,7 @@ bool kek_state_write(struct tx *tx, struct arena *arena, const struct kek_state 
     json_put_string(&w, "problem", s->problem);
     json_put_int(&w, "started", s->started_us);
     json_put_int(&w, "ended", s->ended_us);
+    json_put_int(&w, "settled", s->settled_us);
     json_put_int(&w, "changes", s->changes + 1);
     json_close_object(&w);
     return setting_put(tx, SETTING, json_written(&w), err);

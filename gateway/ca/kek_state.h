@@ -11,6 +11,7 @@ struct kek_state {
     const char *active, *next;    /* hexadecimal ids; "": none */
     int64_t started_us, ended_us; /* of the last rotation */
     const char *by, *problem;
+    int64_t settled_us; /* when the last rotation that was not given up had ended */
     int64_t changes; /* other nodes forget opened keys when it grows */
 };
 enum kek_rotation kek_state_rotation(const struct kek_state *state);
@@ -23,6 +24,17 @@ MUST_USE bool kek_state_read(struct tx *tx, struct arena *arena, struct kek_stat
 MUST_USE bool kek_state_lock(struct tx *tx, struct arena *arena, struct kek_state *ret, struct error *err);
 MUST_USE bool kek_state_write(struct tx *tx, struct arena *arena, const struct kek_state *state,
                               struct error *err);
+/* Looks at every key, and wraps anew what is not under the active one ("": none is known yet, nothing happens): for
+ * some seconds. */
+struct kek_work {
+    struct core *core;
+    struct view kek;
+    int64_t until_us;
+    const char *problem; /* of the last key that could not be done, or NULL */
+    bool out_of_time;
+};
+MUST_USE bool kek_work_all(struct core *core, struct arena *arena, const char *active,
+                           struct kek_work *ret_work, struct error *err);
 /* Is the id in a list of them, each after an octet of length? */
 bool kek_list_has(struct arena *arena, struct view list, const char *id);
 /* An event about that KEK, with the number of keys when it is not negative. */

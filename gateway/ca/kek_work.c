@@ -30,11 +30,11 @@ static const char *place_of(struct arena *arena, enum wrapped_home home, const s
     }
 }
 
-/* kek empty: any will do. ret_kek is the one it is under now. */
+/* ret_kek is the one it is under now. */
 static bool wrap_anew(struct core *core, struct arena *arena, struct view spki, struct view kek,
                       struct view *blob, struct view *ret_kek, bool *ret_changed, struct error *err) {
     *ret_kek = signer_blob_kek(*blob);
-    *ret_changed = kek.len > 0 && !view_equal(*ret_kek, kek);
+    *ret_changed = !view_equal(*ret_kek, kek);
     if (!*ret_changed)
         return true;
     *ret_kek = kek;
@@ -72,18 +72,10 @@ static bool do_row(struct core *core, struct arena *arena, enum wrapped_home hom
 
 /* --- all of them ----------------------------------------------------------------------------------------- */
 
-struct work {
-    struct core *core;
-    struct view kek; /* empty: only note under which one each is */
-    int64_t until_us;
-    const char *problem; /* of the last key that could not be done, or NULL */
-    bool out_of_time;
-};
-
 METRIC(rewrapped, METRIC_COUNTER, "gatehouse_kek_rewrapped_total",
        "Keys that were wrapped anew (or looked at) for a key-encryption key.", "outcome");
 
-static void do_rows(struct work *work, struct arena *arena, enum wrapped_home home,
+static void do_rows(struct kek_work *work, struct arena *arena, enum wrapped_home home,
                     const struct wrapped_row *rows, size_t count) {
     for (size_t i = 0; i < count && !work->out_of_time; i++) {
         SCOPED_ARENA struct arena *own = arena_new();
@@ -99,7 +91,7 @@ static void do_rows(struct work *work, struct arena *arena, enum wrapped_home ho
     }
 }
 
-static bool do_home(struct work *work, struct arena *arena, enum wrapped_home home, struct error *err) {
+static bool do_home(struct kek_work *work, struct arena *arena, enum wrapped_home home, struct error *err) {
     struct wrapped_row last, *rows;
     size_t count = BATCH;
     bool first = true;
@@ -114,6 +106,18 @@ static bool do_home(struct work *work, struct arena *arena, enum wrapped_home ho
             last = rows[count - 1];
         first = false;
     }
+    return true;
+}
+
+bool kek_work_all(struct core *core, struct arena *arena, const char *active, struct kek_work *ret_work,
+                  struct error *err) {
+    *ret_work = (struct kek_work){.core = core, .until_us = clock_monotonic_us() + RUN_US};
+    if (!hex_decode(arena, view_text(active), &ret_work->kek))
+        return fail_internal(err, "the setting kek names no key-encryption key");
+    if (ret_work->kek.len == 0)
+        return true; /* no node has reported yet */
+    for (size_t home = 0; home < WRAPPED_HOMES; home++)
+        TRY(do_home(ret_work, arena, (enum wrapped_home)home, err));
     return true;
 }
 
@@ -177,7 +181,7 @@ static bool left_over(struct tx *tx, struct arena *arena, const char *id, int64_
 }
 
 /* The end is noted once, whatever node finds it; and a problem that is new. */
-static bool conclude(struct tx *tx, struct arena *arena, const struct work *work, struct error *err) {
+static bool conclude(struct tx *tx, struct arena *arena, const struct kek_work *work, struct error *err) {
     const char *problem = work->problem == NULL ? "" : work->problem;
     struct kek_state state;
     int64_t total, left;
@@ -190,7 +194,7 @@ static bool conclude(struct tx *tx, struct arena *arena, const struct work *work
         return true;
     state.problem = problem;
     if (ended)
-        state.ended_us = clock_now_us();
+        state.ended_us = state.settled_us = clock_now_us();
     return kek_state_write(tx, arena, &state, err) &&
            (!ended || kek_note(tx, arena, &actor_system, "kek.rotated", state.active, total, err));
 }
@@ -205,7 +209,7 @@ bool kek_work_run(void *context, struct arena *arena, struct error *err) {
     struct kek_watch *watch = context;
     if (uuid_is_nil(watch->holder))
         watch->holder = uuid_new();
-    struct work work = {.core = watch->core, .until_us = clock_monotonic_us() + RUN_US};
+    struct kek_work work;
     struct kek_state state;
     bool done = false, mine = false;
     TX(tx, core_db(watch->core), &done, err)
@@ -222,10 +226,7 @@ bool kek_work_run(void *context, struct arena *arena, struct error *err) {
     bool running = kek_state_rotation(&state) == KEK_RUNNING;
     if (!running && watch->looked_us != 0 && clock_monotonic_us() - watch->looked_us < LOOK_EVERY_US)
         return true;
-    if (!hex_decode(arena, view_text(state.active), &work.kek))
-        return fail_internal(err, "the setting kek names no key-encryption key");
-    for (size_t home = 0; home < WRAPPED_HOMES; home++)
-        TRY(do_home(&work, arena, (enum wrapped_home)home, err));
+    TRY(kek_work_all(watch->core, arena, state.active, &work, err));
     if (!work.out_of_time)
         watch->looked_us = clock_monotonic_us();
     if (!running)

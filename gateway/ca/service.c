@@ -5,6 +5,7 @@
 #include "ca/generations.h"
 #include "ca/issue.h"
 #include "ca/key_use.h"
+#include "ca/overdue.h"
 #include "ca/status_cache.h"
 #include "store/organisations.h"
 #include "x509/name.h"
@@ -299,6 +300,12 @@ static bool take_lease(struct core *core, struct arena *arena, const struct ca_r
     return done;
 }
 
+static void note_renewal(struct core *core, struct arena *arena, const struct ca_record *ca, enum service_use use,
+                         const struct error *why) {
+    if (use == SERVICE_OCSP)
+        overdue_note(core, arena, ca, OVERDUE_OCSP, why);
+}
+
 /* One maker among all nodes: who has the lease makes, the others wait for what it made. */
 static bool renew(struct core *core, struct arena *arena, const struct ca_record *ca,
                   enum service_use use, struct service_identity *ret, struct error *err) {
@@ -306,11 +313,15 @@ static bool renew(struct core *core, struct arena *arena, const struct ca_record
     for (int i = 0; i < WAIT_TRIES; i++) {
         bool found = false, taken = false;
         TRY(load_current(core, arena, ca, use, &found, err));
-        if (from_cache(cache, arena, ca->key_id, use, false, ret))
+        if (from_cache(cache, arena, ca->key_id, use, false, ret)) {
+            note_renewal(core, arena, ca, use, NULL);
             return true;
+        }
         TRY(take_lease(core, arena, ca, use, &taken, err));
         if (taken) {
-            if (make(core, arena, ca, use, err))
+            bool made = make(core, arena, ca, use, err);
+            note_renewal(core, arena, ca, use, made ? NULL : err);
+            if (made)
                 return from_cache(cache, arena, ca->key_id, use, true, ret) ||
                        fail_internal(err, "a service identity vanished from the cache");
             log_failure(LOG_WARN, "ca", "a service certificate cannot be made", err);

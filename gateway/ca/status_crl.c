@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "ca/crl_cache.h"
 #include "ca/generations.h"
+#include "ca/overdue.h"
 #include "ca/status_cache.h"
 #include "x509/crl.h"
 
@@ -242,9 +243,11 @@ static bool find_or_make(struct quest *q, struct crl_held **ret_held, int64_t *r
         return load(q, ret_held, err);
     }
     *ret_epoch = s.epoch;
-    if (serves(q, &s))
+    bool serving = serves(q, &s), made = !serving && make(q, &s, ret_held, err);
+    overdue_note(q->core, q->arena, &q->ca, OVERDUE_CRL, serving || made ? NULL : err);
+    if (serving)
         return load(q, ret_held, err);
-    if (make(q, &s, ret_held, err))
+    if (made)
         return true;
     if (q->fresh || !s.found || s.newest.next_update_us <= clock_now_us())
         return false;

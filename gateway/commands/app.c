@@ -78,7 +78,10 @@ const struct option_spec app_options[] = {
     {"managed-token", OPTION_TEXT, "gatehouse", 0, 0, "Label of the managed token."},
     {"managed-pin-file", OPTION_TEXT, NULL, 0, 0, "File with its PIN; default: DATA/token.pin."},
     {"module", OPTION_LIST, NULL, 0, 0, "NAME=PATH of a further PKCS#11 module (HSM, YubiKey)."},
-    {"pin", OPTION_LIST, NULL, 0, 0, "TOKENLABEL=FILE: the PIN of a token of these modules."},
+    {"module-timeout", OPTION_NUMBER, "60", 1, 600,
+     "Seconds for an answer of such a module; then its process is killed and started again."},
+    {"pin", OPTION_LIST, NULL, 0, 0,
+     "TOKENLABEL=FILE: the PIN of a token of these modules; credential:NAME (systemd) or env:VARIABLE instead of FILE."},
     {"token-requests", OPTION_NUMBER, "0", 0, 100000,
      "Requests a second that an API token may send to this node (429 beyond); 0: no limit. A token may have less."},
     {"token-certificates", OPTION_NUMBER, "0", 0, 1000000000,
@@ -128,7 +131,7 @@ static void signer_arguments(struct app *app) {
     size_t many = 0, count = 0;
     while (option_item(o, "module", many) != NULL || option_item(o, "pin", many) != NULL)
         many++;
-    const char **list = arena_array(app->arena, 12 + 4 * many, sizeof *list);
+    const char **list = arena_array(app->arena, 14 + 4 * many, sizeof *list);
     const char *module = option_text(o, "managed-module"), *pin = option_text(o, "managed-pin-file");
     if (module == NULL)
         module = beside_program(app->arena, "../lib/gatehouse/gatehouse-softtoken.so");
@@ -140,6 +143,8 @@ static void signer_arguments(struct app *app) {
     add(list, &count, "--token-dir", arena_printf(app->arena, "%s/token", app->data));
     for (size_t i = 0; option_item(o, "module", i) != NULL; i++)
         add(list, &count, "--module", option_item(o, "module", i));
+    add(list, &count, "--module-timeout",
+        arena_printf(app->arena, "%lld", (long long)option_number(o, "module-timeout")));
     for (size_t i = 0; option_item(o, "pin", i) != NULL; i++)
         add(list, &count, "--pin", option_item(o, "pin", i));
     app->signer_arguments = list;

@@ -51,6 +51,7 @@ int command_diagnose(int argc, char *const argv[]);
 int command_backup(int argc, char *const argv[]);
 int command_restore(int argc, char *const argv[]);
 int command_ctl(int argc, char *const argv[]);
+int command_token_login(int argc, char *const argv[]);
 int command_kek(int argc, char *const argv[]);
 int command_config(int argc, char *const argv[]);
 /* "gatehouse: what: message" on standard error; 1. */

@@ -13,10 +13,12 @@
 #include "est/est.h"
 #include "http/server.h"
 #include "base/clock.h"
+#include "ca/overdue.h"
 #include "ca/request_more.h"
 #include "ca/rates.h"
 #include "jobs/jobs.h"
 #include "keys/keys_room.h"
+#include "keys/tokens.h"
 #include "metrics/metrics_room.h"
 #include "logs/logs.h"
 #include "mail/mail.h"
@@ -41,6 +43,8 @@
 #define MAX_ROOMS 32
 #define MAX_JOBS 32
 #define TLS_REFRESH_S 30
+#define OVERDUE_SHOWN 32
+#define TOKENS_EVERY_US (5 * US_PER_SECOND)
 #define TLS_WARN_US (30 * US_PER_DAY)
 
 /* The TLS identity of the instance, read again now and then so that a new one needs no restart. */
@@ -67,6 +71,7 @@ struct service {
     struct console *console;
     struct public_pages *pages;
     struct kek_watch kek;
+    struct token_watch *tokens;
     struct jobs *jobs;
     struct http_room rooms[MAX_ROOMS];
     size_t room_count;
@@ -130,6 +135,14 @@ static void add_room(struct service *s, struct http_room room) {
 static void look_at_clock(void *context, char *reason, size_t size) {
     struct clock_state state = tsp_clock_state(context);
     snprintf(reason, size, "%s", state.good ? "" : state.reason);
+}
+
+static void list_overdue(void *core, const struct portal_put *put) {
+    SCOPED_ARENA struct arena *arena = arena_new();
+    struct overdue_item *items = arena_array(arena, OVERDUE_SHOWN, sizeof *items);
+    size_t count = overdue_read(core, items, OVERDUE_SHOWN);
+    for (size_t i = 0; i < count; i++)
+        put->add(put->to, arena_printf(arena, "ca %s", items[i].ca), overdue_text(arena, &items[i]));
 }
 
 static void build_tsp(struct service *s) {
@@ -197,6 +210,9 @@ static void build_router(struct service *s) {
     add_room(s, metrics_room(s->metrics));
     add_room(s, console_room(s->console));
     portal_add_check(s->portal, &(struct portal_check){"tls", look_at_tls, &s->tls, true});
+    s->tokens = token_watch_new(s->app.core, s->kek.node);
+    portal_add_list(s->portal, token_watch_list, s->tokens);
+    portal_add_list(s->portal, list_overdue, s->app.core);
     build_tsp(s);
     api_describe_configuration(s->app.options, app_options);
     add_room(s, api_room(s->app.core));
@@ -282,6 +298,7 @@ static bool start_jobs(struct service *s, struct error *err) {
                                   .run = retry_requests,
                                   .context = s->app.core};
     count += keys_jobs(&s->kek, option_number(s->app.options, "jobs-interval") * US_PER_SECOND, table + count);
+    table[count++] = (struct job){"tokens", TOKENS_EVERY_US, true, token_watch_run, s->tokens};
     return jobs_start(s->app.core, (int)option_number(s->app.options, "jobs-interval"), table, count,
                       &s->jobs, err);
 }
@@ -360,6 +377,7 @@ static void stop(struct service *s) {
         portal_free(s->portal);
     metrics_page_free(s->metrics);
     free(s->kek.seen);
+    token_watch_free(s->tokens);
     if (s->ocsp != NULL)
         ocsp_responder_free(s->ocsp);
     X509_free(s->tls.certificate);

@@ -36,6 +36,8 @@ HANDLER(kek_nodes_forget);
 HANDLER(private_keys_list);
 HANDLER(private_keys_show);
 HANDLER(private_keys_destroy);
+/* tokens.c */
+HANDLER(tokens_login);
 /* trust_store.c */
 HANDLER(trust_store_create);
 

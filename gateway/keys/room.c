@@ -23,6 +23,7 @@
     X("POST", "/key-recoveries/{}/approve", GATE_ACTOR, NO_BODY, recoveries_approve, "keys:recover") \
     X("POST", "/key-recoveries/{}/decline", GATE_ACTOR, NO_BODY, recoveries_decline, "keys:recover") \
     X("POST", "/key-recoveries/{}/export", GATE_ACTOR, SMALL, recoveries_export, "keys:recover") \
+    X("POST", "/tokens/login", GATE_ACTOR, SMALL, tokens_login, "settings:manage") \
     X("GET", "/kek", GATE_ACTOR, NO_BODY, kek_show, "tokens:read") \
     X("POST", "/kek/rotation", GATE_ACTOR, SMALL, kek_rotation_start, "settings:manage") \
     X("DELETE", "/kek/rotation", GATE_ACTOR, NO_BODY, kek_rotation_cancel, "settings:manage") \

@@ -37,6 +37,17 @@ static void add_check(struct json_writer *w, const char *name, const char *reaso
     put_check(w, name, reason[0] == '\0', "reason", reason);
 }
 
+struct warnings {
+    struct json_writer *w;
+    bool any;
+};
+
+static void add_warning(void *to, const char *name, const char *reason) {
+    struct warnings *warnings = to;
+    put_check(warnings->w, name, true, "warning", reason);
+    warnings->any = true;
+}
+
 HANDLER(portal_readyz) {
     struct portal *portal = context;
     struct json_writer w = json_writer_on(request->arena);
@@ -46,9 +57,10 @@ HANDLER(portal_readyz) {
         look(portal);
     char reasons[PORTAL_MAX_CHECKS][256];
     bool draining = atomic_load(&portal->draining);
-    bool ready = portal->database[0] == '\0' && portal->signer[0] == '\0' && !draining;
+    bool warned = false, ready = portal->database[0] == '\0' && portal->signer[0] == '\0' && !draining;
     for (size_t i = 0; i < portal->check_count; i++) {
         portal->checks[i].look(portal->checks[i].context, reasons[i], sizeof reasons[i]);
+        warned = warned || (reasons[i][0] != '\0' && portal->checks[i].only_warns);
         ready = ready && (reasons[i][0] == '\0' || portal->checks[i].only_warns);
     }
     json_open_object(&w);
@@ -62,7 +74,11 @@ HANDLER(portal_readyz) {
     for (size_t i = 0; i < portal->check_count; i++)
         put_check(&w, portal->checks[i].name, reasons[i][0] == '\0' || portal->checks[i].only_warns,
                   portal->checks[i].only_warns ? "warning" : "reason", reasons[i]);
+    struct warnings warnings = {&w, warned};
+    for (size_t i = 0; i < portal->list_count; i++)
+        portal->lists[i].list(portal->lists[i].context, &(struct portal_put){add_warning, &warnings});
     json_close_array(&w);
+    json_put_bool(&w, "degraded", warnings.any);
     json_close_object(&w);
     pthread_mutex_unlock(&portal->lock);
     http_reply_text(response, ready ? 200 : 503, "application/json", json_written(&w));

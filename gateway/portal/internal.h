@@ -15,6 +15,11 @@ struct portal {
     struct core *core;
     struct portal_check checks[PORTAL_MAX_CHECKS];
     size_t check_count;
+    struct {
+        void (*list)(void *context, const struct portal_put *put);
+        void *context;
+    } lists[PORTAL_MAX_CHECKS];
+    size_t list_count;
     atomic_bool draining;
     pthread_mutex_t lock;            /* of what follows: the last look at database and signer */
     int64_t checked_us;              /* clock_monotonic_us(); 0: never */

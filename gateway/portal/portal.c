@@ -15,6 +15,12 @@ void portal_add_check(struct portal *portal, const struct portal_check *check) {
     portal->checks[portal->check_count++] = *check;
 }
 
+void portal_add_list(struct portal *portal, void (*list)(void *context, const struct portal_put *put), void *context) {
+    assert(portal->list_count < PORTAL_MAX_CHECKS);
+    portal->lists[portal->list_count].list = list;
+    portal->lists[portal->list_count++].context = context;
+}
+
 void portal_drain(struct portal *portal) {
     atomic_store(&portal->draining, true);
 }

@@ -26,6 +26,14 @@ struct portal_check {
 };
 void portal_add_check(struct portal *portal, const struct portal_check *check);
 
+/* Where a list of warnings puts them: one for each thing that cannot be used. */
+struct portal_put {
+    void (*add)(void *to, const char *name, const char *reason);
+    void *to;
+};
+/* Called with each readyz; before the first request. */
+void portal_add_list(struct portal *portal, void (*list)(void *context, const struct portal_put *put), void *context);
+
 /* From now on readyz says that this node is stopping. */
 void portal_drain(struct portal *portal);
 

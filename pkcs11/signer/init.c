@@ -55,7 +55,7 @@ static bool make_pin_file(const char *path, struct error *err) {
 }
 
 static bool ensure_pin_file(const char *path, struct error *err) {
-    return access(path, F_OK) == 0 ? true : make_pin_file(path, err);
+    return access(path, F_OK) == 0 || !pin_is_file(path) ? true : make_pin_file(path, err);
 }
 
 /* ---- token ----------------------------------------------------------------------------------- */

@@ -48,7 +48,8 @@ static const struct option_spec specs[] = {
     {"child", OPTION_TEXT, NULL, 0, 0,
      "NAME=PATH of the one module that this process is for: how a signer starts the processes of "
      "its further modules."},
-    {"pin", OPTION_LIST, NULL, 0, 0, "File with a further token's user PIN, as LABEL=FILE."},
+    {"pin", OPTION_LIST, NULL, 0, 0, "File with a further token's user PIN, as LABEL=FILE; "
+     "credential:NAME (systemd) or env:VARIABLE instead of FILE."},
     {"keys-max", OPTION_NUMBER, "1024", 16, 1000000, "Keys that are kept unwrapped at a time."},
     {"fd", OPTION_NUMBER, "-1", -1, 1000000,
      "Number of the control socket by which the gateway passes connections; the end of it is the "

@@ -353,6 +353,12 @@ bool token_login(struct token *token, struct view pin, struct error *err) {
         return fail_internal(err, "no locked memory for a PIN");
     memcpy(typed, pin.at, pin.len);
     pthread_mutex_lock(&token->lock);
+    if (token->logged_in && token->needs_login && token->has_holder &&
+        session_logged_in(token, token->holder)) { /* it would not be looked at, and might be wrong */
+        pthread_mutex_unlock(&token->lock);
+        token_pin_free(typed);
+        return true;
+    }
     char *before = token->typed_pin;
     token->typed_pin = typed;
     token->logged_in = false;

@@ -71,7 +71,8 @@ void token_release(struct token *token);
  * the log-in is new). `generation` is that of the failed call. */
 bool token_recover(struct token *token, CK_RV rv, uint64_t generation);
 
-/* Logs in with a typed PIN and keeps it (in locked memory) for lost log-ins. */
+/* Logs in with a typed PIN and keeps it (in locked memory) for lost log-ins. A token that is logged in stays so, and the
+ * PIN is not looked at. */
 MUST_USE bool token_login(struct token *token, struct view pin, struct error *err);
 /* The PIN for a context-specific log-in (CKA_ALWAYS_AUTHENTICATE); the caller frees with
  * token_pin_free. */
@@ -81,8 +82,10 @@ bool token_logged_in(struct token *token);
 /* The token wants a log-in and this session has none: private objects are not seen. */
 bool token_session_is_public(struct token *token, CK_SESSION_HANDLE session);
 
-/* Reads a PIN from a file: one line, 1 to 255 characters, not readable by others. Free with
- * token_pin_free. */
+/* Reads a PIN from a file: one line, 1 to 255 characters, not readable by others; from a systemd credential
+ * ("credential:NAME"), or from an environment variable ("env:NAME"). Free with token_pin_free. */
 MUST_USE bool pin_read(const char *path, char **ret_pin, struct error *err);
+/* Neither a credential nor a variable. */
+bool pin_is_file(const char *path);
 
 #endif

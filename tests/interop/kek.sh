@@ -92,7 +92,7 @@ remove_old() {
     grep -q kek-in-use "$work/err" || die "another reason: $(cat "$work/err")"
     kek remove "$old" 2>"$work/err" && die "one is removed right after the rotation"
     # A minute later.
-    sql <<<"UPDATE settings SET value = JSON_SET(value, '\$.ended', CAST(JSON_VALUE(value, '\$.ended') AS INTEGER) - 61000000) WHERE name = 'kek'"
+    sql <<<"UPDATE settings SET value = JSON_SET(value, '\$.settled', CAST(JSON_VALUE(value, '\$.settled') AS INTEGER) - 61000000) WHERE name = 'kek'"
     kek remove "$old" || die "an old one is not removed"
     state >/dev/null
     expect "the removed one" "$(jq --arg old "$old" '[.keks[] | select(.id == $old and .here)] | length' "$work/kek.json")" 0

@@ -178,7 +178,27 @@ def check_kek(client, admin):
     admin.delete("/keks/00ff", 409)
     admin.delete("/keks/none", 404, problem="not-found")
     admin.post("/kek/nodes/forget", {"name": "nobody"}, 404, problem="not-found")
-    assert admin.get("/kek")["rotation"]["state"] == "never"
+    assert status["rotation"]["state"] == "never"
+    # One that is given up before anything is wrapped by it.
+    fresh = [k for k in admin.post("/kek/rotation", None, 202)["keks"] if k["next"]]
+    assert len(fresh) == 1 and not fresh[0]["active"], fresh
+    after = admin.delete("/kek/rotation", 200)
+    assert after["rotation"]["state"] == "done" and after["rotation"]["by"] == "admin", after
+    admin.delete(f"/keks/{fresh[0]['id']}")
+    assert fresh[0]["id"] not in [k["id"] for k in admin.get("/kek")["keks"] if k["here"]]
+    admin.post("/kek/nodes/forget", {"name": status["nodes"][0]["name"]}, 204)
+
+
+def check_token_login(client, admin):
+    """With a token that wants a PIN: tests/interop/tokens.sh."""
+    with open(os.path.join(os.environ["GATEHOUSE_DIR"], "data/token.pin"), encoding="ascii") as file:
+        pin = file.read().strip()
+    client.post("/tokens/login", {"token": "pkcs11:token=gatehouse", "pin": pin}, 403)
+    admin.post("/tokens/login", {"token": "pkcs11:token=gatehouse", "pin": pin}, 204)
+    admin.post("/tokens/login", {"token": "pkcs11:token=none", "pin": "1234"}, 404, problem="token-not-found")
+    admin.post("/tokens/login", {"token": "http://x", "pin": "1234"}, 400, problem="bad-uri")
+    admin.post("/tokens/login", {"token": "pkcs11:token=gatehouse"}, 400, problem="missing-field")
+    assert pin not in str(admin.get("/events?code=token.login&limit=100"))
 
 
 def check_inventory(client, admin, made):
@@ -199,6 +219,17 @@ def check_inventory(client, admin, made):
     assert f"CA {made['root']}" in refused["detail"], refused
     mine = f"/private-keys/{people[0]['id']}/destroy"
     admin.post(mine, {"fingerprint": people[0]["fingerprint"]}, 422, problem="key-of-person")
+    # A CA that is gone needs its key no more.
+    gone = admin.post("/cas", {"name": "Key to go", "subject": {"CN": "x"}, "key": {"type": "Ed25519"}}, 201)
+    admin.delete(f"/cas/{gone['id']}?confirm=Key%20to%20go", 204)
+    left = [k for k in admin.get("/private-keys?limit=20")["items"] if k["key"] == {"type": "Ed25519"}][0]
+    assert left["usedBy"] == [] and left["location"] == "database", left
+    admin.post(f"/private-keys/{left['id']}/destroy", {"fingerprint": "00" * 32}, 422, problem="key-fingerprint")
+    after = admin.post(f"/private-keys/{left['id']}/destroy", {"fingerprint": left["fingerprint"].upper()})
+    assert after["location"] == "destroyed" and after["destroyedAt"], after
+    admin.post(f"/private-keys/{left['id']}/destroy", {"fingerprint": left["fingerprint"]}, 409, problem="key-destroyed")
+    event = admin.get(f"/events?object={left['id']}&code=key.destroyed")["items"][0]
+    assert event["details"]["fingerprint"] == left["fingerprint"], event
     admin.post("/private-keys/00000000-0000-7000-8000-000000000000/destroy", print_of, 404)
 
 
@@ -213,4 +244,5 @@ def run(gateway, admin, made):
     check_recovery_takes_two(gateway, client, admin, second, made)
     _, nobody = new_user(gateway, admin, "keyless", [{"role": "requester", "scope": "ca", "object": made["issuing"]}])
     check_kek(nobody, admin)
+    check_token_login(nobody, admin)
     check_inventory(nobody, admin, made)

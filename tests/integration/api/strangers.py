@@ -59,6 +59,7 @@ def bodies(path, made):
         "/keys/{id}/certificate": {"subject": {"CN": "x"}},
         "/keys/{id}/export": {"password": "stolen password"},
         "/keys/{id}/recoveries": {"reason": "theft"},
+        "/tokens/login": {"token": "pkcs11:token=stolen", "pin": "1234"},
         "/kek/rotation": {},
         "/kek/nodes/forget": {"name": "stolen"},
         "/private-keys/{id}/destroy": {"fingerprint": "00" * 32},

@@ -502,6 +502,29 @@ static void pin_files(void **state) {
         unlink(path);
     }
     char *pin = NULL;
+    struct error err = {0};
+    assert_false(pin_read("credential:hsm", &pin, &err)); /* not started by systemd */
+    assert_non_null(strstr(err.message, "LoadCredential=hsm"));
+    setenv("CREDENTIALS_DIRECTORY", folder, 1);
+    FILE *file = fopen(path, "w");
+    fputs("97531\n", file);
+    fclose(file);
+    chmod(path, 0400);
+    assert_true(pin_read("credential:pin-row", &pin, &err));
+    assert_string_equal(pin, "97531");
+    token_pin_free(pin);
+    unlink(path);
+    assert_false(pin_read("credential:pin-row", &pin, &err));
+    assert_false(pin_read("credential:../pin-row", &pin, &err));
+    unsetenv("CREDENTIALS_DIRECTORY");
+    setenv("TEST_PIN", "86420", 1);
+    assert_true(pin_read("env:TEST_PIN", &pin, &err));
+    assert_string_equal(pin, "86420");
+    token_pin_free(pin);
+    setenv("TEST_PIN", "", 1);
+    assert_false(pin_read("env:TEST_PIN", &pin, &err));
+    assert_false(pin_read("env:TEST_NO_PIN", &pin, &err));
+    assert_non_null(strstr(err.message, "TEST_NO_PIN"));
     assert_false(pin_read("/nonexistent/pin", &pin, NULL));
     assert_false(pin_read("/dev/zero", &pin, NULL));
 }

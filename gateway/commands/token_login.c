@@ -1,0 +1,92 @@
+/* gatehouse token login URI: the PIN is typed here, and sent to the running instance over the REST API. */
+#include "commands/app.h"
+
+#include "base/json.h"
+#include "commands/network.h"
+#include "net/fetch.h"
+
+#include <openssl/crypto.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <termios.h>
+#include <unistd.h>
+
+#define PIN_MAX 255
+
+/* From the terminal without echo, or a line of standard input. */
+static bool read_pin(char pin[static PIN_MAX + 2], struct error *err) {
+    struct termios before, silent;
+    bool terminal = tcgetattr(STDIN_FILENO, &before) == 0;
+    setvbuf(stdin, NULL, _IONBF, 0); /* no copy stays in a buffer */
+    if (terminal) {
+        fputs("PIN: ", stderr);
+        silent = before;
+        silent.c_lflag &= ~(tcflag_t)ECHO;
+        tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
+    }
+    bool got = fgets(pin, PIN_MAX + 2, stdin) != NULL;
+    if (terminal) {
+        tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
+        fputc('\n', stderr);
+    }
+    size_t len = got ? strcspn(pin, "\r\n") : 0;
+    bool whole = len > 0 && len <= PIN_MAX && (pin[len] != '\0' || feof(stdin) != 0);
+    pin[got ? len : 0] = '\0';
+    return whole || fail(err, ERROR_MALFORMED, "usage", "A PIN is one line of 1 to %d octets.", PIN_MAX);
+}
+
+static bool refused(struct arena *arena, const struct fetch_reply *reply, struct error *err) {
+    const struct json *problem = NULL, *detail = NULL;
+    if (json_parse(arena, reply->body, &problem, NULL))
+        detail = json_get(problem, "detail");
+    return fail(err, ERROR_POLICY, "refused", "%d: %s", reply->status,
+                detail == NULL || detail->text == NULL ? "no reason given" : detail->text);
+}
+
+static bool send_pin(struct arena *arena, const char *uri, const char *pin, struct error *err) {
+    const char *url = getenv("GATEHOUSE_URL"), *file = getenv("GATEHOUSE_TOKEN_FILE"), *token = getenv("GATEHOUSE_TOKEN");
+    struct json_writer w = json_writer_on(arena);
+    struct fetch_reply reply;
+    if (file != NULL)
+        TRY(read_secret(arena, file, &token, err));
+    if (url == NULL || token == NULL)
+        return fail(err, ERROR_MALFORMED, "usage",
+                    "Say where the instance is and who you are: GATEHOUSE_URL, and GATEHOUSE_TOKEN_FILE or GATEHOUSE_TOKEN.");
+    json_open_object(&w);
+    json_put_string(&w, "token", uri);
+    json_put_string(&w, "pin", pin);
+    json_close_object(&w);
+    struct fetch_header headers[] = {{"Authorization", arena_printf(arena, "Bearer %s", token)},
+                                     {"Content-Type", "application/json"}};
+    struct fetch_request request = {.method = "POST",
+                                    .url = arena_printf(arena, "%s/api/v1/tokens/login", url),
+                                    .headers = headers,
+                                    .header_count = 2,
+                                    .body = view_text(json_written(&w)),
+                                    .total_timeout_ms = 300000, /* a PIN pad takes its time */
+                                    .max_bytes = 65536,
+                                    .proxy = "",
+                                    .ca_file = getenv("GATEHOUSE_TLS_CERT")};
+    bool done = fetch(arena, &request, &reply, err);
+    OPENSSL_cleanse(w.out.at, w.out.len);
+    TRY(done);
+    return reply.status == 204 || refused(arena, &reply, err);
+}
+
+int command_token_login(int argc, char *const argv[]) {
+    SCOPED_ARENA struct arena *arena = arena_new();
+    struct error err = {0};
+    if (argc != 1) {
+        fputs("usage: gatehouse token login URI: the PIN is read from the terminal or standard input, and kept by the "
+              "signer of the instance (GATEHOUSE_URL, GATEHOUSE_TOKEN_FILE) until it ends\n",
+              stderr);
+        return 2;
+    }
+    if (CRYPTO_secure_malloc_init(16384, 16) == 0)
+        return command_failed("token login", &(struct error){.message = "There is no locked memory."});
+    char *pin = OPENSSL_secure_zalloc(PIN_MAX + 2);
+    bool done = pin != NULL && read_pin(pin, &err) && send_pin(arena, argv[0], pin, &err);
+    OPENSSL_secure_clear_free(pin, PIN_MAX + 2);
+    return done ? 0 : command_failed("token login", &err);
+}
