@@ -59,6 +59,37 @@ CFG
     within 20 curl -sf -o /dev/null "http://127.0.0.1:$proxy_port/readyz" || die "HAProxy does not answer"
 }
 
+# At layer 4 HAProxy passes TLS on and says in a PROXY header, version 2 or 1, who called.
+layer_four() {
+    local name=c version port=([1]="$(free_port)" [2]="$(free_port)")
+    cp -a "$instance/data" "$work/$name"
+    node_port[c]=$(free_port)
+    "$bin/gatehouse" serve --db "$GATEHOUSE_DB" --data "$work/$name" --http none --https none --trusted-proxy 127.0.0.1 \
+        --listen "127.0.0.1:${node_port[c]} https proxy-protocol" --public-url "$GATEHOUSE_HTTP_URL" \
+        --public-https-url "$GATEHOUSE_URL" --public-name localhost </dev/null >"$work/c.out" 2>"$work/c.log" &
+    other_pids+=($!)
+    within 60 grep -q '^ready:' "$work/c.out" || die "node c does not start: $(tail -5 "$work/c.log")"
+    printf '%s\n' 'defaults' ' mode tcp' ' timeout connect 2s' ' timeout client 30s' ' timeout server 30s' \
+        'listen v1' " bind 127.0.0.1:${port[1]}" " server c 127.0.0.1:${node_port[c]} send-proxy" \
+        'listen v2' " bind 127.0.0.1:${port[2]}" " server c 127.0.0.1:${node_port[c]} check send-proxy-v2 check-send-proxy" \
+        >"$work/layer4.cfg"
+    haproxy -db -f "$work/layer4.cfg" >"$work/layer4.log" 2>&1 &
+    other_pids+=($!)
+    for version in 1 2; do
+        within 20 curl -sf --cacert "$GATEHOUSE_TLS_CERT" --interface "127.0.0.3$version" -o /dev/null \
+            "https://localhost:${port[$version]}/healthz" || die "nothing comes through with version $version: $(tail -3 "$work/c.log")"
+        grep -q "/healthz 200 .* us 127.0.0.3$version\$" "$work/c.log" || die "version $version: the client's address is not known"
+    done
+    ! curl -s --max-time 10 --cacert "$GATEHOUSE_TLS_CERT" -o /dev/null "https://localhost:${node_port[c]}/healthz" ||
+        die "a connection without a PROXY header was served"
+    ! curl -s --max-time 10 --haproxy-protocol --interface 127.0.0.9 --cacert "$GATEHOUSE_TLS_CERT" -o /dev/null \
+        "https://localhost:${node_port[c]}/healthz" || die "a PROXY header of a stranger was believed"
+    "$bin/gatehouse" serve --data "$work/c" --db "$GATEHOUSE_DB" --listen '127.0.0.1:1 http proxy-protocol' >/dev/null 2>"$work/wrong" &&
+        die "proxy-protocol without TLS is taken"
+    grep -q 'proxy-protocol is for https and mtls' "$work/wrong" || die "the error is another: $(cat "$work/wrong")"
+    shown "PROXY protocol, versions 1 and 2, of HAProxy at layer 4: the client is known; nobody else comes in, nor a stranger's header"
+}
+
 api() { # METHOD PATH [BODY] through the proxy
     local -a body=()
     [ $# -lt 3 ] || body=(-H 'Content-Type: application/json' --data-binary "$3")
@@ -171,6 +202,7 @@ node_port[b]=$(free_port)
 start_node a
 start_node b
 start_haproxy
+layer_four
 who_calls
 rolling_restart
 one_dies
