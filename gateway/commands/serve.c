@@ -22,6 +22,7 @@
 #include "metrics/metrics_room.h"
 #include "logs/logs.h"
 #include "mail/mail.h"
+#include "notices/notices.h"
 #include "ocsp/ocsp.h"
 #include "portal/portal.h"
 #include "public/public.h"
@@ -219,6 +220,7 @@ static void build_router(struct service *s) {
     add_room(s, scep_room(s->app.core));
     add_room(s, validation_room(s->app.core));
     add_room(s, mail_room(s->app.core));
+    add_room(s, notices_room(s->app.core));
     add_room(s, public_room(s->pages));
     s->acme = acme_new(s->app.core);
     add_room(s, acme_room(s->acme));
@@ -274,6 +276,7 @@ static bool start_jobs(struct service *s, struct error *err) {
     count += scep_jobs(s->app.core, table + count);
     count += validation_jobs(s->app.core, table + count);
     count += mail_jobs(s->app.core, table + count);
+    count += notices_jobs(s->app.core, table + count);
     table[count++] = (struct job){"tls-certificate", option_number(s->app.options, "jobs-interval") * US_PER_SECOND,
                                   false, renew_tls, &s->tls};
     count += public_jobs(s->pages, table + count);

@@ -1,6 +1,7 @@
 #include "jobs/jobs.h"
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/metrics.h"
 #include "ca/generations.h"
@@ -137,7 +138,20 @@ METRIC(last_good, METRIC_GAUGE, "gatehouse_job_last_success_timestamp_seconds",
 METRIC(durations, METRIC_SECONDS, "gatehouse_job_duration_seconds",
        "How long each job took.", "task");
 
-static void run_once(const struct worker *worker) {
+/* The first failure of a row: notices can be made of it. */
+static void note_failure(const struct worker *worker, struct arena *arena, const struct error *why) {
+    struct json_writer w = json_writer_on(arena);
+    json_open_object(&w);
+    json_put_string(&w, "type", why->type);
+    json_put_string(&w, "reason", why->message);
+    json_close_object(&w);
+    access_note_alone(worker->jobs->core, &actor_system,
+                      &(struct event_note){.code = "job.failed", .outcome = "failure", .object_kind = "job",
+                                           .object = worker->job.name, .details = json_written(&w)});
+}
+
+/* failed: whether it did the last time. */
+static bool run_once(const struct worker *worker, bool failed) {
     SCOPED_ARENA struct arena *arena = arena_new();
     const char *name = worker->job.name;
     struct error err = {0};
@@ -147,17 +161,21 @@ static void run_once(const struct worker *worker) {
               (!mine || worker->job.run(worker->job.context, arena, &err));
     if (!ok)
         log_failure(LOG_WARN, "jobs", name, &err);
+    if (!ok && !failed)
+        note_failure(worker, arena, &err);
     METRIC_ADD(&rounds, 1, name, !ok ? "failed" : mine ? "done" : "elsewhere");
     if (ok)
         METRIC_SET(&last_good, clock_now_us() / US_PER_SECOND, name);
     if (mine)
         METRIC_OBSERVE(&durations, clock_monotonic_us() - started_us, name);
+    return ok;
 }
 
 static void *run(void *context) {
     const struct worker *worker = context;
+    bool failed = false;
     while (wait_for(worker->jobs, worker->job.every_us))
-        run_once(worker);
+        failed = !run_once(worker, failed);
     return NULL;
 }
 

@@ -27,6 +27,7 @@ import validators
 import limits
 import logs
 import mail
+import notices
 import openid
 import public_pages
 import related
@@ -87,7 +88,7 @@ def run_whole(gateway, admin, token, seconds):
     """The scenario through every operation, strangers, broken requests, and the guide."""
     made = scenario.run(gateway, admin)
     for module in (credentials, authorities, templates, related, retention, scep, validators, mail,
-                   public_pages, acme, access):
+                   notices, public_pages, acme, access):
         module.run(gateway, admin, made)
     for module in (factors, identity, openid, logs, audit):
         module.run(gateway, admin)

@@ -37,7 +37,8 @@ def fill(path, made):
     path = path.replace("{ca}", made["issuing"]).replace("{template}", made["template"])
     path = path.replace("{set}", "wifi").replace("{validator}", made["validator"]).replace("{mailtemplate}", "test")
     path = path.replace("{role}", "desk").replace("{fingerprint}", "00" * 32).replace("{stream}", "siem")
-    path = path.replace("{issuer}", "default").replace("{imprint}", "00" * 32).replace("{provider}", "directory").replace("{kek}", "00")
+    path = path.replace("{issuer}", "default").replace("{imprint}", "00" * 32).replace("{provider}", "directory")
+    path = path.replace("{kek}", "00").replace("{webhook}", "chat").replace("{report}", "weekly")
     return re.sub(r"\{id\}", lambda _: made[kinds[path.split("/")[1]]], path)
 
 
@@ -111,6 +112,7 @@ def bodies(path, made):
         "/audit/streams": {"id": "stolen", "kind": "log"},
         "/audit/streams/{stream}": {"kind": "log"},
         "/log/levels": {"levels": "debug"},
+        "/notices": {"rules": []},
         "/identity-providers": {"id": "stolen", "kind": "ldap", "name": "x", "settings": DIRECTORY},
         "/identity-providers/{provider}": {"kind": "ldap", "name": "x", "settings": DIRECTORY, "version": 1},
         "/access": {"registration": {"open": True}},

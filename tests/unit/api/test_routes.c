@@ -9,6 +9,7 @@
 #include "keys/keys_room.h"
 #include "logs/logs.h"
 #include "mail/mail.h"
+#include "notices/notices.h"
 #include "public/public.h"
 #include "scep/scep.h"
 #include "tsp/manage.h"
@@ -50,7 +51,7 @@ static struct http_room acme_managed(struct core *core) {
 /* Every room that has routes under BASE. */
 static struct http_room (*const room_makers[])(struct core *core) = {
     access_room, audit_room, api_room, cmp_room, est_room, scep_room, timestamps, validation_room, acme_managed,
-    mail_room, public_routes, keys_room, agents_routes, logs_room};
+    mail_room, public_routes, keys_room, agents_routes, logs_room, notices_room};
 #define ROOM_COUNT (sizeof room_makers / sizeof room_makers[0])
 
 /* Their routes under BASE, one after the other; NULL after the last. */

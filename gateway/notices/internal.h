@@ -1,0 +1,67 @@
+/* What the files of this room share. No other room includes it. */
+#ifndef GATEHOUSE_NOTICES_INTERNAL_H
+#define GATEHOUSE_NOTICES_INTERNAL_H
+
+#include "ca/core.h"
+#include "notices/notices.h"
+#include "rest/handler.h"
+
+/* -- settings.c: one document of the instance -- */
+
+struct notice_settings {
+    const struct json *webhooks, *rules, *reports; /* arrays, or NULL; webhooks with "sealed" */
+    int64_t version;
+};
+MUST_USE bool notices_read(struct core *core, struct arena *arena, struct notice_settings *ret, struct error *err);
+/* The element with that id, or NULL. */
+const struct json *notices_find(const struct json *list, const char *id);
+const char *notices_text(const struct json *object, const char *name); /* NULL when absent */
+MUST_USE bool notices_put(struct core *core, struct arena *arena, const struct actor *actor,
+                          const struct json *document, int64_t version, struct error *err);
+/* As the API shows it: without secrets. */
+void notices_write(struct json_writer *w, const struct notice_settings *settings);
+const char *notices_webhook_place(struct arena *arena, const char *id);
+
+/* -- deliver.c -- */
+
+struct notice {
+    const char *occasion; /* names it for good: what was told once is not told again */
+    const char *text;     /* a line for people */
+    const char *data;     /* a JSON object for programs */
+};
+struct notice_target {
+    const char *mail;           /* an address, or NULL */
+    const struct json *webhook; /* or NULL */
+};
+/* Those that this target does not know yet, in one mail or one call. */
+MUST_USE bool notices_tell(struct core *core, struct arena *arena, const char *rule, const struct notice *notices,
+                           size_t count, const struct notice_target *target, struct error *err);
+/* To all that the rule names. A target that fails keeps the others from nothing; the first failure is told. */
+MUST_USE bool notices_tell_all(struct core *core, struct arena *arena, const struct notice_settings *settings,
+                               const struct json *rule, const struct notice *notices, size_t count, struct error *err);
+
+/* -- webhook.c -- */
+
+/* Posts; 2xx is success, else ERROR_UNAVAILABLE "notice-failed". */
+MUST_USE bool webhook_post(struct core *core, struct arena *arena, const struct json *webhook, const char *rule,
+                           const struct notice *const *notices, size_t count, struct error *err);
+bool webhook_shape_known(const char *shape);
+
+/* -- rules.c, reports.c -- */
+
+MUST_USE bool notices_look(void *core, struct arena *arena, struct error *err);
+MUST_USE bool reports_look(void *core, struct arena *arena, struct error *err);
+MUST_USE bool report_send(struct core *core, struct arena *arena, const struct json *report, struct error *err);
+/* ERROR_NOT_FOUND, ERROR_POLICY: what of a filter cannot be. */
+struct certificate_filter;
+MUST_USE bool notices_filter(struct core *core, struct arena *arena, const struct json *object,
+                             struct certificate_filter *ret, struct error *err);
+
+/* -- room.c -- */
+HANDLER(notices_show);
+HANDLER(notices_change);
+HANDLER(notices_run);
+HANDLER(notices_webhook_test);
+HANDLER(notices_report_send);
+
+#endif

@@ -1,0 +1,190 @@
+"""Notices: rules told once by mail and by signed webhooks in each shape, reports on schedule as files."""
+
+import csv
+import hashlib
+import hmac
+import http.server
+import io
+import json
+import os
+import ssl
+import subprocess
+import tempfile
+import threading
+import time
+
+from client import make_csr
+from identity import free_port
+from mail import Server, wait_for
+
+SECRET = "a secret of the webhook"
+
+
+class Hook(http.server.BaseHTTPRequestHandler):
+    calls, status = [], 200
+
+    def log_message(self, *_):
+        pass
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.calls.append((self.path, self.headers.get("X-Gatehouse-Signature"), body))
+        self.send_response(self.status)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+
+def start_hook(directory):
+    cert, key = os.path.join(directory, "hook.pem"), os.path.join(directory, "hook.key")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=hook", "-addext",
+                    "subjectAltName=IP:127.0.0.1", "-days", "2", "-out", cert, "-keyout", key], check=True, capture_output=True)
+    port = free_port()
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Hook)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    with open(cert, encoding="ascii") as file:
+        return server, f"https://127.0.0.1:{port}", file.read()
+
+
+def signed(signature, body):
+    moment, mac = (part.split("=")[1] for part in signature.split(","))
+    assert abs(int(moment) - time.time()) < 60
+    return mac == hmac.new(SECRET.encode(), f"{moment}.".encode() + body, hashlib.sha256).hexdigest()
+
+
+def put(admin, document, status=200, **more):
+    version = admin.get("/notices")["version"]
+    return admin.put("/notices", {**document, **({"version": version} if version else {})}, status, **more)
+
+
+def check_settings(admin, hooks):
+    rule = {"id": "ends", "on": "certificate.expiring", "to": ["ops@example.org"]}
+    report = {"id": "all", "every": "day", "to": ["ops@example.org"]}
+    for bad in ({"webhooks": [{"id": "x", "url": "http://x"}]}, {"webhooks": [{"id": "x", "url": "https://x", "shape": "irc"}]},
+                {"webhooks": [{"id": "x", "url": "https://x", "secret": "short"}]}, {"rules": [rule, rule]},
+                {"rules": [{**rule, "id": "Up"}]}, {"rules": [{**rule, "on": "tea"}]}, {"rules": [{**rule, "to": []}]},
+                {"rules": [{**rule, "days": [0]}]}, {"rules": [{**rule, "webhook": "none"}]}, {"rules": [{**rule, "to": ["nobody"]}]},
+                {"rules": [{"id": "x", "on": "event", "to": ["a@example.org"]}]}, {"reports": [{**report, "every": "hour"}]},
+                {"reports": [{**report, "format": "xls"}]}, {"reports": [{**report, "to": []}]}, {"reports": [{**report, "state": "odd"}]}):
+        put(admin, bad, 422)
+    put(admin, {"rules": [{**rule, "ca": "no-such-ca"}]}, 404)
+    put(admin, {"rules": [{**rule, "codes": ["x"]}]}, 400, problem="unknown-field")
+    admin.put("/notices", {"version": 99}, 409, problem="changed-meanwhile")
+    done = put(admin, {"webhooks": hooks})
+    assert SECRET not in str(done.value) and "sealed" not in str(done.value) and done["webhooks"][0]["hasSecret"]
+    bare = [{k: v for k, v in hook.items() if k != "secret"} for hook in hooks]
+    assert put(admin, {"webhooks": bare})["webhooks"][0]["hasSecret"]  # it stays
+    moved = [{**bare[0], "url": "https://elsewhere.example"}]
+    assert not put(admin, {"webhooks": moved})["webhooks"][0]["hasSecret"]  # it is not sent elsewhere
+    put(admin, {"webhooks": hooks})
+
+
+def check_shapes(admin, hooks):
+    for hook in hooks:
+        Hook.calls.clear()
+        admin.post(f"/notices/webhooks/{hook['id']}/test", status=204)
+        path, signature, body = Hook.calls[0]
+        assert path == "/" + hook["id"] and signed(signature, body)
+        value, text = json.loads(body), "This is the test that was asked for."
+        if hook["shape"] == "json":
+            assert value == {"rule": "test", "notices": [{"text": text, "data": {"kind": "test"}}]}
+        elif hook["shape"] == "teams":
+            card = value["attachments"][0]["content"]
+            assert card["type"] == "AdaptiveCard" and card["body"][1]["text"] == text
+        else:
+            assert value["text"] == text
+    Hook.status = 500
+    admin.post(f"/notices/webhooks/{hooks[0]['id']}/test", status=503, problem="notice-failed")
+    Hook.status = 200
+    admin.post("/notices/webhooks/none/test", status=404)
+
+
+def look(admin, server, count):
+    """One look at the rules, and the mails there are then."""
+    admin.post("/notices/run", status=204)
+    wait_for(lambda: len(server.mails()) >= count)
+    time.sleep(0.3)
+    mails = server.mails()
+    assert len(mails) == count, [(m["To"], m["Subject"]) for m in mails]
+    return mails
+
+
+def issue(admin, made, name):
+    body = {"csr": make_csr(name).decode(), "issue": True}
+    return admin.post(f"/templates/{made['template']}/requests", body, 201)["certificate"]
+
+
+def check_rules(admin, made, server, hooks):
+    left = 400  # more than a certificate of this template lives
+    one = issue(admin, made, "ends.example.org")
+    admin.patch(f"/certificates/{one['id']}", {"owner": "owner@example.org", "tags": ["told"]})
+    rules = [{"id": "ends", "on": "certificate.expiring", "days": [left], "tag": "told", "to": ["ops@example.org"], "toOwner": True,
+              "webhook": hooks[0]["id"]},
+             {"id": "roles", "on": "event", "codes": ["role."], "to": ["sec@example.org"], "webhook": hooks[1]["id"]}]
+    put(admin, {"webhooks": hooks, "rules": rules})
+    Hook.calls.clear()
+    mails = look(admin, server, 2)
+    assert {m["To"] for m in mails} == {"ops@example.org", "owner@example.org"}
+    assert "ends.example.org" in mails[0].get_body(("plain",)).get_content()
+    calls = [json.loads(body) for path, _, body in Hook.calls if path == "/" + hooks[0]["id"]]
+    assert len(calls) == 1 and calls[0]["rule"] == "ends" and calls[0]["notices"][0]["data"]["certificate"] == one["id"]
+    look(admin, server, 2)  # once is enough
+    # An event after the rule; a webhook that is away holds nobody else up, and is told later.
+    admin.post("/roles", {"id": "noticed", "name": "x", "permissions": ["cas:read"]}, 201)
+    Hook.status = 503
+    admin.post("/notices/run", status=503, problem="notice-failed")
+    wait_for(lambda: len(server.mails()) == 3)
+    assert "role.created" in server.mails()[2].get_body(("plain",)).get_content() and server.mails()[2]["To"] == "sec@example.org"
+    Hook.status = 200
+    Hook.calls.clear()
+    look(admin, server, 3)
+    assert len(Hook.calls) == 1 and b"role.created" in Hook.calls[0][2], Hook.calls
+    # What is renewed is nobody's worry; what has come to fewer days is told again.
+    rules[0]["days"] = [left, left - 1]
+    put(admin, {"webhooks": hooks, "rules": rules})
+    look(admin, server, 5)
+    admin.delete("/roles/noticed")
+    return one
+
+
+def check_reports(admin, server, one):
+    reports = [{"id": "told", "every": "day", "hour": 0, "tag": "told", "to": ["boss@example.org"]},
+               {"id": "page", "every": "month", "tag": "told", "format": "html", "to": ["boss@example.org"]},
+               {"id": "none", "every": "week", "tag": "nobody-has-it", "skipEmpty": True, "to": ["boss@example.org"]}]
+    put(admin, {"reports": reports})
+    before = len(server.mails())
+    for report in reports:
+        admin.post(f"/notices/reports/{report['id']}/send", status=204)
+    admin.post("/notices/reports/other/send", status=404)
+    wait_for(lambda: len([m for m in server.mails()[before:] if "page" in m["Subject"]]) == 1)
+    mails = [m for m in server.mails() if m["To"] == "boss@example.org"]
+    assert not [m for m in mails if "none" in m["Subject"]]
+    file = next(part for m in mails if "told" in m["Subject"] for part in m.iter_attachments())
+    rows = list(csv.reader(io.StringIO(file.get_content())))
+    assert file.get_filename() == "told.csv" and rows[0][0] == "serial" and len(rows) == 2 and rows[1][0] == one["serial"], rows
+    page = next(part for m in mails if "page" in m["Subject"] for part in m.iter_attachments())
+    assert page.get_filename() == "page.html" and one["serial"] in page.get_content()
+
+
+def run(_gateway, admin, made):
+    with tempfile.TemporaryDirectory(prefix="gatehouse-notices.") as directory:
+        server = Server(directory)
+        hook, url, ca = start_hook(directory)
+        try:
+            version = admin.get("/mail/settings")["version"]
+            admin.put("/mail/settings", {"server": "127.0.0.1", "port": server.port, "security": "none", "from": "pki@example.org",
+                                         "username": "", **({"version": version} if version else {})})
+            hooks = [{"id": shape, "url": f"{url}/{shape}", "shape": shape, "ca": ca, "secret": SECRET}
+                     for shape in ("json", "slack", "teams", "matrix")]
+            check_settings(admin, hooks)
+            check_shapes(admin, hooks)
+            one = check_rules(admin, made, server, hooks)
+            check_reports(admin, server, one)
+            put(admin, {})
+        finally:
+            server.stop()
+            hook.shutdown()
+            hook.server_close()
+    admin.put("/mail/settings", {"server": "", "version": admin.get("/mail/settings")["version"]})
