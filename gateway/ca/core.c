@@ -122,7 +122,7 @@ bool core_public_urls(struct core *core, struct arena *arena, struct core_urls *
 }
 
 void core_forget_keys(struct core *core) {
-    key_cache_forget(core->keys);
+    key_cache_clear(core->keys);
     service_cache_forget(core->services);
 }
 

@@ -52,7 +52,7 @@ EVP_PKEY *key_cache_get(struct key_cache *cache, struct uuid id) {
     return key;
 }
 
-void key_cache_forget(struct key_cache *cache) {
+void key_cache_clear(struct key_cache *cache) {
     for (size_t i = 0; i < CACHE_SLOTS; i++) {
         pthread_mutex_lock(&cache->mutex);
         EVP_PKEY *old = cache->slots[i].key;

@@ -10,7 +10,7 @@ struct key_cache;
 struct key_cache *key_cache_new(void);
 void key_cache_free(struct key_cache *cache);
 EVP_PKEY *key_cache_get(struct key_cache *cache, struct uuid id); /* a reference for the caller, or NULL */
-void key_cache_forget(struct key_cache *cache); /* all of them */
+void key_cache_clear(struct key_cache *cache); /* all of them */
 void key_cache_put(struct key_cache *cache, struct uuid id, EVP_PKEY *key);
 /* Its row has changed: this node reads it again at once, the others within 15 seconds. */
 void key_cache_forget(struct key_cache *cache, struct uuid id);
