@@ -320,9 +320,20 @@ void link_free(struct link *link) {
     free(link);
 }
 
+/* A machine that lost its power or its network says nothing: the kernel asks, and gives up after a
+ * quarter of a minute. */
+static void notice_silence(int fd) {
+    int on = 1, idle_s = 5, between_s = 3, times = 3, patience_ms = 15000;
+    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof idle_s);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &between_s, sizeof between_s);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &times, sizeof times);
+    setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &patience_ms, sizeof patience_ms);
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
+
 static struct link *link_new(int fd, SSL *ssl, bool client) {
     struct link *link = must_alloc(sizeof *link);
-    int one = 1;
     link->fd = fd;
     link->ssl = ssl;
     link->client = client;
@@ -331,7 +342,7 @@ static struct link *link_new(int fd, SSL *ssl, bool client) {
     link->reader.limit = EARLY_LIMIT;
     pthread_mutex_init(&link->lock, NULL);
     fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    notice_silence(fd);
     SSL_set_mode(ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     return link;
 }

@@ -276,6 +276,18 @@ static bool bad_upgrade(struct error *err, const char *what) {
                 "This address is for agents, by WebSocket: %s.", what);
 }
 
+/* 16 octets in base64 (rfc6455#4.1). */
+static bool is_key(struct view key) {
+    static const char alphabet[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    if (key.len != WEBSOCKET_KEY_SIZE - 1 || key.at[22] != '=' || key.at[23] != '=')
+        return false;
+    for (size_t i = 0; i < 22; i++)
+        if (key.at[i] == 0 || strchr(alphabet, key.at[i]) == NULL)
+            return false;
+    return true;
+}
+
 bool websocket_read_request(struct view head, const char *path,
                             char ret_key[static WEBSOCKET_KEY_SIZE], struct error *err) {
     char wanted[300];
@@ -292,8 +304,8 @@ bool websocket_read_request(struct view head, const char *path,
         return bad_upgrade(err, "no upgrade is asked for");
     if (!view_is(header_of(all, "Sec-WebSocket-Version"), "13")) /* rfc6455#4.1 */
         return bad_upgrade(err, "its version is 13");
-    if (key.len != WEBSOCKET_KEY_SIZE - 1)
-        return bad_upgrade(err, "the key has 24 characters");
+    if (!is_key(key))
+        return bad_upgrade(err, "the key is no base64 of 16 octets");
     memcpy(ret_key, key.at, key.len);
     ret_key[key.len] = '\0';
     return true;

@@ -154,6 +154,9 @@ static void upgrades_are_read_strictly(void **state) {
         {"GET /agent HTTP/1.1\r\nHost: x\r\n\r\n", false},
         {"GET /agent HTTP/1.1\r\n" UPGRADE "Upgrade: h2c\r\n\r\n", false},
         {"GET /agent HTTP/1.1\r\n" UPGRADE "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", false},
+        {"GET /agent HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+         "Sec-WebSocket-Key: dGhlIHNhbXBsZ\x01Bub25jZQ==\r\n\r\n",
+         false},
         {"\r\n\r\n", false},
     };
     char key[WEBSOCKET_KEY_SIZE];
