@@ -172,11 +172,16 @@ static bool open_any(struct db *db, struct tx **ret_tx, struct error *err) {
     struct error why;
     if (connection_open(&db->urls[current], ret_tx, err))
         return true;
-    for (unsigned i = 0; i < count; i++)
-        if (i != current && connection_open(&db->urls[i], ret_tx, &why)) {
+    for (unsigned i = 0; i < count; i++) {
+        if (i == current)
+            continue;
+        if (connection_open(&db->urls[i], ret_tx, &why)) {
             move_to(db, i);
             return true;
         }
+        if (strcmp(why.type, "database-no-quorum") == 0) /* one that is there and refuses says more than one that is not */
+            *err = why;
+    }
     return false;
 }
 

@@ -64,6 +64,7 @@ layer_four() {
     local name=c version port=([1]="$(free_port)" [2]="$(free_port)")
     cp -a "$instance/data" "$work/$name"
     node_port[c]=$(free_port)
+    : >"$work/c.out"
     "$bin/gatehouse" serve --db "$GATEHOUSE_DB" --data "$work/$name" --http none --https none --trusted-proxy 127.0.0.1 \
         --listen "127.0.0.1:${node_port[c]} https proxy-protocol" --public-url "$GATEHOUSE_HTTP_URL" \
         --public-https-url "$GATEHOUSE_URL" --public-name localhost </dev/null >"$work/c.out" 2>"$work/c.log" &
