@@ -52,6 +52,9 @@ static bool inside_issuer(const struct policy *p, bool explicitly, int64_t from,
     int64_t issuer_from, issuer_to;
     TRY(asn1_time_to_us(X509_get0_notBefore(p->in->issuer), &issuer_from, p->err) &&
         asn1_time_to_us(X509_get0_notAfter(p->in->issuer), &issuer_to, p->err));
+    bool inside = from >= issuer_from && *to <= issuer_to;
+    if (inside && issuer_to > p->in->now_us)
+        return true;
     time_format(issuer_to, text);
     if (issuer_to <= p->in->now_us)
         return fail(p->err, ERROR_POLICY, "issuer-expired",
@@ -59,8 +62,6 @@ static bool inside_issuer(const struct policy *p, bool explicitly, int64_t from,
     if (from < issuer_from || from > issuer_to)
         return fail(p->err, ERROR_POLICY, "validity",
                     "The certificate would begin outside the authority's own validity.");
-    if (*to <= issuer_to)
-        return true;
     if (p->t->issuer_end == ISSUER_END_REFUSE ||
         (p->t->issuer_end == ISSUER_END_AUTO && explicitly))
         return fail(p->err, ERROR_POLICY, "validity",

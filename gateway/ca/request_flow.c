@@ -175,6 +175,8 @@ bool flow_sign(struct core *core, struct arena *arena, const struct request_cont
                                 .template_version = request->template_version,
                                 .requester = request->requester,
                                 .door = request->door};
+    if (c->csr != NULL)
+        order.plan.spki = X509_REQ_get_X509_PUBKEY(c->csr);
     TRY(flow_check_caa(arena, c, plan, err));
     TRY(issue_sign(core, arena, &order, ret, err));
     ret->template_slug = c->template_record.slug;

@@ -28,6 +28,9 @@ struct certificate_plan {
     const X509 *issuer; /* NULL: self-signed, the issuer is the subject */
     const X509_NAME *subject;
     EVP_PKEY *public_key;
+    /* What public_key was decoded from, or NULL. It saves encoding the key and decoding it again; the X509 that is built
+     * may then be without the decoded one: X509_get0_pubkey() gives NULL. */
+    const X509_PUBKEY *spki;
     int64_t not_before_us, not_after_us; /* cut to seconds */
     bool basic_constraints;              /* write the extension */
     bool is_ca;

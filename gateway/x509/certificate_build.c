@@ -5,6 +5,7 @@
 #include "x509/internal.h"
 #include "x509/san.h"
 
+#include <openssl/ec.h>
 #include <openssl/provider.h>
 #include <openssl/sha.h>
 #include <string.h>
@@ -308,15 +309,48 @@ static EVP_PKEY *own_public_key(EVP_PKEY *key) {
     return key;
 }
 
+/* An uncompressed point on a named curve has one encoding (rfc5480#2), so it is copied; X509_set_pubkey would encode
+ * the key and decode it again, which costs more than a signature. Everything else goes that way. */
+static bool copy_point(X509 *x, const struct certificate_plan *plan) {
+    const X509_PUBKEY *spki = plan->spki;
+    const unsigned char *point = NULL;
+    ASN1_OBJECT *algorithm = NULL;
+    X509_ALGOR *parameters = NULL;
+    const void *curve = NULL;
+    int len = 0, type = V_ASN1_UNDEF;
+    if (spki == NULL || X509_PUBKEY_get0(spki) != plan->public_key ||
+        X509_PUBKEY_get0_param(&algorithm, &point, &len, &parameters, spki) != 1)
+        return false;
+    X509_ALGOR_get0(NULL, &type, &curve, parameters);
+    if (OBJ_obj2nid(algorithm) != NID_X9_62_id_ecPublicKey || type != V_ASN1_OBJECT || len < 1 ||
+        point[0] != POINT_CONVERSION_UNCOMPRESSED)
+        return false;
+    ASN1_OBJECT *name = OBJ_dup(curve);
+    unsigned char *copy = OPENSSL_memdup(point, (size_t)len);
+    if (name != NULL && copy != NULL &&
+        X509_PUBKEY_set0_param(X509_get_X509_PUBKEY(x), OBJ_nid2obj(NID_X9_62_id_ecPublicKey),
+                               V_ASN1_OBJECT, name, copy, len) == 1)
+        return true;
+    ASN1_OBJECT_free(name);
+    OPENSSL_free(copy);
+    return false;
+}
+
+static bool set_public_key(X509 *x, const struct certificate_plan *plan) {
+    if (copy_point(x, plan))
+        return true;
+    AUTO(EVP_PKEY) *key = own_public_key(plan->public_key);
+    return key != NULL && X509_set_pubkey(x, key) == 1;
+}
+
 bool certificate_build(const struct certificate_plan *plan, X509 **ret_certificate,
                        struct error *err) {
     AUTO(X509) *x = X509_new();
-    AUTO(EVP_PKEY) *key = own_public_key(plan->public_key);
     const X509_NAME *issuer =
         plan->issuer == NULL ? plan->subject : X509_get_subject_name(plan->issuer);
-    if (x == NULL || key == NULL || X509_set_version(x, X509_VERSION_3) != 1 ||
+    if (x == NULL || X509_set_version(x, X509_VERSION_3) != 1 ||
         X509_set_issuer_name(x, issuer) != 1 || X509_set_subject_name(x, plan->subject) != 1 ||
-        X509_set_pubkey(x, key) != 1)
+        !set_public_key(x, plan))
         return fail_internal(err, "certificate build");
     TRY(set_serial(x, plan->serial, err));
     TRY(set_dates(x, plan, err));

@@ -92,7 +92,7 @@ bool certificate_read(struct arena *arena, const X509 *certificate,
     facts.issuer = name_text(arena, X509_get_issuer_name(certificate));
     facts.common_name = name_common_name(arena, subject);
     facts.key_type =
-        key_type_of(X509_get0_pubkey(certificate), type) ? arena_strdup(arena, type) : "unknown";
+        key_type_of_spki(X509_get_X509_PUBKEY(certificate), type) ? arena_strdup(arena, type) : "unknown";
     facts.signature_algorithm = read_algorithm(arena, certificate);
     facts.sans = join_sans(arena, certificate);
     facts.subject_key_id = read_key_id(arena, certificate);

@@ -174,6 +174,24 @@ bool key_type_of(EVP_PKEY *key, char ret_type[static KEY_TYPE_SIZE]) {
     return true;
 }
 
+bool key_type_of_spki(const X509_PUBKEY *spki, char ret_type[static KEY_TYPE_SIZE]) {
+    ASN1_OBJECT *algorithm = NULL;
+    X509_ALGOR *parameters = NULL;
+    const void *curve = NULL;
+    int of = V_ASN1_UNDEF;
+    if (spki == NULL || X509_PUBKEY_get0_param(&algorithm, NULL, NULL, &parameters, spki) != 1)
+        return false;
+    X509_ALGOR_get0(NULL, &of, &curve, parameters);
+    if (OBJ_obj2nid(algorithm) != NID_X9_62_id_ecPublicKey || of != V_ASN1_OBJECT)
+        return key_type_of(X509_PUBKEY_get0(spki), ret_type);
+    const char *name = OBJ_nid2sn(OBJ_obj2nid(curve));
+    const struct key_type *type = name == NULL ? NULL : type_named(name);
+    if (type == NULL || type->family != EC)
+        return false;
+    snprintf(ret_type, KEY_TYPE_SIZE, "%s", type->name);
+    return true;
+}
+
 static bool entry_allows(const char *entry, const char *key_type) {
     const struct key_type *type = type_named(key_type);
     long bits = rsa_bits(key_type), least = rsa_bits(entry);

@@ -5,7 +5,7 @@
 
 #include "base/json.h"
 
-#include <openssl/evp.h>
+#include <openssl/x509.h>
 
 #define KEY_TYPE_SIZE 32
 
@@ -18,6 +18,8 @@ MUST_USE bool key_type_from_json(const struct json *value, const char **ret_type
 void key_type_write_json(struct json_writer *w, const char *key_type);
 /* NIST/OID spelling of a key; unknown keys give false. RSA of odd sizes: "RSA-2056". */
 MUST_USE bool key_type_of(EVP_PKEY *key, char ret_type[static KEY_TYPE_SIZE]);
+/* The same of an encoded key. A point on a named curve is not looked at. */
+MUST_USE bool key_type_of_spki(const X509_PUBKEY *spki, char ret_type[static KEY_TYPE_SIZE]);
 /* True when the type is in the list; an entry "RSA" allows every RSA size >= 2048, "RSA-3072" that
  * size and larger; "EC" every curve; "ML-DSA", "SLH-DSA" every set. An empty list allows all known
  * types. */

@@ -77,6 +77,7 @@ static void one(EVP_PKEY *key, const X509 *issuer, const struct template *t, str
     int64_t applied = cpu_ns();
     plan.serial = view_of(serial, sizeof serial);
     plan.issuer = issuer;
+    plan.spki = X509_REQ_get_X509_PUBKEY(csr);
     must(certificate_build(&plan, &certificate, &err), &err, "build");
     int64_t built = cpu_ns();
     must(policy_lint(arena, t, certificate, issuer, &findings, &err), &err, "lint");
