@@ -107,7 +107,9 @@ static CK_RV pin_length(CK_ULONG len) {
     return len >= PIN_MIN && len <= PIN_MAX ? CKR_OK : CKR_PIN_LEN_RANGE;
 }
 
-/* The try is on the disk before the PIN is looked at, so pulling the plug does not buy another. */
+/* A wrong try is on the disk before anybody hears of it, and where it could not be written no PIN is looked at. One that
+ * was cut off by the end of the process told nobody anything and does not count: otherwise a signer that is killed while
+ * it logs in would lock its own token. */
 static CK_RV try_pin(struct slot *slot, enum role role, const uint8_t *pin, CK_ULONG pin_len,
                      uint8_t ret_key[SEAL_KEY_LEN]) {
     struct store_state state;
@@ -117,18 +119,16 @@ static CK_RV try_pin(struct slot *slot, enum role role, const uint8_t *pin, CK_U
         return CKR_USER_PIN_NOT_INITIALIZED;
     if (state.failed_tries[role] >= PIN_TRIES_MAX)
         return CKR_PIN_LOCKED;
-    state.failed_tries[role]++;
-    TRY(store_write_state(&slot->store, &state, true));
+    TRY(store_write_state(&slot->store, &state, false));
     CK_RV rv = pin_len > PIN_MAX ? CKR_PIN_INCORRECT
                                  : record_open(&slot->record, role, pin, pin_len, ret_key);
-    if (rv == CKR_PIN_INCORRECT)
+    if (rv != CKR_OK && rv != CKR_PIN_INCORRECT)
+        return rv; /* the PIN was not looked at */
+    if (rv == CKR_OK && state.failed_tries[role] == 0)
         return rv;
-    if (rv == CKR_OK)
-        state.failed_tries[role] = 0;
-    else
-        state.failed_tries[role]--; /* the PIN was not looked at */
-    CK_RV written = store_write_state(&slot->store, &state, false);
-    return rv != CKR_OK ? rv : written;
+    state.failed_tries[role] = rv == CKR_OK ? 0 : state.failed_tries[role] + 1;
+    CK_RV written = store_write_state(&slot->store, &state, rv != CKR_OK);
+    return written != CKR_OK ? written : rv;
 }
 
 static CK_RV change_pin(struct slot *slot, enum role role, const uint8_t *pin, CK_ULONG pin_len,

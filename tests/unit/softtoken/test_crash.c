@@ -157,9 +157,44 @@ static void disk_full(void **state) {
     assert_int_equal(damaged(), 0);
 }
 
+/* kill -9 in the middle of a log-in, more often than there are tries: none is spent. */
+static void killed_in_login(void **state) {
+    (void)state;
+    if (!rig.kind.ours)
+        skip();
+    for (int round = 0; round < 15; round++) {
+        int pipe_of[2];
+        char told;
+        assert_int_equal(pipe(pipe_of), 0);
+        pid_t child = fork();
+        if (child == 0) {
+            CK_SLOT_ID slots[4];
+            CK_ULONG count = COUNT(slots);
+            if (rig.p11->C_Initialize(NULL) != CKR_OK ||
+                rig.p11->C_GetSlotList(CK_TRUE, slots, &count) != CKR_OK ||
+                rig.p11->C_OpenSession(slots[0], CKF_SERIAL_SESSION, NULL, NULL, &rig.session) != CKR_OK ||
+                write(pipe_of[1], "b", 1) != 1)
+                _exit(1);
+            for (;;) { /* wrong ones would be counted when they are told, so it is the right one */
+                (void)rig.p11->C_Login(rig.session, CKU_USER, (CK_UTF8CHAR *)USER_PIN, strlen(USER_PIN));
+                (void)rig.p11->C_Logout(rig.session);
+            }
+        }
+        (void)close(pipe_of[1]);
+        assert_int_equal(read(pipe_of[0], &told, 1), 1);
+        (void)nanosleep(&(struct timespec){.tv_nsec = 1000000L * (5 + round * 4)}, NULL);
+        assert_int_equal(kill(child, SIGKILL), 0);
+        assert_int_equal(waitpid(child, NULL, 0), child);
+        (void)close(pipe_of[0]);
+    }
+    CK_TOKEN_INFO info;
+    assert_ok(rig.p11->C_GetTokenInfo(rig.slot, &info));
+    assert_int_equal(info.flags & (CKF_USER_PIN_COUNT_LOW | CKF_USER_PIN_FINAL_TRY | CKF_USER_PIN_LOCKED), 0);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, test_session, test_session_end)
 
 int crash_tests(void) {
-    const struct CMUnitTest tests[] = {T(killed), T(crowd), T(disk_full)};
+    const struct CMUnitTest tests[] = {T(killed), T(killed_in_login), T(crowd), T(disk_full)};
     return cmocka_run_group_tests_name("crashes", tests, NULL, NULL);
 }
