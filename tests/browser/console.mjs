@@ -6,6 +6,14 @@ const PASSWORD = 'a long enough pass phrase';
 async function logIn(page) {
   await page.goto(`${url}/`);
   assert.ok(page.url().startsWith(`${url}/console/`), 'the root leads to the console');
+  await page.getByLabel('User name').waitFor();
+  const first = await page.evaluate(() => {
+    const all = [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')];
+    const ready = Math.max(...all.filter((entry) => /\/(console|assets)\//.test(entry.name)).map((entry) => entry.responseEnd));
+    return { octets: all.reduce((sum, entry) => sum + entry.encodedBodySize, 0), milliseconds: Math.round(ready) };
+  });
+  console.log(`first load: ${first.octets} octets, everything there after ${first.milliseconds} ms`);
+  assert.ok(first.octets < 370000, `the first load takes ${first.octets} octets`);
   await look(page, '01-log-in');
   await page.getByLabel('User name').fill(process.env.GATEHOUSE_USER);
   await page.locator('#password').fill('not the password');

@@ -92,7 +92,7 @@ function UserMenu() {
 
 export function Frame({ children }: { children: ReactNode }) {
   const masthead = (
-    <Masthead>
+    <Masthead display={{ default: 'inline' }}>
       <MastheadMain>
         <MastheadToggle><PageToggleButton variant="plain" aria-label={t('navigation')}><BarsIcon /></PageToggleButton></MastheadToggle>
         <MastheadBrand>

@@ -128,7 +128,7 @@ export default function Certificates() {
             <ToolbarItem>
               <FormSelect aria-label={t('expiring')} value={days} onChange={(_, value) => set('expiresWithin', value)}>
                 <FormSelectOption value="" label={t('anyEnd')} />
-                {['1', '7', '15', '30', '90'].map((one) => <FormSelectOption key={one} value={one} label={t('expiringIn', { days: one })} />)}
+                {['1', '7', '15', '30', '90'].map((one) => <FormSelectOption key={one} value={one} label={one === '1' ? t('expiringInOne') : t('expiringIn', { days: one })} />)}
               </FormSelect>
             </ToolbarItem>
             {keyType !== '' && <ToolbarItem><Label onClose={() => set('keyType', '')} closeBtnAriaLabel={`${t('remove')}: ${keyType}`}>{t('key')}: {keyType}</Label></ToolbarItem>}

@@ -133,7 +133,7 @@ export default function Dashboard() {
           {(cas.value?.length ?? 0) === 0 && <Next />}
           <div className="gh-grid">
             <Number title={t('pendingRequests')} value={value.morePending ? `${MOST}+` : String(value.pending)} to="/requests?state=pending" />
-            {ENDS.map((days, i) => <Number key={days} title={t('expiringIn', { days })} value={value.ending[i] ?? '–'} to={`/certificates?expiresWithin=${days}`} />)}
+            {ENDS.map((days, i) => <Number key={days} title={days === 1 ? t('expiringInOne') : t('expiringIn', { days })} value={value.ending[i] ?? '–'} to={`/certificates?expiresWithin=${days}`} />)}
             <Number title={t('postQuantumShare')} value={all === 0 ? '–' : `${Math.round((100 * quantum) / all)} %`} to="/certificates?state=valid" />
             {value.mailFailed > 0 && <Number title={t('mailsFailed')} value={String(value.mailFailed)} to="/settings?tab=queue" />}
           </div>

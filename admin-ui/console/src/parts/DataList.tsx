@@ -113,7 +113,7 @@ export function DataList<T>({ name, label, path, query = {}, columns, id, filter
       {page.value === undefined && page.loading ? <Waiting /> : items.length === 0 && page.problem === undefined ? (
         <EmptyState titleText={t('nothingHere')} headingLevel="h2">{empty !== t('nothingHere') && <EmptyStateBody>{empty}</EmptyStateBody>}</EmptyState>
       ) : (
-        <Table role="table" aria-label={label} variant="compact">
+        <div className="gh-wide" tabIndex={0} role="group" aria-label={label}><Table role="table" aria-label={label} variant="compact">
           <Thead>
             <Tr>
               {bulk !== undefined && <Th aria-label={t('select')} select={{ isSelected: chosen.length === items.length && items.length > 0, onSelect: (_, on) => setTicked(new Set(on ? items.map(id) : [])) }} />}
@@ -132,7 +132,7 @@ export function DataList<T>({ name, label, path, query = {}, columns, id, filter
               </Tr>
             ))}
           </Tbody>
-        </Table>
+        </Table></div>
       )}
       {paged && <div className="gh-pager">
         <label>

@@ -165,6 +165,7 @@ export const de: Record<keyof typeof en, string> = {
   expires: 'Läuft ab',
   expiring: 'Läuft ab',
   expiringIn: 'Läuft in {days} Tagen ab',
+  expiringInOne: 'Läuft binnen eines Tages ab',
   exportAll: 'Ganze Liste als {format} exportieren',
   exportCsv: 'Diese Seite als CSV speichern',
   exportedFile: 'Exportierte Datei',

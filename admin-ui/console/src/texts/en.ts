@@ -164,6 +164,7 @@ export const en = {
   expires: 'Expires',
   expiring: 'Expiring',
   expiringIn: 'Expiring within {days} days',
+  expiringInOne: 'Expiring within a day',
   exportAll: 'Export the whole list as {format}',
   exportCsv: 'Export this page as CSV',
   exportedFile: 'Exported file',
