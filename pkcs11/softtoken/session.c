@@ -83,6 +83,8 @@ static CK_RV take_free(uint32_t *ret_index) {
     return rv;
 }
 
+static _Atomic uint64_t opened_count;
+
 static CK_RV session_open(struct slot *slot, CK_FLAGS flags, CK_SESSION_HANDLE *ret_handle) {
     uint32_t index;
     bool rw = (flags & CKF_RW_SESSION) != 0;
@@ -97,6 +99,7 @@ static CK_RV session_open(struct slot *slot, CK_FLAGS flags, CK_SESSION_HANDLE *
     session->generation = (session->generation + 1) & 0x7fff;
     session->handle = (CK_SESSION_HANDLE)session->generation << 16 | (index + 1);
     session->slot = slot;
+    session->opened = atomic_fetch_add(&opened_count, 1);
     session->flags = flags;
     session->has_objects = false;
     *ret_handle = session->handle;
@@ -143,12 +146,14 @@ static size_t sessions_made(void) {
     return count;
 }
 
+/* Those that are open at its beginning: one that another thread opens meanwhile lives on. */
 void sessions_close_all(const struct slot *slot) {
     size_t count = sessions_made();
+    uint64_t before = atomic_load(&opened_count);
     for (size_t i = 0; i < count; i++) {
         struct session *session = session_at((uint32_t)i);
         pthread_mutex_lock(&session->lock);
-        if (session->handle != 0 && (slot == NULL || session->slot == slot))
+        if (session->handle != 0 && session->opened < before && (slot == NULL || session->slot == slot))
             session_close(session);
         else
             pthread_mutex_unlock(&session->lock);

@@ -28,6 +28,7 @@ struct session {
     pthread_mutex_t lock;
     CK_SESSION_HANDLE handle; /* 0: free */
     uint32_t generation;      /* upper half of the next handle */
+    uint64_t opened; /* which of all sessions ever opened it is */
     struct slot *slot;
     CK_FLAGS flags;
     bool has_objects;   /* may have made session objects */

@@ -28,7 +28,9 @@ NOT_SERVED = ("gateway/commands/", "gateway/console/files.c", "gateway/base/opti
               "pkcs11/signer/serve.c", "pkcs11/softtoken/", "pkcs11/wire/", "pkcs11/agent/",
               # Said on agents' connections alone.
               "gateway/agents/hub.c", "gateway/agents/hub_exchange.c", "gateway/agents/admit.c", "gateway/store/agents.c")
-NOT_SERVED_TYPES = {"bad-address", "bad-option", "cannot-listen"}
+NOT_SERVED_TYPES = {"bad-address", "bad-option", "cannot-listen",
+                    # Told by the store to its callers, which know what to do.
+                    "acme-account-changed", "acme-nonce-used", "acme-replaced", "transaction-known"}
 RAISE = re.compile(r'\bERROR_([A-Z_]+),\s*"([a-z0-9-]+)"')
 REFUSE = re.compile(r'\brefuse\(err, "([a-z]+-[a-z-]+)",')  # gateway/http/framing.c
 

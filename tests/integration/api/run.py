@@ -17,6 +17,7 @@ import factors
 import credentials
 import authorities
 import templates
+import token_keys
 import acme
 import hostile
 import identity
@@ -108,7 +109,7 @@ def run_whole(gateway, admin, token, seconds):
 def run_fields(gateway, admin):
     """Each field of each body with values it was not made for."""
     made = scenario.run(gateway, admin)
-    for module in (credentials, authorities, scep, validators, acme):
+    for module in (credentials, authorities, scep, validators, acme, agents):
         module.run(gateway, admin, made)
     hostile.run_fields(gateway, admin, made)
 
