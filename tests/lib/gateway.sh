@@ -35,7 +35,7 @@ running() {
 free_port() {
     local port
     for _ in $(seq 50); do
-        port=$((20000 + (RANDOM << 1 | RANDOM & 1) % 30000))
+        port=$((20000 + RANDOM % 12000)) # below the range of outgoing connections
         if ! (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
             printf '%s' "$port"
             return
