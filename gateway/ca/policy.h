@@ -22,8 +22,8 @@ struct policy_input {
     const char *requester, *door; /* for expressions; NULL: "" */
     struct policy_notes *notes; /* filled; may be NULL */
 };
-/* Fills the plan but for serial and issuer; objects live as long as the arena. ERROR_POLICY names the field,
- * the rule and the remedy. */
+/* Fills the plan but for serial and issuer; objects live as long as the arena, the CSR and the proposal, whose subject
+ * may be the plan's. ERROR_POLICY names the field, the rule and the remedy. */
 MUST_USE bool policy_apply(struct arena *arena, const struct policy_input *input,
                            struct certificate_plan *ret_plan, struct error *err);
 /* What a template makes of a request, without storing anything: the certificate that would be, signed by a key

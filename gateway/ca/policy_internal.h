@@ -12,7 +12,7 @@ struct policy {
     const struct policy_input *in;
     const struct template *t;
     char key_type[KEY_TYPE_SIZE];
-    X509_NAME *subject;        /* as it will be */
+    const X509_NAME *subject;  /* as it will be; may be the CSR's or the proposal's */
     GENERAL_NAMES *sans;       /* likewise */
     GENERAL_NAMES *asked_sans; /* as asked for */
     EXTENSION_LIST *asked;     /* the extensions asked for, or NULL */

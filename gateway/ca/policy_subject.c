@@ -117,27 +117,41 @@ static void note_replaced(const struct policy *p, const X509_NAME *asked) {
                     name_text(p->arena, p->subject), name_text(p->arena, asked));
 }
 
-bool policy_subject(struct policy *p) {
+/* A CSR's subject that stays as it is needs no copy. */
+static bool is_kept(const struct policy *p, const X509_NAME *asked) {
     const struct template *t = p->t;
-    const X509_NAME *asked = p->in->proposal->subject != NULL
-                                 ? p->in->proposal->subject
-                                 : X509_REQ_get_subject_name(p->in->csr);
+    return t->subject.from == SUBJECT_FROM_CSR && (t->subject.fixed == NULL || t->subject.fixed->count == 0) &&
+           (!t->subject.first_san_to_common_name || name_common_name(p->arena, asked) != NULL);
+}
+
+static bool make_subject(struct policy *p, const X509_NAME *asked) {
     X509_NAME *name = NULL;
-    if (t->subject.from == SUBJECT_EXPRESSION)
+    if (p->t->subject.from == SUBJECT_EXPRESSION)
         TRY(make_expression(p, &name));
     else
-        name = t->subject.from == SUBJECT_FROM_CSR ? X509_NAME_dup(asked) : X509_NAME_new();
+        name = p->t->subject.from == SUBJECT_FROM_CSR ? X509_NAME_dup(asked) : X509_NAME_new();
     if (name == NULL)
         return fail_internal(p->err, "X509_NAME_dup");
     p->subject = keep_X509_NAME(p->arena, name);
     TRY(name_check(name, p->err));
-    if (t->subject.from == SUBJECT_FROM_CSR)
+    if (p->t->subject.from == SUBJECT_FROM_CSR)
         TRY(check_attributes(p, name));
-    TRY(set_common_name(p, name));
-    TRY(set_fixed(p, name));
-    TRY(check_required(p, name));
-    TRY(check_rules(p, name));
-    note_replaced(p, asked);
-    p->plan.subject = name;
+    return set_common_name(p, name) && set_fixed(p, name);
+}
+
+bool policy_subject(struct policy *p) {
+    const X509_NAME *asked = p->in->proposal->subject != NULL
+                                 ? p->in->proposal->subject
+                                 : X509_REQ_get_subject_name(p->in->csr);
+    if (is_kept(p, asked)) {
+        p->subject = asked;
+        TRY(name_check(asked, p->err) && check_attributes(p, asked));
+    } else {
+        TRY(make_subject(p, asked));
+    }
+    TRY(check_required(p, p->subject) && check_rules(p, p->subject));
+    if (p->subject != asked)
+        note_replaced(p, asked);
+    p->plan.subject = p->subject;
     return true;
 }

@@ -42,9 +42,12 @@ bool lint_broken(const struct lint *l, const char *rule, ...) {
 }
 
 void *lint_extension(const X509 *x, int nid, int *ret_critical) {
-    void *value = X509_get_ext_d2i(x, nid, ret_critical, NULL);
-    if (value == NULL)
+    int critical;
+    void *value = X509_get_ext_d2i(x, nid, &critical, NULL);
+    if (value == NULL && critical != -1) /* it is there and cannot be read */
         ERR_clear_error();
+    if (ret_critical != NULL)
+        *ret_critical = critical;
     return value;
 }
 

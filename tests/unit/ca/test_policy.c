@@ -96,16 +96,14 @@ static bool apply(struct arena *arena, const struct row *row, EVP_PKEY *key,
     assert_true(json_parse(arena, view_text(row->proposal), &beside, err));
     if (!proposal_from_json(arena, beside, &proposal, err))
         return false;
-    X509_REQ *csr = make_csr(arena, row, key);
+    X509_REQ *csr = keep_X509_REQ(arena, make_csr(arena, row, key));
     struct policy_input input = {.template = &template,
                                  .urls = &urls,
                                  .issuer = issuer,
                                  .csr = csr,
                                  .proposal = &proposal,
                                  .now_us = NOW};
-    bool ok = policy_apply(arena, &input, ret, err);
-    X509_REQ_free(csr);
-    return ok;
+    return policy_apply(arena, &input, ret, err);
 }
 
 static void rows_hold(void **state) {
