@@ -179,7 +179,7 @@ static const struct {
 };
 
 static void print_uses(struct module *module, CK_MECHANISM_TYPE type) {
-    CK_MECHANISM_INFO info;
+    CK_MECHANISM_INFO info = {0}; /* SoftHSM2 adds to what stands there */
     const char *between = "";
     if (module->p11->C_GetMechanismInfo(module->slot, type, &info) != CKR_OK) {
         (void)printf("-");
