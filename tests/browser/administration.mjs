@@ -1,4 +1,8 @@
 // The console's pages for protocols, validation and timestamps: each is used, looked at and accessible, in both languages.
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { assert, dialog, field, look, open, prepare, save, url, withBrowser } from './browser.mjs';
 
 async function acme(page, { api }) {
@@ -35,6 +39,79 @@ async function acme(page, { api }) {
   assert.equal((await api('GET', '/acme/settings')).terms, 'https://example.org/terms');
 }
 
+/** Calls openssl in a directory of its own: `steps(run, path)`. */
+function withOpenssl(steps) {
+  const home = mkdtempSync(join(tmpdir(), 'gatehouse-openssl.'));
+  const run = (...words) => execFileSync('openssl', words, { cwd: home, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+  try { return steps(run, (name) => join(home, name)); } finally { rmSync(home, { recursive: true }); }
+}
+
+const ecKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
+
+/** A maker's CA: its certificate and its first CRL, PEM. */
+const makeMaker = () => withOpenssl((run, path) => {
+  run('req', '-x509', ...ecKey, '-days', '30', '-subj', '/CN=Maker Root', '-addext', 'keyUsage=critical,keyCertSign,cRLSign', '-keyout', 'key.pem', '-out', 'ca.pem');
+  writeFileSync(path('index'), '');
+  writeFileSync(path('ca.cnf'), '[ca]\ndefault_ca=x\n[x]\ndatabase=index\ndefault_md=sha256\ndefault_crl_days=7\n');
+  const crl = run('ca', '-config', 'ca.cnf', '-gencrl', '-keyfile', 'key.pem', '-cert', 'ca.pem');
+  return { pem: readFileSync(path('ca.pem'), 'utf8'), crl };
+});
+
+/** Trust anchors: added from a file, seen under EST and CMP, a revocation list put there, removed. */
+async function anchors(page, { api, template }) {
+  const { pem, crl } = makeMaker();
+  const file = (name, text) => dialog(page).locator('input[type=file]').setInputFiles({ name, mimeType: 'application/x-pem-file', buffer: Buffer.from(text) });
+  const known = async () => (await api('GET', `/templates/${template}/anchors`)).items;
+  await open(page, 'protocols/est?tab=anchors', 'EST');
+  await page.getByRole('button', { name: 'New trust anchor' }).click();
+  await file('maker.pem', pem);
+  await page.waitForFunction(() => document.querySelector('textarea#anchor-certificate').value.includes('BEGIN CERTIFICATE'));
+  await dialog(page).locator('#anchor-check').selectOption('required');
+  await field(page, 'Addresses of revocation lists').fill('http://crl.example/maker.crl\n\n');
+  await look(page, 'a14-new-anchor');
+  await dialog(page).getByRole('button', { name: 'Create' }).click();
+  await page.getByRole('button', { name: 'Maker Root' }).waitFor();
+  const [made] = await known();
+  assert.deepEqual([made.name, made.role, made.crlCheck, made.crlUrls], ['Maker Root', 'device', 'required', ['http://crl.example/maker.crl']]);
+  await page.getByRole('button', { name: 'New trust anchor' }).click();
+  await dialog(page).locator('textarea#anchor-certificate').fill(pem);
+  await dialog(page).getByRole('button', { name: 'Create' }).click();
+  await dialog(page).locator('.pf-v6-c-alert').waitFor(); // twice is refused
+  await dialog(page).getByRole('button', { name: 'Cancel' }).click();
+  await open(page, 'protocols/cmp?tab=anchors', 'CMP');
+  await page.getByRole('button', { name: 'Put a revocation list here' }).click();
+  await file('maker.crl', crl);
+  await dialog(page).getByRole('button', { name: 'Store' }).click();
+  await dialog(page).waitFor({ state: 'detached' });
+  await look(page, 'a14-anchors');
+  await page.getByRole('button', { name: 'Maker Root' }).click();
+  await dialog(page).getByRole('cell', { name: 'CN=Maker Root' }).waitFor();
+  await look(page, 'a14-anchor');
+  await dialog(page).getByRole('button', { name: 'Close' }).click();
+  await page.getByRole('button', { name: 'Remove', exact: true }).click();
+  await dialog(page).getByRole('button', { name: 'Remove', exact: true }).click();
+  await page.getByText('No certificate from elsewhere lets anybody in.').waitFor();
+  assert.deepEqual(await known(), []);
+}
+
+/** A CMP transaction of a real client: listed, and its messages readable. */
+async function transactions(page, { api, template }) {
+  const { name, secret } = await api('POST', `/templates/${template}/credentials`, { kind: 'mac', name: 'gateway-7', validMinutes: 60, uses: 1 });
+  withOpenssl((run) => {
+    run('genpkey', '-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-256', '-out', 'key.pem');
+    run('cmp', '-config', '', '-cmd', 'ir', '-server', new URL(process.env.GATEHOUSE_HTTP_URL).host, '-path', `.well-known/cmp/p/${template}`, '-ref', name, '-secret', `pass:${secret}`,
+      '-mac', 'hmacWithSHA256', '-newkey', 'key.pem', '-subject', '/CN=gateway-7.example.org', '-sans', 'gateway-7.example.org', '-certout', 'cert.pem');
+  });
+  await open(page, 'protocols/cmp?tab=transactions', 'CMP');
+  const [{ transactionId }] = (await api('GET', `/templates/${template}/cmp/transactions`)).items;
+  await page.getByRole('button', { name: transactionId }).click();
+  await dialog(page).getByRole('heading', { name: '1. Received: ir' }).waitFor();
+  await dialog(page).getByText(`transactionID: ${transactionId}`).first().waitFor();
+  await look(page, 'a15-transaction');
+  await dialog(page).getByRole('link', { name: 'Certificate' }).click();
+  await page.getByRole('heading', { level: 1, name: 'gateway-7.example.org' }).waitFor();
+}
+
 async function others(page, { api, template }) {
   const change = {
     scep: async () => { await field(page, 'Days before the end').fill('21'); return (s) => s.renewal.windowDays === 21; },
@@ -57,7 +134,7 @@ async function others(page, { api, template }) {
     await page.getByRole('button', { name: 'Close', exact: true }).last().click();
     await page.getByText('available').first().waitFor();
     await look(page, `a12-${name}-credentials`);
-    for (const tab of name === 'scep' ? ['captures'] : name === 'est' ? ['usual'] : ['transactions', 'usual']) {
+    for (const tab of name === 'scep' ? ['captures'] : name === 'est' ? ['anchors', 'usual'] : ['transactions', 'usual']) {
       await open(page, `protocols/${name}?tab=${tab}`, name.toUpperCase());
       await page.getByRole('tab', { selected: true }).waitFor();
       await look(page, `a13-${name}-${tab}`);
@@ -109,7 +186,7 @@ async function timestamping(page, { api, ca }) {
 /** The second language on every new page: no key is left over, no page breaks. */
 async function german(page) {
   await page.evaluate(() => localStorage.setItem('gatehouse-language', 'de'));
-  for (const place of ['acme', 'protocols/scep', 'protocols/est', 'protocols/cmp', 'validation', 'timestamping']) {
+  for (const place of ['acme', 'protocols/scep', 'protocols/est', 'protocols/cmp', 'protocols/cmp?tab=anchors', 'validation', 'timestamping']) {
     await page.goto(`${url}/console/${place}`);
     await page.getByRole('heading', { level: 1 }).waitFor();
     await look(page, `a80-de-${place.replace(/\W+/g, '-')}`);
@@ -120,6 +197,8 @@ await withBrowser(async (page, context) => {
   const made = await prepare(page, context);
   await acme(page, made);
   await others(page, made);
+  await anchors(page, made);
+  await transactions(page, made);
   await validation(page, made);
   await timestamping(page, made);
   await german(page);

@@ -32,8 +32,8 @@ export function When({ at, dateOnly = false }: { at: string | null | undefined; 
 }
 
 const colours: Record<string, 'green' | 'red' | 'orange' | 'grey' | 'blue'> = {
-  valid: 'green', active: 'green', issued: 'green', success: 'green', available: 'green',
-  revoked: 'red', declined: 'red', disabled: 'red', suspended: 'red', failure: 'red', refused: 'red',
+  valid: 'green', active: 'green', issued: 'green', confirmed: 'green', success: 'green', available: 'green',
+  revoked: 'red', declined: 'red', rejected: 'red', disabled: 'red', suspended: 'red', failure: 'red', refused: 'red',
   held: 'orange', pending: 'blue', approved: 'blue', waiting: 'blue', asked: 'blue', done: 'green',
 };
 

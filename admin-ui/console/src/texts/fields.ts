@@ -74,7 +74,7 @@ const fields: Record<string, Words> = {
   basic: ['By user name and password', 'Mit Benutzername und Kennwort'],
   challenge: ['By one-time passwords', 'Mit Einmalkennwörtern'],
   ownCertificates: ['By a certificate of this authority', 'Mit einem Zertifikat dieser Stelle'],
-  approveDevices: ['Devices wait for approval', 'Geräte warten auf Freigabe'],
+  approveDevices: ['A certificate under a trust anchor counts as approval', 'Ein Zertifikat unter einem Vertrauensanker gilt als Freigabe'],
   names: ['Names that may be asked for', 'Namen, um die gebeten werden darf'],
   channelBinding: ['Binding to the TLS connection', 'Bindung an die TLS-Verbindung'],
   retryAfterSeconds: ['Come again after (seconds)', 'Wiederkommen nach (Sekunden)'],

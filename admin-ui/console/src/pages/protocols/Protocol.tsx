@@ -6,12 +6,14 @@ import { DataList, type Column } from '../../parts/DataList';
 import { asProblem, useLoad } from '../../parts/load';
 import { PickTemplate, useTemplates } from '../../parts/pick';
 import { SettingsForm, type Field } from '../../parts/SettingsForm';
-import { Copy, Page, ProblemAlert, StateLabel, Waiting, When } from '../../parts/small';
+import { Copy, Page, ProblemAlert, Waiting, When } from '../../parts/small';
 import { Panes, type Pane } from '../../parts/tabs';
 import { useSession } from '../../session';
 import { t } from '../../texts';
 import Nothing from '../Nothing';
+import { Anchors } from './Anchors';
 import { Credentials } from './Credentials';
+import { Transactions } from './Transactions';
 
 type Name = 'scep' | 'est' | 'cmp';
 interface Settings { version: number; url: string; settings: object }
@@ -43,14 +45,6 @@ function fieldsOf(name: Name): Field[] {
   }
 }
 
-const transactions: Column<Schema['CmpTransaction']>[] = [
-  { id: 'at', title: t('time'), text: (x) => x.createdAt, cell: (x) => <When at={x.createdAt} /> },
-  { id: 'id', title: t('transaction'), text: (x) => x.transactionId, cell: (x) => <code>{x.transactionId}</code> },
-  { id: 'state', title: t('state'), text: (x) => x.state, cell: (x) => <StateLabel state={x.state} /> },
-  { id: 'body', title: t('kind'), text: (x) => x.body, cell: (x) => x.body },
-  { id: 'peer', title: t('address'), text: (x) => x.peer, cell: (x) => x.peer },
-  { id: 'reason', title: t('reason'), text: (x) => x.reason ?? '', cell: (x) => x.reason ?? '–' },
-];
 const captures: Column<Schema['ScepCapture']>[] = [
   { id: 'at', title: t('time'), text: (x) => x.at, cell: (x) => <When at={x.at} /> },
   { id: 'address', title: t('address'), text: (x) => x.address, cell: (x) => x.address },
@@ -106,7 +100,8 @@ function Usual({ name }: { name: 'est' | 'cmp' }) {
 function Of({ name, template }: { name: Name; template: string }) {
   const panes: Pane[] = [{ key: 'rules', title: t('general'), body: () => <Rules name={name} template={template} /> }];
   panes.push({ key: 'credentials', title: t('credentials'), body: () => <Credentials template={template} kinds={name === 'cmp' ? ['mac'] : ['challenge']} /> });
-  if (name === 'cmp') panes.push({ key: 'transactions', title: t('transactions'), body: () => <DataList name="cmp-transactions" label={t('transactions')} path={`/templates/${template}/cmp/transactions`} columns={transactions} id={(x) => x.id} empty={t('nothingHere')} /> });
+  if (name !== 'scep') panes.push({ key: 'anchors', title: t('anchors'), body: () => <Anchors template={template} /> });
+  if (name === 'cmp') panes.push({ key: 'transactions', title: t('transactions'), body: () => <Transactions template={template} /> });
   if (name === 'scep') panes.push({ key: 'captures', title: t('captures'), body: () => <DataList name="scep-captures" label={t('captures')} path={`/templates/${template}/scep/captures`} columns={captures} id={(x) => x.id} empty={t('noCapture')} /> });
   else panes.push({ key: 'usual', title: t('usualTemplate'), body: () => <Usual name={name} /> });
   return <Panes label={name.toUpperCase()} panes={panes} />;
