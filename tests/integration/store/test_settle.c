@@ -14,7 +14,7 @@
 
 enum cut { CUT_NEVER, CUT_BEFORE, CUT_AFTER };
 static _Atomic enum cut next_cut;
-static const char *server_socket;
+static char server_socket[100]; /* threads of the relay may outlive a test's arena */
 static struct uuid organisation;
 static struct db *relayed;
 
@@ -80,12 +80,13 @@ static int set_up(void **state) {
     if (store_set_up(state) != 0)
         return -1;
     organisation = make_organisation("org");
-    server_socket = strstr(application_url, "socket=") + 7;
+    const char *socket_name = strstr(application_url, "socket=") + 7;
+    snprintf(server_socket, sizeof server_socket, "%s", socket_name);
     snprintf(path, sizeof path, "%.80s.relay", server_socket);
     unlink(path);
     listener = socket_at(path, true);
     pthread_create(&relay_thread, NULL, relay, &listener);
-    return db_open(arena_printf(arena, "%.*s%s", (int)(server_socket - application_url), application_url, path), 4,
+    return db_open(arena_printf(arena, "%.*s%s", (int)(socket_name - application_url), application_url, path), 4,
                    &relayed, &err)
                ? 0
                : -1;
