@@ -152,7 +152,8 @@ static void *write_many(void *context) {
         char name[40];
         snprintf(name, sizeof name, "many-%d-%d", *(int *)context, i);
         struct order order = {.name = name};
-        if (i % 3 == 0)
+        /* By two of them, for then no transaction meets more than two: a third loss is told to the caller. */
+        if (*(int *)context < 2 && i % 3 == 0)
             next_cut = i % 2 == 0 ? CUT_BEFORE : CUT_AFTER;
         if (!tx_together(relayed, write_it, &order, &error))
             fail_msg("%s: %s (%s)", name, error.message, error.detail);
