@@ -44,11 +44,7 @@
     X("POST", "/registrations", GATE_OPEN, SMALL, registrations_create, NULL)
 /* clang-format on */
 
-#define DEFINE(method, path, gate, limit, handler, permission)                                     \
-    static HANDLER(gated_##handler) {                                                              \
-        TRY(ask_permission(request, permission, err));                                              \
-        return handler(context, request, response, err);                                           \
-    }
+#define DEFINE(method, path, gate, limit, handler, permission) GATED_HANDLER(handler, permission)
 ROUTES(DEFINE)
 
 #define ROUTE(method, path, gate, limit, handler, permission)                                      \

@@ -40,17 +40,6 @@ bool attest_name(struct attestation *attestation, struct arena *arena, struct vi
     return true;
 }
 
-/* The content of an extension by its dotted name. */
-static bool extension(const X509 *certificate, const char *oid, struct view *ret) {
-    AUTO(ASN1_OBJECT) *object = OBJ_txt2obj(oid, 1);
-    int at = object == NULL ? -1 : X509_get_ext_by_OBJ(certificate, object, -1);
-    if (at < 0)
-        return false;
-    const ASN1_OCTET_STRING *value = X509_EXTENSION_get_data(X509_get_ext(certificate, at));
-    *ret = view_of(ASN1_STRING_get0_data(value), (size_t)ASN1_STRING_length(value));
-    return true;
-}
-
 /* Apple puts texts as they are, other makers wrap them. */
 static struct view unwrapped(struct view bytes) {
     if (bytes.len > 2 && (bytes.at[0] == 0x04 || bytes.at[0] == 0x0c || bytes.at[0] == 0x16) &&
@@ -64,14 +53,14 @@ static bool read_apple(struct attestation *a, struct arena *arena, X509 *certifi
     uint8_t wanted[32];
     struct view value;
     SHA256((const unsigned char *)token, strlen(token), wanted);
-    if (!extension(certificate, APPLE_FRESHNESS, &value) ||
+    if (!certificate_extension(certificate, APPLE_FRESHNESS, &value) ||
         !view_equal(unwrapped(value), view_of(wanted, sizeof wanted)))
         return attest_bad(err, a->format,
                           "is not for this challenge: its freshness code is not "
                           "the SHA-256 of the token");
-    if (extension(certificate, APPLE_SERIAL, &value))
+    if (certificate_extension(certificate, APPLE_SERIAL, &value))
         TRY(attest_name(a, arena, unwrapped(value), err));
-    if (extension(certificate, APPLE_UDID, &value))
+    if (certificate_extension(certificate, APPLE_UDID, &value))
         TRY(attest_name(a, arena, unwrapped(value), err));
     return attest_key(a, arena, X509_get0_pubkey(certificate), err);
 }
@@ -79,7 +68,7 @@ static bool read_apple(struct attestation *a, struct arena *arena, X509 *certifi
 static bool read_serial(struct attestation *a, struct arena *arena, X509 *certificate,
                         struct error *err) {
     struct view value;
-    if (!extension(certificate, YUBICO_SERIAL, &value))
+    if (!certificate_extension(certificate, YUBICO_SERIAL, &value))
         return attest_bad(err, a->format, "names no serial number of the key it comes from");
     const unsigned char *next = value.at;
     AUTO(ASN1_INTEGER) *serial = d2i_ASN1_INTEGER(NULL, &next, (long)value.len);

@@ -270,14 +270,6 @@ HANDLER(acme_orders_get) {
 #define READ "templates:read"
 #define MANAGE "templates:manage"
 
-/* Both permissions are looked at for the object; here, whether the actor has it anywhere. */
-static bool could(const struct http_request *request, const char *permission, struct error *err) {
-    enum permission wanted;
-    if (permission_from_name(permission, &wanted) && actor_could(manage_actor(request), wanted))
-        return true;
-    return fail(err, ERROR_FORBIDDEN, "forbidden", "This needs the permission %s.", permission);
-}
-
 /* clang-format off */
 #define ROUTES(X) \
     X("GET", "/acme/policies", NO_BODY, acme_policies_list, READ) \
@@ -298,11 +290,7 @@ static bool could(const struct http_request *request, const char *permission, st
     X("PUT", "/acme/settings", MEDIUM, acme_settings_change, "settings:manage")
 /* clang-format on */
 
-#define DEFINE(method, path, limit, handler, permission)                                           \
-    static HANDLER(gated_##handler) {                                                              \
-        TRY(could(request, permission, err));                                                      \
-        return handler(context, request, response, err);                                           \
-    }
+#define DEFINE(method, path, limit, handler, permission) GATED_HANDLER(handler, permission)
 ROUTES(DEFINE)
 
 #define ROUTE(method, path, limit, handler, permission)                                            \

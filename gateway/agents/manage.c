@@ -227,11 +227,7 @@ static HANDLER(agents_remove) {
     X("POST", "/agents/{}/code", SMALL, agents_code, "settings:manage")
 /* clang-format on */
 
-#define DEFINE(method, path, limit, handler, permission)                                           \
-    static HANDLER(gated_##handler) {                                                              \
-        TRY(ask_permission(request, permission, err));                                             \
-        return handler(context, request, response, err);                                           \
-    }
+#define DEFINE(method, path, limit, handler, permission) GATED_HANDLER(handler, permission)
 ROUTES(DEFINE)
 
 #define ROUTE(method, path, limit, handler, permission)                                            \

@@ -161,11 +161,7 @@
     X("GET", "/post-quantum", GATE_ACTOR, NO_BODY, readiness_list, "cas:read")
 /* clang-format on */
 
-#define DEFINE_GATED(method, path, gate, limit, handler, permission)                               \
-    static HANDLER(gated_##handler) {                                                              \
-        TRY(ask_permission(request, permission, err));                                              \
-        return handler(context, request, response, err);                                           \
-    }
+#define DEFINE_GATED(method, path, gate, limit, handler, permission) GATED_HANDLER(handler, permission)
 GATED_ROUTES(DEFINE_GATED)
 
 #define OPEN(method, path, gate, limit, handler, permission)                                       \

@@ -19,13 +19,7 @@ DEFINE_AUTO(X509_STORE_CTX, X509_STORE_CTX_free)
 static bool is_yubico(const X509 *certificate, const char *number, struct view *ret) {
     char oid[64];
     snprintf(oid, sizeof oid, "%s%s", YUBICO_PIV, number);
-    AUTO(ASN1_OBJECT) *object = OBJ_txt2obj(oid, 1);
-    int at = object == NULL ? -1 : X509_get_ext_by_OBJ(certificate, object, -1);
-    if (at < 0)
-        return false;
-    const ASN1_OCTET_STRING *value = X509_EXTENSION_get_data(X509_get_ext(certificate, at));
-    *ret = view_of(ASN1_STRING_get0_data(value), (size_t)ASN1_STRING_length(value));
-    return true;
+    return certificate_extension(certificate, oid, ret);
 }
 
 static X509 *decode(struct arena *arena, struct view der) {

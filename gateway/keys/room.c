@@ -35,11 +35,7 @@
     X("POST", "/cas/{}/truststore", GATE_ACTOR, SMALL, trust_store_create, "cas:read")
 /* clang-format on */
 
-#define DEFINE(method, path, gate, limit, handler, permission)                                     \
-    static HANDLER(gated_##handler) {                                                              \
-        TRY(ask_permission(request, permission, err));                                              \
-        return handler(context, request, response, err);                                           \
-    }
+#define DEFINE(method, path, gate, limit, handler, permission) GATED_HANDLER(handler, permission)
 ROUTES(DEFINE)
 
 #define ROUTE(method, path, gate, limit, handler, permission)                                      \

@@ -12,11 +12,7 @@
     X("GET", "/log/lines", log_lines_read, "settings:manage")
 /* clang-format on */
 
-#define DEFINE(method, path, handler, permission)                                                  \
-    static HANDLER(gated_##handler) {                                                              \
-        TRY(ask_permission(request, permission, err));                                              \
-        return handler(context, request, response, err);                                           \
-    }
+#define DEFINE(method, path, handler, permission) GATED_HANDLER(handler, permission)
 ROUTES(DEFINE)
 
 #define ROUTE(method, path, handler, permission)                                                   \

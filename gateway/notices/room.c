@@ -83,11 +83,7 @@ HANDLER(notices_report_send) {
     X("POST", "/notices/reports/{}/send", NO_BODY, notices_report_send, "settings:manage")
 /* clang-format on */
 
-#define DEFINE(method, path, limit, handler, permission)                                           \
-    static HANDLER(gated_##handler) {                                                              \
-        TRY(ask_permission(request, permission, err));                                              \
-        return handler(context, request, response, err);                                           \
-    }
+#define DEFINE(method, path, limit, handler, permission) GATED_HANDLER(handler, permission)
 ROUTES(DEFINE)
 
 #define ROUTE(method, path, limit, handler, permission)                                            \

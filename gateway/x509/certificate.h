@@ -100,6 +100,8 @@ struct certificate_facts {
 };
 MUST_USE bool certificate_read(struct arena *arena, const X509 *certificate,
                                struct certificate_facts *ret_facts, struct error *err);
+/* The content of an extension by its dotted OID, borrowed from the certificate; false: there is none. */
+bool certificate_extension(const X509 *certificate, const char *oid, struct view *ret);
 
 /* Certificates only SignedData (rfc5652#5.1 "degenerate"), DER, in the order given. */
 MUST_USE bool certificate_pkcs7(struct arena *arena, const struct view *ders, size_t count,

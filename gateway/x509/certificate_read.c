@@ -162,3 +162,13 @@ bool certificate_check_ca(const X509 *certificate, EVP_PKEY *key, const X509 *is
         return wrong(err, "it claims to be self-signed, but the signature does not verify.");
     return true;
 }
+
+bool certificate_extension(const X509 *certificate, const char *oid, struct view *ret) {
+    AUTO(ASN1_OBJECT) *object = OBJ_txt2obj(oid, 1);
+    int at = object == NULL ? -1 : X509_get_ext_by_OBJ(certificate, object, -1);
+    if (at < 0)
+        return false;
+    const ASN1_OCTET_STRING *value = X509_EXTENSION_get_data(X509_get_ext(certificate, at));
+    *ret = view_of(ASN1_STRING_get0_data(value), (size_t)ASN1_STRING_length(value));
+    return true;
+}
