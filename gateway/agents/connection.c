@@ -71,6 +71,14 @@ static bool is_attack(const struct error *err) {
            strcmp(err->type, "bad-websocket") == 0;
 }
 
+static void note_way(struct agents *agents, const struct admitted *who, const char *code, const char *address,
+                     const char *reason) {
+    struct error err = {0};
+    if (!note_agent(agents->config.core, &actor_system, code, reason == NULL ? "success" : "failure", who->name,
+                    address, reason, &err))
+        log_failure(LOG_WARN, ROOM, "event", &err);
+}
+
 static void serve_agent(struct agents *agents, const struct admitted *who, struct session *session,
                         const char *address) {
     struct error err = {0};
@@ -82,15 +90,17 @@ static void serve_agent(struct agents *agents, const struct admitted *who, struc
         return;
     }
     log_info(ROOM, "agent \"%s\" has connected from %s", who->name, address);
+    note_way(agents, who, "agent.connected", address, NULL);
     talk(agents, who, agent, session, address, &err);
     session_close(session, 1001, "the gateway ends the connection");
     hub_leave(agent);
     (void)!session_receive(session, 0, &message, &(struct error){0}); /* sends what is queued */
     log_warn(ROOM, "agent \"%s\" has gone: %s", who->name,
              err.kind == ERROR_NONE ? "the gateway stops" : err.message);
-    if (is_attack(&err) && !note_agent(agents->config.core, &actor_system, "agent.cut-off", "failure",
-                                       who->name, address, err.message, &err))
-        log_failure(LOG_WARN, ROOM, "event", &err);
+    if (is_attack(&err))
+        note_way(agents, who, "agent.cut-off", address, err.message);
+    if (!agents->stopping)
+        note_way(agents, who, "agent.gone", address, err.message);
 }
 
 /* At most one event a second: strangers could fill the trail. */

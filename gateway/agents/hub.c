@@ -1,10 +1,16 @@
 #include "agents/hub_internal.h"
 
 #include "base/clock.h"
+#include "base/log.h"
+#include "base/metrics.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define ROOM "agents"
+
+METRIC(connected, METRIC_GAUGE, "gatehouse_agents_connected", "Agents that are connected to this node.", NULL);
 
 struct hub *hub_new(const struct hub_config *config) {
     struct hub *hub = must_alloc(sizeof *hub);
@@ -42,7 +48,8 @@ bool hub_join(struct hub *hub, struct uuid id, const char *name, const struct hu
     agent->id = id;
     snprintf(agent->name, sizeof agent->name, "%s", name);
     agent->line = *line;
-    agent->looked_us = clock_monotonic_us();
+    agent->looked_us = agent->heard_us = clock_monotonic_us();
+    agent->joined_us = clock_now_us();
     pthread_mutex_lock(&hub->lock);
     bool room = hub->agent_count < HUB_AGENTS_MAX;
     if (room) {
@@ -51,6 +58,7 @@ bool hub_join(struct hub *hub, struct uuid id, const char *name, const struct hu
         agent->next = hub->agents;
         hub->agents = agent;
         hub->agent_count++;
+        METRIC_SET(&connected, (int64_t)hub->agent_count, NULL);
     }
     pthread_mutex_unlock(&hub->lock);
     if (!room) {
@@ -68,6 +76,7 @@ static void unlink_agent(struct hub *hub, struct hub_agent *agent) {
         place = &(*place)->next;
     *place = agent->next;
     hub->agent_count--;
+    METRIC_SET(&connected, (int64_t)hub->agent_count, NULL);
 }
 
 void hub_leave(struct hub_agent *agent) {
@@ -134,21 +143,43 @@ static bool read_head(struct view message, uint8_t *ret_op, uint32_t *ret_id) {
     return true;
 }
 
+/* It lives. */
+static void note_heard(struct hub_agent *agent) {
+    agent->heard_us = clock_monotonic_us();
+    if (agent->silent_us != 0)
+        log_info(ROOM, "agent \"%s\" answers again, after %.1f seconds", agent->name,
+                 (double)(agent->heard_us - agent->silent_us) / (double)US_PER_SECOND);
+    agent->silent_us = 0;
+}
+
+/* An answer that came too late: somebody else was asked meanwhile. */
+static bool was_late(struct hub_agent *agent, uint32_t id) {
+    bool was = agent->late > 0 && id != 0 && id <= agent->last_id;
+    agent->late -= was;
+    return was;
+}
+
+/* An answer to a ping that nobody sent: what was asked is still being worked on. */
+static bool is_still_at_work(uint8_t op, uint32_t id) {
+    return op == WIRE_PING && id == 0;
+}
+
 bool hub_take(struct hub_agent *agent, struct view message, struct error *err) {
     uint8_t op;
     uint32_t id;
     if (message.len > WIRE_RESULT_MAX + WIRE_BLOB_MAX || !read_head(message, &op, &id))
         return uncalled(agent, err);
     pthread_mutex_lock(&agent->hub->lock);
-    bool look = id == agent->look_id && id != 0, found = false;
-    for (struct call *call = agent->calls; call != NULL && !look; call = call->next)
+    note_heard(agent);
+    bool look = id == agent->look_id && id != 0, found = is_still_at_work(op, id);
+    for (struct call *call = agent->calls; call != NULL && !look && !found; call = call->next)
         if (call->id == id && call->op == op && call->state == CALL_WAITS) {
             wire_buffer_add(&call->answer, message.at, message.len);
             call->state = CALL_ANSWERED;
             pthread_cond_signal(&call->done);
             found = true;
-            break;
         }
+    found = found || look || was_late(agent, id);
     pthread_mutex_unlock(&agent->hub->lock);
     if (look)
         return take_tokens(agent, message, err);
@@ -156,6 +187,10 @@ bool hub_take(struct hub_agent *agent, struct view message, struct error *err) {
 }
 
 /* ---- looking at tokens ----------------------------------------------------------------------- */
+
+static int64_t later(int64_t a, int64_t b) {
+    return a > b ? a : b;
+}
 
 bool hub_tick(struct hub_agent *agent, struct error *err) {
     struct wire_request request = {.op = WIRE_TOKENS};
@@ -170,12 +205,14 @@ bool hub_tick(struct hub_agent *agent, struct error *err) {
         agent->looked_us = now;
     }
     request.id = agent->look_id;
-    int64_t since_us = now - agent->looked_us;
+    int64_t since_us = !waits ? 0 : now - later(agent->looked_us, agent->heard_us);
+    if (since_us > config->patience_s * US_PER_SECOND)
+        note_silence(agent, now);
     pthread_mutex_unlock(&agent->hub->lock);
-    if (waits && since_us > config->patience_s * US_PER_SECOND)
+    if (since_us > config->give_up_s * US_PER_SECOND)
         return fail(err, ERROR_UNAVAILABLE, "agent-silent",
                     "Agent \"%s\" has not answered for %u seconds.", agent->name,
-                    config->patience_s);
+                    config->give_up_s);
     if (!due)
         return true;
     bool done = wire_encode_request(&request, &out, err) &&
@@ -193,11 +230,16 @@ static struct hub_agent *agent_by_id(struct hub *hub, struct uuid id) {
     return agent;
 }
 
-bool hub_connected(struct hub *hub, struct uuid id) {
+bool hub_connected(struct hub *hub, struct uuid id, struct hub_look *ret) {
     pthread_mutex_lock(&hub->lock);
-    bool there = agent_by_id(hub, id) != NULL;
+    const struct hub_agent *agent = agent_by_id(hub, id);
+    *ret = (struct hub_look){0, 0};
+    if (agent != NULL) {
+        ret->since_us = agent->joined_us;
+        ret->silent_us = agent->silent_us == 0 ? 0 : clock_monotonic_us() - agent->heard_us;
+    }
     pthread_mutex_unlock(&hub->lock);
-    return there;
+    return agent != NULL;
 }
 
 void hub_dismiss(struct hub *hub, struct uuid id, const char *reason) {

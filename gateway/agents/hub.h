@@ -2,7 +2,9 @@
  * asks for keys elsewhere (provider/signer.h); it knows no sockets.
  *
  * A key is known by its URI and public key. Whoever of the agents has it is asked, the least busy
- * one first; when that one goes or fails, the next is asked at once. */
+ * one first; when that one goes or fails, the next is asked at once, and when it says nothing, after
+ * a few seconds. An agent that is silent is asked nothing until it is heard again; what it answers
+ * late is dropped. */
 #ifndef GATEHOUSE_AGENTS_HUB_H
 #define GATEHOUSE_AGENTS_HUB_H
 
@@ -15,8 +17,10 @@ struct hub;
 struct hub_agent;
 
 struct hub_config {
-    unsigned patience_s;   /* for one answer: touch and PIN pads take their time */
+    unsigned patience_s;   /* without a word from an agent; then another is asked */
+    unsigned limit_s;      /* for one answer, however often the agent says that it is still at it */
     unsigned look_every_s; /* between two looks at an agent's tokens; they are its pulse, too */
+    unsigned give_up_s;    /* without a word; then the connection ends */
     /* An agent gave a wrong signature, or another key than it said: for the events. May be NULL. */
     void (*blame)(void *context, struct uuid agent, const char *name, const char *what);
     void *context;
@@ -50,7 +54,12 @@ void hub_leave(struct hub_agent *agent);
 
 /* -- for people -- */
 
-bool hub_connected(struct hub *hub, struct uuid id);
+/* How an agent is connected to this node; false when it is not. */
+struct hub_look {
+    int64_t since_us;  /* of the connection (clock_now_us) */
+    int64_t silent_us; /* how long it has not answered what it was asked; 0: it answers */
+};
+bool hub_connected(struct hub *hub, struct uuid id, struct hub_look *ret);
 /* Ends its connection, if there is one. */
 void hub_dismiss(struct hub *hub, struct uuid id, const char *reason);
 /* Tokens of one agent as it last said; *ret_tokens lives on the arena. */

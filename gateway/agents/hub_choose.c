@@ -1,8 +1,12 @@
 /* Which agent is asked. */
 #include "agents/hub_internal.h"
 
+#include "base/log.h"
+
 #include <stdlib.h>
 #include <string.h>
+
+#define ROOM "agents"
 
 static bool fits(const char *wanted, struct view is) {
     return wanted == NULL || view_is(is, wanted);
@@ -14,7 +18,7 @@ bool token_fits(const struct wire_token *token, const struct pkcs11_uri *uri) {
            fits(uri->model, token->model) && fits(uri->module_name, token->module);
 }
 
-static bool holds_token(const struct hub_agent *agent, const struct pkcs11_uri *uri) {
+bool holds_token(const struct hub_agent *agent, const struct pkcs11_uri *uri) {
     for (size_t i = 0; i < agent->token_count; i++)
         if (token_fits(&agent->tokens[i], uri))
             return true;
@@ -50,7 +54,7 @@ struct hub_agent *choose_agent(struct hub *hub, const struct pkcs11_uri *uri, si
                                bool holds, const uint64_t *tried, size_t tried_count) {
     struct hub_agent *best = NULL;
     for (struct hub_agent *agent = hub->agents; agent != NULL; agent = agent->next) {
-        if (agent->gone || was_tried(agent, tried, tried_count) || (holds && !holds_token(agent, uri)))
+        if (agent->gone || agent->silent_us != 0 || was_tried(agent, tried, tried_count) || (holds && !holds_token(agent, uri)))
             continue;
         if (key_index != SIZE_MAX && key_of_agent(agent, key_index)->wrong)
             continue;
@@ -63,6 +67,14 @@ struct hub_agent *choose_agent(struct hub *hub, const struct pkcs11_uri *uri, si
         best->last_use = ++hub->uses;
     }
     return best;
+}
+
+void note_silence(struct hub_agent *agent, int64_t now_us) {
+    if (agent->silent_us != 0)
+        return;
+    agent->silent_us = now_us;
+    log_warn(ROOM, "agent \"%s\" has said nothing for %u seconds; it is asked again when it does",
+             agent->name, agent->hub->config.patience_s);
 }
 
 void let_go(struct hub_agent *agent) {

@@ -1,16 +1,32 @@
 /* One question to one agent. */
 #include "agents/hub_internal.h"
 
-#include <errno.h>
+#include "base/clock.h"
+#include "base/metrics.h"
+
 #include <time.h>
 
-static void wait_for_answer(struct hub *hub, struct call *call) {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += hub->config.patience_s;
-    while (call->state == CALL_WAITS)
-        if (pthread_cond_timedwait(&call->done, &hub->lock, &until) == ETIMEDOUT)
-            break;
+#define SLOW_S 600 /* large RSA keys are made slowly */
+
+static int64_t earlier(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+
+/* As long as the agent says something, up to the limit. False: it has said nothing for too long. */
+static bool wait_for_answer(struct hub_agent *agent, struct call *call) {
+    const struct hub_config *config = &agent->hub->config;
+    int64_t begun_us = clock_monotonic_us();
+    int64_t limit_us = (call->op == WIRE_TOKEN ? SLOW_S : config->limit_s) * US_PER_SECOND;
+    while (call->state == CALL_WAITS) {
+        int64_t heard_us = agent->heard_us > begun_us ? agent->heard_us : begun_us;
+        int64_t until_us =
+            earlier(heard_us + config->patience_s * US_PER_SECOND, begun_us + limit_us);
+        struct timespec until = {until_us / US_PER_SECOND, until_us % US_PER_SECOND * 1000};
+        if (clock_monotonic_us() >= until_us)
+            return until_us == begun_us + limit_us;
+        pthread_cond_timedwait(&call->done, &agent->hub->lock, &until);
+    }
+    return true;
 }
 
 static void enter(struct hub_agent *agent, struct call *call) {
@@ -44,6 +60,11 @@ static bool gone(const struct hub_agent *agent, struct error *err) {
                 "Agent \"%s\" went before it had answered.", agent->name);
 }
 
+static bool silent(const struct hub_agent *agent, struct error *err) {
+    return fail(err, ERROR_UNAVAILABLE, "agent-silent", "Agent \"%s\" does not answer.",
+                agent->name);
+}
+
 static bool ask(struct hub_agent *agent, struct call *call, const struct wire_request *request,
                 struct error *err) {
     struct wire_request numbered = *request;
@@ -55,17 +76,21 @@ static bool ask(struct hub_agent *agent, struct call *call, const struct wire_re
     if (!done)
         return false;
     pthread_mutex_lock(&agent->hub->lock);
-    wait_for_answer(agent->hub, call);
-    bool answered = call->state == CALL_ANSWERED, silent = call->state == CALL_WAITS;
+    bool speaks = wait_for_answer(agent, call);
+    bool answered = call->state == CALL_ANSWERED, waits = call->state == CALL_WAITS;
+    if (waits) {
+        call->state = CALL_LOST;
+        agent->late++;
+    }
+    if (!speaks)
+        note_silence(agent, clock_monotonic_us());
     pthread_mutex_unlock(&agent->hub->lock);
-    if (silent)
-        agent->line.hang_up(agent->line.context, "no answer came in time");
-    return answered || gone(agent, err);
+    return answered || (waits ? silent(agent, err) : gone(agent, err));
 }
 
-enum exchange_end exchange(struct hub_agent *agent, const struct wire_request *request,
-                           struct arena *arena, struct wire_response *ret_response,
-                           struct error *err) {
+static enum exchange_end converse(struct hub_agent *agent, const struct wire_request *request,
+                                  struct arena *arena, struct wire_response *ret_response,
+                                  struct error *err) {
     struct call call = {.op = request->op};
     struct wire_response response;
     enter(agent, &call);
@@ -87,4 +112,30 @@ enum exchange_end exchange(struct hub_agent *agent, const struct wire_request *r
     }
     *ret_response = response;
     return EXCHANGED;
+}
+
+METRIC(requests, METRIC_COUNTER, "gatehouse_agent_requests_total",
+       "What agents were asked, by how it ended: answered, refused (the agent says why not), lost (no answer).",
+       "agent", "operation", "outcome");
+METRIC(durations, METRIC_SECONDS, "gatehouse_agent_request_seconds",
+       "How long agents took for an answer.", "agent", "operation");
+
+static const char *name_of(unsigned op) {
+    return op == WIRE_SIGN      ? "sign"
+           : op == WIRE_DECRYPT ? "decrypt"
+           : op == WIRE_FIND    ? "find"
+                                : "token";
+}
+
+enum exchange_end exchange(struct hub_agent *agent, const struct wire_request *request,
+                           struct arena *arena, struct wire_response *ret_response,
+                           struct error *err) {
+    static const char *const outcomes[] = {
+        [EXCHANGED] = "answered", [EXCHANGE_FAILED] = "refused", [EXCHANGE_LOST] = "lost"};
+    int64_t before_us = clock_monotonic_us();
+    enum exchange_end end = converse(agent, request, arena, ret_response, err);
+    METRIC_ADD(&requests, 1, agent->name, name_of(request->op), outcomes[end]);
+    if (end == EXCHANGED)
+        METRIC_OBSERVE(&durations, clock_monotonic_us() - before_us, agent->name, name_of(request->op));
+    return end;
 }

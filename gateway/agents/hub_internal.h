@@ -40,6 +40,10 @@ struct hub_agent {
     struct call *calls;
     unsigned busy;
     uint64_t last_use;
+    int64_t joined_us;          /* of the calendar */
+    int64_t heard_us;           /* its last message, by the monotonic clock */
+    int64_t silent_us;          /* since when it owes an answer that nobody waits for any more; 0: no */
+    unsigned late;              /* such answers: they are dropped when they come */
     struct arena *tokens_arena; /* of the last list */
     struct wire_token *tokens;
     size_t token_count;
@@ -78,6 +82,38 @@ enum exchange_end exchange(struct hub_agent *agent, const struct wire_request *r
                            struct arena *arena, struct wire_response *ret_response,
                            struct error *err);
 
+/* -- hub_round.c: one question on its way round the agents -- */
+
+#define TRIES_MAX 16 /* agents asked for one thing */
+
+struct round {
+    struct hub *hub;
+    const struct wire_request *request;
+    struct arena *arena;
+    const struct pkcs11_uri *uri;
+    size_t key; /* index, or SIZE_MAX */
+    uint64_t tried[TRIES_MAX];
+    size_t tried_count;
+    struct error failure; /* of the last one that was asked */
+};
+/* Those that said they have the token first, then (`others`) whoever might have got it since. NULL:
+ * none is left. done_with gives it back. */
+struct hub_agent *next_agent(struct round *round, bool others);
+void done_with(struct hub_agent *agent);
+void note_failure(struct round *round, const struct error *err);
+/* Nobody did it: what is known of why. Returns false. */
+bool given_up(const struct round *round, struct error *err);
+
+/* -- hub_tokens.c: what is done with tokens, not with one key -- */
+
+void list_all(struct hub *hub, struct arena *arena, struct wire_response *ret_response);
+bool store_certificate(struct hub *hub, const struct wire_request *request, struct arena *arena,
+                       const struct pkcs11_uri *uri, struct wire_response *ret_response,
+                       struct error *err);
+bool serve_token(struct hub *hub, const struct wire_request *request, struct arena *arena,
+                 const struct pkcs11_uri *uri, struct wire_response *ret_response,
+                 struct error *err);
+
 /* -- hub_choose.c; the caller holds hub->lock -- */
 
 /* The least busy agent, with its reference, that was not tried yet and (`holds`) has such a token;
@@ -87,5 +123,8 @@ struct hub_agent *choose_agent(struct hub *hub, const struct pkcs11_uri *uri, si
 void let_go(struct hub_agent *agent);
 struct agent_key *key_of_agent(struct hub_agent *agent, size_t index);
 bool token_fits(const struct wire_token *token, const struct pkcs11_uri *uri);
+bool holds_token(const struct hub_agent *agent, const struct pkcs11_uri *uri);
+/* It has said nothing for too long: it is asked nothing more until it is heard. */
+void note_silence(struct hub_agent *agent, int64_t now_us);
 
 #endif

@@ -7,47 +7,12 @@
 #include <string.h>
 
 #define ROOM "agents"
-#define TRIES_MAX 16 /* agents asked for one thing */
 
 /* Who answered this thread last, for hub_wrong. */
 static _Thread_local struct {
     uint64_t connection;
     size_t key;
 } last_answer;
-
-/* One question on its way round the agents. */
-struct round {
-    struct hub *hub;
-    const struct wire_request *request;
-    struct arena *arena;
-    const struct pkcs11_uri *uri;
-    size_t key; /* index, or SIZE_MAX */
-    uint64_t tried[TRIES_MAX];
-    size_t tried_count;
-    struct error failure; /* of the last one that was asked */
-};
-
-/* Those that said they have the token first, then (`others`) whoever might have got it since. */
-static struct hub_agent *next_agent(struct round *round, bool others) {
-    struct hub_agent *agent = NULL;
-    if (round->tried_count == TRIES_MAX)
-        return NULL;
-    pthread_mutex_lock(&round->hub->lock);
-    for (int holds = 1; holds >= (others ? 0 : 1) && agent == NULL; holds--)
-        agent = choose_agent(round->hub, round->uri, round->key, holds == 1, round->tried,
-                             round->tried_count);
-    pthread_mutex_unlock(&round->hub->lock);
-    if (agent != NULL)
-        round->tried[round->tried_count++] = agent->number;
-    return agent;
-}
-
-static void done_with(struct hub_agent *agent) {
-    struct hub *hub = agent->hub;
-    pthread_mutex_lock(&hub->lock);
-    let_go(agent);
-    pthread_mutex_unlock(&hub->lock);
-}
 
 static void blame(struct hub_agent *agent, size_t key, const char *what) {
     struct hub *hub = agent->hub;
@@ -63,43 +28,10 @@ static void blame(struct hub_agent *agent, size_t key, const char *what) {
         hub->config.blame(hub->config.context, agent->id, agent->name, what);
 }
 
-static bool unreachable(const struct pkcs11_uri *uri, const struct error *cause,
-                        struct error *err) {
-    const char *name = uri->serial != NULL ? uri->serial : uri->token;
-    fail(err, ERROR_UNAVAILABLE, "token-unreachable",
-         "The token \"%.100s\" is not reachable: no agent that holds it is connected. It is used again as "
-         "soon as one is.",
-         name == NULL ? "of that URI" : name);
-    if (cause->kind != ERROR_NONE)
-        error_detail(err, "%s: %s", cause->type, cause->message);
-    return false;
-}
-
-/* What is worth telling: who has the token knows more than who has not. */
-static void note_failure(struct round *round, const struct error *err) {
-    if (round->failure.kind == ERROR_NONE || strcmp(round->failure.type, "token-not-found") == 0 ||
-        strcmp(round->failure.type, "agent-lost") == 0)
-        round->failure = *err;
-}
-
-static bool is_unreachable(const struct round *round) {
-    const char *type = round->failure.type;
-    return round->failure.kind == ERROR_NONE || strcmp(type, "token-not-found") == 0 ||
-           strcmp(type, "agent-lost") == 0 || strcmp(type, "link-closed") == 0;
-}
-
 /* Another agent with the same key may do better. */
 static bool may_do_elsewhere(const struct error *err) {
     return err->kind == ERROR_UNAVAILABLE || err->kind == ERROR_NOT_FOUND ||
            err->kind == ERROR_FORBIDDEN || err->kind == ERROR_TOO_MANY;
-}
-
-/* Nobody did it. */
-static bool given_up(const struct round *round, struct error *err) {
-    if (is_unreachable(round))
-        return unreachable(round->uri, &round->failure, err);
-    *err = round->failure;
-    return false;
 }
 
 /* ---- the table of keys ----------------------------------------------------------------------- */
@@ -292,61 +224,27 @@ void hub_wrong(void *context) {
     done_with(agent);
 }
 
-/* ---- the rest -------------------------------------------------------------------------------- */
-
-static void list_all(struct hub *hub, struct arena *arena, struct wire_response *ret_response) {
-    struct wire_buffer list = {0};
-    size_t count = 0;
-    pthread_mutex_lock(&hub->lock);
-    for (struct hub_agent *agent = hub->agents; agent != NULL; agent = agent->next)
-        for (size_t i = 0; i < agent->token_count && count < WIRE_TOKENS_MAX; i++, count++) {
-            struct wire_token token = agent->tokens[i];
-            token.managed = 0;
-            token.module = view_text(arena_printf(arena, "agent %s: %s", agent->name,
-                                                  arena_text(arena, token.module)));
-            wire_add_token(&list, &token);
-        }
-    pthread_mutex_unlock(&hub->lock);
-    *ret_response = (struct wire_response){.op = WIRE_TOKENS};
-    ret_response->tokens.list = arena_copy(arena, list.at, list.len);
-    ret_response->tokens.count = (uint16_t)count;
-    wire_buffer_free(&list);
-}
-
-static bool store_certificate(struct hub *hub, const struct wire_request *request,
-                              struct arena *arena, const struct pkcs11_uri *uri,
-                              struct wire_response *ret_response, struct error *err) {
-    struct round round = {hub, request, arena, uri, .key = SIZE_MAX};
-    struct hub_agent *agent;
-    while ((agent = next_agent(&round, true)) != NULL) {
-        struct error failure = {0};
-        enum exchange_end end = exchange(agent, request, arena, ret_response, &failure);
-        done_with(agent);
-        if (end == EXCHANGED)
-            return true;
-        note_failure(&round, &failure);
-    }
-    return given_up(&round, err);
-}
+/* ---- who does what --------------------------------------------------------------------------- */
 
 bool hub_call(void *context, const struct wire_request *request, struct arena *arena,
               struct wire_response *ret_response, struct error *err) {
     struct hub *hub = context;
     struct pkcs11_uri uri;
     struct error ignored;
+    struct view text;
     if (err == NULL)
         err = &ignored;
     switch (request->op) {
     case WIRE_SIGN:
     case WIRE_DECRYPT: return operate(hub, request, arena, ret_response, err);
     case WIRE_TOKENS: list_all(hub, arena, ret_response); return true;
-    case WIRE_FIND:
-    case WIRE_STORE_CERTIFICATE: break;
+    case WIRE_FIND: text = request->find.uri; break;
+    case WIRE_STORE_CERTIFICATE: text = request->store_certificate.uri; break;
+    case WIRE_TOKEN: text = request->token.uri; break;
     default: return fail_internal(err, "agents are not asked for operation %u", request->op);
     }
-    struct view text = request->op == WIRE_FIND ? request->find.uri : request->store_certificate.uri;
     TRY(pkcs11_uri_parse(arena, text, &uri, err));
-    return request->op == WIRE_FIND
-               ? find(hub, request, arena, &uri, ret_response, err)
-               : store_certificate(hub, request, arena, &uri, ret_response, err);
+    return request->op == WIRE_FIND    ? find(hub, request, arena, &uri, ret_response, err)
+           : request->op == WIRE_TOKEN ? serve_token(hub, request, arena, &uri, ret_response, err)
+                                       : store_certificate(hub, request, arena, &uri, ret_response, err);
 }

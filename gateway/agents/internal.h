@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 
 #define LISTENERS_MAX 16
+#define AWAY_MAX 64
 
 struct agents {
     struct agents_config config;
@@ -23,10 +24,18 @@ struct agents {
     bool started;
     atomic_bool stopping;
     atomic_uint strangers; /* connections that have not said yet who they are */
+    int64_t started_us;    /* of the monotonic clock */
     pthread_mutex_t lock;  /* guards what follows */
     pthread_cond_t ended;
     unsigned connections;
+    struct away { /* one that is missed */
+        char name[128], reason[256];
+    } away[AWAY_MAX];
+    size_t away_count;
 };
+
+/* What is said of a connected agent that does not answer. */
+const char *agents_silence(struct arena *arena, const struct hub_look *look);
 
 /* -- connection.c: takes over the socket, in a thread of its own -- */
 void agents_serve(struct agents *agents, int fd, const char *address);

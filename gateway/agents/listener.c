@@ -1,6 +1,7 @@
 /* Where agents connect: sockets of their own, since a connection stays for days. */
 #include "agents/internal.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 
 #include <arpa/inet.h>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #define ROOM "agents"
+#define LIMIT_S 120 /* touch and PIN pads take their time */
 
 /* ---- addresses ------------------------------------------------------------------------------- */
 
@@ -148,8 +150,10 @@ struct agents *agents_new(const struct agents_config *config) {
     agents->stop[0] = agents->stop[1] = -1;
     pthread_mutex_init(&agents->lock, NULL);
     pthread_cond_init(&agents->ended, NULL);
-    agents->hub = hub_new(&(struct hub_config){.patience_s = 60,
+    agents->hub = hub_new(&(struct hub_config){.patience_s = config->patience_s,
+                                               .limit_s = LIMIT_S,
                                                .look_every_s = 10,
+                                               .give_up_s = 60,
                                                .blame = note_blame,
                                                .context = agents});
     return agents;
@@ -171,6 +175,7 @@ bool agents_start(struct agents *agents, struct error *err) {
     }
     signer_set_elsewhere(core_signer(agents->config.core),
                          &(struct signer_elsewhere){hub_call, hub_wrong, agents->hub});
+    agents->started_us = clock_monotonic_us();
     agents->started = pthread_create(&agents->accepting, NULL, accept_main, agents) == 0;
     return agents->started || fail_internal(err, "no thread for agents");
 }

@@ -17,10 +17,10 @@ static const struct uuid nobody = {{0}};
 
 /* ---- writing --------------------------------------------------------------------------------- */
 
-static const char *state_of(const struct agents *agents, const struct agent_record *a) {
+static const char *state_of(const struct agent_record *a, bool connected) {
     if (a->certificate.len == 0)
         return a->has_code && a->code_until_us > clock_now_us() ? "invited" : "expired";
-    return hub_connected(agents->hub, a->id) ? "connected" : "away";
+    return connected ? "connected" : "away";
 }
 
 static void write_tokens(struct json_writer *w, struct arena *arena, struct hub *hub,
@@ -47,10 +47,14 @@ static void write_tokens(struct json_writer *w, struct arena *arena, struct hub 
 
 static void write_agent(struct json_writer *w, struct arena *arena, const struct agents *agents,
                         const struct agent_record *a, const char *code) {
+    struct hub_look look;
+    bool connected = hub_connected(agents->hub, a->id, &look);
     json_open_object(w);
     put_uuid(w, "id", a->id);
     json_put_string(w, "name", a->name);
-    json_put_string(w, "state", state_of(agents, a));
+    json_put_string(w, "state", state_of(a, connected));
+    put_text_or_null(w, "problem", look.silent_us > 0 ? agents_silence(arena, &look) : NULL);
+    put_time_or_null(w, "connectedAt", look.since_us);
     put_time_or_null(w, "codeExpiresAt", a->has_code ? a->code_until_us : 0);
     json_put_time(w, "createdAt", a->created_us);
     put_time_or_null(w, "enrolledAt", a->enrolled_us);

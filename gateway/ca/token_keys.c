@@ -4,6 +4,7 @@
 #include "ca/issue.h"
 #include "ca/token_attestation.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "x509/certificate.h"
 #include "x509/csr.h"
 #include "x509/handles.h"
@@ -76,9 +77,13 @@ bool token_key_list(struct core *core, struct arena *arena, const struct actor *
         TRY(add_keys(core, arena, uri, &items, &count, err));
     else
         TRY(signer_tokens(core_signer(core), arena, &tokens, &token_count, err));
-    for (size_t i = 0; i < token_count; i++)
-        if (tokens[i].problem == NULL)
-            TRY(add_keys(core, arena, tokens[i].uri, &items, &count, err));
+    for (size_t i = 0; i < token_count; i++) {
+        struct error cause = {0};
+        if (tokens[i].problem != NULL || add_keys(core, arena, tokens[i].uri, &items, &count, &cause))
+            continue;
+        /* One that was pulled, or whose agent went, since the list was made; or two that look the same. */
+        log_failure(LOG_WARN, "keys", tokens[i].uri, &cause);
+    }
     TRY(describe_all(core, arena, items, count, err));
     *ret_items = items;
     *ret_count = count;

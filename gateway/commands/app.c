@@ -28,6 +28,8 @@ const struct option_spec app_options[] = {
      "proxy-protocol (https, mtls: a PROXY header, version 1 or 2, of a trusted proxy comes first)."},
     {"agents", OPTION_LIST, NULL, 0, 0,
      "ADDRESS:PORT where agents connect (WebSocket over TLS), see docs/agent.md; without it none can."},
+    {"agent-patience", OPTION_NUMBER, "5", 1, 60,
+     "Seconds without a word from an agent that was asked for something; then another one is asked."},
     {"trusted-proxy", OPTION_LIST, NULL, 0, 0,
      "Address or network of a proxy in front, or unix; what it says about the client's address is believed."},
     {"proxy-header", OPTION_TEXT, "X-Forwarded-For", 0, 0,

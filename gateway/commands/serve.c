@@ -197,9 +197,11 @@ static void build_agents(struct service *s) {
         addresses[i] = option_item(s->app.options, "agents", i);
     s->agents = agents_new(&(struct agents_config){.core = s->app.core,
                                                    .addresses = addresses,
+                                                   .patience_s = (unsigned)option_number(s->app.options, "agent-patience"),
                                                    .certificate = set_certificate,
                                                    .certificate_context = &s->tls});
     add_room(s, agents_room(s->agents));
+    portal_add_list(s->portal, agents_watch_list, s->agents);
 }
 
 static void build_router(struct service *s) {
@@ -302,6 +304,7 @@ static bool start_jobs(struct service *s, struct error *err) {
                                   .context = s->app.core};
     count += keys_jobs(&s->kek, option_number(s->app.options, "jobs-interval") * US_PER_SECOND, table + count);
     table[count++] = (struct job){"tokens", TOKENS_EVERY_US, true, token_watch_run, s->tokens};
+    table[count++] = (struct job){"agents", TOKENS_EVERY_US, true, agents_watch_run, s->agents};
     return jobs_start(s->app.core, (int)option_number(s->app.options, "jobs-interval"), table, count,
                       &s->jobs, err);
 }

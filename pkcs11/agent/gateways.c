@@ -51,7 +51,7 @@ static bool serve(struct gateway *gateway, struct error *err) {
     struct view message;
     TRY(dial(all->tls, gateway->line.address, &link, err));
     TRY(dial_session(all->state, link, &session, err));
-    struct uplink *uplink = uplink_new(session);
+    struct uplink *uplink = uplink_new(all->relay, session);
     note(gateway, true, NULL);
     while (session_receive(session, SILENCE_MS, &message, err))
         relay_take(all->relay, uplink, message);

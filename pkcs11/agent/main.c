@@ -42,6 +42,8 @@ static const struct option_spec specs[] = {
      "Set the local page's password, a line on standard input, and end."},
     {"module-timeout", OPTION_NUMBER, "60", 1, 600,
      "Seconds for an answer of a module; then its process is killed and started again."},
+    {"gateway-keys", OPTION_TEXT, "all", 0, 0,
+     "What gateways may do with keys in the tokens beside using them: none, make (new ones), all (remove them, too)."},
     {"threads", OPTION_NUMBER, "8", 1, 64, "Requests that are worked on at once."},
     {"signer-program", OPTION_TEXT, NULL, 0, 0,
      "The program gatehouse-signer; default: the one beside this program."},
@@ -164,13 +166,26 @@ static bool set_password(const struct agent *agent, struct error *err) {
 
 /* ---- serving --------------------------------------------------------------------------------- */
 
+static bool rights_of(const struct agent *agent, enum relay_rights *ret, struct error *err) {
+    static const char *const names[] = {[RELAY_USE] = "none", [RELAY_MAKE] = "make", [RELAY_ALL] = "all"};
+    const char *given = option_text(agent->options, "gateway-keys");
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strcmp(given, names[i]) == 0) {
+            *ret = (enum relay_rights)i;
+            return true;
+        }
+    return fail(err, ERROR_MALFORMED, "bad-option", "The option gateway-keys is none, make or all.");
+}
+
 static bool start(struct agent *agent, struct error *err) {
+    enum relay_rights rights;
+    TRY(rights_of(agent, &rights, err));
     struct signer_config config = {.program = signer_program(agent),
                                    .arguments = signer_arguments(agent)};
     TRY(state_load(option_text(agent->options, "state"), &agent->state, err));
     TRY(signer_connect(&config, &agent->signer, err));
-    TRY(relay_new(agent->signer, (unsigned)option_number(agent->options, "threads"), &agent->relay,
-                  err));
+    TRY(relay_new(agent->signer, (unsigned)option_number(agent->options, "threads"), rights,
+                  &agent->relay, err));
     TRY(gateways_start(list_option(agent, "gateway"), &agent->state, agent->tls, agent->relay,
                        &agent->gateways, err));
     struct page_config page = {option_text(agent->options, "page"), option_text(agent->options, "state"),

@@ -1,6 +1,7 @@
 #include "provider/client.h"
 
 #include "provider/batch.h"
+#include "wire/rows.h"
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -335,8 +336,38 @@ static bool call_elsewhere(struct signer *signer, const struct wire_request *req
 
 /* The signer's own tokens come first, so that nobody elsewhere can take the place of one. */
 static bool is_not_here(const struct wire_request *request, const struct error *err) {
+    if (request->op == WIRE_TOKEN)
+        return err->kind == ERROR_UNAVAILABLE || strcmp(err->type, "token-not-found") == 0;
     return (request->op == WIRE_FIND || request->op == WIRE_STORE_CERTIFICATE) &&
            (err->kind == ERROR_NOT_FOUND || err->kind == ERROR_UNAVAILABLE);
+}
+
+/* What was found elsewhere is told, unless it is less than what was found here. */
+static bool tells_more(const struct error *there, const struct error *here) {
+    if (there->kind == ERROR_NONE || strcmp(there->type, "token-not-found") == 0)
+        return false;
+    return strcmp(there->type, "token-unreachable") != 0 || strcmp(here->type, "key-not-found") != 0;
+}
+
+/* A check always has an answer; of a token that is not here it says so in its first row. */
+static bool checked_nothing(const struct wire_request *request, const struct wire_response *response) {
+    struct wire_row row;
+    struct view rows = response->result.data;
+    return request->op == WIRE_TOKEN && request->token.action == WIRE_TOKEN_CHECK &&
+           wire_next_row(&rows, &row) && view_is(row.name, "token") && row.flags == WIRE_STEP_FAILED;
+}
+
+/* A check of a token elsewhere takes the place of the one here that found none. */
+static void check_elsewhere(struct signer *signer, const struct wire_request *request,
+                            struct connection **connection, struct wire_response *response) {
+    struct connection *other;
+    struct wire_response answer;
+    struct error ignored = {0};
+    if (!call_elsewhere(signer, request, &other, &answer, &ignored))
+        return;
+    client_done(signer, *connection);
+    *connection = other;
+    *response = answer;
 }
 
 static bool call_here(struct signer *signer, struct wire_request *request,
@@ -352,13 +383,15 @@ bool client_call(struct signer *signer, struct wire_request *request,
                                                     : 0;
     if (handle_is_elsewhere(handle))
         return call_elsewhere(signer, request, ret_connection, ret_response, err);
-    if (call_here(signer, request, ret_connection, ret_response, &here))
+    if (call_here(signer, request, ret_connection, ret_response, &here)) {
+        if (checked_nothing(request, ret_response))
+            check_elsewhere(signer, request, ret_connection, ret_response);
         return true;
+    }
     if (is_not_here(request, &here)) {
         if (call_elsewhere(signer, request, ret_connection, ret_response, &there))
             return true;
-        /* "token-not-found" there tells no more than what was found here. */
-        if (there.kind != ERROR_NONE && strcmp(there.type, "token-not-found") != 0)
+        if (tells_more(&there, &here))
             here = there;
     }
     if (err != NULL)

@@ -77,7 +77,7 @@ static void *agent_main(void *argument) {
     struct end *end = argument;
     struct view message;
     struct error cause;
-    struct uplink *uplink = uplink_new(open_end(end));
+    struct uplink *uplink = uplink_new(end->relay, open_end(end));
     while (session_receive(uplink_session(uplink), 60000, &message, &cause))
         relay_take(end->relay, uplink, message);
     return NULL;
@@ -218,7 +218,7 @@ int main(int argc, char **argv) {
     struct party gateway = party_of(EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)3072));
     struct party agent = party_of(EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256"));
     struct session_keys keys = {.to_agent.key = {1}, .to_gateway.key = {2}};
-    struct hub *hub = hub_new(&(struct hub_config){.patience_s = 60, .look_every_s = 3600});
+    struct hub *hub = hub_new(&(struct hub_config){.patience_s = 60, .limit_s = 60, .look_every_s = 3600, .give_up_s = 60});
     struct load direct = {0}, remote = {.hub = hub};
     struct end ends[2] = {{.party = gateway, .keys = keys, .gateway = true, .hub = hub},
                           {.party = agent, .keys = keys}};
@@ -226,7 +226,7 @@ int main(int argc, char **argv) {
     pthread_t threads[2];
     duration_us = atol(argv[6]) * US_PER_SECOND;
     must(signer_connect(&config, &direct.signer, &err));
-    must(relay_new(direct.signer, 8, &ends[1].relay, &err));
+    must(relay_new(direct.signer, 8, RELAY_USE, &ends[1].relay, &err));
     loopback(fds);
     ends[0].fd = fds[1];
     ends[1].fd = fds[0];

@@ -9,7 +9,8 @@ pin=agent-pin-1
 so_pin=agent-so-pin
 agents_port=''
 proxy_port=''
-page_options=()
+agent_options=()
+patience=2
 
 find_softhsm() {
     local path
@@ -67,7 +68,7 @@ enrol() {
 # run_agent NAME MODULE: $agent_pid
 run_agent() {
     SOFTHSM2_CONF=$work/softhsm2.conf "$bin/gatehouse-agent" --state "$work/$1.state" --gateway "127.0.0.1:$proxy_port" \
-        --module "local=$2" --pin "card=$work/pin" --token-dir "$work/${3:-softtoken}" "${page_options[@]}" >>"$1.log" 2>&1 &
+        --module "local=$2" --pin "card=$work/pin" --token-dir "$work/softtoken" "${agent_options[@]}" >>"$1.log" 2>&1 &
     agent_pid=$!
     other_pids+=($!)
 }
@@ -79,15 +80,20 @@ kill_agent() {
 
 state_of() { rest GET "agents/$(jq -r .id "$1.json")" | jq -r .state; }
 is_state() { [ "$(state_of "$1")" = "$2" ]; }
-has_token() { [ "$(rest GET "agents/$(jq -r .id "$1.json")" | jq '[.tokens[] | select(.label == "card" and .problem == null)] | length')" = 1 ]; }
-is_up() { is_state "$1" connected && has_token "$1"; }
+# Connected, answering, with its token.
+is_up() {
+    rest GET "agents/$(jq -r .id "$1.json")" | jq -e '.state == "connected" and .problem == null and
+        ([.tokens[] | select(.label == "card" and .problem == null)] | length == 1)' >/dev/null
+}
+# URI of agent NAME's token, by its serial.
+token_of() { rest GET "agents/$(jq -r .id "$1.json")" | jq -r '.tokens[0] | "pkcs11:token=card;serial=" + .serial'; }
 
 # issue NAME: a certificate by the CA on the token.
 issue() {
     local body
     body=$(jq -Rs '{csr: .}' leaf.csr)
-    rest POST "templates/$ca-web-server/requests" "$body" >request.json &&
-        rest POST "requests/$(jq -r .id request.json)/sign" '{}' | jq -er .certificate.pem >"$1.pem" &&
+    rest POST "templates/$ca-web-server/requests" "$body" >"$1.request" &&
+        rest POST "requests/$(jq -r .id "$1.request")/sign" '{}' | jq -er .certificate.pem >"$1.pem" &&
         "$openssl" verify -CAfile root.pem "$1.pem" >>openssl.log 2>&1
 }
 
@@ -96,7 +102,7 @@ prepare() {
     find_softhsm
     make_tokens
     agents_port=$(free_port)
-    start_instance --agents "127.0.0.1:$agents_port"
+    start_instance --agents "127.0.0.1:$agents_port" --agent-patience "$patience"
     start_proxy
     make_csr P-256 leaf leaf.example
 }
@@ -134,32 +140,96 @@ learns_nothing() {
 learns_nothing
 shown "what the proxy saw in the clear holds no code, key, label or certificate of the agent"
 
-events() { rest GET "events?limit=50" | jq -r '.items[].code'; }
+events() { rest GET "events?limit=200&code=agent." | jq -r '.items[].code'; }
 
 for attack in flip -flip repeat -old swap; do
     printf '%s\n' "$attack" >mode
-    # A message passes at the latest when the gateway looks at the tokens, in ten seconds.
-    within 15 test ! -s mode & waiting=$!
-    issue "under-$attack" || true # it is done once the agent is back, or fails; it is never done wrongly
-    wait "$waiting" || die "$attack: no message passed"
+    # Two at once, so that there is something to swap. They are done once the agent is back, or fail; never wrongly.
+    issue "beside-$attack" 2>>attack.log &
+    issue "under-$attack" 2>>attack.log || true
+    wait "$!" || true
+    [ ! -s mode ] || die "$attack: no message passed"
     within 20 is_up one || die "after $attack the agent does not come back: $(tail -n 3 one.log)"
     issue "after-$attack" || die "no certificate after $attack"
 done
 events | grep -q '^agent.cut-off' || die "no event tells of the changed messages"
 shown "messages changed, repeated, swapped or replaced by old ones end the connection, which comes back"
 
+# ---- keys made at an agent, by the gateway --------------------------------------------------------
+
+key() { "$bin/gatehouse" key "$@" --url "$GATEHOUSE_URL" --ca-file "$GATEHOUSE_TLS_CERT"; }
+ctl() { "$bin/gatehouse" ctl "$@" --url "$GATEHOUSE_URL" --ca-file "$GATEHOUSE_TLS_CERT" --output json; }
+
+elsewhere_keys() {
+    local token uri
+    token=$(token_of one)
+    key create --uri "$token;object=made" --key '{"type":"EC","curve":"P-384"}' --subject '{"CN":"made"}' >made.json ||
+        die "no key is made at the agent"
+    uri=$(jq -r .key.uri made.json)
+    jq -r .csr made.json | "$openssl" req -verify -noout 2>/dev/null || die "its CSR does not verify"
+    key csr --uri "$uri" --subject '{"CN":"again"}' | jq -r .csr | "$openssl" req -noout -subject | grep -q again || die "key csr"
+    expect "keys" "$(key list --output json --uri "$token" | jq -c '[.items[].label] | sort')" '["ca","made"]'
+    expect "check" "$(ctl check-token --uri "$uri" | jq -r '[.items[] | select(.outcome == "failed")] | length')" 0
+    jq -r .key.publicKey made.json >made.pub
+    "$openssl" x509 -new -force_pubkey made.pub -key proxy.key -subj /CN=made -days 5 -out made.pem 2>>openssl.log
+    key certificate --uri "$uri" --certificate @made.pem || die "key certificate"
+    expect "a certificate of another key" "$(rest_status POST token-keys/certificate \
+        "$(jq -n --arg uri "$uri" --rawfile pem root.pem '{uri: $uri, certificate: $pem}')")" 422
+    ! key create --uri "pkcs11:token=card;object=other" --key '{"type":"EC","curve":"P-256"}' 2>ambiguous.err ||
+        die "a key was made in one of two tokens"
+    grep -q 'add serial=' ambiguous.err || die "two tokens that match: $(cat ambiguous.err)"
+    ! key create --uri "$(token_of two);object=other" --key '{"type":"EC","curve":"P-256"}' 2>refused.err ||
+        die "a key was made at an agent that does not want it"
+    grep -q 'gateway-keys in agent.conf' refused.err || die "not refused by the agent: $(cat refused.err)"
+    key delete --uri "$uri" --confirm "$uri" || die "key delete"
+    expect "keys that are left" "$(key list --output json --uri "$token" | jq '.items | length')" 1
+    shown "gatehouse key create, csr, list, certificate, delete and the check of a token at an agent, as the agent allows"
+}
+
+# A process that is stopped keeps its connections: only its silence tells.
+stopped() {
+    local before took i
+    kill -STOP "$one_pid"
+    before=$(date +%s%N)
+    for i in 1 2 3 4; do issue "stopped-$i" || die "no certificate beside a stopped agent"; done
+    took=$((($(date +%s%N) - before) / 1000000))
+    [ "$took" -lt $((patience * 1000 + 3000)) ] || die "four certificates beside a stopped agent took $took ms"
+    rest GET "agents/$(jq -r .id one.json)" | jq -er .problem | grep -q 'has not answered' || die "its silence is not told"
+    within 10 is_warned one || die "readyz says nothing of the silent agent"
+    kill -CONT "$one_pid"
+    within 10 is_up one || die "the agent that goes on is not asked again"
+    [ "$(events | grep -c '^agent.gone')" = "$1" ] || die "the late answer ended the connection"
+    shown "an agent is stopped: its share goes to the other one after $patience s, four certificates in $took ms; it goes on, its late answer is dropped"
+}
+is_warned() { public /readyz | jq -e --arg name "agent $1" '.degraded and any(.checks[]; .name == $name and .warning != null)' >/dev/null; }
+
 # ---- several agents -------------------------------------------------------------------------------
 
+agent_options=(--gateway-keys none)
 run_agent two "$softhsm"
+agent_options=()
 two_pid=$agent_pid
 within 20 is_up two || die "agent two does not come: $(tail -n 5 two.log)"
 for i in 1 2 3 4; do issue "both-$i" || die "no certificate with two agents"; done
+elsewhere_keys
+stopped "$(events | grep -c '^agent.gone')"
+
 kill_agent "$one_pid"
 for i in 1 2 3 4; do issue "one-left-$i" || die "no certificate by the other agent after kill -9"; done
 shown "two agents with the same key, in softtoken and in SoftHSM2: one is killed, the other signs at once"
 
 kill_agent "$two_pid"
 within 10 is_state two away || die "agent two is not seen to be away"
+within 10 is_warned two || die "readyz says nothing of the agent that is away"
+[ "$(events | grep -c '^agent.connected')" -ge 3 ] || die "no events tell of agents that come: $(events)"
+[ "$(events | grep -c '^agent.gone')" -ge 3 ] || die "no events tell of agents that go: $(events)"
+curl -sS --cacert "$GATEHOUSE_TLS_CERT" -H "Authorization: Bearer $GATEHOUSE_TOKEN" "$GATEHOUSE_URL/metrics" >metrics.txt
+grep -qxF 'gatehouse_agents_connected 0' metrics.txt || die "metrics: $(grep agent metrics.txt)"
+for what in 'agent="one",operation="sign",outcome="lost"' 'agent="two",operation="sign",outcome="answered"' \
+    'agent="two",operation="token",outcome="refused"'; do
+    grep -qF "gatehouse_agent_requests_total{$what}" metrics.txt || die "no metric $what: $(grep agent_requests metrics.txt)"
+done
+shown "events, readyz and metrics tell which agents came and went, are silent, are away, and what they were asked"
 jq -Rs '{csr: .}' leaf.csr >leaf.json
 waiting=$(rest POST "templates/$ca-web-server/requests" @leaf.json | jq -r .id)
 curl -sS --cacert "$GATEHOUSE_TLS_CERT" -X POST -H "Authorization: Bearer $GATEHOUSE_TOKEN" \
@@ -172,7 +242,7 @@ page_port=$(free_port)
 printf 'short\n' | "$bin/gatehouse-agent" --state "$work/one.state" --set-password 2>page.log && die "a short password is taken"
 printf 'page-password-1\n' | "$bin/gatehouse-agent" --state "$work/one.state" --set-password 2>page.log ||
     die "no password: $(cat page.log)"
-page_options=(--page "127.0.0.1:$page_port")
+agent_options=(--page "127.0.0.1:$page_port")
 run_agent one "$softhsm" # the token has moved: the agent that had the other one
 within 20 is_up one || die "agent one does not come back"
 rest POST "requests/$waiting/sign" '{}' | jq -er .certificate.pem >late.pem || die "not signed after the agent came back"
@@ -202,11 +272,35 @@ SOFTHSM2_CONF=$work/softhsm2.conf pkcs11-tool --module "$softhsm" --token-label 
 grep -q 'On Card' certs.txt || die "no certificate in the token: $(cat certs.txt)"
 shown "the agent's local page: status and tokens, a PIN typed, a certificate stored; wrong passwords and foreign forms refused"
 
-stop_gateway
+# ---- two nodes ------------------------------------------------------------------------------------
+
+start_second() {
+    cp -a "$instance/data" second
+    "$bin/gatehouse" serve --db "$GATEHOUSE_DB" --data "$work/second" --http none --https "127.0.0.1:$second_port" \
+        --agents "127.0.0.1:$second_agents" --public-name localhost --public-url "$GATEHOUSE_HTTP_URL" \
+        </dev/null >second.out 2>>second.log &
+    other_pids+=($!)
+    within 60 grep -q '^ready:' second.out || die "the second node does not start: $(tail -n 3 second.log)"
+}
+# COMMAND... at the second node.
+at_second() { GATEHOUSE_URL=https://localhost:$second_port "$@"; }
+
+second_port=$(free_port)
+second_agents=$(free_port)
+kill_agent "$agent_pid"
+agent_options=(--gateway "127.0.0.1:$second_agents")
+start_second
+run_agent one "$softhsm"
+within 20 is_up one || die "the agent is not at the first node: $(tail -n 3 one.log)"
+within 20 at_second is_up one || die "the agent is not at the second node: $(tail -n 3 one.log)"
+issue at-first || die "no certificate at the first node"
+at_second issue at-second || die "no certificate at the second node"
+"$gateway_sh" kill-gateway "$instance"
+at_second issue one-node-left || die "no certificate at the node that is left"
 start_gateway
-within 20 is_up one || die "the agent does not find the gateway that was started again"
-issue restarted || die "no certificate after the restart of the gateway"
-shown "the gateway is started again: the agent reconnects, the CA signs"
+within 20 is_up one || die "the agent does not find the node that was started again"
+issue restarted || die "no certificate after the restart"
+shown "two nodes on one database: the agent is at both; one is killed, the CA goes on at the other; it comes back, the agent too"
 
 rest DELETE "agents/$(jq -r .id one.json)" >/dev/null
 within 20 grep -q unknown-agent one.log || die "the removed agent is not told: $(tail -n 3 one.log)"

@@ -7,6 +7,7 @@
 #include "provider/signer.h"
 
 #include <openssl/x509.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 #undef fail /* ours fills an error */
@@ -29,6 +31,8 @@ enum mood {
     PULLED,          /* its token was taken out */
     DISAPPEARS,      /* goes in the middle of a signature */
     GARBAGE,         /* answers with what is no message */
+    STOPPED,         /* says nothing, and later what it was asked for */
+    SLOW,            /* says that it is at it, and answers after some seconds */
 };
 
 struct fake {
@@ -36,8 +40,12 @@ struct fake {
     EVP_PKEY *key;
     struct hub_agent *agent;
     unsigned finds, signatures, forgotten;
+    unsigned makes, checks;
     const char *hung_up;
     struct view label;
+    struct wire_buffer kept; /* the answer of who is STOPPED or SLOW */
+    pthread_t later;
+    bool has_later, tokens_told;
 };
 
 struct fixture {
@@ -103,8 +111,36 @@ static void fill(struct fake *fake, const struct wire_request *request, struct w
         if (fake->mood == FORGETS && fake->forgotten++ == 0)
             unknown_handle(response);
         break;
+    case WIRE_TOKEN:
+        fake->makes += request->token.action == WIRE_TOKEN_MAKE;
+        fake->checks += request->token.action == WIRE_TOKEN_CHECK;
+        response->result.data = VIEW_LITERAL("rows");
+        break;
     default: assert_true(false);
     }
+}
+
+static void say(struct fake *fake, const struct wire_response *response) {
+    struct wire_buffer out = {0};
+    assert_true(wire_encode_response(response, &out, NULL));
+    assert_true(hub_take(fake->agent, view_of(out.at, out.len), NULL));
+    wire_buffer_free(&out);
+}
+
+/* Longer than the hub's patience, which is a second. */
+static void *slow_main(void *argument) {
+    struct fake *fake = argument;
+    for (int i = 0; i < 4; i++) {
+        nanosleep(&(struct timespec){.tv_nsec = 400000000}, NULL);
+        say(fake, &(struct wire_response){.op = WIRE_PING});
+    }
+    assert_true(hub_take(fake->agent, view_of(fake->kept.at, fake->kept.len), NULL));
+    return NULL;
+}
+
+static bool waits(struct fake *fake, const struct wire_request *request) {
+    return request->op != WIRE_FIND &&
+           (fake->mood == STOPPED || (fake->mood == SLOW && request->op != WIRE_TOKENS));
 }
 
 /* Answers within the call, which the hub must bear. */
@@ -115,7 +151,7 @@ static bool line_send(void *context, struct view message, struct error *err) {
     struct wire_buffer out = {0}, list = {0};
     uint8_t room[512];
     assert_true(wire_decode_request(message, &request, err));
-    if (request.op == WIRE_SIGN && fake->mood == DISAPPEARS)
+    if ((request.op == WIRE_SIGN || request.op == WIRE_TOKEN) && fake->mood == DISAPPEARS)
         return fail(err, ERROR_UNAVAILABLE, "link-closed", "Gone.");
     response.op = request.op;
     response.id = request.id;
@@ -123,7 +159,14 @@ static bool line_send(void *context, struct view message, struct error *err) {
     assert_true(wire_encode_response(&response, &out, err));
     if (request.op == WIRE_SIGN && fake->mood == GARBAGE)
         out.len = 6; /* its head is right */
-    bool taken = hub_take(fake->agent, view_of(out.at, out.len), err);
+    bool taken = true, later = waits(fake, &request) && fake->tokens_told;
+    fake->tokens_told = true;
+    if (later)
+        wire_buffer_add(&fake->kept, out.at, out.len);
+    else
+        taken = hub_take(fake->agent, view_of(out.at, out.len), err);
+    if (later && fake->mood == SLOW)
+        fake->has_later = pthread_create(&fake->later, NULL, slow_main, fake) == 0;
     wire_buffer_free(&out);
     wire_buffer_free(&list);
     return taken;
@@ -146,6 +189,9 @@ static void join(size_t i, enum mood mood, const char *label) {
 }
 
 static void leave(size_t i) {
+    if (f.fakes[i].has_later)
+        pthread_join(f.fakes[i].later, NULL);
+    wire_buffer_free(&f.fakes[i].kept);
     hub_leave(f.fakes[i].agent);
     f.fakes[i].agent = NULL;
 }
@@ -160,7 +206,8 @@ static int set_up(void **state) {
     (void)state;
     f = (struct fixture){.key = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256"),
                          .other = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256")};
-    f.hub = hub_new(&(struct hub_config){.patience_s = 1, .look_every_s = 10, .blame = note_blame});
+    f.hub = hub_new(&(struct hub_config){
+        .patience_s = 1, .limit_s = 3, .look_every_s = 10, .give_up_s = 60, .blame = note_blame});
     return 0;
 }
 
@@ -292,6 +339,93 @@ static void garbage_ends_the_connection_and_nothing_else(void **state) {
     assert_null(f.fakes[1].hung_up);
 }
 
+/* SIGSTOP, a machine that swaps: the first call waits for its patience, the next ones do not. */
+static void who_says_nothing_is_not_asked_until_he_is_heard(void **state) {
+    struct error err;
+    struct hub_look look;
+    (void)state;
+    join(0, STOPPED, "card");
+    join(1, HONEST, "card");
+    uint64_t handle = find(NULL, &err);
+    int64_t before = clock_monotonic_us();
+    for (int i = 0; i < 6; i++)
+        assert_true(sign_once(handle, &err));
+    int64_t took = clock_monotonic_us() - before;
+    assert_in_range(took, US_PER_SECOND, US_PER_SECOND * 19 / 10);
+    assert_int_equal(f.fakes[0].signatures, 1);
+    assert_null(f.fakes[0].hung_up); /* it may be back */
+    assert_true(hub_connected(f.hub, (struct uuid){{1}}, &look) && look.silent_us >= US_PER_SECOND);
+    leave(1);
+    assert_false(sign_once(handle, &err)); /* at once */
+    assert_string_equal(err.type, "token-unreachable");
+    f.fakes[0].mood = HONEST;
+    struct view late = view_of(f.fakes[0].kept.at, f.fakes[0].kept.len);
+    assert_true(hub_take(f.fakes[0].agent, late, &err));
+    assert_false(hub_take(f.fakes[0].agent, late, &err)); /* twice */
+    assert_true(hub_connected(f.hub, (struct uuid){{1}}, &look) && look.silent_us == 0);
+    assert_true(sign_once(handle, &err));
+}
+
+static void who_says_that_he_is_at_it_is_waited_for(void **state) {
+    struct error err;
+    (void)state;
+    join(0, SLOW, "card");
+    uint64_t handle = find(NULL, &err);
+    assert_true(sign_once(handle, &err));
+    assert_int_equal(f.fakes[0].signatures, 1);
+}
+
+/* ---- tokens ---------------------------------------------------------------------------------- */
+
+static bool ask_token(unsigned action, const char *uri, struct error *err) {
+    struct arena *arena = arena_new();
+    struct wire_request request = {.op = WIRE_TOKEN,
+                                   .token = {.action = (uint8_t)action,
+                                             .uri = view_text(uri),
+                                             .key_type = VIEW_LITERAL("P-256")}};
+    struct wire_response response = {0};
+    *err = (struct error){0};
+    bool done = hub_call(f.hub, &request, arena, &response, err);
+    arena_free(arena);
+    return done;
+}
+
+static void a_key_is_made_at_the_agent_that_has_the_token(void **state) {
+    struct error err;
+    (void)state;
+    join(0, HONEST, "another");
+    join(1, HONEST, "card");
+    assert_true(ask_token(WIRE_TOKEN_MAKE, URI, &err));
+    assert_true(ask_token(WIRE_TOKEN_CHECK, URI, &err));
+    assert_int_equal(f.fakes[0].makes + f.fakes[0].checks, 0);
+    assert_int_equal(f.fakes[1].makes, 1);
+    assert_int_equal(f.fakes[1].checks, 1);
+    leave(1); /* who does not have the token is not asked to change it: the officer's PIN may be in it */
+    assert_false(ask_token(WIRE_TOKEN_MAKE, URI, &err));
+    assert_string_equal(err.type, "token-unreachable");
+    assert_int_equal(f.fakes[0].makes, 0);
+}
+
+static void a_token_that_two_agents_might_mean_is_not_changed(void **state) {
+    struct error err;
+    (void)state;
+    join(0, HONEST, "card");
+    join(1, HONEST, "card");
+    assert_false(ask_token(WIRE_TOKEN_MAKE, URI, &err));
+    assert_string_equal(err.type, "token-ambiguous");
+    assert_int_equal(f.fakes[0].makes + f.fakes[1].makes, 0);
+}
+
+/* It may have been made: nobody makes another one in the dark. */
+static void a_key_that_may_have_been_made_is_not_made_again(void **state) {
+    struct error err;
+    (void)state;
+    join(0, DISAPPEARS, "card");
+    assert_false(ask_token(WIRE_TOKEN_MAKE, URI, &err));
+    assert_string_equal(err.type, "agent-lost");
+    assert_non_null(strstr(err.message, "gatehouse key list"));
+}
+
 /* A flood is over with its first message. */
 static void answers_to_nothing_are_refused(void **state) {
     struct wire_response response = {.op = WIRE_SIGN, .id = 4711, .result.data = VIEW_LITERAL("x")};
@@ -388,6 +522,11 @@ int main(void) {
         TEST(of_two_keys_under_one_uri_the_known_one_is_used),
         TEST(garbage_ends_the_connection_and_nothing_else),
         TEST(answers_to_nothing_are_refused),
+        TEST(who_says_nothing_is_not_asked_until_he_is_heard),
+        TEST(who_says_that_he_is_at_it_is_waited_for),
+        TEST(a_key_is_made_at_the_agent_that_has_the_token),
+        TEST(a_token_that_two_agents_might_mean_is_not_changed),
+        TEST(a_key_that_may_have_been_made_is_not_made_again),
         TEST(a_second_connection_ends_the_first),
         TEST(wrong_signatures_are_not_used),
         TEST(nobody_left_is_an_error),
