@@ -212,6 +212,7 @@ bool serve(struct vault *vault, const struct listen_config *config, struct error
                              {.fd = -1, .events = POLLIN}};
     uid_t allowed;
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a limit on files is an error of the one call, as a full disk is */
     TRY(allowed_uid(config->allow_user, &allowed, err));
     if (config->socket_path != NULL)
         TRY(open_socket(config->socket_path, &wait[1].fd, err));
