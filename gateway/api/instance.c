@@ -17,6 +17,7 @@ static void write_token(struct json_writer *w, const struct token_info *token) {
     json_put_bool(w, "managed", token->managed);
     json_put_bool(w, "loggedIn", token->logged_in);
     json_put_string(w, "problem", token->problem);
+    json_put_string(w, "waitsFor", token->waits_for);
     json_close_object(w);
 }
 

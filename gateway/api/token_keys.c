@@ -152,7 +152,8 @@ HANDLER(tokens_check) {
     for (size_t i = 0; i < count; i++) {
         json_open_object(&w);
         json_put_string(&w, "step", steps[i].name);
-        json_put_string(&w, "outcome", steps[i].done ? "done" : steps[i].left_out ? "left-out" : "failed");
+        json_put_string(&w, "outcome",
+                        steps[i].done ? "done" : steps[i].left_out ? "left-out" : steps[i].waits ? "waits" : "failed");
         json_put_string(&w, "text", steps[i].text);
         json_close_object(&w);
     }

@@ -2,6 +2,9 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
+
+#define WAIT_SECONDS 600 /* for a person on the way to the token */
 
 static bool list(struct app *app, struct error *err) {
     struct token_info *tokens;
@@ -12,10 +15,16 @@ static bool list(struct app *app, struct error *err) {
         printf("%s\n    module %s, %s %s%s%s\n", token->uri[0] == '\0' ? "(no token)" : token->uri, token->module,
                token->manufacturer, token->model, token->managed ? ", the managed token" : "",
                token->logged_in ? ", logged in" : "");
-        if (token->problem != NULL)
+        if (token->waits_for != NULL)
+            printf("    WAITS    %s\n", token->waits_for);
+        else if (token->problem != NULL)
             printf("    PROBLEM  %s\n", token->problem);
     }
     return true;
+}
+
+static bool waits(const struct token_step *steps, size_t count) {
+    return count > 0 && steps[count - 1].waits;
 }
 
 /* One line for each step; false when one failed. */
@@ -23,6 +32,12 @@ static bool check(struct app *app, const char *uri, struct error *err) {
     struct token_step *steps;
     size_t count, failed = 0;
     TRY(signer_token_check(app->signer, app->arena, uri, &steps, &count, err));
+    for (int seconds = 0; waits(steps, count) && seconds < WAIT_SECONDS; seconds++) {
+        if (seconds == 0)
+            fprintf(stderr, "%s\n", steps[count - 1].text);
+        sleep(1);
+        TRY(signer_token_check(app->signer, app->arena, uri, &steps, &count, err));
+    }
     for (size_t i = 0; i < count; i++) {
         printf("%-8s %-8s %s\n", steps[i].done ? "ok" : steps[i].left_out ? "left out" : "PROBLEM", steps[i].name,
                steps[i].text);

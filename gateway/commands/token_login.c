@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #define PIN_MAX 255
+#define PAD_SECONDS 600
 
 /* From the terminal without echo, or a line of standard input. */
 static bool read_pin(char pin[static PIN_MAX + 2], struct error *err) {
@@ -36,6 +37,17 @@ static bool read_pin(char pin[static PIN_MAX + 2], struct error *err) {
     return whole || fail(err, ERROR_MALFORMED, "usage", "A PIN is one line of 1 to %d octets.", PIN_MAX);
 }
 
+/* The reason, once, while somebody is on the way to the PIN pad. */
+static bool still_waits(const struct json *problem, int *waited) {
+    const struct json *type = json_get(problem, "type"), *detail = json_get(problem, "detail");
+    if (type == NULL || type->text == NULL || strstr(type->text, "token-waits") == NULL || *waited >= PAD_SECONDS)
+        return false;
+    if ((*waited)++ == 0 && detail != NULL && detail->text != NULL)
+        fprintf(stderr, "%s\n", detail->text);
+    sleep(1);
+    return true;
+}
+
 static bool refused(struct arena *arena, const struct fetch_reply *reply, struct error *err) {
     const struct json *problem = NULL, *detail = NULL;
     if (json_parse(arena, reply->body, &problem, NULL))
@@ -55,7 +67,8 @@ static bool send_pin(struct arena *arena, const char *uri, const char *pin, stru
                     "Say where the instance is and who you are: GATEHOUSE_URL, and GATEHOUSE_TOKEN_FILE or GATEHOUSE_TOKEN.");
     json_open_object(&w);
     json_put_string(&w, "token", uri);
-    json_put_string(&w, "pin", pin);
+    if (pin != NULL)
+        json_put_string(&w, "pin", pin);
     json_close_object(&w);
     struct fetch_header headers[] = {{"Authorization", arena_printf(arena, "Bearer %s", token)},
                                      {"Content-Type", "application/json"}};
@@ -68,7 +81,14 @@ static bool send_pin(struct arena *arena, const char *uri, const char *pin, stru
                                     .max_bytes = 65536,
                                     .proxy = "",
                                     .ca_file = getenv("GATEHOUSE_TLS_CERT")};
-    bool done = fetch(arena, &request, &reply, err);
+    const struct json *problem = NULL;
+    int waited = 0;
+    bool done, again;
+    do {
+        done = fetch(arena, &request, &reply, err);
+        again = done && pin == NULL && reply.status == 503 && json_parse(arena, reply.body, &problem, NULL) &&
+                still_waits(problem, &waited);
+    } while (again);
     OPENSSL_cleanse(w.out.at, w.out.len);
     TRY(done);
     return reply.status == 204 || refused(arena, &reply, err);
@@ -77,12 +97,16 @@ static bool send_pin(struct arena *arena, const char *uri, const char *pin, stru
 int command_token_login(int argc, char *const argv[]) {
     SCOPED_ARENA struct arena *arena = arena_new();
     struct error err = {0};
-    if (argc != 1) {
+    bool at_pad = argc == 2 && strcmp(argv[1], "--pin-pad") == 0;
+    if (argc != 1 && !at_pad) {
         fputs("usage: gatehouse token login URI: the PIN is read from the terminal or standard input, and kept by the "
-              "signer of the instance (GATEHOUSE_URL, GATEHOUSE_TOKEN_FILE) until it ends\n",
+              "signer of the instance (GATEHOUSE_URL, GATEHOUSE_TOKEN_FILE) until it ends\n"
+              "       gatehouse token login URI --pin-pad: it is typed at the token's own PIN pad\n",
               stderr);
         return 2;
     }
+    if (at_pad)
+        return send_pin(arena, argv[0], NULL, &err) ? 0 : command_failed("token login", &err);
     if (CRYPTO_secure_malloc_init(16384, 16) == 0)
         return command_failed("token login", &(struct error){.message = "There is no locked memory."});
     char *pin = OPENSSL_secure_zalloc(PIN_MAX + 2);

@@ -16,6 +16,7 @@
 /* One that cannot be used. */
 struct ailing {
     char name[160], reason[256];
+    bool passing; /* it waits for a person, and is no worse for that */
 };
 
 struct token_watch {
@@ -60,21 +61,22 @@ static size_t sick_ones(const struct token_info *tokens, size_t count, struct ai
         const struct token_info *token = &tokens[i];
         bool well = token->problem == NULL || token->problem[0] == '\0';
         METRIC_SET(&usable, well, token->module, token->label);
-        if (well || token->managed)
+        if (token->waits_for == NULL && (well || token->managed))
             continue;
         struct ailing *one = &found[sick++];
         if (token->label[0] == '\0')
             snprintf(one->name, sizeof one->name, "module %.100s", token->module);
         else
             snprintf(one->name, sizeof one->name, "token %.60s (%.20s)", token->label, token->serial);
-        snprintf(one->reason, sizeof one->reason, "%.250s", token->problem);
+        snprintf(one->reason, sizeof one->reason, "%.250s", well ? token->waits_for : token->problem);
+        one->passing = well;
     }
     return sick;
 }
 
 static const struct ailing *find(const struct ailing *list, size_t count, const char *name) {
     for (size_t i = 0; i < count; i++)
-        if (strcmp(list[i].name, name) == 0)
+        if (!list[i].passing && strcmp(list[i].name, name) == 0)
             return &list[i];
     return NULL;
 }
@@ -98,7 +100,7 @@ static void note(struct token_watch *watch, struct arena *arena, const char *cod
 static void note_new(struct token_watch *watch, struct arena *arena, const char *code, const struct ailing *now,
                      size_t count, const struct ailing *before, size_t before_count) {
     for (size_t i = 0; i < count; i++)
-        if (find(before, before_count, now[i].name) == NULL)
+        if (!now[i].passing && find(before, before_count, now[i].name) == NULL)
             note(watch, arena, code, &now[i]);
 }
 
@@ -126,7 +128,11 @@ static bool log_in(struct core *core, struct http_request *request, const char *
                    struct error *err) {
     struct event_note event = {.code = "token.login", .object_kind = "token", .object = uri};
     struct error why = {0};
-    bool done = signer_login(core_signer(core), uri, view_text(pin), &why);
+    bool done = signer_login(core_signer(core), uri, view_text(pin == NULL ? "" : pin), &why);
+    if (!done && strcmp(why.type, "token-waits") == 0) { /* nothing has come of it yet */
+        *err = why;
+        return false;
+    }
     event.outcome = done ? "success" : "failure";
     access_note_alone(core, actor_of(request), &event);
     if (!done)
@@ -142,7 +148,8 @@ HANDLER(tokens_login) {
     const char *uri = NULL, *pin = NULL;
     bool done = actor_may(actor_of(request), MAY_MANAGE_SETTINGS, nobody, nobody, err) &&
                 ask_document(request, members, &document, err) && ask_string(document, "token", &uri, err) &&
-                ask_string(document, "pin", &pin, err) && log_in(context, request, uri, pin, err);
+                (json_get(document, "pin") == NULL || ask_string(document, "pin", &pin, err)) &&
+                log_in(context, request, uri, pin, err);
     OPENSSL_cleanse((void *)(uintptr_t)request->body.at, request->body.len);
     if (pin != NULL)
         OPENSSL_cleanse((void *)(uintptr_t)pin, strlen(pin));

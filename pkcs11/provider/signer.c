@@ -224,6 +224,7 @@ static struct token_info token_of(struct arena *arena, const struct wire_token *
         .managed = row->managed != 0,
         .logged_in = row->logged_in != 0,
         .problem = row->problem.len == 0 ? NULL : arena_text(arena, row->problem),
+        .waits_for = row->waits_for.len == 0 ? NULL : arena_text(arena, row->waits_for),
     };
 }
 

@@ -165,7 +165,7 @@ MUST_USE bool signer_token_store(struct signer *signer, const char *uri, struct 
                                  struct view officer_pin, struct error *err);
 struct token_step {
     const char *name, *text;
-    bool done, left_out; /* neither: it failed */
+    bool done, left_out, waits; /* for a person; none of the three: it failed */
 };
 /* Logs in, finds, signs, verifies, decrypts, wraps. */
 MUST_USE bool signer_token_check(struct signer *signer, struct arena *arena, const char *uri,
@@ -179,13 +179,15 @@ struct token_info {
     bool managed;    /* the managed token */
     bool logged_in;
     const char *problem; /* why it cannot be used, or NULL */
+    const char *waits_for; /* what a person has to do at the token now, or NULL */
 };
 
 MUST_USE bool signer_tokens(struct signer *signer, struct arena *arena,
                             struct token_info **ret_tokens, size_t *ret_count, struct error *err);
 /* A round trip that touches the managed token, its log-in and its key-encryption key. */
 MUST_USE bool signer_ping(struct signer *signer, struct error *err);
-/* Logs in to the token of the URI; the signer keeps the PIN in locked memory until it ends. */
+/* Logs in to the token of the URI; the signer keeps the PIN in locked memory until it ends. Without a PIN: at the token's
+ * PIN pad, ERROR_UNAVAILABLE "token-waits" until somebody was there. */
 MUST_USE bool signer_login(struct signer *signer, const char *uri, struct view pin,
                            struct error *err);
 /* Writes a certificate (DER) into a token, under the URI's object label and id. */

@@ -120,7 +120,8 @@ bool signer_token_check(struct signer *signer, struct arena *arena, const char *
     struct token_step *steps = arena_array(arena, count + 1, sizeof *steps);
     for (size_t i = 0; wire_next_row(&rows, &row); i++)
         steps[i] = (struct token_step){arena_text(arena, row.name), arena_text(arena, row.text),
-                                       row.flags == WIRE_STEP_DONE, row.flags == WIRE_STEP_LEFT_OUT};
+                                       row.flags == WIRE_STEP_DONE, row.flags == WIRE_STEP_LEFT_OUT,
+                                       row.flags == WIRE_STEP_WAITS};
     *ret_steps = steps;
     *ret_count = count;
     return true;

@@ -28,11 +28,17 @@ static const char *problem_of(struct token *token, char text[static 512]) {
     return text;
 }
 
-static void list_token(struct arena *arena, struct token *token, struct wire_buffer *list) {
-    char problem[512];
+/* `asked`: its module is asked how it is. */
+static void list_token(struct arena *arena, struct token *token, bool asked, struct wire_buffer *list) {
+    char problem[512], waits_for[TOKEN_WAIT_SIZE];
+    bool logged_in;
+    enum token_wait wait = token_waits(token, waits_for, &logged_in);
+    const char *reason = wait == TOKEN_WAITS_AT_PAD ? waits_for : asked ? problem_of(token, problem) : "";
+    if (asked) /* it may have logged in, or begun to wait */
+        wait = token_waits(token, waits_for, &logged_in);
     struct uri_token parts = {token->label, token->manufacturer, token->model, token->serial};
     struct wire_token row = {
-        .problem = view_text(problem_of(token, problem)),
+        .problem = view_text(reason),
         .module = view_text(token->module->name),
         .label = view_text(token->label),
         .serial = view_text(token->serial),
@@ -40,7 +46,8 @@ static void list_token(struct arena *arena, struct token *token, struct wire_buf
         .model = view_text(token->model),
         .uri = view_text(pkcs11_uri_of_token(arena, &parts)),
         .managed = token->managed,
-        .logged_in = token_logged_in(token),
+        .logged_in = logged_in,
+        .waits_for = view_text(waits_for),
     };
     wire_add_token(list, &row);
 }
@@ -51,7 +58,7 @@ void vault_list(struct vault *vault, struct arena *arena, struct wire_buffer *li
     vault_refresh(vault);
     size_t count = vault_tokens(vault, tokens);
     for (size_t i = 0; i < count; i++)
-        list_token(arena, tokens[i], list);
+        list_token(arena, tokens[i], !module_waits(tokens[i]->module, tokens, count), list);
     *ret_count = (uint16_t)count;
 }
 

@@ -295,7 +295,8 @@ static bool pass_on(struct children *children, struct child *child, struct wire_
     } else if (with_key || request->op == WIRE_TOKEN) {
         out->result.data = kept(arena, response.result.data);
     } else if (request->op == WIRE_LOGIN) {
-        remember_pin(child, request->login.uri, request->login.pin);
+        if (request->login.pin.len > 0)
+            remember_pin(child, request->login.uri, request->login.pin);
     }
     client_done(child->signer, connection);
     return true;

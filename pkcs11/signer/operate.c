@@ -15,8 +15,11 @@ static CK_RV log_in_for_use(const struct use *use) {
     char *pin;
     if (!use->always_authenticate)
         return CKR_OK;
-    if (!token_pin(use->token, &pin, NULL))
-        return CKR_USER_NOT_LOGGED_IN;
+    if (!token_pin(use->token, &pin, NULL)) {
+        if (!use->token->has_pad)
+            return CKR_USER_NOT_LOGGED_IN;
+        return use->token->module->f->C_Login(use->session, CKU_CONTEXT_SPECIFIC, NULL, 0);
+    }
     CK_RV rv = use->token->module->f->C_Login(use->session, CKU_CONTEXT_SPECIFIC,
                                               (CK_UTF8CHAR *)pin, strlen(pin));
     token_pin_free(pin);

@@ -187,9 +187,11 @@ static bool ensure_login(struct token *token, struct error *err) {
     }
     char *pin;
     TRY(current_pin(token, &pin, err));
-    if (pin ==
-        NULL) /* public objects can be read; the token itself will say when that is not enough */
-        return true;
+    if (pin == NULL) { /* public objects can be read; the token itself will say when that is not enough */
+        token->has_pad = (info.flags & CKF_PROTECTED_AUTHENTICATION_PATH) != 0;
+        return !token->has_pad ||
+               (may_try_pin(token, info.flags, err) && token_log_in_at_pad(token, err));
+    }
     bool done = is_new_pin(token, pin, err) && look_at_tries(token, &info, err) &&
                 may_try_pin(token, info.flags, err) && do_login(token, pin, err);
     token_pin_free(pin);
@@ -226,6 +228,7 @@ static void forget_sessions(struct token *token) {
 
 static bool ensure_ready(struct token *token, struct error *err) {
     CK_SESSION_INFO info;
+    TRY(token_pad_error(token, err)); /* the module may block whoever comes meanwhile */
     look_again(token);
     TRY(ensure_holder(token, err));
     if (token->logged_in)
@@ -245,6 +248,19 @@ static bool wait_for_session(struct token *token, struct error *err) {
         if (pthread_cond_timedwait(&token->freed, &token->lock, &until) != 0)
             return ckr_fail(err, token->label, "waited for a session", CKR_SESSION_COUNT);
     return true;
+}
+
+static void note_use(struct token *token, CK_SESSION_HANDLE handle) {
+    if (token->in_use_count < TOKEN_SESSIONS_MAX)
+        token->in_use[token->in_use_count++] = (struct in_use){handle, clock_monotonic_us()};
+}
+
+static void note_end(struct token *token, CK_SESSION_HANDLE handle) {
+    size_t i = 0;
+    while (i < token->in_use_count && token->in_use[i].handle != handle)
+        i++;
+    if (i < token->in_use_count)
+        token->in_use[i] = token->in_use[--token->in_use_count];
 }
 
 static bool take_locked(struct token *token, struct session *ret_session, struct error *err) {
@@ -272,6 +288,8 @@ bool token_take(struct token *token, struct session *ret_session, struct error *
     struct session session;
     pthread_mutex_lock(&token->lock);
     bool done = take_locked(token, &session, err);
+    if (done)
+        note_use(token, session.handle);
     pthread_mutex_unlock(&token->lock);
     if (done)
         *ret_session = session;
@@ -286,6 +304,7 @@ static bool session_is_clean(CK_RV last) {
 
 void token_give(struct token *token, struct session session, CK_RV last) {
     pthread_mutex_lock(&token->lock);
+    note_end(token, session.handle);
     bool current = session.generation == token->generation;
     bool keep = current && session_is_clean(last) && token->idle_count < TOKEN_SESSIONS_MAX;
     if (keep)
@@ -347,7 +366,21 @@ bool token_recover(struct token *token, CK_RV rv, uint64_t generation) {
 
 /* ---- PINs ------------------------------------------------------------------------------------ */
 
+static bool login_without_pin(struct token *token, struct error *err) {
+    pthread_mutex_lock(&token->lock);
+    if (token->pad == PAD_FAILED) /* somebody asks for another try */
+        token->pad = PAD_IDLE;
+    bool done = ensure_ready(token, err);
+    if (done && !token->logged_in)
+        done = fail(err, ERROR_FORBIDDEN, "pin-refused",
+                    "Token \"%s\" has no PIN pad of its own: give its PIN.", token->label);
+    pthread_mutex_unlock(&token->lock);
+    return done;
+}
+
 bool token_login(struct token *token, struct view pin, struct error *err) {
+    if (pin.len == 0)
+        return login_without_pin(token, err);
     char *typed = OPENSSL_secure_zalloc(pin.len + 1);
     if (typed == NULL)
         return fail_internal(err, "no locked memory for a PIN");
@@ -362,7 +395,7 @@ bool token_login(struct token *token, struct view pin, struct error *err) {
     char *before = token->typed_pin;
     token->typed_pin = typed;
     token->logged_in = false;
-    bool done = ensure_holder(token, err) && ensure_login(token, err);
+    bool done = token_pad_error(token, err) && ensure_holder(token, err) && ensure_login(token, err);
     if (!done) {
         token->typed_pin = before;
         before = typed;

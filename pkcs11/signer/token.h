@@ -23,6 +23,15 @@ struct kek {
     size_t id_len;
 };
 
+/* Log-in at the token's own PIN pad (CKF_PROTECTED_AUTHENTICATION_PATH). */
+enum pad { PAD_IDLE, PAD_WAITS, PAD_FAILED };
+
+/* A session that somebody works in. */
+struct in_use {
+    CK_SESSION_HANDLE handle;
+    int64_t since_us; /* monotonic */
+};
+
 struct token {
     struct module *module;
     char label[33], serial[17], manufacturer[33], model[17];
@@ -43,6 +52,13 @@ struct token {
     uint8_t refused_pin_hash[32];
     CK_SESSION_HANDLE idle[TOKEN_SESSIONS_MAX];
     size_t idle_count, open_count;
+    struct in_use in_use[TOKEN_SESSIONS_MAX];
+    size_t in_use_count;
+    bool has_pad;
+    enum pad pad;
+    int64_t pad_us; /* since then it waits, or when it failed (monotonic) */
+    bool pad_again; /* after a failure it is begun again by itself */
+    struct error pad_error;
     struct kek keks[KEKS_MAX];
     size_t kek_count;
     CK_MECHANISM_TYPE wrap_mechanism; /* 0: not tried yet */
@@ -72,13 +88,30 @@ void token_release(struct token *token);
 bool token_recover(struct token *token, CK_RV rv, uint64_t generation);
 
 /* Logs in with a typed PIN and keeps it (in locked memory) for lost log-ins. A token that is logged in stays so, and the
- * PIN is not looked at. */
+ * PIN is not looked at. Without a PIN: at the token's PIN pad, ERROR_UNAVAILABLE "token-waits" until somebody was there. */
 MUST_USE bool token_login(struct token *token, struct view pin, struct error *err);
 /* The PIN for a context-specific log-in (CKA_ALWAYS_AUTHENTICATE); the caller frees with
  * token_pin_free. */
 MUST_USE bool token_pin(struct token *token, char **ret_pin, struct error *err);
 void token_pin_free(char *pin);
 bool token_logged_in(struct token *token);
+
+/* What keeps the token from answering at once; a module may block every call that comes meanwhile. */
+enum token_wait {
+    TOKEN_READY,
+    TOKEN_WAITS_AT_PAD,
+    TOKEN_WORKS /* at one call, longer than usual; after a second there is a text: it may be waiting to be touched */
+};
+#define TOKEN_WAIT_SIZE 200
+/* `text` says what it waits for. Returns within a second, whatever the module does. */
+enum token_wait token_waits(struct token *token, char text[static TOKEN_WAIT_SIZE], bool *ret_logged_in);
+/* One of its tokens does: whoever asks the module anything may have to wait as well. */
+bool module_waits(const struct module *module, struct token *const *tokens, size_t count);
+/* The caller holds token->lock, and its holder is open. Begins the log-in at the PIN pad, in a thread of its own: nobody
+ * waits for a person longer than for a module that logs in by itself. */
+MUST_USE bool token_log_in_at_pad(struct token *token, struct error *err);
+MUST_USE bool token_pad_error(struct token *token, struct error *err); /* false with "token-waits" while it waits */
+
 /* The token wants a log-in and this session has none: private objects are not seen. */
 bool token_session_is_public(struct token *token, CK_SESSION_HANDLE session);
 

@@ -42,8 +42,14 @@ static bool say_failed(struct check *c, const char *step, const struct error *er
 static bool step_token(struct check *c) {
     struct error err = {0};
     CK_TOKEN_INFO info;
+    char waits_for[TOKEN_WAIT_SIZE];
+    bool logged_in;
     if (!vault_token(c->vault, &c->uri, &c->token, &err))
         return say_failed(c, "token", &err);
+    if (token_waits(c->token, waits_for, &logged_in) != TOKEN_READY) {
+        say(c, "token", WIRE_STEP_WAITS, waits_for);
+        return false;
+    }
     CK_RV rv = c->token->module->f->C_GetTokenInfo(c->token->slot, &info);
     if (rv != CKR_OK) {
         ckr_fail(&err, c->token->label, "C_GetTokenInfo", rv);
@@ -59,7 +65,11 @@ static bool step_token(struct check *c) {
 static bool step_login(struct check *c) {
     struct error err = {0};
     struct session session;
-    if (!token_take(c->token, &session, &err))
+    if (!token_take(c->token, &session, &err) && strcmp(err.type, "token-waits") == 0) {
+        say(c, "log in", WIRE_STEP_WAITS, err.message);
+        return false;
+    }
+    if (err.kind != ERROR_NONE)
         return say_failed(c, "log in", &err);
     bool is_public = token_session_is_public(c->token, session.handle);
     token_give(c->token, session, CKR_OK);

@@ -33,6 +33,7 @@ static bool wait_until_idle(struct token *token, struct error *err) {
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += WAIT_SECONDS;
+    TRY(token_pad_error(token, err));
     while (token->open_count > token->idle_count)
         if (pthread_cond_timedwait(&token->freed, &token->lock, &until) == ETIMEDOUT)
             return fail(err, ERROR_UNAVAILABLE, "token-busy",

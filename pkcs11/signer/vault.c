@@ -63,6 +63,8 @@ static void add_token(struct vault *vault, struct module *module, PKCS11_SLOT *s
 
 static void refresh_module(struct vault *vault, struct module *module) {
     struct error err = {0};
+    if (module_waits(module, vault->tokens, vault->token_count))
+        return;
     pthread_mutex_lock(&module->admin);
     bool done = module_refresh(module, &err);
     if (done) {

@@ -97,7 +97,7 @@ static const struct wire_field token_request[] = {
     {0}};
 static const struct wire_field login_request[] = {
     {"URI", FIELD_TEXT, REQUEST(login.uri), 1, WIRE_URI_MAX},
-    {"PIN", FIELD_BYTES, REQUEST(login.pin), 1, 255},
+    {"PIN", FIELD_BYTES, REQUEST(login.pin), 0, 255}, /* none: at the token's PIN pad */
     {0}};
 
 static const struct wire_field export_request[] = {
@@ -334,6 +334,7 @@ static const struct wire_field token_fields[] = {
     {"problem", FIELD_TEXT, TOKEN(problem), 0, 511},
     {"managed", FIELD_U8, TOKEN(managed), 0, 1},
     {"logged in", FIELD_U8, TOKEN(logged_in), 0, 1},
+    {"waits for", FIELD_TEXT, TOKEN(waits_for), 0, TOKEN_TEXT_MAX},
     {0}};
 
 /* A module's own words are outside our control: cut and cleaned here rather than refused. */
@@ -345,7 +346,7 @@ static struct view fit(struct view text, size_t max, char *copy) {
 }
 
 void wire_add_token(struct wire_buffer *list, const struct wire_token *token) {
-    char texts[5][TOKEN_TEXT_MAX + 1], uri[WIRE_URI_MAX + 1], problem[512];
+    char texts[6][TOKEN_TEXT_MAX + 1], uri[WIRE_URI_MAX + 1], problem[512];
     struct wire_token row = {
         .module = fit(token->module, TOKEN_TEXT_MAX, texts[0]),
         .label = fit(token->label, TOKEN_TEXT_MAX, texts[1]),
@@ -356,6 +357,7 @@ void wire_add_token(struct wire_buffer *list, const struct wire_token *token) {
         .problem = fit(token->problem, 511, problem),
         .managed = token->managed != 0,
         .logged_in = token->logged_in != 0,
+        .waits_for = fit(token->waits_for, TOKEN_TEXT_MAX, texts[5]),
     };
     bool done = wire_encode_fields(token_fields, &row, list, NULL);
     (void)done; /* every field was made to fit */

@@ -175,6 +175,7 @@ struct wire_request {
 struct wire_token {
     struct view module, label, serial, manufacturer, model, uri, problem;
     uint8_t managed, logged_in;
+    struct view waits_for; /* what a person has to do at the token now, or empty */
 };
 
 struct wire_response {

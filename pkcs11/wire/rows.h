@@ -11,7 +11,7 @@ enum wire_key_flag {
     WIRE_KEY_EXTRACTABLE = 4,
 };
 
-enum wire_outcome { WIRE_STEP_DONE = 1, WIRE_STEP_FAILED = 2, WIRE_STEP_LEFT_OUT = 3 };
+enum wire_outcome { WIRE_STEP_DONE = 1, WIRE_STEP_FAILED = 2, WIRE_STEP_LEFT_OUT = 3, WIRE_STEP_WAITS = 4 };
 
 struct wire_row {
     struct view name;     /* label of the object; name of the step */

@@ -4,8 +4,10 @@
 #include "cryptoki.h"
 
 #include <dlfcn.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +17,7 @@ CK_RV C_GetFunctionList(CK_FUNCTION_LIST **ret_list);
 
 static CK_FUNCTION_LIST *real, list;
 static bool pulled;
+static pthread_mutex_t door = PTHREAD_MUTEX_INITIALIZER; /* while one call waits for a person, no other comes in */
 
 /* An order that says "once" is obeyed once. */
 static bool ordered(const char *name) {
@@ -36,6 +39,12 @@ static CK_RV faulty_sign(CK_SESSION_HANDLE session, CK_BYTE *data, CK_ULONG len,
     if (ordered("hang"))
         for (;;)
             (void)pause();
+    if (ordered("touch")) {
+        (void)pthread_mutex_lock(&door);
+        while (ordered("touch"))
+            (void)usleep(20000);
+        (void)pthread_mutex_unlock(&door);
+    }
     if (ordered("device-error"))
         return CKR_DEVICE_ERROR;
     if (ordered("disk-full"))
@@ -69,6 +78,30 @@ static CK_RV faulty_open(CK_SLOT_ID slot, CK_FLAGS flags, void *context, CK_NOTI
                   : real->C_OpenSession(slot, flags, context, notify, ret_session);
 }
 
+/* A PIN pad, at which somebody types FAULTY_PIN when the order no longer says "at-pad", unless it says "nobody-comes". */
+static CK_RV faulty_info(CK_SLOT_ID slot, CK_TOKEN_INFO *info) {
+    (void)pthread_mutex_lock(&door);
+    CK_RV rv = real->C_GetTokenInfo(slot, info);
+    (void)pthread_mutex_unlock(&door);
+    if (rv == CKR_OK && memcmp(info->label, "padded ", 7) == 0)
+        info->flags |= CKF_PROTECTED_AUTHENTICATION_PATH;
+    return rv;
+}
+
+static CK_RV faulty_login(CK_SESSION_HANDLE session, CK_USER_TYPE user, CK_UTF8CHAR *pin, CK_ULONG len) {
+    const char *typed = getenv("FAULTY_PIN");
+    if (pin != NULL || typed == NULL)
+        return real->C_Login(session, user, pin, len);
+    (void)pthread_mutex_lock(&door);
+    CK_RV rv = CKR_FUNCTION_CANCELED;
+    while (ordered("at-pad"))
+        (void)usleep(20000);
+    if (!ordered("nobody-comes"))
+        rv = real->C_Login(session, user, (CK_UTF8CHAR *)(uintptr_t)typed, strlen(typed));
+    (void)pthread_mutex_unlock(&door);
+    return rv;
+}
+
 static CK_RV faulty_initialize(void *arguments) {
     char name[512];
     (void)arguments;
@@ -92,6 +125,8 @@ CK_RV C_GetFunctionList(CK_FUNCTION_LIST **ret_list) {
     list = *real;
     list.C_Initialize = faulty_initialize;
     list.C_Sign = faulty_sign;
+    list.C_Login = faulty_login;
+    list.C_GetTokenInfo = faulty_info;
     list.C_GetSlotList = faulty_slots;
     list.C_OpenSession = faulty_open;
     *ret_list = &list;

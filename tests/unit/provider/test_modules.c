@@ -311,6 +311,88 @@ static void typed_pin_survives(void **state) {
     EVP_PKEY_free(key);
 }
 
+/* What the list says of a token; NULL: nothing. */
+static const char *waits_for(struct arena *arena, const char *label) {
+    struct token_info *tokens;
+    struct error err = {0};
+    size_t count;
+    assert_true(signer_tokens(harness.signer, arena, &tokens, &count, &err));
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(tokens[i].label, label) == 0)
+            return tokens[i].waits_for;
+    fail_msg("no token %s", label);
+    return NULL;
+}
+
+static bool find_padded(EVP_PKEY **ret_key, struct error *ret_error) {
+    SCOPED_ARENA struct arena *arena = arena_new();
+    *ret_error = (struct error){0};
+    return signer_token_key(harness.signer, arena, URI("padded"), ret_key, NULL, ret_error);
+}
+
+static bool find_when_it_waits_no_more(EVP_PKEY **ret_key, struct error *ret_error) {
+    bool found = find_padded(ret_key, ret_error);
+    for (int i = 0; i < 100 && !found && strcmp(ret_error->type, "token-waits") == 0; i++) {
+        usleep(50000);
+        found = find_padded(ret_key, ret_error);
+    }
+    return found;
+}
+
+/* A person is at the PIN pad, and the module blocks everybody else meanwhile: the calls end at once and say what is
+ * waited for, its process is not taken for one that hangs, and the key is found as soon as the PIN was typed. */
+static void waits_at_the_pin_pad(void **state) {
+    SCOPED_ARENA struct arena *arena = arena_new();
+    struct error err = {0};
+    EVP_PKEY *key = NULL;
+    long process = module_process();
+    (void)state;
+    set_order("at-pad");
+    assert_false(signer_login(harness.signer, "pkcs11:token=padded", view_text(""), &err));
+    assert_string_equal(err.type, "token-waits");
+    const char *text = waits_for(arena, "padded");
+    assert_true(text != NULL && strstr(text, "PIN pad") != NULL);
+    assert_false(find_padded(&key, &err));
+    assert_string_equal(err.type, "token-waits");
+    assert_others_sign();
+    set_order("nobody-comes once");
+    assert_false(find_when_it_waits_no_more(&key, &err)); /* and is not begun again at once */
+    assert_string_equal(err.type, "token-cancelled");
+    set_order("at-pad");
+    assert_false(signer_login(harness.signer, "pkcs11:token=padded", view_text(""), &err));
+    assert_string_equal(err.type, "token-waits");
+    unlink(order_file);
+    assert_true(find_when_it_waits_no_more(&key, &err));
+    assert_signs(key);
+    assert_null(waits_for(arena, "padded"));
+    assert_true(signer_login(harness.signer, "pkcs11:token=padded", view_text(""), &err));
+    assert_int_equal(module_process(), process);
+    EVP_PKEY_free(key);
+}
+
+/* A key that has to be touched: the list says so, and comes at once. */
+static void waits_to_be_touched(void **state) {
+    SCOPED_ARENA struct arena *arena = arena_new();
+    atomic_int stop = 0;
+    struct worker worker = {.key = faulty, .stop = &stop};
+    (void)state;
+    assert_signs(faulty);
+    set_order("touch");
+    assert_int_equal(pthread_create(&worker.thread, NULL, work, &worker), 0);
+    const char *text = NULL;
+    for (int i = 0; i < 4 && text == NULL; i++) {
+        usleep(1000000); /* not before the module is busy: the list would wait for it, too */
+        text = waits_for(arena, "faulty");
+    }
+    assert_true(text != NULL && strstr(text, "touch it") != NULL);
+    assert_others_sign();
+    stop = 1;
+    unlink(order_file);
+    pthread_join(worker.thread, NULL);
+    assert_int_equal(worker.failures, 0);
+    assert_null(waits_for(arena, "faulty"));
+}
+
 static void bad_settings(void **state) {
     static const char *const bad[][5] = {
         {"--module", "nameonly", NULL},
@@ -382,10 +464,12 @@ static void prepare(char **argv) {
     CK_FUNCTION_LIST *f = load(argv[3]);
     make_token(f, tokens, "faulty");
     make_token(f, tokens, "typed");
+    make_token(f, tokens, "padded");
     make_token(f, harness.tokens, "sound");
     setenv("FAULTY_ORDER", order_file, 1);
     setenv("FAULTY_TOKENS", tokens, 1);
     setenv("FAULTY_MODULE", argv[3], 1);
+    setenv("FAULTY_PIN", PIN, 1);
     const char *const more[] = {"--module",
                                 joined("faulty=", argv[4]),
                                 "--module",
@@ -397,7 +481,7 @@ static void prepare(char **argv) {
                                 "--pin",
                                 joined("sound=", pin_file),
                                 "--module-timeout",
-                                "6"};
+                                "8"};
     while (harness.arguments[n] != NULL)
         n++;
     memcpy(harness.arguments + n, more, sizeof more);
@@ -440,6 +524,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(processes_of_their_own), cmocka_unit_test(faults_by_name),
         cmocka_unit_test(pulled_in_a_signature),  cmocka_unit_test(others_go_on),
         cmocka_unit_test(killed_under_load),      cmocka_unit_test(typed_pin_survives),
+        cmocka_unit_test(waits_at_the_pin_pad),   cmocka_unit_test(waits_to_be_touched),
         cmocka_unit_test(missing_module),         cmocka_unit_test(bad_settings),
     };
     if (argc != 5)
