@@ -95,7 +95,7 @@ static bool end_sessions(void *context, struct arena *arena, struct error *err) 
     (void)arena;
     TX(tx, core_db(context), &done, err)
         tx.ok = session_delete_expired(tx.tx, clock_now_us(), err) &&
-                ticket_delete_expired(tx.tx, clock_now_us(), err);
+                ticket_delete_expired(tx.tx, clock_now_us(), err) && db_forget_marks(tx.tx, err);
     return done;
 }
 

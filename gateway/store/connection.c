@@ -15,9 +15,8 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
-#define CONNECT_SECONDS 5u
-#define CONNECT_SECONDS_OF_MANY 2u /* there is another server to ask */
 #define IO_SECONDS 60u /* longer than any statement may take on the server */
 
 /* exists_to_in off, no join buffers: every join and EXISTS is a look-up per row, in the order of the index
@@ -176,7 +175,7 @@ bool connection_run(struct tx *tx, const char *sql, struct error *err) {
 }
 
 static void set_options(MYSQL *mysql, const struct db_url *url) {
-    unsigned connect_seconds = url->host_count > 1 ? CONNECT_SECONDS_OF_MANY : CONNECT_SECONDS, off = 0;
+    unsigned connect_seconds = url->connect_seconds, off = 0;
     unsigned io_seconds = url->io_seconds != 0 ? url->io_seconds : IO_SECONDS;
     my_bool yes = 1, verify = url->ssl_ca != NULL;
 
@@ -254,9 +253,27 @@ static bool set_up(struct tx *tx, const struct db_url *url, struct error *err) {
     return !url->sync_wait || connection_run(tx, sql_sync_wait, err);
 }
 
+bool connection_answers(const struct db_url *url) {
+    thread_start();
+    MYSQL *mysql = mysql_init(NULL);
+    if (mysql == NULL)
+        return true;
+    set_options(mysql, url);
+    bool answers = mysql_real_connect(mysql, url->host, url->user, url->password, url->database, url->port,
+                                      url->socket, CLIENT_FOUND_ROWS) != NULL ||
+                   mysql_errno(mysql) < CR_MIN_ERROR; /* a refusal is an answer */
+    mysql_close(mysql);
+    return answers;
+}
+
+void connection_cut(const struct tx *tx) {
+    (void)shutdown(tx->cut_fd, SHUT_RDWR);
+}
+
 bool connection_open(const struct db_url *url, struct tx **ret_tx, struct error *err) {
     thread_start();
     struct tx *tx = must_alloc(sizeof *tx);
+    tx->cut_fd = -1;
     tx->mysql = mysql_init(NULL);
     if (tx->mysql == NULL) {
         free(tx);
@@ -270,6 +287,8 @@ bool connection_open(const struct db_url *url, struct tx **ret_tx, struct error 
         return false;
     }
     watch(tx->mysql);
+    tx->url = url;
+    tx->cut_fd = fcntl(mysql_get_socket(tx->mysql), F_DUPFD_CLOEXEC, 0);
     if (!set_up(tx, url, err)) {
         connection_close(tx);
         return false;
@@ -283,6 +302,8 @@ void connection_close(struct tx *tx) {
     later_forget(tx);
     statements_drop(tx);
     mysql_close(tx->mysql);
+    if (tx->cut_fd >= 0)
+        close(tx->cut_fd);
     free(tx->held);
     free(tx);
 }

@@ -3,7 +3,7 @@
 #ifndef GATEHOUSE_STORE_CONNECTION_H
 #define GATEHOUSE_STORE_CONNECTION_H
 
-#include "store/db.h"
+#include "store/settle.h"
 #include "store/url.h"
 
 #include <mysql.h>
@@ -19,12 +19,15 @@ enum trouble {
 /* A transaction is a connection in use, so struct tx is the connection. */
 struct tx {
     MYSQL *mysql;
+    const struct db_url *url;     /* the server it leads to */
+    int cut_fd; /* the socket once more, for connection_cut: the library closes its own when it fails */
+    struct tx *next_used, **here; /* in the pool's list of connections in use */
+    int64_t taken_us;             /* monotonic: since when */
     enum trouble trouble;
     bool begun;          /* START TRANSACTION was sent, see transaction_enter */
-    bool wrote;          /* a statement that may change rows was sent in this transaction */
+    bool wrote;          /* a statement has changed rows in this transaction, or may have */
     bool unfit;          /* the server does not serve (1047): not used again */
-    bool marked;
-    struct uuid mark;    /* an event of this transaction, see settle.h */
+    struct mark mark;    /* what tells of this transaction afterwards */
     bool alone;          /* it was the only one and committed itself, see later.h */
     bool changes_rules;  /* see tx_changes_rules in hold.h */
     struct later *later; /* rows that wait to be inserted, see later.h */
@@ -41,6 +44,10 @@ struct tx {
 /* Connects and sets the session up. ERROR_UNAVAILABLE "database-unavailable". */
 MUST_USE bool connection_open(const struct db_url *url, struct tx **ret_tx, struct error *err);
 void connection_close(struct tx *tx);
+/* Whether the server says anything to a new connection, be it a refusal, within its connect-timeout. */
+bool connection_answers(const struct db_url *url);
+/* Ends the wait of whoever uses it, as if the server had gone. By another thread, while it is surely not closed. */
+void connection_cut(const struct tx *tx);
 /* False when the server has closed its end: asks the socket alone, no round trip. */
 bool connection_alive(const struct tx *tx);
 /* One statement without values or rows: BEGIN, COMMIT, SET, DDL. */

@@ -11,8 +11,9 @@
  *
  * The body must not leave by return, break or goto, and must be able to run twice. After it, `done` is true
  * if and only if COMMIT succeeded; otherwise *err is filled. When nobody answers COMMIT it is looked up, by an event
- * that the transaction has written, whether it happened; if not, the body runs again. Without an event, or when no
- * server answers for long: ERROR_UNAVAILABLE "database-unavailable": the outcome is unknown, nothing was acknowledged.
+ * that the transaction has written (or a row for the purpose: commit-marks), whether it happened; if not, the body
+ * runs again. Without either, or when no server answers for long: ERROR_UNAVAILABLE "database-unavailable": the
+ * outcome is unknown, nothing was acknowledged.
  * No transaction is held while waiting for a signer or a peer (design rule 1). A body that only reads is done
  * even when the connection is lost at COMMIT. Between the attempts the arena keeps what the body put there.
  *
@@ -35,7 +36,10 @@ struct tx; /* a connection in a transaction */
 /* url: mysql://user:password@host:port/database (with a port: TCP, also to localhost; several host:port with commas
  * are nodes of one cluster, used in that order), or
  * mysql://user@localhost/database?socket=/path. Options, joined by &: ssl-ca=FILE for TLS with verification of
- * certificate and host name; sync-wait=1 on Galera: reads wait for what the neighbours have committed.
+ * certificate and host name; sync-wait=1 on Galera: reads wait for what the neighbours have committed; commit-marks=1:
+ * a transaction without an event leaves a row by which it can be looked up (both are on with several hosts, 0 turns
+ * them off); connect-timeout=SECONDS (5; 2 with several hosts); probe-after=SECONDS (3; 1): when statements have been
+ * without an answer for so long, a new connection finds out whether the server hangs (watch.h).
  * Everything is percent-decoded. Opens lazily: an unreachable server is no error here.
  * ERROR_MALFORMED "database-url"; no message holds the password. */
 MUST_USE bool db_open(const char *url, unsigned pool_size, struct db **ret_db, struct error *err);
@@ -74,6 +78,9 @@ bool tx_again(struct tx_loop *loop);
  * with TX: true if and only if COMMIT succeeded. What one body refuses does not touch the others. */
 MUST_USE bool tx_together(struct db *db, bool (*body)(struct tx *tx, void *context, struct error *err),
                           void *context, struct error *err);
+
+/* Housekeeping: rows of commit-marks that nobody can ask for any more. */
+MUST_USE bool db_forget_marks(struct tx *tx, struct error *err);
 
 /* Counts the transactions of this process that have changed a template, a CA, a setting, or an account or policy of
  * ACME: what was read before the count moved may be old. Of other processes' changes hold() tells (hold.h). */

@@ -35,10 +35,8 @@ bool event_add(struct tx *tx, const struct event *event, struct error *err) {
     SCOPED_ARENA struct arena *arena = arena_new();
     struct uuid id = uuid_is_nil(event->id) ? uuid_new() : event->id;
     int64_t at_us = event->at_us == 0 ? clock_now_us() : event->at_us;
-    if (uuid_is_nil(event->id)) { /* by this one it can be told later whether COMMIT happened */
-        tx->mark = id;
-        tx->marked = true;
-    }
+    if (uuid_is_nil(event->id)) /* by this one it can be told later whether COMMIT happened */
+        tx->mark = (struct mark){MARK_EVENT, id};
     return tx_insert_later(tx, &insert_event,
                       PARAMS(p_uuid(&id), p_uuid_or_null(&event->organisation_id),
                              p_uuid_or_null(&event->ca_id), p_int(at_us), p_text(event->code),

@@ -61,6 +61,13 @@ bool tx_insert_later(struct tx *tx, const struct insert *insert, struct params p
     return true;
 }
 
+bool later_waits(const struct tx *tx) {
+    for (const struct later *later = tx->later; later != NULL; later = later->next)
+        if (later->first != NULL)
+            return true;
+    return false;
+}
+
 void later_forget(struct tx *tx) {
     arena_free(tx->later_arena);
     tx->later_arena = NULL;

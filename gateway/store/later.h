@@ -29,6 +29,7 @@ MUST_USE bool tx_insert_later(struct tx *tx, const struct insert *insert, struct
                               struct error *err);
 /* Sends what waits, in the order in which it came. `leaves`: all of it, for COMMIT is next. */
 MUST_USE bool later_send(struct tx *tx, bool leaves, struct error *err);
+bool later_waits(const struct tx *tx); /* whether there is any row to send */
 void later_forget(struct tx *tx);
 
 #endif

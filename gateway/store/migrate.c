@@ -74,6 +74,7 @@ static bool write_once(struct db *db, const char *sql, struct params params, int
                        bool *ret_duplicate, struct error *err) {
     bool done = false;
     TX(tx, db, &done, err) {
+        tx.tx->mark.kind = MARK_NEVER; /* the table of marks may be still to come */
         if (ret_duplicate != NULL)
             tx.ok = tx_insert(tx.tx, sql, params, ret_duplicate, err);
         else

@@ -16,6 +16,16 @@ void pool_reset(struct tx *tx);
 struct group *db_group(struct db *db);
 void db_note_changed_rules(struct db *db);
 
+/* For the watch. The server of a connection that has been in use for longer than its probe-after, or NULL. */
+const struct db_url *pool_waiting(struct db *db);
+/* That server hangs: whoever waits for it gets an error, and where there are others it is not dialled any more. */
+void pool_cut(struct db *db, const struct db_url *url);
+/* The next one after `after` (NULL: the first) that is not dialled, or NULL; and that it is to be dialled again. */
+const struct db_url *pool_next_down(struct db *db, const struct db_url *after);
+void pool_answers(struct db *db, const struct db_url *url);
+/* Once in a while: back to the first server, when it is there again. */
+void pool_try_first(struct db *db);
+
 /* The server in use, of those that the URL names. */
 const struct db_url *db_url_of(const struct db *db);
 

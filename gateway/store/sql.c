@@ -263,19 +263,20 @@ bool tx_execute(struct tx *tx, const char *sql, struct params params, int64_t *r
                 struct error *err) {
     struct statement *statement;
     TRY(transaction_enter(tx, err));
-    tx->wrote = true;
     TRY(run(tx, sql, params, &statement, err));
+    int64_t affected = (int64_t)mysql_stmt_affected_rows(statement->stmt);
+    tx->wrote = tx->wrote || affected != 0;
     if (ret_affected != NULL)
-        *ret_affected = (int64_t)mysql_stmt_affected_rows(statement->stmt);
+        *ret_affected = affected;
     return true;
 }
 
 static bool insert_now(struct tx *tx, const char *sql, struct params params,
                        enum inserted *ret_inserted, struct error *err) {
     struct statement *statement = NULL;
-    tx->wrote = true;
     if (run(tx, sql, params, &statement, err)) {
         bool any = mysql_stmt_affected_rows(statement->stmt) > 0;
+        tx->wrote = tx->wrote || any;
         *ret_inserted = any ? INSERTED : INSERTED_NOTHING;
         return true;
     }

@@ -70,8 +70,8 @@ static void roll_back(struct tx_loop *loop) {
 
 /* COMMIT was sent, or a row that commits itself, and nobody answered: it may have happened. Never run again before it
  * is known that it has not. True when the transaction is over. */
-static bool resolve(struct tx_loop *loop, bool marked, struct uuid mark) {
-    enum settled settled = marked ? settle(loop->db, mark) : SETTLED_UNKNOWN;
+static bool resolve(struct tx_loop *loop, struct mark mark) {
+    enum settled settled = settle(loop->db, mark);
     if (settled == SETTLED_UNKNOWN) {
         error_detail(loop->err, "; the outcome of COMMIT is unknown");
         if (loop->ret_unknown != NULL)
@@ -113,7 +113,8 @@ bool tx_again(struct tx_loop *loop) {
     }
     struct tx *tx = loop->tx;
     bool open = false;
-    loop->ok = loop->ok && (tx->trouble != TROUBLE_NONE || later_send(tx, true, loop->err));
+    loop->ok = loop->ok && (tx->trouble != TROUBLE_NONE ||
+                            (settle_mark(tx, loop->err) && later_send(tx, true, loop->err)));
     bool over =
         loop->ok && tx->trouble == TROUBLE_NONE ? commit(loop, &open) : tx->trouble == TROUBLE_NONE;
     enum trouble trouble = tx->trouble;
@@ -122,9 +123,8 @@ bool tx_again(struct tx_loop *loop) {
         roll_back(loop);
     if (trouble == TROUBLE_RETRY && tx->trouble == TROUBLE_RETRY)
         tx->trouble = TROUBLE_NONE;
-    bool marked = tx->marked;
-    struct uuid mark = tx->mark;
+    struct mark mark = tx->mark;
     give_back(loop); /* its place in the pool is needed to look */
-    over = open ? resolve(loop, marked, mark) : over;
+    over = open ? resolve(loop, mark) : over;
     return !over && may_repeat(loop, trouble) && begin(loop);
 }

@@ -78,7 +78,29 @@ static bool read_hosts(struct arena *arena, const char *from, const char *to, st
     }
     url->host = url->hosts[0].host;
     url->port = url->hosts[0].port;
-    url->sync_wait = url->host_count > 1;
+    bool many = url->host_count > 1; /* then there is another server to ask */
+    url->sync_wait = url->commit_marks = many;
+    url->connect_seconds = many ? 2 : 5;
+    url->probe_seconds = many ? 1 : 3;
+    return true;
+}
+
+static bool read_switch(const char *name, const char *value, bool *ret, struct error *err) {
+    if (strcmp(value, "0") != 0 && strcmp(value, "1") != 0)
+        return fail(err, ERROR_MALFORMED, "database-url",
+                    "The database URL has a %s that is neither 0 nor 1; write %s=1 to turn it on.", name, name);
+    *ret = value[0] == '1';
+    return true;
+}
+
+static bool read_seconds(const char *name, const char *value, unsigned *ret, struct error *err) {
+    unsigned seconds = 0;
+    for (const char *at = value; *at >= '0' && *at <= '9' && at - value < 2; at++)
+        seconds = seconds * 10 + (unsigned)(*at - '0');
+    if (seconds < 1 || seconds > 60 || value[strspn(value, "0123456789")] != '\0' || strlen(value) > 2)
+        return fail(err, ERROR_MALFORMED, "database-url",
+                    "The database URL has a %s that is no number of seconds from 1 to 60.", name);
+    *ret = seconds;
     return true;
 }
 
@@ -90,20 +112,23 @@ static bool read_option(struct arena *arena, const char *from, const char *to, s
         return bad(err, "has an option without a value");
     TRY(decode(arena, from, equals, &name, err));
     TRY(decode(arena, equals + 1, to, &value, err));
-    if (strcmp(name, "socket") == 0) {
+    if (strcmp(name, "socket") == 0)
         url->socket = value;
-    } else if (strcmp(name, "ssl-ca") == 0) {
+    else if (strcmp(name, "ssl-ca") == 0)
         url->ssl_ca = value;
-    } else if (strcmp(name, "sync-wait") == 0) {
-        if (strcmp(value, "0") != 0 && strcmp(value, "1") != 0)
-            return bad(err, "has a sync-wait that is neither 0 nor 1");
-        url->sync_wait = value[0] == '1';
-    } else {
+    else if (strcmp(name, "sync-wait") == 0)
+        return read_switch(name, value, &url->sync_wait, err);
+    else if (strcmp(name, "commit-marks") == 0)
+        return read_switch(name, value, &url->commit_marks, err);
+    else if (strcmp(name, "connect-timeout") == 0)
+        return read_seconds(name, value, &url->connect_seconds, err);
+    else if (strcmp(name, "probe-after") == 0)
+        return read_seconds(name, value, &url->probe_seconds, err);
+    else
         return fail(err, ERROR_MALFORMED, "database-url",
-                    "The database URL has the unknown option \"%.40s\"; known are socket, ssl-ca "
-                    "and sync-wait.",
+                    "The database URL has the unknown option \"%.40s\"; known are socket, ssl-ca, sync-wait, "
+                    "commit-marks, connect-timeout and probe-after.",
                     name);
-    }
     return true;
 }
 

@@ -18,6 +18,10 @@ struct db_url {
     const char *socket;  /* path, or NULL */
     const char *ssl_ca;  /* file, or NULL */
     unsigned io_seconds; /* how long an answer may take; 0: the default */
+    unsigned connect_seconds; /* how long a connection may take; never 0 */
+    unsigned probe_seconds;   /* after so long without an answer another connection asks whether the server lives */
+    bool commit_marks;   /* every transaction that writes can be looked up when nobody answers its COMMIT (settle.h);
+                          * with several hosts unless it is turned off */
     bool sync_wait;      /* Galera: wait until this node has seen what its neighbours committed; with several
                           * hosts unless it is turned off */
 };

@@ -1,71 +1,12 @@
 #!/bin/bash
 # Two gateways on a Galera cluster of three nodes: revocations in the OCSP answers of both within a second; a node that
-# is killed while certificates are issued: none lost, none twice, service back within five seconds; the dead node comes
-# back by IST.
+# is killed while certificates are issued, or hangs: none lost, none twice, service back within five seconds; the dead
+# node comes back by IST; a node cut off from the others refuses to write, and goes on when they are one again.
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 # shellcheck source=tests/interop/lib.sh
 . "$here/lib.sh"
-PATH=$PATH:/usr/sbin
-
-provider=/usr/lib/galera/libgalera_smm.so
-quick='evs.keepalive_period=PT0.5S;evs.suspect_timeout=PT1.5S;evs.inactive_timeout=PT3S;evs.inactive_check_period=PT0.5S;evs.join_retrans_period=PT0.3S;pc.wait_prim_timeout=PT20S;gcache.size=64M'
-
-sql() { mariadb --no-defaults --socket="$work/db$1/db.sock" --user=root --batch --skip-column-names; } # NODE <STATEMENTS
-status_of() { echo "SHOW STATUS LIKE 'wsrep_$2'" | sql "$1" 2>/dev/null | cut -f2; }
-is_synced() { [ "$(status_of "$1" local_state_comment)" = Synced ] && [ "$(status_of "$1" ready)" = ON ]; }
-has_size() { [ "$(status_of "$1" cluster_size)" = "$2" ]; }
-
-# node_start NAME [OPTION...]: one mariadbd of the cluster, SQL and replication on ports of their own.
-node_start() {
-    local name=$1
-    shift
-    setsid mariadbd --no-defaults --user="$user" --datadir="$work/db$name" --socket="$work/db$name/db.sock" \
-        --pid-file="$work/db$name/db.pid" --log-error="$work/db$name/db.log" --tmpdir="$work/tmp" --bind-address=127.0.0.1 \
-        --port="${sql_port[$name]}" --skip-name-resolve --character-set-server=utf8mb4 --innodb-buffer-pool-size=128M \
-        --innodb-log-file-size=32M --performance-schema=OFF --max-allowed-packet=16M --binlog-format=ROW \
-        --innodb-autoinc-lock-mode=2 --innodb-flush-log-at-trx-commit=1 --wsrep-on=ON --wsrep-provider="$provider" \
-        --wsrep-cluster-name=gatehouse --wsrep-cluster-address="$cluster" --wsrep-node-name="db$name" \
-        --wsrep-node-address="127.0.0.1:${repl_port[$name]}" --wsrep-sst-method=rsync \
-        --wsrep-sst-receive-address="127.0.0.1:${sst_port[$name]}" \
-        --wsrep-provider-options="gmcast.listen_addr=tcp://127.0.0.1:${repl_port[$name]};ist.recv_addr=127.0.0.1:${ist_port[$name]};$quick" \
-        "$@" </dev/null >>"$work/db$name.out" 2>&1 &
-    node_pid[name]=$!
-    other_pids+=("$!")
-}
-
-node_ready() { within "$2" is_synced "$1" || die "node $1 does not join: $(tail -n 25 "$work/db$1/db.log")"; }
-
-start_cluster() {
-    local i
-    declare -ga sql_port repl_port sst_port ist_port node_pid
-    for i in 1 2 3; do
-        sql_port[i]=$(free_port) repl_port[i]=$(free_port) sst_port[i]=$(free_port) ist_port[i]=$(free_port)
-    done
-    user=$(id -un)
-    [ "$(id -u)" != 0 ] || user=nobody
-    chmod 711 "$work"
-    mkdir -m 1777 tmp
-    cluster="gcomm://127.0.0.1:${repl_port[1]},127.0.0.1:${repl_port[2]},127.0.0.1:${repl_port[3]}"
-    mariadb-install-db --no-defaults --user="$user" --datadir="$work/db1" --tmpdir="$work/tmp" --skip-test-db \
-        --auth-root-authentication-method=normal --skip-name-resolve --force >install.log 2>&1 || die "$(tail install.log)"
-    # rsync's daemon, which state transfers use, gives up root's rights: all of it is somebody else's then.
-    [ "$user" = "$(id -un)" ] || chown -R "$user" db1
-    install -d -m 700 -o "$user" db2 db3
-    node_start 1 --wsrep-new-cluster
-    node_ready 1 30
-    for i in 2 3; do
-        node_start $i
-        node_ready $i 60
-    done
-    sql 1 <<<"CREATE DATABASE gatehouse CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
-        CREATE USER gatehouse@'%' IDENTIFIED BY 'secret'; GRANT ALL ON gatehouse.* TO gatehouse@'%';"
-}
-
-nodes_url() { # FIRST SECOND THIRD
-    local i list=
-    for i in "$@"; do list+=${list:+,}127.0.0.1:${sql_port[$i]}; done
-    printf 'mysql://gatehouse:secret@%s/gatehouse' "$list"
-}
+# shellcheck source=tests/interop/cluster.sh
+. "$here/cluster.sh"
 
 # --- two gateways -------------------------------------------------------------------------------------------------
 
@@ -130,34 +71,32 @@ coherent() {
     shown "a revocation at one node is in the next OCSP answer there and within a second in that of a gateway at another node"
 }
 
-node_dies() {
-    local before acked after gap
-    before=$(count 3)
-    start_load
-    sleep 4
-    kill -KILL "${node_pid[1]}"
-    sleep 10
-    end_load
+# What happened under load: counted at node $1; $2 were there before.
+no_harm() {
+    local acked after gap
     cat issued.* | sort >issued
     acked=$(wc -l <issued)
-    after=$(count 3)
+    after=$(count "$1")
     gap=$(awk 'NR > 1 && $1 - last > gap { gap = $1 - last } { last = $1 } END { printf "%d", gap * 1000 }' issued)
-    expect "certificates acknowledged" "$((after - before))" "$acked"
+    expect "certificates acknowledged" "$((after - $2))" "$acked"
     [ "$acked" -gt 30 ] || die "only $acked certificates were issued: $(tail -n 3 failed.*)"
-    sql 3 <<<"SELECT LOWER(HEX(serial)) FROM gatehouse.certificates" | sort >stored
+    sql "$1" <<<"SELECT LOWER(HEX(serial)) FROM gatehouse.certificates" | sort >stored
     expect "acknowledged ones that are not stored" "$(cut -d' ' -f2 issued | sort | comm -23 - stored | wc -l)" 0
     expect "serials that are stored twice" "$(uniq -d stored | wc -l)" 0
     [ "$gap" -lt 5000 ] || die "no certificate for $gap ms; failures: $(cat failed.* | head -5)"
     note "$acked certificates, the longest pause $gap ms, $(cat failed.* | wc -l) requests refused"
-    shown "a node killed under load: every acknowledged certificate is stored, none is twice or stored unacknowledged, back in under 5 s"
 }
 
-# What galera_recovery does for systemd: a node that was killed finds in its tables where it was.
-position_of() {
-    mariadbd --no-defaults --user="$user" --datadir="$work/db$1" --tmpdir="$work/tmp" --socket="$work/tmp/recover.sock" \
-        --pid-file="$work/tmp/recover.pid" --skip-networking --innodb-log-file-size=32M --binlog-format=ROW --innodb-autoinc-lock-mode=2 \
-        --wsrep-on=ON --wsrep-provider="$provider" --wsrep-cluster-address="$cluster" --wsrep-recover </dev/null >>recover.out 2>&1 || true
-    sed -n 's/.*WSREP: Recovered position: *//p' recover.out | tail -n 1
+node_dies() {
+    local before
+    before=$(count 3)
+    start_load
+    sleep 3
+    kill -KILL "${node_pid[1]}"
+    sleep 7
+    end_load
+    no_harm 3 "$before"
+    shown "a node killed under load: every acknowledged certificate is stored, none is twice or stored unacknowledged, back in under 5 s"
 }
 
 node_returns() {
@@ -169,6 +108,61 @@ node_returns() {
     grep -qE 'IST received|Receiving IST' db1/db.log || die "the node did not come back by IST: $(tail -n 20 db1/db.log)"
     expect "what the node that came back has" "$(count 1)" "$(count 3)"
     shown "the node comes back by incremental state transfer and has everything"
+}
+
+used_node() { sed -n 's/.*the database is 127.0.0.1:\([0-9]*\) from now on.*/\1/p' "$instance/serve.log" | tail -n 1; }
+uses_first() { [ "$(used_node)" = "${sql_port[1]}" ]; }
+
+# A node that is stopped keeps its connections and says nothing.
+node_hangs() {
+    local before
+    within 60 uses_first || die "the gateway does not go back to the first node: $(grep 'from now on' "$instance/serve.log" | tail -n 3)"
+    before=$(count 3)
+    start_load
+    sleep 3
+    kill -STOP "${node_pid[1]}"
+    sleep 8
+    kill -CONT "${node_pid[1]}"
+    end_load
+    no_harm 3 "$before"
+    grep -q "127.0.0.1:${sql_port[1]} hangs" "$instance/serve.log" || die "the gateway says nothing of a node that hangs"
+    node_ready 1 30
+    shown "a node that hangs (stopped, its connections open) is left within seconds, and nothing is lost or twice"
+}
+
+isolate() { # 0|1 NODE...
+    local node value=$1
+    shift
+    for node in "$@"; do sql "$node" <<<"SET GLOBAL wsrep_provider_options='gmcast.isolate=$value'"; done
+}
+refuses() { [ "$(rest POST "templates/$template/requests" @request.json 2>&1 | grep -c "$1")" = 1 ]; }
+is_alone() { [ "$(status_of "$1" cluster_status)" = non-Primary ]; }
+
+# The half with the majority goes on; a gateway that reaches the other half alone writes nothing and says why. With no
+# majority anywhere nothing is written; when the nodes meet again, all goes on by itself.
+split_brain() {
+    local before began node
+    before=$(count 3)
+    isolate 1 1
+    within 20 is_alone 1 || die "the node does not notice that it is alone"
+    within 5 issue >/dev/null || die "the half with the majority does not issue"
+    expect "stored by the majority" "$(count 3)" "$((before + 1))"
+    ! sql 1 <<<"DELETE FROM gatehouse.sessions" 2>alone.err || die "the node that is alone is written to"
+    isolate 1 2 3
+    for node in 2 3; do within 20 is_alone $node || die "node $node does not notice that it is alone"; done
+    within 5 refuses '503.*database-no-quorum' || die "the answer without a majority: $(rest POST "templates/$template/requests" @request.json 2>&1)"
+    began=$(date +%s%N)
+    ! issue >/dev/null 2>&1 || die "something is issued without a majority"
+    [ $(($(date +%s%N) - began)) -lt 2000000000 ] || die "the refusal takes its time"
+    isolate 0 1 2 3
+    for node in 1 2 3; do within 30 has_size $node 3 && within 30 is_synced $node || die "node $node does not join the others again"; done
+    began=$(date +%s%N)
+    within 10 issue >/dev/null 2>&1 || die "nothing is issued though the cluster is whole"
+    began=$(($(date +%s%N) - began))
+    [ "$began" -lt 5000000000 ] || die "nothing was issued for $((began / 1000000)) ms after the cluster was whole"
+    expect "certificates of all" "$(count 1)" "$((before + 2))"
+    note "issuing $((began / 1000000)) ms after the cluster was whole"
+    shown "split brain: the majority goes on, without one nothing is written (503 database-no-quorum) and it goes on by itself"
 }
 
 begin
@@ -185,4 +179,6 @@ start_b
 coherent
 node_dies
 node_returns
+node_hangs
+split_brain
 finish

@@ -5,6 +5,7 @@
 #   mariadb.sh url DIR     prints the URL again (root-url: the URL of the server's administrator)
 #   mariadb.sh stop DIR    asks the server to end, waits, kills it when it does not
 #   mariadb.sh kill DIR    ends the server at once (SIGKILL), as a power failure would
+#   mariadb.sh pause DIR   stops it without a word (SIGSTOP), continue DIR lets it go on
 #   mariadb.sh destroy DIR stop, then remove what start made
 #
 # Works as root and as any other user. Every wait is bounded. Needs mariadbd and mariadb-install-db, which
@@ -20,7 +21,7 @@ die() {
     exit 1
 }
 
-usage() { die "usage: mariadb.sh start|stop|kill|url|root-url|destroy DIR"; }
+usage() { die "usage: mariadb.sh start|stop|kill|pause|continue|url|root-url|destroy DIR"; }
 
 # The pid when the server of this directory runs; nothing otherwise. A pid that another program got
 # meanwhile does not count.
@@ -114,6 +115,12 @@ kill_now() {
     rm -f "$dir/mariadbd.pid"
 }
 
+signal_it() {
+    local pid
+    pid=$(running) || die "no server of $dir runs"
+    kill "-$1" "$pid"
+}
+
 destroy() {
     stop
     # Only what start made; a directory with anything else in it stays.
@@ -130,6 +137,8 @@ case $1 in
 start) start ;;
 stop) stop ;;
 kill) kill_now ;;
+pause) signal_it STOP ;;
+continue) signal_it CONT ;;
 url) url ;;
 root-url) root_url ;;
 destroy) destroy ;;

@@ -149,6 +149,42 @@ static void killed_connections(void **state) {
     }
 }
 
+static void *let_go_on(void *context) {
+    sleep(7);
+    server("continue");
+    return context;
+}
+
+/* A server that is stopped keeps its sockets open and says nothing: it is given up in seconds, not after the minute
+ * that an answer may take, and a long statement on a server that lives is not. */
+static void hangs(void **state) {
+    bool done = true;
+    pthread_t thread;
+    int64_t slept = -1;
+    struct db *hasty;
+    (void)state;
+    assert_true(db_open(arena_printf(arena, "%s&connect-timeout=1&probe-after=1", application_url), 2, &hasty, &err));
+    TX(tx, hasty, &done, &err)
+        tx.ok = tx_number(tx.tx, "SELECT SLEEP(4)", NO_PARAMS, &slept, &err);
+    assert_true(done);
+    assert_int_equal(slept, 0);
+    server("pause");
+    pthread_create(&thread, NULL, let_go_on, NULL);
+    int64_t began_us = clock_monotonic_us();
+    TX(tx, hasty, &done, &err) /* on the connection of before, then on a new one */
+        tx.ok = tx_number(tx.tx, "SELECT SLEEP(0)", NO_PARAMS, &slept, &err);
+    int64_t took_us = clock_monotonic_us() - began_us;
+    pthread_join(thread, NULL);
+    assert_false(done);
+    assert_string_equal(err.type, "database-unavailable");
+    if (took_us < 2 * US_PER_SECOND || took_us > 6 * US_PER_SECOND)
+        fail_msg("given up after %lld ms", (long long)(took_us / 1000));
+    TX(tx, hasty, &done, &err)
+        tx.ok = tx_number(tx.tx, "SELECT SLEEP(0)", NO_PARAMS, &slept, &err);
+    assert_true(done);
+    db_close(hasty);
+}
+
 #define WRITERS 4
 
 struct writer {
@@ -226,6 +262,7 @@ int main(void) {
         cmocka_unit_test(at_commit),
         cmocka_unit_test(away),
         cmocka_unit_test(killed_connections),
+        cmocka_unit_test(hangs),
         cmocka_unit_test(under_load),
     };
     return cmocka_run_group_tests_name("store outage", tests, set_up, store_tear_down);

@@ -2,6 +2,7 @@
  * again, and neither happens twice. In between stands a relay that knows the moment. */
 #include "fixture.h"
 #include "store/sql.h"
+#include "store/users.h"
 
 #include <poll.h>
 #include <pthread.h>
@@ -16,7 +17,7 @@ enum cut { CUT_NEVER, CUT_BEFORE, CUT_AFTER };
 static _Atomic enum cut next_cut;
 static char server_socket[100]; /* threads of the relay may outlive a test's arena */
 static struct uuid organisation;
-static struct db *relayed;
+static struct db *relayed, *with_marks;
 
 static int socket_at(const char *path, bool listens) {
     struct sockaddr_un at = {.sun_family = AF_UNIX};
@@ -86,14 +87,16 @@ static int set_up(void **state) {
     unlink(path);
     listener = socket_at(path, true);
     pthread_create(&relay_thread, NULL, relay, &listener);
-    return db_open(arena_printf(arena, "%.*s%s", (int)(socket_name - application_url), application_url, path), 4,
-                   &relayed, &err)
+    const char *url = arena_printf(arena, "%.*s%s", (int)(socket_name - application_url), application_url, path);
+    return db_open(url, 4, &relayed, &err) &&
+                   db_open(arena_printf(arena, "%s&commit-marks=1", url), 4, &with_marks, &err)
                ? 0
                : -1;
 }
 
 static int take_down(void **state) {
     db_close(relayed);
+    db_close(with_marks);
     shutdown(listener, SHUT_RDWR);
     pthread_join(relay_thread, NULL);
     close(listener);
@@ -194,12 +197,51 @@ static void unmarked(void **state) {
     assert_string_equal(err.type, "database-unavailable");
 }
 
+static int64_t marks(const char *which) {
+    int64_t count = -1;
+    DONE(tx_number(tx, arena_printf(arena, "SELECT COUNT(*) FROM commit_marks WHERE %s", which), NO_PARAMS, &count, &err));
+    return count;
+}
+
+/* A row for the purpose does what an event does; only what changes something leaves one, and it is gone after an hour. */
+static void marked_by_row(void **state) {
+    static const enum cut cuts[] = {CUT_NEVER, CUT_BEFORE, CUT_AFTER};
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        const char *name = arena_printf(arena, "row-%d", i), *value = NULL;
+        bool done = false;
+        int runs = 0;
+        next_cut = cuts[i];
+        TX(tx, with_marks, &done, &err) {
+            runs++;
+            tx.ok = setting_put(tx.tx, name, "x", &err);
+        }
+        assert_true(done);
+        assert_int_equal(runs, cuts[i] == CUT_BEFORE ? 2 : 1);
+        DONE(setting_get(tx, arena, name, &value, &err));
+        assert_string_equal(value, "x");
+    }
+    assert_int_equal(marks("NOT abandoned"), 3);
+    assert_int_equal(marks("abandoned"), 1);
+    bool done = false;
+    TX(tx, with_marks, &done, &err) /* locks, and changes no row */
+        tx.ok = session_delete_expired(tx.tx, 1, &err);
+    assert_true(done);
+    one("event", CUT_NEVER, 1, 0);
+    assert_int_equal(marks("TRUE"), 4);
+    root_sql("UPDATE commit_marks SET at_us = at_us - 3601000000 WHERE abandoned");
+    DONE(db_forget_marks(tx, &err));
+    assert_int_equal(marks("NOT abandoned"), 3);
+    assert_int_equal(marks("TRUE"), 3);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lost_before),
         cmocka_unit_test(lost_after),
         cmocka_unit_test(many),
         cmocka_unit_test(unmarked),
+        cmocka_unit_test(marked_by_row),
     };
     return cmocka_run_group_tests_name("store-settle", tests, set_up, take_down);
 }
