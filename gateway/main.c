@@ -31,6 +31,8 @@ static const struct {
      "key create, csr, list, delete, certificate: keys in tokens, over the REST API as ctl; see docs/keys.md."},
     {"token", command_token,
      "token list; token check URI: log in, find, sign, verify, decrypt, wrap, a line each: ok or what to do."},
+    {"tls", command_tls,
+     "tls show, set, csr, import, renew: the instance's own TLS certificate, over the REST API; see docs/operations.md."},
     {"user", command_user, "user reset NAME: a new one-time password."},
 };
 

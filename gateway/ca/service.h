@@ -30,11 +30,4 @@ MUST_USE bool service_all(struct core *core, struct arena *arena, const struct c
 MUST_USE bool service_ocsp(struct core *core, struct arena *arena, const struct ca_record *ca,
                            struct service_identity *ret, struct error *err);
 
-/* The instance's own TLS certificate for these names and addresses (self-signed, key in the signer),
- * stored as SERVICE_TLS without a CA. Made by `init` when there is none or the names changed. */
-MUST_USE bool service_tls_ensure(struct core *core, struct arena *arena, const char *const *names,
-                                 size_t count, struct error *err);
-MUST_USE bool service_tls(struct core *core, struct arena *arena, struct service_identity *ret,
-                          struct error *err);
-
 #endif

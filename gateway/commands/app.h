@@ -40,7 +40,13 @@ int command_check(int argc, char *const argv[]);
 int command_migrate(int argc, char *const argv[]);
 int command_log(int argc, char *const argv[]);
 int command_audit(int argc, char *const argv[]);
+/* `gatehouse COMMAND WORD ...` as `gatehouse ctl OPERATION ...`; the last word is NULL. */
+struct ctl_word {
+    const char *word, *operation;
+};
+int command_ctl_word(const char *command, const struct ctl_word *words, int argc, char *const argv[]);
 int command_key(int argc, char *const argv[]);
+int command_tls(int argc, char *const argv[]);
 int command_token(int argc, char *const argv[]);
 int command_user(int argc, char *const argv[]);
 /* A line for each thing that serve needs; false when something is a problem. */

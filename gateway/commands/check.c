@@ -1,5 +1,6 @@
 #include "base/clock.h"
 #include "ca/authority.h"
+#include "ca/own_tls.h"
 #include "ca/service.h"
 #include "commands/app.h"
 
@@ -52,9 +53,16 @@ static bool ends_well(const char *what, int64_t not_after_us, const char *remedy
 }
 
 static bool check_tls(struct app *app, struct error *err) {
-    struct service_identity identity;
-    TRY(service_tls(app->core, app->arena, &identity, err));
-    return ends_well("The TLS certificate", identity.not_after_us, "run \"gatehouse init\" again.", err);
+    struct own_tls own;
+    struct own_tls_settings settings;
+    char text[TIME_TEXT_SIZE];
+    TRY(own_tls_settings(app->core, app->arena, &settings, err) && own_tls(app->core, app->arena, &own, err));
+    if (clock_now_us() < own_tls_warn_us(settings.source, own.not_before_us, own.not_after_us))
+        return true;
+    time_format(own.not_after_us, text);
+    return fail(err, ERROR_UNAVAILABLE, "expires", "The TLS certificate ends at %s; %s", text,
+                settings.source == OWN_TLS_GIVEN ? "import the next one (\"gatehouse tls import\")."
+                                                 : "\"gatehouse tls renew\" says why it was not renewed.");
 }
 
 static bool check_urls(struct app *app, struct error *err) {

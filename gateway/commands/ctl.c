@@ -2,6 +2,7 @@
  * operations of the OpenAPI document, so that none is missing and none is wrong. */
 #include "commands/ctl_document.h"
 
+#include "base/encode.h"
 #include "commands/app.h"
 #include "commands/network.h"
 #include "net/fetch.h"
@@ -79,16 +80,30 @@ static bool takes_text(const struct json *schema) {
     return type->text != NULL && strcmp(type->text, "string") == 0;
 }
 
-/* "@FILE" is the file's text. What is no string in the document is JSON as it stands. */
+/* A file's text, or base64 of what is none. The line's end behind a password is not part of it. */
+static bool read_value(struct arena *arena, const char *path, const struct json *schema, const char **ret,
+                       struct error *err) {
+    const struct json *format = json_get(schema, "format");
+    struct view bytes;
+    TRY(read_whole(arena, path, &bytes, err));
+    if (!utf8_valid(bytes)) {
+        *ret = base64_encode(arena, bytes);
+        return true;
+    }
+    char *text = arena_text(arena, bytes);
+    if (format != NULL && format->text != NULL && strcmp(format->text, "password") == 0)
+        text[strcspn(text, "\r\n")] = '\0';
+    *ret = text;
+    return true;
+}
+
+/* "@FILE" is what the file holds. What is no string in the document is JSON as it stands. */
 static bool add_field(struct call *c, const char *name, const char *value, const struct json *schema,
                       struct error *err) {
     const struct json *parsed = NULL;
     struct error ignored = {0};
-    if (value[0] == '@') {
-        struct view text;
-        TRY(read_whole(c->arena, value + 1, &text, err));
-        value = arena_text(c->arena, text);
-    }
+    if (value[0] == '@')
+        TRY(read_value(c->arena, value + 1, schema, &value, err));
     if (!c->has_fields) {
         c->body = json_writer_on(c->arena);
         json_open_object(&c->body);
@@ -366,7 +381,8 @@ static bool manual(const struct ctl_document *d) {
          ".B gatehouse ctl\n.I COMMAND\n[arguments] [\\-\\-field value ...]\n.SH DESCRIPTION\n"
          "Each command is one operation of the REST API. The instance is at GATEHOUSE_URL or \\-\\-url, the API token "
          "in GATEHOUSE_TOKEN, or in the file GATEHOUSE_TOKEN_FILE or \\-\\-token\\-file names, CAs to verify its "
-         "certificate with in GATEHOUSE_TLS_CERT or \\-\\-ca\\-file. A value @FILE is the text of that file.\n"
+         "certificate with in GATEHOUSE_TLS_CERT or \\-\\-ca\\-file. A value @FILE is the text of that "
+         "file, or base64 of it when it is binary.\n"
          "\\-\\-file FILE sends a whole body, \\-\\-output is json or table. The exit status is 0 when the instance "
          "did what was asked.\n.SH COMMANDS");
     for (size_t i = 0; i < d->count; i++) {
@@ -380,6 +396,23 @@ static bool manual(const struct ctl_document *d) {
             printf("[\\-\\-%s]\n", name);
     }
     return true;
+}
+
+int command_ctl_word(const char *command, const struct ctl_word *words, int argc, char *const argv[]) {
+    SCOPED_ARENA struct arena *arena = arena_new();
+    for (const struct ctl_word *w = words; argc > 0 && w->word != NULL; w++)
+        if (strcmp(argv[0], w->word) == 0) {
+            char **list = arena_array(arena, (size_t)argc + 1, sizeof *list);
+            list[0] = arena_strdup(arena, w->operation);
+            for (int k = 1; k < argc; k++)
+                list[k] = argv[k];
+            return command_ctl(argc, list);
+        }
+    fprintf(stderr, "gatehouse: usage: gatehouse %s WORD [--field VALUE ...], which is one of\n", command);
+    for (const struct ctl_word *w = words; w->word != NULL; w++)
+        fprintf(stderr, "  %-12s as \"gatehouse ctl %s\"; \"gatehouse ctl help %s\" lists its fields\n", w->word,
+                w->operation, w->operation);
+    return 2;
 }
 
 int command_ctl(int argc, char *const argv[]) {

@@ -2,7 +2,7 @@
 #include "base/encode.h"
 #include "base/log.h"
 #include "ca/access.h"
-#include "ca/service.h"
+#include "ca/own_tls.h"
 #include "commands/app.h"
 #include "store/organisations.h"
 
@@ -159,7 +159,7 @@ static bool initialise(struct app *app, struct error *err) {
     TRY(app_open_core(app, err));
     TRY(ensure_organisation(app, err));
     TRY(store_urls(app, &names, err));
-    TRY(service_tls_ensure(app->core, app->arena, names.names, names.count, err));
+    TRY(own_tls_ensure(app->core, app->arena, names.names, names.count, err));
     bool file_missing = login != NULL && access(login, F_OK) != 0;
     TRY(first_administrator(app, file_missing, &password, &token, err));
     return announce(app, &names, password, token, err);

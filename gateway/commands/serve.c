@@ -6,7 +6,7 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "ca/retention.h"
-#include "ca/service.h"
+#include "ca/own_tls.h"
 #include "commands/app.h"
 #include "commands/network.h"
 #include "console/console.h"
@@ -28,6 +28,7 @@
 #include "public/public.h"
 #include "cmp/cmp.h"
 #include "scep/scep.h"
+#include "tls/tls.h"
 #include "tsp/manage.h"
 #include "validation/validation_room.h"
 
@@ -46,21 +47,22 @@
 #define TLS_REFRESH_S 30
 #define OVERDUE_SHOWN 32
 #define TOKENS_EVERY_US (5 * US_PER_SECOND)
-#define TLS_WARN_US (30 * US_PER_DAY)
 
 /* The TLS identity of the instance, read again now and then so that a new one needs no restart. */
 struct tls_identity {
     struct core *core;
     pthread_mutex_t mutex;
     X509 *certificate;
+    STACK_OF(X509) *chain;
     EVP_PKEY *key;
-    int64_t not_after_us;
-    struct app_names names; /* that it is for */
+    int64_t not_after_us, warn_us;
+    bool given; /* nobody here renews it */
 };
 
 struct service {
     struct app app;
     struct tls_identity tls;
+    struct tls_management tls_management;
     struct ocsp_responder *ocsp;
     struct portal *portal;
     struct metrics_page *metrics;
@@ -82,47 +84,75 @@ struct service {
     struct http_server *server;
 };
 
+/* What goes out behind the certificate. */
+static bool read_chain(struct view ders, STACK_OF(X509) **ret, struct error *err) {
+    STACK_OF(X509) *chain = sk_X509_new_null();
+    const uint8_t *at = ders.at, *end = ders.at + ders.len;
+    while (chain != NULL && at < end) {
+        X509 *one = d2i_X509(NULL, &at, end - at);
+        if (one == NULL || sk_X509_push(chain, one) == 0) {
+            X509_free(one);
+            sk_X509_pop_free(chain, X509_free);
+            chain = NULL;
+        }
+    }
+    *ret = chain;
+    return chain != NULL || fail_internal(err, "the chain of the TLS certificate cannot be read");
+}
+
+/* Handshakes from now on get the new one; what is connected goes on. */
 static bool refresh_tls(struct tls_identity *tls, struct error *err) {
     SCOPED_ARENA struct arena *arena = arena_new();
-    struct service_identity fresh;
-    TRY(service_tls(tls->core, arena, &fresh, err));
+    struct own_tls fresh;
+    struct own_tls_settings settings;
+    STACK_OF(X509) *chain;
+    TRY(own_tls_settings(tls->core, arena, &settings, err) && own_tls(tls->core, arena, &fresh, err) &&
+        read_chain(fresh.chain, &chain, err));
     X509_up_ref(fresh.certificate);
     EVP_PKEY_up_ref(fresh.key);
     pthread_mutex_lock(&tls->mutex);
     X509 *old_certificate = tls->certificate;
+    STACK_OF(X509) *old_chain = tls->chain;
     EVP_PKEY *old_key = tls->key;
     tls->certificate = fresh.certificate;
+    tls->chain = chain;
     tls->key = fresh.key;
     tls->not_after_us = fresh.not_after_us;
+    tls->warn_us = own_tls_warn_us(settings.source, fresh.not_before_us, fresh.not_after_us);
+    tls->given = settings.source == OWN_TLS_GIVEN;
     pthread_mutex_unlock(&tls->mutex);
     X509_free(old_certificate);
+    sk_X509_pop_free(old_chain, X509_free);
     EVP_PKEY_free(old_key);
     return true;
 }
 
-/* Made anew when a third of its life is left; the nodes take it over within TLS_REFRESH_S. */
-static bool renew_tls(void *context, struct arena *arena, struct error *err) {
-    const struct tls_identity *tls = context;
-    return service_tls_ensure(tls->core, arena, tls->names.names, tls->names.count, err);
+/* This node made or got the new one; the others take it over within TLS_REFRESH_S. */
+static void tls_changed(void *context) {
+    struct error err = {0};
+    if (!refresh_tls(context, &err))
+        log_failure(LOG_WARN, "serve", "TLS certificate", &err);
 }
 
 static void look_at_tls(void *context, char *reason, size_t size) {
     struct tls_identity *tls = context;
     char text[TIME_TEXT_SIZE];
     pthread_mutex_lock(&tls->mutex);
-    int64_t not_after_us = tls->not_after_us;
+    int64_t not_after_us = tls->not_after_us, warn_us = tls->warn_us;
+    bool given = tls->given;
     pthread_mutex_unlock(&tls->mutex);
     time_format(not_after_us, text);
     reason[0] = '\0';
-    if (not_after_us < clock_now_us() + TLS_WARN_US)
-        snprintf(reason, size, "The TLS certificate ends at %s and was not renewed; the log's room jobs says why.",
-                 text);
+    if (clock_now_us() > warn_us)
+        snprintf(reason, size, "The TLS certificate ends at %s and %s.", text,
+                 given ? "was imported: import the next one" : "was not renewed; the log's rooms jobs and tls say why");
 }
 
 static bool set_certificate(void *context, SSL *ssl) {
     struct tls_identity *tls = context;
     pthread_mutex_lock(&tls->mutex);
-    bool ok = SSL_use_certificate(ssl, tls->certificate) == 1 && SSL_use_PrivateKey(ssl, tls->key) == 1;
+    bool ok = SSL_use_certificate(ssl, tls->certificate) == 1 && SSL_set1_chain(ssl, tls->chain) == 1 &&
+              SSL_use_PrivateKey(ssl, tls->key) == 1;
     pthread_mutex_unlock(&tls->mutex);
     return ok;
 }
@@ -223,6 +253,7 @@ static void build_router(struct service *s) {
     add_room(s, validation_room(s->app.core));
     add_room(s, mail_room(s->app.core));
     add_room(s, notices_room(s->app.core));
+    add_room(s, tls_room(&s->tls_management));
     add_room(s, public_room(s->pages));
     s->acme = acme_new(s->app.core);
     add_room(s, acme_room(s->acme));
@@ -279,8 +310,7 @@ static bool start_jobs(struct service *s, struct error *err) {
     count += validation_jobs(s->app.core, table + count);
     count += mail_jobs(s->app.core, table + count);
     count += notices_jobs(s->app.core, table + count);
-    table[count++] = (struct job){"tls-certificate", option_number(s->app.options, "jobs-interval") * US_PER_SECOND,
-                                  false, renew_tls, &s->tls};
+    count += tls_jobs(&s->tls_management, option_number(s->app.options, "jobs-interval") * US_PER_SECOND, table + count);
     count += public_jobs(s->pages, table + count);
     table[count++] = (struct job){"ocsp-ahead", OCSP_AHEAD_US, true, ocsp_make_ahead, s->ocsp};
     table[count++] = (struct job){.name = "acme-housekeeping",
@@ -336,9 +366,13 @@ static bool start(struct service *s, struct error *err) {
     TRY(app_open_core(&s->app, err));
     join_nodes(s);
     s->tls.core = s->app.core;
-    s->tls.names = names;
+    s->tls_management = (struct tls_management){.core = s->app.core,
+                                                .names = names.names,
+                                                .name_count = names.count,
+                                                .changed = tls_changed,
+                                                .context = &s->tls};
     pthread_mutex_init(&s->tls.mutex, NULL);
-    TRY(service_tls_ensure(s->app.core, s->app.arena, names.names, names.count, err));
+    TRY(own_tls_ensure(s->app.core, s->app.arena, names.names, names.count, err));
     TRY(refresh_tls(&s->tls, err));
     TRY(console_open(app_console_directory(&s->app), &s->console, err));
     TRY(public_pages_open(s->app.core, app_public_directory(&s->app), &s->pages, err));
@@ -387,6 +421,7 @@ static void stop(struct service *s) {
     if (s->ocsp != NULL)
         ocsp_responder_free(s->ocsp);
     X509_free(s->tls.certificate);
+    sk_X509_pop_free(s->tls.chain, X509_free);
     EVP_PKEY_free(s->tls.key);
     app_close(&s->app);
 }

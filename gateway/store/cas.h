@@ -107,6 +107,9 @@ struct service_record {
     int64_t not_before_us, not_after_us, created_us;
 };
 MUST_USE bool service_insert(struct tx *tx, const struct service_record *service, struct error *err);
+/* The instance's own of that use are no longer in use: the next one that is inserted is the current one, however soon
+ * it ends. */
+MUST_USE bool service_retire(struct tx *tx, enum service_use use, int64_t now_us, struct error *err);
 /* Those that end after now_us, newest first (by not_after). */
 MUST_USE bool service_list(struct tx *tx, struct arena *arena, struct uuid ca_id, enum service_use use,
                            int64_t now_us, struct service_record **ret_items, size_t *ret_count,

@@ -19,6 +19,9 @@ static const char sql_service_insert[] =
 static const char sql_service_current[] = SERVICES "AND s.issuer_key_id <=> ? " NEWEST_FIRST "1";
 static const char sql_service_list[] = SERVICES "AND s.not_after_us > ? " NEWEST_FIRST "100";
 
+static const char sql_service_retire[] = "UPDATE service_certificates SET deleted_us = ? "
+                                         "WHERE ca_id IS NULL AND purpose = ? AND deleted_us = 0";
+
 bool key_insert(struct tx *tx, const struct key_record *key, struct error *err) {
     return tx_execute(tx, sql_insert,
                       PARAMS(p_uuid(&key->id), p_uuid_or_null(&key->organisation_id),
@@ -59,6 +62,10 @@ bool service_insert(struct tx *tx, const struct service_record *service, struct 
                              p_int(service->not_before_us), p_int(service->not_after_us),
                              p_int(service->created_us), p_uuid_or_null(&service->issuer_key_id)),
                       NULL, err);
+}
+
+bool service_retire(struct tx *tx, enum service_use use, int64_t now_us, struct error *err) {
+    return tx_execute(tx, sql_service_retire, PARAMS(p_int(now_us), p_int(use)), NULL, err);
 }
 
 const char *service_use_name(enum service_use use) {

@@ -30,6 +30,7 @@ import logs
 import mail
 import notices
 import openid
+import own_tls
 import public_pages
 import related
 import retention
@@ -93,7 +94,7 @@ def run_whole(gateway, admin, token, seconds):
         module.run(gateway, admin, made)
     for module in (factors, identity, openid, logs, audit):
         module.run(gateway, admin)
-    for module in (limits, keys, token_keys, agents, weaknesses):
+    for module in (limits, keys, token_keys, agents, weaknesses, own_tls):
         module.run(gateway, admin, made)
     check_coverage(gateway)
     print(f"scenario: every operation has worked, every answer is as documented ({seconds():.0f} s)")

@@ -12,6 +12,7 @@
 #include "notices/notices.h"
 #include "public/public.h"
 #include "scep/scep.h"
+#include "tls/tls.h"
 #include "tsp/manage.h"
 #include "validation/validation_room.h"
 
@@ -43,6 +44,11 @@ static struct http_room agents_routes(struct core *core) {
     return agents_room(NULL);
 }
 
+static struct http_room tls_routes(struct core *core) {
+    (void)core;
+    return tls_room(NULL);
+}
+
 static struct http_room acme_managed(struct core *core) {
     (void)core;
     return acme_manage_room(NULL);
@@ -51,7 +57,7 @@ static struct http_room acme_managed(struct core *core) {
 /* Every room that has routes under BASE. */
 static struct http_room (*const room_makers[])(struct core *core) = {
     access_room, audit_room, api_room, cmp_room, est_room, scep_room, timestamps, validation_room, acme_managed,
-    mail_room, public_routes, keys_room, agents_routes, logs_room, notices_room};
+    mail_room, public_routes, keys_room, agents_routes, logs_room, notices_room, tls_routes};
 #define ROOM_COUNT (sizeof room_makers / sizeof room_makers[0])
 
 /* Their routes under BASE, one after the other; NULL after the last. */
