@@ -206,8 +206,8 @@ static bool post_once(struct acme_client *s, const char *step, const char *url, 
     return ask(s, step, &request, ret, err);
 }
 
-bool acme_client_post(struct acme_client *s, const char *step, const char *url, const char *payload, struct acme_client_answer *ret,
-               struct error *err) {
+bool acme_client_post(struct acme_client *s, const char *step, const char *url, const char *payload,
+                      struct acme_client_answer *ret, struct error *err) {
     static const char bad_nonce[] = "urn:ietf:params:acme:error:badNonce";
     const char *type;
     TRY(post_once(s, step, url, payload, ret, err));
