@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void reserve(struct buffer *buffer, size_t more) {
+void buffer_reserve(struct buffer *buffer, size_t more) {
     if (more > SIZE_MAX / 4 - buffer->len)
         abort();
     size_t need = buffer->len + more;
@@ -23,7 +23,7 @@ static void reserve(struct buffer *buffer, size_t more) {
 void buffer_add(struct buffer *buffer, const void *at, size_t len) {
     if (len == 0)
         return;
-    reserve(buffer, len);
+    buffer_reserve(buffer, len);
     memcpy(buffer->at + buffer->len, at, len);
     buffer->len += len;
 }
@@ -67,7 +67,7 @@ void buffer_add_markup(struct buffer *buffer, const char *text) {
 /* What fits into the room that is there, which is the rule, is formatted once. */
 void buffer_printf(struct buffer *buffer, const char *format, ...) {
     va_list args, again;
-    reserve(buffer, 1);
+    buffer_reserve(buffer, 1);
     size_t room = buffer->capacity - buffer->len;
     va_start(args, format);
     va_copy(again, args);
@@ -76,7 +76,7 @@ void buffer_printf(struct buffer *buffer, const char *format, ...) {
     if (len < 0)
         abort();
     if ((size_t)len >= room) {
-        reserve(buffer, (size_t)len + 1);
+        buffer_reserve(buffer, (size_t)len + 1);
         vsnprintf((char *)buffer->at + buffer->len, (size_t)len + 1, format, again);
     }
     va_end(again);
@@ -84,7 +84,7 @@ void buffer_printf(struct buffer *buffer, const char *format, ...) {
 }
 
 const char *buffer_text(struct buffer *buffer) {
-    reserve(buffer, 1);
+    buffer_reserve(buffer, 1);
     buffer->at[buffer->len] = '\0';
     return (const char *)buffer->at;
 }

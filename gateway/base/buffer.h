@@ -13,6 +13,8 @@ struct buffer {
 static inline struct buffer buffer_on(struct arena *arena) {
     return (struct buffer){.arena = arena};
 }
+/* Room for so many more, where the size is known beforehand. */
+void buffer_reserve(struct buffer *buffer, size_t more);
 void buffer_add(struct buffer *buffer, const void *at, size_t len);
 void buffer_add_text(struct buffer *buffer, const char *text);
 void buffer_add_byte(struct buffer *buffer, uint8_t byte);

@@ -99,8 +99,15 @@ static int least_of(const char *room) {
     return atomic_load(&least_level);
 }
 
+bool log_wanted(enum log_level level, const char *room) {
+    return (int)level >= least_of(room);
+}
+
 void log_request_id(const char *id) {
-    snprintf(request_id, sizeof request_id, "%s", id == NULL ? "" : id);
+    size_t len = id == NULL ? 0 : strnlen(id, sizeof request_id - 1);
+    if (len > 0)
+        memcpy(request_id, id, len);
+    request_id[len] = '\0';
 }
 
 const char *log_current_request_id(void) {
@@ -196,7 +203,7 @@ static void write_line(char *line, int len, size_t size) {
 
 void log_at(enum log_level level, const char *room, const char *format, ...) {
     char text[2048], clean[2400], line[2700], now[TIME_TEXT_SIZE];
-    if ((int)level < least_of(room))
+    if (!log_wanted(level, room))
         return;
     va_list args;
     va_start(args, format);

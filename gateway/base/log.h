@@ -21,6 +21,8 @@ bool log_level_parse(const char *name, enum log_level *ret_level);
 void log_request_id(const char *id);
 const char *log_current_request_id(void); /* "" when there is none */
 
+/* Whether a line of that level would be written: for what takes work to put together. */
+bool log_wanted(enum log_level level, const char *room);
 void log_at(enum log_level level, const char *room, const char *format, ...) PRINTF_LIKE(3, 4);
 #define log_debug(room, ...) log_at(LOG_DEBUG, room, __VA_ARGS__)
 #define log_info(room, ...) log_at(LOG_INFO, room, __VA_ARGS__)

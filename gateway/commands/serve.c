@@ -271,6 +271,7 @@ static void build_router(struct service *s) {
                                      .authenticate_context = s->app.core,
                                      .refused = api_refused,
                                      .refused_context = s->app.core};
+    http_router_index(s->app.arena, &s->router);
 }
 
 static bool expire_requests(void *core, struct arena *arena, struct error *err) {

@@ -3,10 +3,17 @@
 #include <string.h>
 #include <strings.h>
 
+/* rfc9110#5.6.2, a bit for each of 128: all that can be seen but ( ) , / : ; < = > ? @ [ \ ] { } and the quote */
+static bool is_token_character(unsigned char c) {
+    static const uint32_t bits[4] = {0, 0x03ff6cfa, 0xc7fffffe, 0x57ffffff};
+    return c < 128 && (bits[c / 32] >> c % 32 & 1) != 0;
+}
+
 bool http_is_token(const char *text) {
-    static const char characters[] = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"
-                                     "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
-    return *text != '\0' && text[strspn(text, characters)] == '\0';
+    const char *at = text;
+    while (is_token_character((unsigned char)*at))
+        at++;
+    return at > text && *at == '\0';
 }
 
 bool http_is_field_value(const char *text) {

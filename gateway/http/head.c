@@ -38,20 +38,39 @@ const char *http_reason(int status) {
     return "";
 }
 
+/* Written once a second in each thread. */
 static void add_date(struct buffer *out) {
-    char text[HTTP_DATE_SIZE];
-    http_date(clock_now_us(), text);
-    buffer_printf(out, "Date: %s\r\n", text);
+    static _Thread_local int64_t second = INT64_MIN;
+    static _Thread_local char text[HTTP_DATE_SIZE];
+    int64_t now = clock_now_us() / US_PER_SECOND;
+    if (now != second) {
+        http_date(now * US_PER_SECOND, text);
+        second = now;
+    }
+    buffer_add_text(out, "Date: ");
+    buffer_add_text(out, text);
+    buffer_add_text(out, "\r\n");
 }
 
 /* The listener's own headers; a second one would let somebody cut the answer elsewhere. */
 static bool is_ours(const char *name) {
-    static const char *const ours[] = {"Content-Length", "Transfer-Encoding", "Connection",
-                                       "Date",           "Content-Type",      "X-Request-Id"};
+    static const struct {
+        size_t len;
+        const char *name;
+    } ours[] = {{4, "Date"},          {10, "Connection"},     {12, "Content-Type"},
+                {12, "X-Request-Id"}, {14, "Content-Length"}, {17, "Transfer-Encoding"}};
+    size_t len = strlen(name);
     for (size_t i = 0; i < sizeof ours / sizeof ours[0]; i++)
-        if (strcasecmp(ours[i], name) == 0)
+        if (len == ours[i].len && strcasecmp(ours[i].name, name) == 0)
             return true;
     return false;
+}
+
+static void add_line(struct buffer *out, const char *name, const char *value) {
+    buffer_add_text(out, name);
+    buffer_add(out, ": ", 2);
+    buffer_add_text(out, value);
+    buffer_add(out, "\r\n", 2);
 }
 
 static void add_header(struct buffer *out, const char *name, const char *value) {
@@ -61,28 +80,41 @@ static void add_header(struct buffer *out, const char *name, const char *value) 
                   "it was dropped",
                   name);
     else
-        buffer_printf(out, "%s: %s\r\n", name, value);
+        add_line(out, name, value);
 }
 
-struct view http_head(const struct http_request *request, const struct http_response *response,
-                      bool old_version, bool keep_alive) {
-    struct buffer out = buffer_on(response->arena);
+static void add_number(struct buffer *out, size_t number) {
+    char digits[24];
+    size_t at = sizeof digits;
+    do
+        digits[--at] = (char)('0' + number % 10);
+    while ((number /= 10) > 0);
+    buffer_add(out, digits + at, sizeof digits - at);
+}
+
+void http_head(struct buffer *out, const struct http_request *request,
+               const struct http_response *response, bool old_version, bool keep_alive) {
     const char *type = response->content_type;
-    buffer_printf(&out, "HTTP/1.1 %d %s\r\n", response->status, http_reason(response->status));
-    add_date(&out);
+    buffer_add_text(out, "HTTP/1.1 ");
+    add_number(out, response->status > 0 ? (size_t)response->status : 0);
+    buffer_add_byte(out, ' ');
+    buffer_add_text(out, http_reason(response->status));
+    buffer_add(out, "\r\n", 2);
+    add_date(out);
     if (request->id != NULL)
-        buffer_printf(&out, "X-Request-Id: %s\r\n", request->id);
+        add_line(out, "X-Request-Id", request->id);
     if (http_status_has_body(response->status)) {
         if (type != NULL && http_is_field_value(type))
-            buffer_printf(&out, "Content-Type: %s\r\n", type);
-        buffer_printf(&out, "Content-Length: %zu\r\n", response->body.len);
+            add_line(out, "Content-Type", type);
+        buffer_add_text(out, "Content-Length: ");
+        add_number(out, response->body.len);
+        buffer_add(out, "\r\n", 2);
     }
     for (size_t i = 0; i < response->header_count; i++)
-        add_header(&out, response->headers[i].name, response->headers[i].value);
+        add_header(out, response->headers[i].name, response->headers[i].value);
     if (!keep_alive)
-        buffer_add_text(&out, "Connection: close\r\n");
+        buffer_add_text(out, "Connection: close\r\n");
     else if (old_version)
-        buffer_add_text(&out, "Connection: keep-alive\r\n");
-    buffer_add_text(&out, "\r\n");
-    return buffer_view(&out);
+        buffer_add_text(out, "Connection: keep-alive\r\n");
+    buffer_add(out, "\r\n", 2);
 }

@@ -2,6 +2,7 @@
 #ifndef GATEHOUSE_HTTP_INTERNAL_H
 #define GATEHOUSE_HTTP_INTERNAL_H
 
+#include "base/buffer.h"
 #include "http/types.h"
 
 #include <openssl/ssl.h>
@@ -31,10 +32,10 @@ bool http_is_field_value(const char *text); /* no control characters but tab */
 
 /* -- head.c -- */
 
-/* Status line and headers up to the empty line. Broken headers of the handler are dropped and
+/* Adds status line and headers up to the empty line. Broken headers of the handler are dropped and
  * logged. */
-struct view http_head(const struct http_request *request, const struct http_response *response,
-                      bool old_version, bool keep_alive);
+void http_head(struct buffer *out, const struct http_request *request,
+               const struct http_response *response, bool old_version, bool keep_alive);
 /* 1xx, 204 and 304 have no body (rfc9110#6.4.1). */
 bool http_status_has_body(int status);
 const char *http_reason(int status);

@@ -7,8 +7,6 @@
 #include "base/log.h"
 #include "base/metrics.h"
 
-#include <stdio.h>
-
 #include <string.h>
 #include <strings.h>
 
@@ -179,22 +177,96 @@ static bool may_match(const char *pattern, const char *raw, bool plain) {
     return *pattern == '{' || *pattern == *raw;
 }
 
+struct wanted {
+    const enum http_listener *listener; /* NULL: every one */
+    const char *method, *raw;           /* method NULL: every one */
+    bool plain;                         /* raw needs no decoding */
+};
+
+static void try_route(const struct wanted *w, const struct http_room *room,
+                      const struct http_route *route, struct found *best) {
+    uint64_t rank;
+    if (!may_match(route->pattern, w->raw, w->plain) ||
+        (w->listener != NULL && !heard_on(route, *w->listener)) ||
+        (w->method != NULL && strcmp(route->method, w->method) != 0) ||
+        !match(route->pattern, w->raw, &rank) || rank <= best->rank)
+        return;
+    *best = (struct found){room, route, rank};
+}
+
+/* ---- the index: routes by the beginning of their patterns ---- */
+
+#define INDEX_SLOTS 1024
+#define INDEX_DEPTH 3 /* segments, as long as they are text */
+
+struct entry {
+    const struct http_room *room;
+    const struct http_route *route;
+    const struct entry *next;
+};
+
+struct http_route_index {
+    const struct entry *slots[INDEX_SLOTS];
+};
+
+#define HASH_START 2166136261u /* FNV-1a */
+
+/* Over the slash at *at and the segment behind it; *at moves to the next slash or the end. */
+static uint32_t hash_segment(uint32_t hash, const char **at) {
+    const char *c = *at;
+    do
+        hash = (hash ^ (uint8_t)*c++) * 16777619u;
+    while (*c != '\0' && *c != '/');
+    *at = c;
+    return hash;
+}
+
+static uint32_t hash_pattern(const char *pattern) {
+    uint32_t hash = HASH_START;
+    for (int i = 0; i < INDEX_DEPTH && *pattern == '/' && pattern[1] != '{'; i++)
+        hash = hash_segment(hash, &pattern);
+    return hash;
+}
+
+void http_router_index(struct arena *arena, struct http_router *router) {
+    struct http_route_index *index = arena_alloc(arena, sizeof *index);
+    for (size_t i = router->room_count; i-- > 0;) /* so that each slot is in the rooms' order */
+        for (size_t k = router->rooms[i].count; k-- > 0;) {
+            const struct http_route *route = &router->rooms[i].routes[k];
+            const struct entry **slot = &index->slots[hash_pattern(route->pattern) % INDEX_SLOTS];
+            struct entry *entry = arena_alloc(arena, sizeof *entry);
+            *entry = (struct entry){&router->rooms[i], route, *slot};
+            *slot = entry;
+        }
+    router->index = index;
+}
+
+/* A path that needs no decoding is matched only by patterns whose text is its own beginning. */
+static void search_index(const struct http_route_index *index, const struct wanted *w,
+                         struct found *best) {
+    uint32_t hash = HASH_START;
+    const char *at = w->raw;
+    for (int i = 0;; i++) {
+        for (const struct entry *e = index->slots[hash % INDEX_SLOTS]; e != NULL; e = e->next)
+            try_route(w, e->room, e->route, best);
+        if (i == INDEX_DEPTH || *at != '/')
+            return;
+        hash = hash_segment(hash, &at);
+    }
+}
+
 /* The best match; a NULL method stands for every method, a NULL listener for every listener. */
 static struct found find(const struct http_router *router, const enum http_listener *listener,
                          const char *method, const char *raw) {
     struct found best = {0};
-    bool plain = strchr(raw, '%') == NULL;
+    const struct wanted w = {listener, method, raw, strchr(raw, '%') == NULL};
+    if (router->index != NULL && w.plain) {
+        search_index(router->index, &w, &best);
+        return best;
+    }
     for (size_t i = 0; i < router->room_count; i++)
-        for (size_t k = 0; k < router->rooms[i].count; k++) {
-            const struct http_route *route = &router->rooms[i].routes[k];
-            uint64_t rank;
-            if (!may_match(route->pattern, raw, plain) ||
-                (listener != NULL && !heard_on(route, *listener)) ||
-                (method != NULL && strcmp(route->method, method) != 0) ||
-                !match(route->pattern, raw, &rank) || rank <= best.rank)
-                continue;
-            best = (struct found){&router->rooms[i], route, rank};
-        }
+        for (size_t k = 0; k < router->rooms[i].count; k++)
+            try_route(&w, &router->rooms[i], &router->rooms[i].routes[k], &best);
     return best;
 }
 
@@ -348,8 +420,9 @@ METRIC(durations, METRIC_SECONDS, "gatehouse_http_request_duration_seconds",
 static void count(const struct http_request *request, const char *pattern, int status, int64_t us) {
     const char *method = pattern == NULL || request->method == NULL ? "" : request->method;
     const char *route = pattern == NULL ? "none" : pattern;
-    char code[12];
-    snprintf(code, sizeof code, "%d", status);
+    unsigned digits = status < 0 || status > 999 ? 0 : (unsigned)status;
+    char code[] = {(char)('0' + digits / 100), (char)('0' + digits / 10 % 10),
+                   (char)('0' + digits % 10), '\0'};
     METRIC_ADD(&requests, 1, method, route, code);
     METRIC_OBSERVE(&durations, us, method, route);
 }
@@ -359,6 +432,8 @@ void http_log_request(const struct http_request *request, const char *pattern, i
     const char *path = request->path == NULL ? "-" : request->path;
     int64_t us = clock_monotonic_us() - started_us;
     count(request, pattern, status, us);
+    if (!log_wanted(LOG_INFO, "http"))
+        return;
     log_info("http", "%s %.300s %d %lld us %s", request->method == NULL ? "-" : request->method,
              path_logged(path), status,
              (long long)us,

@@ -26,6 +26,7 @@
 #define LINGER_MS 1000        /* for a client that is still sending what we refused */
 #define LINGER_BYTES ((size_t)1024 * 1024)
 #define ADDRESS_SIZE 80
+#define USUAL_HEAD ((size_t)640) /* of an answer; a longer one takes another piece of the arena */
 
 static const char *const kind_names[] = {"http", "https", "mtls"};
 
@@ -253,19 +254,19 @@ static void send_response(struct exchange *x) {
     bool stays = x->framing.keep_alive && !x->unread && !had_its_share(x->site) &&
                  !atomic_load(&x->site->server->stopping) &&
                  !atomic_load(&x->site->server->draining);
-    struct view head = http_head(&x->request, response, x->old_version, stays);
+    struct buffer out = buffer_on(response->arena);
     struct view body = response->body;
     if (x->head || !http_status_has_body(response->status))
         body.len = 0;
-    set_transfer_deadline(x->site->server, head.len + body.len);
-    if (body.len > 0 && body.len < PIECE) { /* in one packet, one record */
-        struct buffer both = buffer_on(response->arena);
-        buffer_add(&both, head.at, head.len);
-        buffer_add(&both, body.at, body.len);
-        head = buffer_view(&both);
+    bool together = body.len < PIECE; /* in one packet, one record */
+    buffer_reserve(&out, USUAL_HEAD + (together ? body.len : 0));
+    http_head(&out, &x->request, response, x->old_version, stays);
+    set_transfer_deadline(x->site->server, out.len + body.len);
+    if (together) {
+        buffer_add(&out, body.at, body.len);
         body.len = 0;
     }
-    if (!send_all(x->connection, head) || !send_all(x->connection, body))
+    if (!send_all(x->connection, buffer_view(&out)) || !send_all(x->connection, body))
         stays = false;
     if (!stays)
         mg_disable_connection_keep_alive(x->connection);

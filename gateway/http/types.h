@@ -123,9 +123,12 @@ struct http_room { /* one protocol's routes with their context */
  * users. */
 typedef bool http_authenticate(void *context, struct http_request *request, struct error *err);
 
+struct http_route_index;
+
 struct http_router {
     const struct http_room *rooms;
     size_t room_count;
+    const struct http_route_index *index; /* http_router_index; NULL: every route is looked at */
     http_authenticate *authenticate;
     void *authenticate_context;
     /* A request that was refused for who calls (401, 403, 429), for the event stream; may be NULL.
@@ -134,6 +137,8 @@ struct http_router {
     void *refused_context;
 };
 
+/* Once rooms are all there: routes are found by the beginning of the path. The index lives on the arena. */
+void http_router_index(struct arena *arena, struct http_router *router);
 /* The body limit of the request's route, before the body is read; false when there is none. */
 bool http_router_body_limit(const struct http_router *router, struct http_request *request,
                             size_t *ret_limit);

@@ -12,6 +12,7 @@
 #define DATA_MAX ((size_t)8 * 1024) /* what is longer goes alone */
 #define LANES_MAX 16
 #define QUICK_US 300 /* slower than P-256 is anywhere; RSA and tokens on a network are slower */
+#define GATHER 3     /* as many wait already when another message is sent beside the first */
 #define ROUND 64     /* calls after which a key's pace is judged anew, by the best of them */
 
 /* One caller. It lives on the caller's stack until its semaphore was posted. */
@@ -29,7 +30,7 @@ struct rider {
 
 struct batches {
     pthread_mutex_t lock;
-    unsigned lanes, busy;
+    unsigned lanes, busy, waiting;
     struct rider *first, **end; /* waiting, oldest first */
 };
 
@@ -138,7 +139,7 @@ static void ride(struct signer *signer, struct rider *riders) {
 /* The caller holds the lock. Takes up to `most` from the queue. */
 static struct rider *board(struct batches *batches, unsigned most) {
     struct rider *riders = batches->first, **last = &riders;
-    for (unsigned i = 0; i < most && *last != NULL; i++)
+    for (unsigned i = 0; i < most && *last != NULL; i++, batches->waiting--)
         last = &(*last)->next;
     batches->first = *last;
     if (batches->first == NULL)
@@ -182,18 +183,22 @@ static void wait_for(struct rider *rider) {
         ; /* a signal */
 }
 
+/* While a message is under way the next ones gather: what two messages cost in calls of the system and in threads
+ * that are woken is more than the short wait. */
 static void travel(struct signer *signer, struct rider *rider) {
     struct batches *batches = client_batches(signer);
     pthread_mutex_lock(&batches->lock);
-    bool free_lane = batches->busy < batches->lanes;
-    if (free_lane) {
+    bool go = batches->busy == 0 || (batches->busy < batches->lanes && batches->waiting >= GATHER);
+    if (go) {
         batches->busy++;
+        rider->next = board(batches, BATCH_MAX - 1);
     } else {
         *batches->end = rider;
         batches->end = &rider->next;
+        batches->waiting++;
     }
     pthread_mutex_unlock(&batches->lock);
-    if (free_lane) {
+    if (go) {
         lead(signer, batches, rider);
         return;
     }

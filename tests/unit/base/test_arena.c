@@ -23,6 +23,25 @@ static void test_memory_is_zeroed_and_aligned(void **state) {
         }
 }
 
+/* A thread's next arena takes the memory of the last one. */
+static void test_nothing_stays_for_the_next(void **state) {
+    (void)state;
+    for (int round = 0; round < 8; round++) {
+        struct arena *arenas[4];
+        for (size_t i = 0; i < 4; i++) {
+            arenas[i] = arena_new();
+            for (int k = 0; k < 40; k++) {
+                unsigned char *at = arena_alloc(arenas[i], 1001);
+                for (size_t n = 0; n < 1001; n++)
+                    assert_int_equal(at[n], 0);
+                memset(at, 0x55, 1001);
+            }
+        }
+        for (size_t i = 0; i < 4; i++)
+            arena_free(arenas[i]);
+    }
+}
+
 static void test_copies(void **state) {
     (void)state;
     SCOPED_ARENA struct arena *arena = arena_new();
@@ -136,6 +155,7 @@ static void test_errors(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_memory_is_zeroed_and_aligned),
+        cmocka_unit_test(test_nothing_stays_for_the_next),
         cmocka_unit_test(test_copies),
         cmocka_unit_test(test_deferred_run_newest_first),
         cmocka_unit_test(test_buffer_grows),
