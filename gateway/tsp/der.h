@@ -17,6 +17,7 @@ enum {
     DER_INTEGER = 0x02,
     DER_BITS = 0x03,
     DER_OCTETS = 0x04,
+    DER_NULL = 0x05,
     DER_OID = 0x06,
     DER_UTF8 = 0x0c,
     DER_UTC_TIME = 0x17,

@@ -73,8 +73,8 @@ static bool read_options(struct arena *arena, TS_REQ *request, struct tsp_query 
     return true;
 }
 
-bool tsp_request_decode(struct arena *arena, struct view der, struct tsp_query *ret,
-                        enum tsp_failure *ret_failure, struct error *err) {
+bool tsp_request_decode_any(struct arena *arena, struct view der, struct tsp_query *ret,
+                            enum tsp_failure *ret_failure, struct error *err) {
     const unsigned char *next = der.at;
     struct tsp_query query = {0};
     if (der.len == 0 || der.len > TSP_REQUEST_MAX)
@@ -90,6 +90,97 @@ bool tsp_request_decode(struct arena *arena, struct view der, struct tsp_query *
         return refuse(TSP_BAD_REQUEST, ret_failure, err, "only version 1 is known");
     TRY(read_imprint(arena, request, &query, ret_failure, err));
     TRY(read_options(arena, request, &query, ret_failure, err));
+    *ret = query;
+    return true;
+}
+
+/* --- the usual request, read without building anything ------------------------------------------------ */
+
+/* The content of the value at the front of *rest, which moves behind it: this tag, fewer than 128 octets. */
+static bool take(struct view *rest, uint8_t tag, struct view *ret) {
+    if (rest->len < 2 || rest->at[0] != tag || rest->at[1] >= 128 || rest->at[1] > rest->len - 2)
+        return false;
+    *ret = view_of(rest->at + 2, rest->at[1]);
+    *rest = view_of(ret->at + ret->len, rest->len - 2 - ret->len);
+    return true;
+}
+
+static bool is_next(struct view rest, uint8_t tag) {
+    return rest.len > 0 && rest.at[0] == tag;
+}
+
+/* X.690 8.19.2: a subidentifier's first octet is not 80; the last octet ends one. */
+static bool is_oid(struct view content) {
+    if (content.len == 0 || (content.at[content.len - 1] & 0x80) != 0)
+        return false;
+    for (size_t i = 0; i < content.len; i++)
+        if (content.at[i] == 0x80 && (i == 0 || (content.at[i - 1] & 0x80) == 0))
+            return false;
+    return true;
+}
+
+static bool is_integer(struct view content) {
+    return content.len > 0 && content.len <= TSP_NONCE_MAX &&
+           (content.len == 1 || (content.at[0] != 0 && content.at[0] != 0xff) ||
+            ((content.at[0] ^ content.at[1]) & 0x80) != 0);
+}
+
+static const struct tsp_digest *digest_of(struct view oid) {
+    for (size_t i = 0; i < tsp_digest_count; i++) {
+        const ASN1_OBJECT *object = OBJ_nid2obj(tsp_digests[i].nid);
+        if (view_equal(oid, view_of(OBJ_get0_data(object), OBJ_length(object))))
+            return &tsp_digests[i];
+    }
+    return NULL;
+}
+
+static struct view whole(struct view content) {
+    return view_of(content.at - 2, content.len + 2);
+}
+
+static bool take_imprint(struct view *rest, struct tsp_query *query) {
+    struct view imprint, algorithm, oid, none = {0};
+    const struct tsp_digest *digest;
+    if (!take(rest, DER_SEQUENCE, &imprint))
+        return false;
+    query->imprint = whole(imprint);
+    if (!take(&imprint, DER_SEQUENCE, &algorithm) || !take(&algorithm, DER_OID, &oid) ||
+        (algorithm.len > 0 && !take(&algorithm, DER_NULL, &none)) || none.len > 0 || algorithm.len > 0 ||
+        (digest = digest_of(oid)) == NULL || !take(&imprint, DER_OCTETS, &query->hash))
+        return false;
+    query->digest = digest->name;
+    return imprint.len == 0 && query->hash.len == digest->size;
+}
+
+/* Clients write one form: DER, with nothing that is refused. It is taken as it stands. */
+static bool take_usual(struct view rest, struct tsp_query *query) {
+    struct view body, part;
+    if (!take(&rest, DER_SEQUENCE, &body) || rest.len > 0 || !take(&body, DER_INTEGER, &part) ||
+        !view_is(part, "\x01") || !take_imprint(&body, query))
+        return false;
+    if (is_next(body, DER_OID)) {
+        if (!take(&body, DER_OID, &part) || !is_oid(part))
+            return false;
+        query->policy = whole(part);
+    }
+    if (is_next(body, DER_INTEGER)) {
+        if (!take(&body, DER_INTEGER, &part) || !is_integer(part))
+            return false;
+        query->nonce = whole(part);
+    }
+    if (is_next(body, DER_BOOLEAN)) {
+        if (!take(&body, DER_BOOLEAN, &part) || !view_is(part, "\xff"))
+            return false;
+        query->certificates = true;
+    }
+    return body.len == 0;
+}
+
+bool tsp_request_decode(struct arena *arena, struct view der, struct tsp_query *ret,
+                        enum tsp_failure *ret_failure, struct error *err) {
+    struct tsp_query query = {0};
+    if (!take_usual(der, &query))
+        return tsp_request_decode_any(arena, der, ret, ret_failure, err);
     *ret = query;
     return true;
 }

@@ -20,6 +20,7 @@ enum tsp_failure {
 };
 
 struct tsp_query {
+    /* Views of what was decoded, or on the arena. */
     struct view imprint; /* MessageImprint, DER as it came */
     const char *digest;  /* of the imprint: "SHA-256" */
     struct view hash;    /* its octets */
@@ -33,6 +34,9 @@ struct tsp_query {
  * *ret_failure what the answer says; nothing of the issuer's own rules is looked at. */
 MUST_USE bool tsp_request_decode(struct arena *arena, struct view der, struct tsp_query *ret,
                                  enum tsp_failure *ret_failure, struct error *err);
+/* The same by OpenSSL's decoder, whatever the form: what decode falls back to, and is compared with by tests. */
+MUST_USE bool tsp_request_decode_any(struct arena *arena, struct view der, struct tsp_query *ret,
+                                     enum tsp_failure *ret_failure, struct error *err);
 /* MessageImprint of a hash, DER. */
 struct view tsp_imprint(struct arena *arena, const struct tsp_digest *digest, struct view hash);
 /* The issuer's rules: digest and policy. ret_policy is the DER of the OID that the token names. */

@@ -4,10 +4,13 @@
 #include "x509/certificate.h"
 
 #include <openssl/err.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #define OID_SIGNING_CERTIFICATE_V2 VIEW_LITERAL("\x06\x0b\x2a\x86\x48\x86\xf7\x0d\x01\x09\x10\x02\x2f")
 #define MAX_CHAIN 16
+#define READY_MAX 16
+#define SIGNATURE_MAX 8192
 
 static bool refuse(struct error *err, const char *rule) {
     return fail(err, ERROR_POLICY, "tsa-certificate", "Timestamping certificate: %s", rule);
@@ -167,6 +170,108 @@ static bool read_times(const X509 *certificate, struct tsp_signer *s, struct err
     return ok;
 }
 
+/* --- signing ------------------------------------------------------------------------------------------- */
+
+/* Contexts that are set up with key and digest. One is taken by one thread at a time; who finds none makes one, so
+ * there are as many as have signed at once, but no more than these are kept. */
+struct tsp_ready {
+    _Atomic(EVP_PKEY_CTX *) contexts[READY_MAX];
+};
+
+static void drop_ready(void *object) {
+    struct tsp_ready *ready = object;
+    for (size_t i = 0; i < READY_MAX; i++)
+        EVP_PKEY_CTX_free(atomic_load(&ready->contexts[i]));
+}
+
+static EVP_PKEY_CTX *take_ready(const struct tsp_signer *s) {
+    for (size_t i = 0; i < READY_MAX; i++) {
+        EVP_PKEY_CTX *context = atomic_load(&s->ready->contexts[i]);
+        if (context != NULL && atomic_compare_exchange_strong(&s->ready->contexts[i], &context, NULL))
+            return context;
+    }
+    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_pkey(NULL, s->key, NULL);
+    if (context != NULL && EVP_PKEY_sign_init(context) == 1 &&
+        EVP_PKEY_CTX_set_signature_md(context, s->digest) == 1)
+        return context;
+    EVP_PKEY_CTX_free(context);
+    return NULL;
+}
+
+static void give_ready(const struct tsp_signer *s, EVP_PKEY_CTX *context) {
+    for (size_t i = 0; i < READY_MAX; i++) {
+        EVP_PKEY_CTX *none = NULL;
+        if (atomic_compare_exchange_strong(&s->ready->contexts[i], &none, context))
+            return;
+    }
+    EVP_PKEY_CTX_free(context);
+}
+
+static bool sign_digest(const struct tsp_signer *s, struct view message, uint8_t *signature, size_t *len) {
+    uint8_t digest[EVP_MAX_MD_SIZE];
+    unsigned digest_len;
+    EVP_PKEY_CTX *context;
+    if (EVP_Digest(message.at, message.len, digest, &digest_len, s->digest, NULL) != 1 ||
+        (context = take_ready(s)) == NULL)
+        return false;
+    if (EVP_PKEY_sign(context, signature, len, digest, digest_len) == 1) {
+        give_ready(s, context);
+        return true;
+    }
+    EVP_PKEY_CTX_free(context);
+    return false;
+}
+
+static bool sign_whole(const struct tsp_signer *s, struct view message, uint8_t *signature, size_t *len) {
+    AUTO(EVP_MD_CTX) *context = EVP_MD_CTX_new();
+    return context != NULL && EVP_DigestSignInit(context, NULL, NULL, NULL, s->key) == 1 &&
+           EVP_DigestSign(context, signature, len, message.at, message.len) == 1;
+}
+
+static bool is_right(const struct tsp_signer *s, struct view message, struct view signature) {
+    AUTO(EVP_MD_CTX) *context = EVP_MD_CTX_new();
+    return context != NULL &&
+           EVP_DigestVerifyInit(context, NULL, s->whole ? NULL : s->digest, NULL, s->public_key) == 1 &&
+           EVP_DigestVerify(context, signature.at, signature.len, message.at, message.len) == 1;
+}
+
+bool tsp_signer_sign(struct arena *arena, const struct tsp_signer *signer, struct view message,
+                     struct view *ret_signature, struct error *err) {
+    int most = EVP_PKEY_get_size(signer->public_key);
+    size_t len = most > 0 ? (size_t)most : SIGNATURE_MAX;
+    uint8_t *signature = arena_alloc(arena, len);
+    if (!(signer->whole ? sign_whole : sign_digest)(signer, message, signature, &len)) {
+        ERR_clear_error();
+        return fail(err, ERROR_UNAVAILABLE, "signing-failed",
+                    "The timestamping key does not answer; try again.");
+    }
+    *ret_signature = view_of(signature, len);
+    return !signer->verify || is_right(signer, message, *ret_signature) ||
+           fail_internal(err, "the timestamping key's signature does not verify");
+}
+
+/* --- what does not change from token to token ------------------------------------------------------------ */
+
+static void drop_digest(void *digest) {
+    EVP_MD_free(digest);
+}
+
+/* A digest that is fetched once is not looked for at each use. */
+static bool prepare(struct arena *arena, struct tsp_signer *s, struct error *err) {
+    EVP_MD *digest = EVP_MD_fetch(NULL, EVP_MD_get0_name(s->digest), NULL);
+    if (digest == NULL) {
+        ERR_clear_error();
+        return fail_internal(err, "digest of a timestamp");
+    }
+    arena_defer(arena, drop_digest, digest);
+    s->digest = digest;
+    if (!s->whole) {
+        s->ready = arena_alloc(arena, sizeof *s->ready);
+        arena_defer(arena, drop_ready, s->ready);
+    }
+    return true;
+}
+
 bool tsp_signer_make(struct arena *arena, const struct tsp_identity *identity,
                      const char *signature_digest, enum tsp_chain chain, struct tsp_signer *ret,
                      struct error *err) {
@@ -178,6 +283,7 @@ bool tsp_signer_make(struct arena *arena, const struct tsp_identity *identity,
         return refuse(err, "its public key cannot be read");
     TRY(read_times(identity->certificate, &s, err));
     TRY(choose_algorithms(arena, signature_digest, &s, err));
+    TRY(prepare(arena, &s, err));
     /* What a token of others signs is verified before it leaves. Our own one has proved each key when it loaded
      * it, and verifying would cost more than signing does. */
     s.verify = !identity->managed;

@@ -3,7 +3,6 @@
 #include "base/clock.h"
 #include "tsp/der.h"
 
-#include <openssl/err.h>
 #include <string.h>
 
 /* Whole TLVs of object identifiers. */
@@ -18,19 +17,34 @@
     VIEW_LITERAL("\xa1\x1b\x30\x19\x06\x08\x2b\x06\x01\x05\x05\x07\x01\x03\x04\x0d\x30\x0b\x30\x09" \
                  "\x06\x07\x04\x00\x81\x97\x5e\x01\x01")
 
-enum { TOKEN_ROOM = 6144, SIGNATURE_MAX = 8192 };
+enum { TOKEN_ROOM = 512 }; /* beside certificates, content, attributes and signature */
 
 /* --- TSTInfo ------------------------------------------------------------------------------------------ */
 
+enum { SECOND_DIGITS = 14 };
+
+/* YYYYMMDDHHMMSS, the same for all tokens of a second in a thread. */
+static const char *digits_of_second(int64_t second) {
+    static _Thread_local int64_t known = INT64_MIN;
+    static _Thread_local char digits[SECOND_DIGITS];
+    char text[TIME_TEXT_SIZE];
+    size_t n = 0;
+    if (second == known)
+        return digits;
+    time_format(second * US_PER_SECOND, text); /* 2026-11-21T05:12:57Z */
+    for (const char *at = text; *at != '\0' && n < SECOND_DIGITS; at++)
+        if (*at >= '0' && *at <= '9')
+            digits[n++] = *at;
+    known = second;
+    return digits;
+}
+
 /* rfc3161#2.4.2: GeneralizedTime with Z, no trailing zeros in the fraction. */
 static void put_time(struct der *d, int64_t us, int digits) {
-    char text[TIME_TEXT_SIZE], out[24];
-    int64_t whole = us / US_PER_SECOND * US_PER_SECOND, fraction = us - whole;
-    size_t n = 0;
-    time_format(whole, text); /* 2026-11-21T05:12:57Z */
-    for (const char *at = text; *at != 'Z' && *at != '\0'; at++)
-        if (*at >= '0' && *at <= '9')
-            out[n++] = *at;
+    char out[SECOND_DIGITS + 10];
+    int64_t second = us / US_PER_SECOND, fraction = us - second * US_PER_SECOND;
+    size_t n = SECOND_DIGITS;
+    memcpy(out, digits_of_second(second), SECOND_DIGITS);
     if (digits > 0 && fraction > 0) {
         size_t point = n, last = n;
         out[n++] = '.';
@@ -125,30 +139,6 @@ static struct view attribute_set(struct arena *arena, struct view *attributes, s
     return der_view(&d);
 }
 
-static bool sign(struct arena *arena, const struct tsp_signer *signer, struct view message,
-                 struct view *ret_signature, struct error *err) {
-    AUTO(EVP_MD_CTX) *context = EVP_MD_CTX_new();
-    size_t len = SIGNATURE_MAX;
-    uint8_t *signature = arena_alloc(arena, len);
-    if (context == NULL ||
-        EVP_DigestSignInit(context, NULL, signer->whole ? NULL : signer->digest, NULL, signer->key) != 1 ||
-        EVP_DigestSign(context, signature, &len, message.at, message.len) != 1) {
-        ERR_clear_error();
-        return fail(err, ERROR_UNAVAILABLE, "signing-failed",
-                    "The timestamping key does not answer; try again.");
-    }
-    *ret_signature = view_of(signature, len);
-    if (!signer->verify)
-        return true;
-    AUTO(EVP_MD_CTX) *check = EVP_MD_CTX_new();
-    if (check == NULL ||
-        EVP_DigestVerifyInit(check, NULL, signer->whole ? NULL : signer->digest, NULL,
-                             signer->public_key) != 1 ||
-        EVP_DigestVerify(check, signature, len, message.at, message.len) != 1)
-        return fail_internal(err, "the timestamping key's signature does not verify");
-    return true;
-}
-
 struct signed_parts {
     struct view content_type, content; /* OID TLV; content is in an OCTET STRING */
     struct view attributes, signature;
@@ -158,7 +148,9 @@ struct signed_parts {
 
 static struct view write_signed_data(struct arena *arena, const struct tsp_signer *signer,
                                      const struct signed_parts *parts) {
-    struct der d = der_on(arena, TOKEN_ROOM);
+    size_t certificates = parts->certificates ? signer->certificates.len : 0;
+    struct der d = der_on(arena, TOKEN_ROOM + certificates + parts->content.len +
+                                     parts->attributes.len + parts->signature.len);
     size_t mark;
     /* signerInfos */
     der_put(&d, DER_OCTETS, parts->signature);
@@ -209,7 +201,7 @@ bool tsp_token_build(struct arena *arena, const struct tsp_order *order, struct 
         signer->ess,
     };
     parts.attributes = attribute_set(arena, attributes, 3);
-    TRY(sign(arena, signer, parts.attributes, &parts.signature, err));
+    TRY(tsp_signer_sign(arena, signer, parts.attributes, &parts.signature, err));
     *ret_token = write_signed_data(arena, signer, &parts);
     return true;
 }
@@ -233,7 +225,7 @@ bool tsp_authenticode_build(struct arena *arena, const struct tsp_signer *signer
         attribute(arena, OID_MESSAGE_DIGEST, DER_OCTETS, view_of(octets, len)),
     };
     parts.attributes = attribute_set(arena, attributes, 3);
-    TRY(sign(arena, signer, parts.attributes, &parts.signature, err));
+    TRY(tsp_signer_sign(arena, signer, parts.attributes, &parts.signature, err));
     *ret_der = write_signed_data(arena, signer, &parts);
     return true;
 }

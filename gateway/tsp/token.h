@@ -8,12 +8,15 @@
 #include "tsp/request.h"
 #include "x509/handles.h"
 
+struct tsp_ready;
+
 /* A certificate and its key, ready to sign. Lives on the arena that it was made on; any thread may use it. */
 struct tsp_signer {
     const X509 *certificate;
     EVP_PKEY *key;
     EVP_PKEY *public_key; /* to verify with, from the certificate */
-    const EVP_MD *digest; /* of content and attributes */
+    const EVP_MD *digest; /* of content and attributes; fetched */
+    struct tsp_ready *ready; /* set up to sign digests; NULL when `whole` */
     bool whole;           /* the key signs the message itself: EdDSA, ML-DSA */
     bool verify;          /* every signature before it is believed */
     int64_t not_before_us, not_after_us, key_not_after_us;
@@ -35,6 +38,9 @@ struct tsp_identity {
 MUST_USE bool tsp_signer_make(struct arena *arena, const struct tsp_identity *identity,
                               const char *signature_digest, enum tsp_chain chain,
                               struct tsp_signer *ret, struct error *err);
+/* Signs the message by the key, in any thread. ERROR_UNAVAILABLE when the key does not answer. */
+MUST_USE bool tsp_signer_sign(struct arena *arena, const struct tsp_signer *signer, struct view message,
+                              struct view *ret_signature, struct error *err);
 /* The certificate's rules alone, for imports. */
 MUST_USE bool tsp_certificate_check(const X509 *certificate, struct error *err);
 

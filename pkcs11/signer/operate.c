@@ -1,10 +1,10 @@
 #include "signer/operate.h"
 
-#include "signer/handles.h"
 #include "signer/key.h"
 
-#include <openssl/crypto.h>
 #include <string.h>
+
+#define ORDER_MAX 72 /* octets of the largest order */
 
 static CK_BYTE *input_of(const struct operation *operation) {
     static CK_BYTE nothing[1]; /* some modules refuse a NULL pointer even for an empty message */
@@ -26,22 +26,35 @@ static CK_RV log_in_for_use(const struct use *use) {
     return rv;
 }
 
-/* PKCS#11 gives r and s side by side; X.509 wants rfc3279#2.2.3's SEQUENCE. */
-static CK_RV ecdsa_to_der(uint8_t *out, size_t *len) {
-    uint8_t *at = out;
-    AUTO(ECDSA_SIG) *signature = ECDSA_SIG_new();
-    BIGNUM *r = BN_bin2bn(out, (int)(*len / 2), NULL);
-    BIGNUM *s = BN_bin2bn(out + *len / 2, (int)(*len / 2), NULL);
-    if (signature == NULL || r == NULL || s == NULL || ECDSA_SIG_set0(signature, r, s) != 1) {
-        BN_free(r);
-        BN_free(s);
-        return CKR_HOST_MEMORY;
+/* Adds an INTEGER of these octets, unsigned, in the fewest (X.690 8.3.2). */
+static uint8_t *put_integer(uint8_t *out, const uint8_t *octets, size_t len) {
+    while (len > 1 && octets[0] == 0) {
+        octets++;
+        len--;
     }
-    int der = i2d_ECDSA_SIG(signature, &at);
-    if (der <= 0)
-        return CKR_GENERAL_ERROR;
-    *len = (size_t)der;
-    return CKR_OK;
+    size_t sign = (octets[0] & 0x80) != 0;
+    *out++ = 0x02;
+    *out++ = (uint8_t)(len + sign);
+    if (sign > 0)
+        *out++ = 0;
+    memcpy(out, octets, len);
+    return out + len;
+}
+
+/* PKCS#11 gives r and s side by side; X.509 wants rfc3279#2.2.3's SEQUENCE. P-521 has 66 octets each, so that the
+ * length takes one octet or two. */
+static void ecdsa_to_der(uint8_t *out, size_t *len) {
+    uint8_t body[2 * (ORDER_MAX + 3)], *end = body;
+    size_t half = *len / 2;
+    end = put_integer(end, out, half);
+    end = put_integer(end, out + half, half);
+    size_t body_len = (size_t)(end - body);
+    *out++ = 0x30;
+    if (body_len > 127)
+        *out++ = 0x81;
+    *out++ = (uint8_t)body_len;
+    memcpy(out, body, body_len);
+    *len = body_len + (body_len > 127 ? 3 : 2);
 }
 
 CK_RV use_sign(const struct use *use, const struct key_type *type, struct operation *operation,
@@ -58,7 +71,10 @@ CK_RV use_sign(const struct use *use, const struct key_type *type, struct operat
     *ret_len = len;
     if (type->ckk != CKK_EC)
         return CKR_OK;
-    return len == 2 * type->order_size ? ecdsa_to_der(out, ret_len) : CKR_SIGNATURE_LEN_RANGE;
+    if (len != 2 * type->order_size || type->order_size > ORDER_MAX)
+        return CKR_SIGNATURE_LEN_RANGE;
+    ecdsa_to_der(out, ret_len);
+    return CKR_OK;
 }
 
 CK_RV use_decrypt(const struct use *use, struct operation *operation, uint8_t *out,

@@ -67,6 +67,55 @@ static void test_requests(void **state) {
     }
 }
 
+static bool same_query(const struct tsp_query *a, const struct tsp_query *b) {
+    return view_equal(a->imprint, b->imprint) && strcmp(a->digest, b->digest) == 0 &&
+           view_equal(a->hash, b->hash) && view_equal(a->policy, b->policy) &&
+           view_equal(a->nonce, b->nonce) && a->certificates == b->certificates;
+}
+
+static void compare(const char *name, struct view der) {
+    SCOPED_ARENA struct arena *arena = arena_new();
+    struct tsp_query ours, theirs;
+    struct error err = {0};
+    enum tsp_failure failures[2] = {TSP_SYSTEM_FAILURE, TSP_SYSTEM_FAILURE};
+    bool ok = tsp_request_decode(arena, der, &ours, &failures[0], &err);
+    if (ok != tsp_request_decode_any(arena, der, &theirs, &failures[1], &err) ||
+        failures[0] != failures[1] || (ok && !same_query(&ours, &theirs)))
+        fail_msg("%s: read otherwise than by OpenSSL: %s", name, hex_encode(arena, der));
+}
+
+/* What is read by hand is what OpenSSL reads, whatever a byte of it becomes. */
+static void test_as_openssl(void **state) {
+    (void)state;
+    static const char *const forms[] = {
+        "3034020101302f" SHA256 "0420" H32,
+        "3037020101 302f" SHA256 "0420" H32 "0101ff",
+        "3036020101 3031" SHA256_NULL "0420" H32,
+        "303f020101 3031" SHA256_NULL "0420" H32 "0604 2a030481" "0101ff",
+        "3047020101 3031" SHA256_NULL "0420" H32 "0604 2a038104" "0206 00fedcba9876" "0101ff",
+        "303e020101 3031" SHA256_NULL "0420" H32 "0203 ff0001" "0101ff",
+        "3042020101 3031" SHA256_NULL "0420" H32 "0604 2a030401" "0204 00000001",
+        "3026020101 3021" SHA1 "0414" "6868686868686868686868686868686868686868",
+    };
+    static const uint8_t values[] = {0x00, 0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x0b, 0x0d, 0x20, 0x2f, 0x30,
+                                     0x31, 0x33, 0x35, 0x36, 0x37, 0x41, 0x7f, 0x80, 0x81, 0x84, 0xa0, 0xff};
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+        SCOPED_ARENA struct arena *arena = arena_new();
+        struct view der = from_hex(arena, forms[i]);
+        uint8_t *bytes = (uint8_t *)(uintptr_t)der.at;
+        compare(forms[i], der);
+        for (size_t k = 0; k < der.len; k++) {
+            uint8_t before = bytes[k];
+            compare(forms[i], view_of(der.at, k));
+            for (size_t v = 0; v < sizeof values; v++) {
+                bytes[k] = values[v];
+                compare(forms[i], der);
+            }
+            bytes[k] = before;
+        }
+    }
+}
+
 /* Every truncation and every flipped byte is answered, never crashes. */
 static void test_damage(void **state) {
     (void)state;
@@ -119,6 +168,7 @@ static void test_authenticode(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_requests),
+        cmocka_unit_test(test_as_openssl),
         cmocka_unit_test(test_damage),
         cmocka_unit_test(test_authenticode),
     };
