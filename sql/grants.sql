@@ -79,6 +79,8 @@ GRANT INSERT, DELETE ON commit_marks TO gatehouse_application;
 GRANT INSERT, UPDATE, DELETE ON usage_days TO gatehouse_application;
 GRANT INSERT, UPDATE, DELETE ON identity_providers TO gatehouse_application;
 GRANT INSERT, DELETE ON certificate_tags TO gatehouse_application;
+GRANT INSERT, UPDATE, DELETE ON bulk_jobs TO gatehouse_application;
+GRANT INSERT, UPDATE, DELETE ON bulk_items TO gatehouse_application;
 GRANT INSERT, DELETE ON request_comments TO gatehouse_application;
 GRANT INSERT, DELETE ON saved_views TO gatehouse_application;
 GRANT INSERT, DELETE ON crls TO gatehouse_application;

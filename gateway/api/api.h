@@ -6,9 +6,13 @@
 #include "base/options.h"
 #include "ca/core.h"
 #include "http/types.h"
+#include "jobs/jobs.h"
 
 /* The routes, with the core as their context. */
 struct http_room api_room(struct core *core);
+
+/* The work of jobs on many certificates (bulk.c). Once in a process. */
+struct job api_bulk_job(struct core *core);
 
 /* http_authenticate with a struct core * as context: `Authorization: Bearer gh_...` or the session
  * cookie. Wrong or expired credentials are ERROR_UNAUTHENTICATED; a cookie on an unsafe method

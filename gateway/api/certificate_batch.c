@@ -1,7 +1,7 @@
-/* Many certificates at once, each by itself: those that are ticked, or all that a filter finds. */
+/* Many certificates at once, each by itself: those that are ticked, or all that a filter finds. More of them, and in the
+ * background: bulk.c. */
 #include "api/api.h"
-#include "api/handlers.h"
-#include "ca/inventory.h"
+#include "api/bulk.h"
 #include "x509/crl.h"
 
 #include <inttypes.h>
@@ -9,88 +9,73 @@
 
 #define MAX_BATCH 500
 
-struct batch {
-    bool (*act)(struct core *core, struct http_request *request, struct uuid id,
-                const struct batch *batch, struct certificate_record *ret, struct error *err);
-    int reason;
-    int64_t invalidity_us;
-    struct certificate_edit edit;
-};
-
-static bool revoke(struct core *core, struct http_request *request, struct uuid id,
-                   const struct batch *batch, struct certificate_record *ret, struct error *err) {
-    return certificate_revoke(core, request->arena, actor_of(request), id, batch->reason,
-                              batch->invalidity_us, ret, err);
-}
-
-static bool unhold(struct core *core, struct http_request *request, struct uuid id,
-                   const struct batch *batch, struct certificate_record *ret, struct error *err) {
-    (void)batch;
-    return certificate_unhold(core, request->arena, actor_of(request), id, ret, err);
-}
-
-static bool edit(struct core *core, struct http_request *request, struct uuid id,
-                 const struct batch *batch, struct certificate_record *ret, struct error *err) {
-    return certificate_edit(core, request->arena, actor_of(request), id, &batch->edit, ret, err);
-}
-
-static bool read_reason(const struct json *document, struct batch *batch, struct error *err) {
+static bool read_reason(const struct json *document, struct certificate_act *act, struct error *err) {
     const char *reason = "unspecified";
     TRY(json_string(document, "reason", &reason, err));
-    TRY(ask_time(document, "invalidityDate", &batch->invalidity_us, err));
-    batch->reason = reason_from_name(reason);
-    return batch->reason >= 0 || fail(err, ERROR_POLICY, "revocation-reason",
-                                      "The reason \"%.40s\" is none of RFC 5280's.", reason);
+    TRY(ask_time(document, "invalidityDate", &act->invalidity_us, err));
+    act->reason = reason_from_name(reason);
+    return act->reason >= 0 || fail(err, ERROR_POLICY, "revocation-reason",
+                                    "The reason \"%.40s\" is none of RFC 5280's.", reason);
 }
 
-static bool read_edit(const struct json *document, struct batch *batch, struct error *err) {
-    return json_string(document, "owner", &batch->edit.owner, err) &&
-           json_array(document, "tags", &batch->edit.tags, err) &&
-           json_array(document, "addTags", &batch->edit.add_tags, err) &&
-           json_array(document, "removeTags", &batch->edit.remove_tags, err) &&
-           json_object(document, "fields", &batch->edit.fields, err);
+static bool read_edit(const struct json *document, struct certificate_act *act, struct error *err) {
+    return json_string(document, "owner", &act->edit.owner, err) &&
+           json_array(document, "tags", &act->edit.tags, err) &&
+           json_array(document, "addTags", &act->edit.add_tags, err) &&
+           json_array(document, "removeTags", &act->edit.remove_tags, err) &&
+           json_object(document, "fields", &act->edit.fields, err);
 }
 
-static bool read_action(const struct json *document, struct batch *batch, struct error *err) {
+bool certificate_act_read(const struct json *document, struct certificate_act *ret, struct error *err) {
     static const bool yes = true, no = false;
     const char *action;
     TRY(ask_string(document, "action", &action, err));
-    batch->edit.revision = -1;
-    batch->act = edit;
+    *ret = (struct certificate_act){.action = ACT_EDIT, .edit = {.revision = -1}};
     if (strcmp(action, "revoke") == 0) {
-        batch->act = revoke;
-        return read_reason(document, batch, err);
+        ret->action = ACT_REVOKE;
+        return read_reason(document, ret, err);
     }
     if (strcmp(action, "hold") == 0) {
-        batch->act = revoke;
-        batch->reason = REASON_CERTIFICATE_HOLD;
+        ret->action = ACT_REVOKE;
+        ret->reason = REASON_CERTIFICATE_HOLD;
         return true;
     }
     if (strcmp(action, "unhold") == 0) {
-        batch->act = unhold;
+        ret->action = ACT_UNHOLD;
         return true;
     }
     if (strcmp(action, "archive") == 0 || strcmp(action, "restore") == 0) {
-        batch->edit.archived = action[0] == 'a' ? &yes : &no;
+        ret->edit.archived = action[0] == 'a' ? &yes : &no;
         return true;
     }
     if (strcmp(action, "edit") == 0)
-        return read_edit(document, batch, err);
+        return read_edit(document, ret, err);
     return fail(
         err, ERROR_POLICY, "bad-action",
         "The field \"action\" is revoke, hold, unhold, archive, restore or edit, not \"%.40s\".",
         action);
 }
 
+static bool act(struct core *core, struct http_request *request, struct uuid id,
+                const struct certificate_act *act, struct certificate_record *ret, struct error *err) {
+    struct arena *arena = request->arena;
+    const struct actor *actor = actor_of(request);
+    if (act->action == ACT_REVOKE)
+        return certificate_revoke(core, arena, actor, id, act->reason, act->invalidity_us, ret, err);
+    if (act->action == ACT_UNHOLD)
+        return certificate_unhold(core, arena, actor, id, ret, err);
+    return certificate_edit(core, arena, actor, id, &act->edit, ret, err);
+}
+
 /* One item of the answer: the certificate as it stands now, or the problem that this one had. */
 static void act_on(struct core *core, struct http_request *request, const char *text,
-                   const struct batch *batch, struct json_writer *w) {
+                   const struct certificate_act *what, struct json_writer *w) {
     struct certificate_record certificate;
     struct uuid id;
     struct error err = {0};
     bool ok = uuid_parse(text, &id) || fail(&err, ERROR_NOT_FOUND, "not-found",
                                             "There is no certificate with the id \"%.60s\".", text);
-    ok = ok && batch->act(core, request, id, batch, &certificate, &err);
+    ok = ok && act(core, request, id, what, &certificate, &err);
     if (!ok)
         api_refused(core, request, &err);
     json_open_object(w);
@@ -159,15 +144,15 @@ HANDLER(certificates_batch) {
         "action", "ids",  "filter",  "count",      "reason", "invalidityDate",
         "owner",  "tags", "addTags", "removeTags", "fields", NULL};
     const struct json *document;
-    struct batch batch = {0};
+    struct certificate_act what;
     const char **ids = NULL;
     size_t count = 0;
     TRY(ask_document(request, members, &document, err));
-    TRY(read_action(document, &batch, err));
+    TRY(certificate_act_read(document, &what, err));
     TRY(read_targets(context, request, document, &ids, &count, err));
     struct json_writer w = reply_list_begin(request->arena);
     for (size_t i = 0; i < count; i++)
-        act_on(context, request, ids[i], &batch, &w);
+        act_on(context, request, ids[i], &what, &w);
     reply_list(request, response, &w, NULL);
     return true;
 }

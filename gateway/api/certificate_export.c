@@ -1,5 +1,6 @@
 /* The certificates of a filter as a file: CSV for spreadsheets, JSON for programs, ZIP with the
  * certificates. */
+#include "api/bulk.h"
 #include "api/handlers.h"
 #include "api/zip.h"
 
@@ -35,7 +36,7 @@ static const char *time_cell(struct arena *arena, int64_t us) {
     return arena_strdup(arena, text);
 }
 
-static void add_row(struct buffer *out, struct arena *arena, const struct certificate_record *c) {
+void export_csv_row(struct buffer *out, struct arena *arena, const struct certificate_record *c) {
     const char *const cells[] = {
         uuid_text(arena, c->id),
         hex_encode(arena, c->serial),
@@ -62,15 +63,22 @@ static void add_row(struct buffer *out, struct arena *arena, const struct certif
     buffer_add_text(out, "\r\n");
 }
 
+void export_csv_head(struct buffer *out) {
+    buffer_add_text(out, "id,serial,subject,commonName,sans,state,ca,template,keyType,door,requester,owner,"
+                         "tags,fields,notBefore,notAfter,revokedAt,reason,fingerprintSha256\r\n");
+}
+
 static struct view to_csv(struct arena *arena, const struct certificate_record *items,
                           size_t count) {
     struct buffer out = buffer_on(arena);
-    buffer_add_text(
-        &out, "id,serial,subject,commonName,sans,state,ca,template,keyType,door,requester,owner,"
-              "tags,fields,notBefore,notAfter,revokedAt,reason,fingerprintSha256\r\n");
+    export_csv_head(&out);
     for (size_t i = 0; i < count; i++)
-        add_row(&out, arena, &items[i]);
+        export_csv_row(&out, arena, &items[i]);
     return buffer_view(&out);
+}
+
+const char *export_pem_name(struct arena *arena, const struct certificate_record *c) {
+    return arena_printf(arena, "%s-%s.pem", c->ca_slug, hex_encode(arena, c->serial));
 }
 
 static bool to_zip(struct core *core, const struct http_request *request,
@@ -84,9 +92,7 @@ static bool to_zip(struct core *core, const struct http_request *request,
         TRY(certificate_get(core, arena, actor_of(request), items[i].id, &whole, err));
         if (whole.der.len == 0) /* of a CA that was imported: its serial number alone is known */
             continue;
-        zip_add(&zip,
-                arena_printf(arena, "%s-%s.pem", whole.ca_slug, hex_encode(arena, whole.serial)),
-                view_text(pem_encode(arena, "CERTIFICATE", whole.der)));
+        zip_add(&zip, export_pem_name(arena, &whole), view_text(pem_encode(arena, "CERTIFICATE", whole.der)));
     }
     *ret = zip_end(&zip);
     return true;
@@ -105,7 +111,7 @@ static struct view to_json(struct arena *arena, const struct certificate_record 
     return view_text(json_written(&w));
 }
 
-static void note_export(struct core *core, const struct http_request *request, const char *format,
+void export_note(struct core *core, const struct http_request *request, const char *format,
                         size_t count) {
     struct json_writer w = json_writer_on(request->arena);
     json_open_object(&w);
@@ -144,7 +150,7 @@ HANDLER(certificates_export) {
         TRY(to_zip(context, request, items, count, &bytes, err));
     else
         bytes = csv ? to_csv(request->arena, items, count) : to_json(request->arena, items, count);
-    note_export(context, request, format, count);
+    export_note(context, request, format, count);
     reply_file(response,
                zip   ? "application/zip"
                : csv ? "text/csv; charset=utf-8; header=present"

@@ -110,6 +110,13 @@ HANDLER(certificates_count);
 HANDLER(certificates_edit);
 HANDLER(certificates_batch);
 HANDLER(certificates_export);
+/* bulk.c */
+HANDLER(certificate_jobs_create);
+HANDLER(certificate_jobs_list);
+HANDLER(certificate_jobs_get);
+HANDLER(certificate_jobs_items);
+HANDLER(certificate_jobs_cancel);
+HANDLER(certificate_jobs_file);
 HANDLER(fields_show);
 HANDLER(fields_replace);
 HANDLER(views_list);

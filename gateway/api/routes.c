@@ -122,6 +122,12 @@
     X("GET", "/certificates/export", GATE_ACTOR, NO_BODY, certificates_export, "certificates:read") \
     X("POST", "/certificates/batch", GATE_ACTOR, SMALL * 2, certificates_batch, \
       "certificates:read") \
+    X("GET", "/certificate-jobs", GATE_ACTOR, NO_BODY, certificate_jobs_list, "certificates:read") \
+    X("POST", "/certificate-jobs", GATE_ACTOR, LARGE, certificate_jobs_create, "certificates:read") \
+    X("GET", "/certificate-jobs/{}", GATE_ACTOR, NO_BODY, certificate_jobs_get, "certificates:read") \
+    X("GET", "/certificate-jobs/{}/items", GATE_ACTOR, NO_BODY, certificate_jobs_items, "certificates:read") \
+    X("POST", "/certificate-jobs/{}/cancel", GATE_ACTOR, NO_BODY, certificate_jobs_cancel, "certificates:read") \
+    X("GET", "/certificate-jobs/{}/file", GATE_ACTOR, NO_BODY, certificate_jobs_file, "certificates:read") \
     X("PATCH", "/certificates/{}", GATE_ACTOR, SMALL, certificates_edit, "certificates:edit") \
     X("GET", "/certificate-fields", GATE_ACTOR, NO_BODY, fields_show, "certificates:read") \
     X("PUT", "/certificate-fields", GATE_ACTOR, MEDIUM, fields_replace, "settings:manage") \

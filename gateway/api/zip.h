@@ -15,4 +15,14 @@ struct zip zip_on(struct arena *arena);
 void zip_add(struct zip *zip, const char *name, struct view content);
 struct view zip_end(struct zip *zip);
 
+/* The same for archives that are sent as they are made, of any size (APPNOTE 4.3.14, ZIP64): the directory waits in a
+ * temporary file. */
+struct zip_stream;
+MUST_USE bool zip_stream_on(struct arena *arena, struct zip_stream **ret, struct error *err);
+/* What is to be sent of one file. */
+MUST_USE bool zip_stream_add(struct zip_stream *zip, struct buffer *out, const char *name, struct view content,
+                             struct error *err);
+/* After the last: piece by piece what is to be sent, until *ret_over. */
+MUST_USE bool zip_stream_end(struct zip_stream *zip, struct buffer *out, bool *ret_over, struct error *err);
+
 #endif

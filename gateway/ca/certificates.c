@@ -1,3 +1,4 @@
+#include "ca/certificate_steps.h"
 #include "ca/enrol.h"
 
 #include "base/clock.h"
@@ -143,15 +144,28 @@ static bool change_status(struct tx *tx, struct arena *arena, const struct actor
            note_status(tx, arena, actor, certificate, code_of(reason), reason, err);
 }
 
+bool revoke_in(struct tx *tx, struct arena *arena, const struct actor *actor, struct uuid id, int reason, int64_t now_us,
+               int64_t invalidity_us, struct certificate_record *ret, struct error *err) {
+    return authorized(tx, arena, actor, id, ret, err) && check_revocation(ret, reason, invalidity_us, now_us, err) &&
+           change_status(tx, arena, actor, ret, reason, now_us, invalidity_us, err);
+}
+
+bool unhold_in(struct tx *tx, struct arena *arena, const struct actor *actor, struct uuid id, int64_t now_us,
+               struct certificate_record *ret, struct error *err) {
+    TRY(authorized(tx, arena, actor, id, ret, err));
+    if (!ret->revoked || ret->reason != REASON_CERTIFICATE_HOLD)
+        return fail(err, ERROR_CONFLICT, "not-held",
+                    "The certificate is not on hold; only a hold can be released.");
+    return change_status(tx, arena, actor, ret, REASON_REMOVE_FROM_CRL, now_us, 0, err);
+}
+
 bool certificate_revoke(struct core *core, struct arena *arena, const struct actor *actor,
                         struct uuid id, int reason, int64_t invalidity_us,
                         struct certificate_record *ret, struct error *err) {
     int64_t now = clock_now_us() / US_PER_SECOND * US_PER_SECOND;
     bool done = false;
     TX(tx, core_db(core), &done, err)
-        tx.ok = authorized(tx.tx, arena, actor, id, ret, err) &&
-                check_revocation(ret, reason, invalidity_us, now, err) &&
-                change_status(tx.tx, arena, actor, ret, reason, now, invalidity_us, err);
+        tx.ok = revoke_in(tx.tx, arena, actor, id, reason, now, invalidity_us, ret, err);
     TRY(done);
     status_cache_forget(core);
     ret->revoked = true;
@@ -188,14 +202,8 @@ bool certificate_unhold(struct core *core, struct arena *arena, const struct act
                         struct uuid id, struct certificate_record *ret, struct error *err) {
     int64_t now = clock_now_us() / US_PER_SECOND * US_PER_SECOND;
     bool done = false;
-    TX(tx, core_db(core), &done, err) {
-        tx.ok = authorized(tx.tx, arena, actor, id, ret, err);
-        if (tx.ok && !(ret->revoked && ret->reason == REASON_CERTIFICATE_HOLD))
-            tx.ok = fail(err, ERROR_CONFLICT, "not-held",
-                         "The certificate is not on hold; only a hold can be released.");
-        tx.ok = tx.ok &&
-                change_status(tx.tx, arena, actor, ret, REASON_REMOVE_FROM_CRL, now, 0, err);
-    }
+    TX(tx, core_db(core), &done, err)
+        tx.ok = unhold_in(tx.tx, arena, actor, id, now, ret, err);
     TRY(done);
     status_cache_forget(core);
     ret->revoked = false;

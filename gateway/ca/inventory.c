@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "ca/certificate_steps.h"
 #include "ca/issue.h"
 
 #include <string.h>
@@ -149,16 +150,22 @@ static bool write_edit(struct tx *tx, struct arena *arena, const struct actor *a
     return note_put(tx, arena, &note, err) && note_edit(tx, arena, actor, old, &note, err);
 }
 
+bool edit_in(struct tx *tx, struct arena *arena, const struct actor *actor, struct uuid id,
+             const struct certificate_edit *edit, struct error *err) {
+    struct scope scope;
+    struct certificate_record old;
+    actor_scope(arena, actor, MAY_READ_CERTIFICATES, &scope);
+    return certificate_by_id(tx, arena, &scope, id, &old, err) && write_edit(tx, arena, actor, &old, edit, err);
+}
+
 bool certificate_edit(struct core *core, struct arena *arena, const struct actor *actor,
                       struct uuid id, const struct certificate_edit *edit,
                       struct certificate_record *ret, struct error *err) {
     struct scope scope;
-    struct certificate_record old;
     bool done = false;
     actor_scope(arena, actor, MAY_READ_CERTIFICATES, &scope);
     TX(tx, core_db(core), &done, err)
-    tx.ok = certificate_by_id(tx.tx, arena, &scope, id, &old, err) &&
-            write_edit(tx.tx, arena, actor, &old, edit, err) &&
+    tx.ok = edit_in(tx.tx, arena, actor, id, edit, err) &&
             certificate_by_id(tx.tx, arena, &scope, id, ret, err);
     return done;
 }

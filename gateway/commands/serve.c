@@ -334,6 +334,7 @@ static bool start_jobs(struct service *s, struct error *err) {
                                   .run = retry_requests,
                                   .context = s->app.core};
     count += keys_jobs(&s->kek, option_number(s->app.options, "jobs-interval") * US_PER_SECOND, table + count);
+    table[count++] = api_bulk_job(s->app.core);
     table[count++] = (struct job){"tokens", TOKENS_EVERY_US, true, token_watch_run, s->tokens};
     table[count++] = (struct job){"agents", TOKENS_EVERY_US, true, agents_watch_run, s->agents};
     return jobs_start(s->app.core, (int)option_number(s->app.options, "jobs-interval"), table, count,

@@ -106,9 +106,13 @@ void http_head(struct buffer *out, const struct http_request *request,
     if (http_status_has_body(response->status)) {
         if (type != NULL && http_is_field_value(type))
             add_line(out, "Content-Type", type);
-        buffer_add_text(out, "Content-Length: ");
-        add_number(out, response->body.len);
-        buffer_add(out, "\r\n", 2);
+        if (response->more == NULL) {
+            buffer_add_text(out, "Content-Length: ");
+            add_number(out, response->body.len);
+            buffer_add(out, "\r\n", 2);
+        } else if (!old_version) {
+            buffer_add_text(out, "Transfer-Encoding: chunked\r\n");
+        }
     }
     for (size_t i = 0; i < response->header_count; i++)
         add_header(out, response->headers[i].name, response->headers[i].value);

@@ -249,9 +249,40 @@ static bool had_its_share(struct site *site) {
     return served >= FAIR_SHARE && atomic_load(&site->connections) >= site->threads;
 }
 
+static bool send_piece(struct exchange *x, struct view piece) {
+    SCOPED_ARENA struct arena *arena = arena_new();
+    struct buffer out = buffer_on(arena);
+    set_transfer_deadline(x->site->server, piece.len);
+    if (x->old_version) /* the end of the connection is the end of the body */
+        return send_all(x->connection, piece);
+    buffer_printf(&out, "%zx\r\n", piece.len); /* rfc9112#7.1 */
+    buffer_add(&out, piece.at, piece.len);
+    buffer_add_text(&out, "\r\n");
+    return send_all(x->connection, buffer_view(&out));
+}
+
+/* True when the whole body has gone. */
+static bool send_stream(struct exchange *x) {
+    size_t len;
+    do {
+        SCOPED_ARENA struct arena *arena = arena_new();
+        struct view piece = {NULL, 0};
+        struct error err = {0};
+        if (!x->response.more(x->response.more_context, arena, &piece, &err)) {
+            log_failure(LOG_WARN, "http", "an answer ends in the middle", &err);
+            return false;
+        }
+        len = piece.len;
+        if ((len > 0 || !x->old_version) && !send_piece(x, piece))
+            return false;
+    } while (len > 0);
+    return true;
+}
+
 static void send_response(struct exchange *x) {
     struct http_response *response = &x->response;
     bool stays = x->framing.keep_alive && !x->unread && !had_its_share(x->site) &&
+                 !(response->more != NULL && x->old_version) &&
                  !atomic_load(&x->site->server->stopping) &&
                  !atomic_load(&x->site->server->draining);
     struct buffer out = buffer_on(response->arena);
@@ -267,6 +298,8 @@ static void send_response(struct exchange *x) {
         body.len = 0;
     }
     if (!send_all(x->connection, buffer_view(&out)) || !send_all(x->connection, body))
+        stays = false;
+    else if (response->more != NULL && !x->head && http_status_has_body(response->status) && !send_stream(x))
         stays = false;
     if (!stays)
         mg_disable_connection_keep_alive(x->connection);

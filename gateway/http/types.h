@@ -58,6 +58,10 @@ struct http_response {
     struct http_header headers[HTTP_MAX_HEADERS];
     size_t header_count;
     struct view body;
+    /* Not NULL: the body is what this gives, piece by piece on the arena of each, until a piece is empty. False ends the
+     * connection in the middle, so that nobody takes a part for the whole. */
+    bool (*more)(void *context, struct arena *arena, struct view *ret_piece, struct error *err);
+    void *more_context;
 };
 
 /* Case-insensitive, the first of that name; NULL when absent. */

@@ -65,6 +65,7 @@ static const char sql_revoked_not_archived[] =
     " AND NOT EXISTS (SELECT 1 FROM certificate_notes o WHERE o.certificate_id = c.certificate_id "
     "AND o.archived_us > 0)";
 static const char sql_by_ids[] = CERTIFICATE_SELECT("''", "PRIMARY") "c.id IN ";
+static const char sql_by_ids_whole[] = CERTIFICATE_SELECT("c.der", "PRIMARY") "c.id IN ";
 
 struct search {
     struct tx *tx;
@@ -310,23 +311,23 @@ static bool collect(const struct search *search, const struct scope *scope, stru
     return true;
 }
 
-static bool read_ids(struct tx *tx, struct arena *arena, const struct keys *keys,
-                     struct certificate_record **ret_items, size_t *ret_count, struct error *err) {
+bool certificate_by_ids(struct tx *tx, struct arena *arena, const struct uuid *ids, size_t count, bool want_der,
+                        struct certificate_record **ret_items, size_t *ret_count, struct error *err) {
     struct query query = query_on(arena);
     struct rows rows;
-    size_t count = 0;
-    struct certificate_record *items = arena_array(arena, keys->count + 1, sizeof *items);
-    if (keys->count > 0) {
-        query_add(&query, sql_by_ids);
-        query_ids(&query, keys_ids(keys), keys->count);
+    size_t found = 0;
+    struct certificate_record *items = arena_array(arena, count + 1, sizeof *items);
+    if (count > 0) {
+        query_add(&query, want_der ? sql_by_ids_whole : sql_by_ids);
+        query_ids(&query, ids, count);
         query_add(&query, " ORDER BY c.id DESC");
         TRY(rows_open(tx, arena, query_sql(&query), query_params(&query), &rows, err));
-        while (count < keys->count && rows_next(&rows))
-            certificate_row_read(&rows, &items[count++]);
+        while (found < count && rows_next(&rows))
+            certificate_row_read(&rows, &items[found++]);
         TRY(rows_close(&rows, err));
     }
     *ret_items = items;
-    *ret_count = count;
+    *ret_count = found;
     return true;
 }
 
@@ -346,7 +347,7 @@ bool certificate_list(struct tx *tx, struct arena *arena, const struct scope *sc
         TRY(collect(&search, scope, err));
     }
     keys_page(&keys, page, LIST, KEY_TIME_SIZE, &next);
-    TRY(read_ids(tx, arena, &keys, ret_items, ret_count, err));
+    TRY(certificate_by_ids(tx, arena, keys_ids(&keys), keys.count, false, ret_items, ret_count, err));
     *ret_next = next;
     return true;
 }

@@ -3,9 +3,11 @@
 import base64
 import csv
 import io
+import json
+import time
 import zipfile
 
-from client import make_csr, openssl
+from client import Client, make_csr, openssl, token_for
 
 
 def check_inspect(gateway, admin, made):
@@ -192,6 +194,115 @@ def check_bulk(gateway, admin, made, one, two):
     assert admin.get("/certificates/count?state=revoked&tag=bulk")["count"] == 2
 
 
+def job_end(client, job, seconds=60):
+    for _ in range(seconds * 5):
+        job = client.get(f"/certificate-jobs/{job['id']}")
+        if job["state"] not in ("counting", "running"):
+            return job.value
+        time.sleep(0.2)
+    raise AssertionError(f"the job does not end: {job.value}")
+
+
+def check_jobs(gateway, admin, made):
+    """Acts on what a filter finds, in the background, with a result for each."""
+    ids = [issue(admin, made, f"{name}.jobs.example") for name in ("a", "b", "c", "d")]
+    flt = "nameSuffix=.jobs.example"
+
+    def start(status=201, problem=None, **body):
+        return admin.post("/certificate-jobs", body, status, problem=problem)
+
+    for bad in ({"action": "hold"}, {"action": "hold", "filter": flt}, {"action": "hold", "ids": ids, "filter": flt, "count": 4},
+                {"action": "hold", "filter": "nonsense=1", "count": 1}, {"action": "hold", "filter": flt, "count": 1000001}):
+        start(400, **bad)
+    for bad in ({"action": "explode", "ids": ids}, {"action": "export", "filter": flt, "count": 4},
+                {"action": "revoke", "reason": "boredom", "ids": ids}):
+        start(422, **bad)
+    start(404, action="hold", ids=["nonsense"])
+    before = job_end(admin, start(action="hold", filter=flt, count=3))
+    assert before["state"] == "failed" and before["problem"]["type"] == "/problems/changed-meanwhile", before
+    assert admin.get("/certificates/count?state=held&" + flt)["count"] == 0
+    nothing = job_end(admin, start(action="hold", filter="name=nobody.jobs.example", count=0))
+    assert nothing["state"] == "done" and nothing["listed"] == 0
+
+    done = job_end(admin, start(action="edit", filter=flt, count=4, owner="Carol", addTags=["jobs"]))
+    assert (done["state"], done["listed"], done["done"], done["refused"]) == ("done", 4, 4, 0), done
+    assert done["details"] == {"owner": "Carol", "addTags": ["jobs"]} and done["finishedAt"] and done["user"] == "admin"
+    assert admin.get("/certificates/count?owner=carol&tag=jobs")["count"] == 4
+    unknown = "01930000-0000-7000-8000-00000000abcd"
+    done = job_end(admin, start(action="hold", ids=[ids[0], unknown, ids[1]]))
+    assert (done["done"], done["refused"], done["filter"]) == (2, 1, None), done
+    items = admin.all_items(f"/certificate-jobs/{done['id']}/items", 1)
+    assert [(i["certificate"], i["outcome"]) for i in items] == [(ids[0], "done"), (unknown, "refused"), (ids[1], "done")]
+    refused = admin.get(f"/certificate-jobs/{done['id']}/items?outcome=refused")["items"]
+    assert [i["problem"]["type"] for i in refused] == ["/problems/not-found"]
+    admin.get(f"/certificate-jobs/{done['id']}/items?outcome=odd", 400)
+    done = job_end(admin, start(action="hold", filter="tag=jobs", count=4))
+    assert (done["done"], done["refused"]) == (2, 2), "held ones are refused, the others held"
+    # Acting takes certificates out of what the filter finds; each of the four is met once all the same.
+    done = job_end(admin, start(action="unhold", filter="state=held&tag=jobs", count=4))
+    assert (done["done"], done["refused"]) == (4, 0)
+    assert admin.get("/certificates/count?state=valid&tag=jobs")["count"] == 4
+    job_end(admin, start(action="archive", ids=[ids[3]]))
+    assert admin.get("/certificates/count?tag=jobs")["count"] == 3
+    job_end(admin, start(action="restore", ids=[ids[3]]))
+
+    for form in ("csv", "json", "zip"):
+        done = job_end(admin, start(action="export", format=form, filter="tag=jobs", count=4))
+        assert done["file"].endswith(f"/certificate-jobs/{done['id']}/file"), done
+        body = admin.get(f"/certificate-jobs/{done['id']}/file").body
+        if form == "csv":
+            assert {r["id"] for r in csv.DictReader(io.StringIO(body.decode()))} == set(ids)
+        elif form == "json":
+            assert {c["id"] for c in json.loads(body)} == set(ids)
+        else:
+            archive = zipfile.ZipFile(io.BytesIO(body))
+            assert archive.testzip() is None and len(archive.namelist()) == 4
+            for name in archive.namelist():
+                openssl("x509", "-noout", data=archive.read(name))
+    held = start(action="hold", ids=ids)
+    admin.get(f"/certificate-jobs/{held['id']}/file", 409, problem="no-job-file")
+    job_end(admin, held)
+    admin.post(f"/certificate-jobs/{held['id']}/cancel", None, 409, problem="job-over")
+
+    done = job_end(admin, start(action="revoke", reason="superseded", filter="tag=jobs", count=4,
+                                invalidityDate="2026-01-02T00:00:00Z"))
+    assert done["done"] == 4, done
+    seen = admin.get(f"/certificates/{ids[2]}")["revocation"]
+    assert seen["reason"] == "superseded" and seen["invalidityDate"] == "2026-01-02T00:00:00Z", seen
+    codes = [e["code"] for e in admin.get(f"/events?object={done['id']}")["items"]]
+    assert codes == ["certificate-job.ended", "certificate-job.started"], codes
+    mine = [e for e in admin.get(f"/events?object={ids[2]}")["items"] if e["code"] == "certificate.revoked"]
+    assert mine[0]["actor"]["name"] == "admin" and mine[0]["requestId"] == done["id"], mine
+    assert done["id"] in [j["id"] for j in admin.get("/certificate-jobs?limit=500")["items"]]
+    check_job_rights(gateway, admin, made, ids)
+    # One that is cancelled at once has begun or not; either way it stays as it is then.
+    job = start(action="edit", ids=ids * 250, owner="Dora")
+    answer = admin.post(f"/certificate-jobs/{job['id']}/cancel", None)
+    time.sleep(1.5)
+    later = admin.get(f"/certificate-jobs/{job['id']}").value
+    assert later["state"] == "cancelled" and later["done"] == answer["done"] < 1000, later
+
+
+def check_job_rights(gateway, admin, made, ids):
+    """A job may what its user may, for each certificate; others do not see it."""
+    def client_with(name, roles):
+        user = admin.post("/users", {"username": name, "roles": roles}, 201)
+        return Client(gateway, token=token_for(gateway, name, user["oneTimePassword"]))
+
+    officer = client_with("jo.officer", [{"role": "officer", "scope": "ca", "object": made["issuing"]}])
+    auditor = client_with("jo.auditor", [{"role": "auditor", "scope": "instance"}])
+    auditor.post("/certificate-jobs", {"action": "hold", "ids": ids}, 403, problem="forbidden")
+    root = admin.get(f"/certificates?ca={made['root']}&use=ca")["items"][0]["id"]
+    job = officer.post("/certificate-jobs", {"action": "hold", "ids": [root]}, 201)
+    done = job_end(officer, job)
+    assert (done["done"], done["refused"]) == (0, 1), done
+    auditor.get(f"/certificate-jobs/{job['id']}", 404)
+    auditor.get(f"/certificate-jobs/{job['id']}/items", 404)
+    auditor.post(f"/certificate-jobs/{job['id']}/cancel", None, 404)
+    assert auditor.get("/certificate-jobs")["items"] == []
+    assert admin.get(f"/certificate-jobs/{job['id']}")["user"] == "jo.officer"
+
+
 def run(gateway, admin, made):
     check_inspect(gateway, admin, made)
     one, two = issue(admin, made, "one.inventory.example"), issue(admin, made, "two.inventory.example")
@@ -200,3 +311,4 @@ def run(gateway, admin, made):
     check_notes(gateway, admin, made, one, two)
     check_views(gateway, admin, made)
     check_bulk(gateway, admin, made, one, two)
+    check_jobs(gateway, admin, made)

@@ -22,6 +22,7 @@ OWN = {  # about the caller itself, or the same for everybody who has logged in
     ("DELETE", "/session/tokens"), ("GET", "/session/sessions"), ("DELETE", "/session/sessions"),
     ("GET", "/session/factors"), ("GET", "/session/recovery-codes"),
     # Of what the caller sees: nothing, see inventory.py.
+    ("GET", "/certificate-jobs"),
     ("GET", "/views"), ("POST", "/views"), ("GET", "/certificates/count"), ("GET", "/certificates/export"),
     # The administrator of an organisation has keys of its own, see keys.py.
     ("GET", "/keys"), ("POST", "/keys"),
@@ -33,7 +34,7 @@ def fill(path, made):
     kinds = {"requests": "request", "certificates": "certificate", "users": "user", "session": "request",
              "credentials": "credential", "templates": "anchor", "views": "request", "acme": "acme",
              "timestamping-certificates": "tsa-certificate", "cas": "evidence", "keys": "request", "private-keys": "request",
-             "key-recoveries": "request", "mail": "request", "agents": "agent"}
+             "key-recoveries": "request", "certificate-jobs": "request", "mail": "request", "agents": "agent"}
     path = path.replace("{ca}", made["issuing"]).replace("{template}", made["template"])
     path = path.replace("{set}", "wifi").replace("{validator}", made["validator"]).replace("{mailtemplate}", "test")
     path = path.replace("{role}", "desk").replace("{fingerprint}", "00" * 32).replace("{stream}", "siem")
@@ -123,6 +124,7 @@ def bodies(path, made):
         "/session/tokens": {"label": "x"},
         "/inspect": {"data": csr},
         "/certificates/batch": {"action": "revoke", "ids": [made["certificate"]]},
+        "/certificate-jobs": {"action": "revoke", "ids": [made["certificate"]]},
         "/certificates/{id}": {"owner": "mallory"},
         "/certificate-fields": {"fields": [], "version": 0},
         "/validators": {"name": "Stolen", "certificate": "x"},
