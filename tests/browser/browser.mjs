@@ -46,9 +46,7 @@ export async function withBrowser(test) {
   assert.deepEqual(complaints, [], 'the page complained');
 }
 
-/** Screenshots at desktop and phone width, and axe-core without serious findings. */
-export async function look(page, name) {
-  await page.waitForLoadState('networkidle');
+async function photograph(page, name) {
   for (const [kind, width, height] of [['desktop', 1280, 800], ['phone', 390, 844]]) {
     await page.setViewportSize({ width, height });
     await page.waitForTimeout(500);
@@ -59,10 +57,26 @@ export async function look(page, name) {
     assert.ok(wide <= 1, `${name}: the page is ${wide} pixels wider than a ${kind}: ${culprits.join(', ')}`);
   }
   await page.setViewportSize({ width: 1280, height: 800 });
-  await page.evaluate(axe);
+}
+
+async function examine(page, name) {
   const findings = await page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }));
   const serious = findings.violations.filter((v) => v.impact === 'serious' || v.impact === 'critical');
   assert.deepEqual(serious.map((v) => `${v.id}: ${v.nodes.map((n) => n.target.join(' ')).slice(0, 3).join(' | ')}`), [], `${name}: axe-core`);
+}
+
+/** Screenshots at desktop and phone width, and axe-core without serious findings; `dark`: all that in the dark, too. */
+export async function look(page, name, { dark = false } = {}) {
+  await page.waitForLoadState('networkidle');
+  await photograph(page, name);
+  await page.evaluate(axe);
+  await examine(page, name);
+  if (!dark) return;
+  const turn = () => page.evaluate(() => document.documentElement.classList.toggle('pf-v6-theme-dark'));
+  await turn();
+  await photograph(page, `${name}-dark`);
+  await examine(page, `${name} in the dark`);
+  await turn();
 }
 
 export function csr(name) {

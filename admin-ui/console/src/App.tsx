@@ -11,6 +11,7 @@ import { useSession } from './session';
 const Dashboard = lazy(() => import('./pages/Dashboard'));
 const Authorities = lazy(() => import('./pages/Authorities'));
 const AuthorityNew = lazy(() => import('./pages/AuthorityNew'));
+const AuthorityImport = lazy(() => import('./pages/AuthorityImport'));
 const Authority = lazy(() => import('./pages/Authority'));
 const Templates = lazy(() => import('./pages/Templates'));
 const Template = lazy(() => import('./pages/Template'));
@@ -52,6 +53,7 @@ export function App() {
             <Route path="/" element={<Dashboard />} />
             <Route path="/cas" element={<Authorities />} />
             <Route path="/cas/new" element={<AuthorityNew />} />
+            <Route path="/cas/import" element={<AuthorityImport />} />
             <Route path="/cas/:ca" element={<Authority />} />
             <Route path="/templates" element={<Templates />} />
             <Route path="/templates/:template" element={<Template />} />

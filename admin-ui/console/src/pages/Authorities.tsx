@@ -21,7 +21,10 @@ const columns: Column<Ca>[] = [
 export default function Authorities() {
   const { may } = useSession();
   const make = may('cas:manage') && (
-    <Button component={(props) => <Link {...props} to="/cas/new" />}>{t('newAuthority')}</Button>
+    <>
+      <Button variant="secondary" component={(props) => <Link {...props} to="/cas/import" />}>{t('importAuthority')}</Button>
+      <Button component={(props) => <Link {...props} to="/cas/new" />}>{t('newAuthority')}</Button>
+    </>
   );
   return (
     <Page title={t('authorities')} actions={make}>

@@ -9,7 +9,7 @@ import { CodeText, Copy, Page, ProblemAlert, StateLabel, Waiting, When } from '.
 import { Panes } from '../parts/tabs';
 import { useSession } from '../session';
 import { t } from '../texts';
-import { AuthoritySettings, Chains, Rename, Renewal, TrustStore } from './AuthorityMore';
+import { AuthoritySettings, Chains, DeleteAuthority, Rename, Renewal, TrustStore } from './AuthorityMore';
 
 type Ca = Schema['Ca'];
 
@@ -179,12 +179,7 @@ export default function Authority() {
           {enabled ? t('disableSays', { name: ca.name }) : t('enableSays', { name: ca.name })}
         </Confirm>
       )}
-      {dialog === 'delete' && (
-        <Confirm title={t('deleteName', { name: ca.name })} act={t('delete')} danger name={ca.name} run={() => api.delete(`/cas/${slug}`, { confirm: ca.name })}
-          close={(done) => { close(false); if (done) { cas.reload(); navigate('/cas'); } }}>
-          {t('deleteCaSays')}
-        </Confirm>
-      )}
+      {dialog === 'delete' && <DeleteAuthority ca={ca} close={(done) => { close(false); if (done) { cas.reload(); navigate('/cas'); } }} />}
     </Page>
   );
 }

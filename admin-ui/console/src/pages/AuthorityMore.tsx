@@ -1,11 +1,13 @@
-import { Button, Card, CardBody, CardTitle, FormGroup, TextInput } from '@patternfly/react-core';
+import { Alert, Button, Card, CardBody, CardTitle, FormGroup, Radio, TextInput } from '@patternfly/react-core';
 import { useState } from 'react';
+import { Link } from 'react-router-dom';
 import { api, saveFile, type Page as List, type Schema } from '../api/client';
 import { useScope } from '../frame/scope';
 import { Confirm } from '../parts/Confirm';
 import { FormDialog } from '../parts/Dialog';
 import { keyOf, keyTypes } from '../parts/keys';
 import { useLoad } from '../parts/load';
+import { FoundList, MaterialField, nothing, useFound, type Material } from '../parts/Material';
 import { Pick } from '../parts/pick';
 import { SettingsForm, type Field } from '../parts/SettingsForm';
 import { ProblemAlert, StateLabel, Waiting, When } from '../parts/small';
@@ -41,15 +43,60 @@ export function Renewal({ ca, rekey, close }: { ca: Ca; rekey: boolean; close: (
   );
 }
 
+/** By another authority here, or by one elsewhere whose certificate for this key is at hand. */
 function Cross({ ca, close }: { ca: Ca; close: (done: boolean) => void }) {
   const { cas } = useScope();
   const others = (cas.value ?? []).filter((one) => one.id !== ca.id && one.state === 'active');
+  const [elsewhere, setElsewhere] = useState(others.length === 0);
   const [issuer, setIssuer] = useState(others[0]?.id ?? '');
+  const [certificate, setCertificate] = useState<Material>(nothing);
+  const seen = useFound(elsewhere ? [certificate.text] : []);
   return (
-    <FormDialog title={t('crossSign')} act={t('crossSign')} ready={issuer !== ''} close={close} run={() => api.post(`/cas/${ca.id}/chains`, { issuer })}>
-      <p>{others.length === 0 ? t('noOtherAuthority') : t('crossSays', { name: ca.name })}</p>
-      {others.length > 0 && <Pick id="cross-issuer" label={t('signedBy')} value={issuer} set={setIssuer} choices={others.map((one) => [one.id, one.name] as const)} />}
+    <FormDialog title={t('crossSign')} act={t('crossSign')} ready={elsewhere ? certificate.text.trim() !== '' : issuer !== ''} close={close}
+      run={() => api.post(`/cas/${ca.id}/chains`, elsewhere ? { certificate: certificate.text } : { issuer })}>
+      <p>{t('crossSays', { name: ca.name })}</p>
+      <FormGroup role="radiogroup" fieldId="cross-way" label={t('signedBy')} isInline>
+        <Radio id="cross-here" name="cross" label={t('signedHere')} isDisabled={others.length === 0} isChecked={!elsewhere} onChange={() => setElsewhere(false)} />
+        <Radio id="cross-elsewhere" name="cross" label={t('signedElsewhere')} isChecked={elsewhere} onChange={() => setElsewhere(true)} />
+      </FormGroup>
+      {!elsewhere && <Pick id="cross-issuer" label={t('issuer')} value={issuer} set={setIssuer} choices={others.map((one) => [one.id, one.name] as const)} />}
+      {elsewhere && <MaterialField id="cross-certificate" label={t('crossPem')} value={certificate} set={setCertificate} isRequired />}
+      {elsewhere && <FoundList found={seen.found} />}
     </FormDialog>
+  );
+}
+
+/** What goes with the authority is said by the server, and what stands in the way is named, before the name is asked for. */
+export function DeleteAuthority({ ca, close }: { ca: Ca; close: (done: boolean) => void }) {
+  const { cas } = useScope();
+  const below = (cas.value ?? []).filter((one) => one.issuer === ca.id);
+  const templates = useLoad(() => api.all<Schema['Template']>(`/cas/${ca.id}/templates`), `below-${ca.id}`);
+  const counts = useLoad(async () => ({
+    live: await api.get<Schema['Count']>('/certificates/count', { ca: ca.id, state: 'valid' }),
+    pending: await api.get<List<Schema['Request']>>(`/cas/${ca.id}/requests`, { state: 'pending', limit: 100 }),
+  }), `below-counts-${ca.id}`);
+  const some = (count: number, more: boolean) => `${count.toLocaleString()}${more ? '+' : ''}`;
+  const blocked = below.length > 0 || (counts.value?.live.count ?? 0) > 0 || (counts.value?.pending.items.length ?? 0) > 0;
+  return (
+    <Confirm title={t('deleteName', { name: ca.name })} act={t('delete')} danger name={ca.name} run={() => api.delete(`/cas/${ca.id}`, { confirm: ca.name })} close={close}>
+      {blocked && (
+        <Alert isInline variant="danger" title={t('standsInTheWay')}>
+          <ul>
+            {below.map((one) => <li key={one.id}>{t('subordinate')}: <Link to={`/cas/${one.id}`}>{one.name}</Link></li>)}
+            {(counts.value?.live.count ?? 0) > 0 && <li><Link to={`/certificates?ca=${ca.id}&state=valid`}>{t('validCertificates', { count: some(counts.value?.live.count ?? 0, counts.value?.live.more ?? false) })}</Link></li>}
+            {(counts.value?.pending.items.length ?? 0) > 0 && <li><Link to={`/requests?ca=${ca.id}&state=pending`}>{t('openRequests', { count: some(counts.value?.pending.items.length ?? 0, counts.value?.pending.next != null) })}</Link></li>}
+          </ul>
+        </Alert>
+      )}
+      <p>{t('deleteCaSays')}</p>
+      <ProblemAlert problem={templates.problem ?? counts.problem} />
+      {(templates.value?.length ?? 0) > 0 && (
+        <div>
+          <strong>{t('templatesGoToo')}</strong>
+          <ul className="gh-below">{templates.value?.map((one) => <li key={one.id}><Link to={`/templates/${one.id}`}>{one.name}</Link></li>)}</ul>
+        </div>
+      )}
+    </Confirm>
   );
 }
 
