@@ -264,7 +264,7 @@ static void tokens_are_made_to_fit(void **state) {
     memset(text, 'x', sizeof text);
     text[3] = '\n';
     struct view v = view_of(text, sizeof text);
-    row = (struct wire_token){v, v, v, v, v, v, v, 7, 9};
+    row = (struct wire_token){v, v, v, v, v, v, v, 7, 9, v};
     for (int i = 0; i < 3; i++)
         wire_add_token(&list, &row);
     struct wire_response response = {.op = WIRE_TOKENS, .tokens = {view_of(list.at, list.len), 3}};
