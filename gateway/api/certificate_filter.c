@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/encode.h"
 #include "ca/template.h"
+#include "x509/name.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +15,7 @@ const char *const certificate_filter_names[] = {
     "name",        "namePrefix", "nameSuffix",    "email",        "serial",
     "fingerprint", "template",   "keyType",       "door",         "requester",
     "owner",       "tag",        "use",           "archived",     "ca",
-    NULL};
+    "subject",     NULL};
 
 struct word {
     const char *name;
@@ -102,6 +103,22 @@ static bool read_name(const struct http_request *request, struct certificate_fil
     return true;
 }
 
+/* RFC 4514 however it is spaced. Its common name leads to it, or else its text: both are what searches are made for. */
+static bool read_subject(const struct http_request *request, struct certificate_filter *filter, struct error *err) {
+    const char *text = http_query(request, "subject");
+    AUTO(X509_NAME) *name = NULL;
+    if (text == NULL)
+        return true;
+    TRY(name_from_text(text, &name, err));
+    filter->subject = name_text(request->arena, name);
+    const char *common = name_common_name(request->arena, name);
+    if (common != NULL && strlen(common) <= 255 && filter->name == NULL)
+        filter->name = common; /* NAME_EXACT */
+    else if (common == NULL && filter->text == NULL && strlen(filter->subject) <= 200)
+        filter->text = filter->subject;
+    return true;
+}
+
 /* Hex as people copy it: colons, dashes and spaces do not count. */
 static bool read_hex(const struct http_request *request, const char *name, size_t least,
                      size_t most, struct view *ret_bytes, struct error *err) {
@@ -156,6 +173,7 @@ bool certificate_filter_read(struct core *core, const struct http_request *reque
         read_hex(request, "fingerprint", 32, 32, &filter.fingerprint_sha256, err));
     TRY(read_template(core, request, &filter, err));
     filter.text = read_text(request, "q");
+    TRY(read_subject(request, &filter, err));
     filter.email = read_text(request, "email");
     filter.key_type = read_text(request, "keyType");
     filter.door = read_text(request, "door");

@@ -21,7 +21,11 @@ struct overdue {
     size_t count;
 };
 
-static const char *const kind_names[] = {"crl", "ocsp"};
+static const struct {
+    const char *name, *begins, *ends; /* of leases; codes of events */
+} kinds[] = {[OVERDUE_CRL] = {"crl", "ca.crl-overdue", "ca.crl-renewed"},
+             [OVERDUE_OCSP] = {"ocsp", "ca.ocsp-overdue", "ca.ocsp-renewed"},
+             [OVERDUE_COPY] = {"copy", "ca.crl-not-published", "ca.crl-published-again"}};
 
 struct overdue *overdue_new(void) {
     struct overdue *overdue = must_alloc(sizeof *overdue);
@@ -48,6 +52,9 @@ const char *overdue_text(struct arena *arena, const struct overdue_item *item) {
     const char *what = item->kind == OVERDUE_CRL ? "CRL" : "certificate for OCSP";
     char until[TIME_TEXT_SIZE];
     time_format(item->until_us, until);
+    if (item->kind == OVERDUE_COPY)
+        return arena_printf(arena, "The CRL is not in all places where it is to be published, and is sent there again: %s",
+                            item->reason);
     if (item->until_us == 0)
         return arena_printf(arena, "No %s can be made: %s", what, item->reason);
     return arena_printf(arena, "The %s %s %s and cannot be renewed: %s", what,
@@ -99,7 +106,7 @@ static bool read_end(struct tx *tx, struct arena *arena, const struct ca_record 
     *ret_us = 0;
     if (kind == OVERDUE_OCSP && service_current_of(tx, arena, ca->id, generation_key(ca), SERVICE_OCSP, &service, &missing))
         *ret_us = service.not_after_us;
-    if (kind == OVERDUE_CRL && crl_newest(tx, arena, ca->id, generation_key(ca), 0, false, false, &crl, &missing))
+    if (kind != OVERDUE_OCSP && crl_newest(tx, arena, ca->id, generation_key(ca), 0, false, false, &crl, &missing))
         *ret_us = crl.next_update_us;
     return missing.kind == ERROR_NONE || missing.kind == ERROR_NOT_FOUND;
 }
@@ -115,8 +122,7 @@ static bool note(struct tx *tx, struct arena *arena, const struct ca_record *ca,
     }
     json_close_object(&w);
     return access_note(tx, &actor_system,
-                       &(struct event_note){.code = arena_printf(arena, "ca.%s-%s", kind_names[item->kind],
-                                                                 overdue ? "overdue" : "renewed"),
+                       &(struct event_note){.code = overdue ? kinds[item->kind].begins : kinds[item->kind].ends,
                                             .outcome = overdue ? "failure" : "success",
                                             .organisation_id = ca->organisation_id,
                                             .ca_id = ca->id,
@@ -129,7 +135,7 @@ static bool note(struct tx *tx, struct arena *arena, const struct ca_record *ca,
 /* One node of all tells, and has the lease for it; after a day once more. Who has told also tells of the end. */
 static bool tell(struct tx *tx, struct arena *arena, struct uuid holder, const struct ca_record *ca,
                  struct overdue_item *item, bool overdue, struct error *err) {
-    const char *lease = arena_printf(arena, "overdue/%s/%.80s", kind_names[item->kind], item->ca);
+    const char *lease = arena_printf(arena, "overdue/%s/%.80s", kinds[item->kind].name, item->ca);
     int64_t now = clock_now_us();
     bool mine;
     if (overdue && !read_end(tx, arena, ca, item->kind, &item->until_us))

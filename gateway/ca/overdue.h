@@ -1,11 +1,11 @@
-/* Lists of revoked certificates and OCSP signers that should have been renewed and could not be, most often because the
+/* Lists of revoked certificates and OCSP signers that should have been renewed (or sent elsewhere) and could not be, most often because the
  * CA's token is away. What there is goes on to its end; from the first failure on readyz warns, and there is an event. */
 #ifndef GATEHOUSE_CA_OVERDUE_H
 #define GATEHOUSE_CA_OVERDUE_H
 
 #include "ca/authority.h"
 
-enum overdue_kind { OVERDUE_CRL, OVERDUE_OCSP };
+enum overdue_kind { OVERDUE_CRL, OVERDUE_OCSP, OVERDUE_COPY /* of a list, in another place */ };
 
 struct overdue_item {
     char ca[80]; /* slug, with the generation behind it */
@@ -22,7 +22,7 @@ struct overdue *core_overdue(struct core *core);
 
 /* A renewal of this (generation of a) CA failed for that reason, or (why NULL) worked or was not needed. One node of all
  * writes the event, once a day while it lasts ("ca.crl-overdue", "ca.ocsp-overdue"; afterwards "ca.crl-renewed",
- * "ca.ocsp-renewed"). No transaction is open. */
+ * "ca.ocsp-renewed"; "ca.crl-not-published", "ca.crl-published-again"). No transaction is open. */
 void overdue_note(struct core *core, struct arena *arena, const struct ca_record *ca, enum overdue_kind kind,
                   const struct error *why);
 /* What is overdue now, at most `most`. */

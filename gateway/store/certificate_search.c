@@ -30,7 +30,7 @@ static bool is_given(const char *text) {
 }
 
 bool certificate_filter_is_rich(const struct certificate_filter *f) {
-    return is_given(f->name) || is_given(f->email) || f->serial.len > 0 ||
+    return is_given(f->name) || is_given(f->subject) || is_given(f->email) || f->serial.len > 0 ||
            f->fingerprint_sha256.len > 0 || !uuid_is_nil(f->template_id) || is_given(f->key_type) ||
            is_given(f->door) || is_given(f->requester) || is_given(f->owner) || is_given(f->tag) ||
            f->use != 0 || f->archived != ARCHIVED_HIDDEN || !uuid_is_nil(f->requester_id) ||
@@ -195,6 +195,8 @@ static void add_own_columns(struct search *s) {
         add(s, " AND c.fingerprint_sha256 = ?", p_blob(f->fingerprint_sha256));
     if (!uuid_is_nil(f->template_id))
         add(s, " AND c.template_id = ?", p_uuid(&f->template_id));
+    if (is_given(f->subject))
+        add(s, " AND c.subject = ?", p_text(f->subject));
     if (is_given(f->key_type))
         add(s, " AND c.key_type = ?", p_text(f->key_type));
     if (is_given(f->door))

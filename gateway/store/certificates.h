@@ -85,6 +85,7 @@ struct certificate_filter {
     /* The rest narrow by themselves; NULL, nil, 0: any. Exact, but for capitals in names and owners. */
     const char *name;             /* of the subject or a SAN, by `match`; at most 255 octets count */
     enum name_match match;
+    const char *subject; /* the whole one, as struct certificate_record has it; `name` or `text` should lead to it */
     const char *email;
     struct view serial, fingerprint_sha256; /* whole ones; empty: any */
     struct uuid template_id;

@@ -4,6 +4,8 @@
 #include "validation/internal.h"
 
 #include "base/log.h"
+#include "base/metrics.h"
+#include "ca/overdue.h"
 #include "ca/servers.h"
 #include "net/fetch.h"
 
@@ -124,16 +126,27 @@ static bool by_put(struct core *core, struct arena *arena, const char *slug, con
                 reply.status);
 }
 
-/* rfc4523#2.7, #2.9. An entry has room for the complete list and the delta; the complete one has what partitions have. */
-static bool to_ldap(struct core *core, struct arena *arena, const char *slug, const char *url, enum list_kind kind,
-                    struct view der, struct error *err) {
+/* The entry of a partition: below that of the complete list, under the name that its file would have. */
+static const char *below(struct arena *arena, const char *url, const char *name) {
+    const char *host = strstr(url, "://"), *dn = host == NULL ? NULL : strchr(host + 3, '/');
+    if (dn == NULL) /* the settings' check has seen a DN */
+        return url;
+    return arena_printf(arena, "%.*s/cn=%.*s,%s", (int)(dn - url), url, (int)(strlen(name) - strlen(".crl")), name,
+                        dn + 1);
+}
+
+/* rfc4523#2.7, #2.9. An entry has room for the complete list and the delta; each partition has one of its own
+ * (cRLDistributionPoint, rfc4523#3.7). */
+static bool to_ldap(struct core *core, struct arena *arena, const char *slug, const char *url, const struct copy *copy,
+                    struct error *err) {
     struct directory_place place;
-    if (kind == LIST_PARTITION)
-        return true;
+    bool delta = copy->kind == LIST_DELTA;
+    if (copy->kind == LIST_PARTITION)
+        url = below(arena, url, copy->name);
     TRY(validation_place(core, arena, slug, url, &place, err));
-    place.attribute = kind == LIST_DELTA ? "deltaRevocationList;binary" : "certificateRevocationList;binary";
+    place.attribute = delta ? "deltaRevocationList;binary" : "certificateRevocationList;binary";
     place.server.timeout_s = 30;
-    return directory_write(arena, &place, kind == LIST_DELTA ? "deltaCRL" : "pkiCA", der, err);
+    return directory_write(arena, &place, delta ? "deltaCRL" : "pkiCA", copy->crl.der, err);
 }
 
 static bool send_to(struct core *core, struct arena *arena, const char *slug, const char *url, const struct copy *copy,
@@ -141,49 +154,71 @@ static bool send_to(struct core *core, struct arena *arena, const char *slug, co
     if (strncmp(url, "file://", 7) == 0)
         return to_directory(core, arena, url + 7, copy->name, copy->crl.der, err);
     if (strncmp(url, "ldap", 4) == 0)
-        return to_ldap(core, arena, slug, url, copy->kind, copy->crl.der, err);
+        return to_ldap(core, arena, slug, url, copy, err);
     return by_put(core, arena, slug, url, copy->name, copy->crl.der, err);
 }
 
+METRIC(copies, METRIC_COUNTER, "gatehouse_crl_copies_total",
+       "Lists of revoked certificates sent to other places, by the kind of place and how it went.", "place", "outcome");
+
+static const char *kind_of_place(const char *url) {
+    return strncmp(url, "file:", 5) == 0 ? "directory" : strncmp(url, "ldap", 4) == 0 ? "ldap" : "http";
+}
+
+/* *first is the first failure of the CA's copies in this round; the places after it are served all the same. */
 static void publish(struct core *core, struct arena *arena, const char *slug, const struct text_list *places,
-                    const struct copy *copy) {
+                    const struct copy *copy, struct error *first) {
     for (size_t i = 0; i < places->count; i++) {
         const char *url = places->items[i];
         uint64_t place = hash_place(slug, copy->name, url);
         struct error err = {0};
         if (is_there(place, copy->crl.number))
             continue;
-        if (send_to(core, arena, slug, url, copy, &err))
+        bool sent = send_to(core, arena, slug, url, copy, &err);
+        METRIC_ADD(&copies, 1, kind_of_place(url), sent ? "done" : "failed");
+        if (sent) {
             remember(place, copy->crl.number);
-        else
-            log_failure(LOG_WARN, "publish", slug, &err);
+            continue;
+        }
+        log_failure(LOG_WARN, "publish", slug, &err);
+        if (first->kind == ERROR_NONE)
+            *first = err;
     }
 }
 
-static bool publish_ca(struct core *core, const struct ca_record *ca, struct error *err) {
-    SCOPED_ARENA struct arena *arena = arena_new();
-    struct ca_settings settings;
+static bool publish_lists(struct core *core, struct arena *arena, const struct ca_record *ca,
+                          const struct ca_settings *settings, struct error *first, struct error *err) {
+    const struct text_list *places = &settings->crl.publish;
     struct copy copy = {.kind = LIST_COMPLETE};
-    TRY(authority_settings(arena, ca, &settings, err));
-    const struct text_list *places = &settings.crl.publish;
-    if (places->count == 0 || ca->certificate.len == 0)
-        return true;
     TRY(status_crl(core, arena, ca->slug, &copy.crl, err));
     copy.name = arena_printf(arena, "%s.crl", ca->slug);
-    publish(core, arena, ca->slug, places, &copy);
-    if (settings.crl.delta_hours > 0) {
+    publish(core, arena, ca->slug, places, &copy, first);
+    if (settings->crl.delta_hours > 0) {
         TRY(status_crl_delta(core, arena, ca->slug, &copy.crl, err));
         copy.kind = LIST_DELTA;
         copy.name = arena_printf(arena, "%s-delta.crl", ca->slug);
-        publish(core, arena, ca->slug, places, &copy);
+        publish(core, arena, ca->slug, places, &copy, first);
     }
-    for (int p = 0; settings.crl.partitions > 1 && p < settings.crl.partitions; p++) {
-        int scope = (int)settings.crl.partitions + p;
+    for (int p = 0; settings->crl.partitions > 1 && p < settings->crl.partitions; p++) {
+        int scope = (int)settings->crl.partitions + p;
         TRY(status_crl_partition(core, arena, ca->slug, scope, &copy.crl, err));
         copy.kind = LIST_PARTITION;
         copy.name = arena_printf(arena, "%s-%s", ca->slug, status_partition_name(arena, scope));
-        publish(core, arena, ca->slug, places, &copy);
+        publish(core, arena, ca->slug, places, &copy, first);
     }
+    return true;
+}
+
+/* What failed is tried again in the next round; meanwhile it is on readyz, and there is an event. */
+static bool publish_ca(struct core *core, const struct ca_record *ca, struct error *err) {
+    SCOPED_ARENA struct arena *arena = arena_new();
+    struct ca_settings settings;
+    struct error first = {0};
+    TRY(authority_settings(arena, ca, &settings, err));
+    bool wanted = settings.crl.publish.count > 0 && ca->certificate.len > 0;
+    if (wanted)
+        TRY(publish_lists(core, arena, ca, &settings, &first, err));
+    overdue_note(core, arena, ca, OVERDUE_COPY, first.kind == ERROR_NONE ? NULL : &first);
     return true;
 }
 

@@ -119,11 +119,36 @@ publish_to "ldap://127.0.0.1:$plain/ou=pki,$suffix"
 within 60 holds "ou=pki,$suffix" 'certificateRevocationList;binary' "$(serial two)" || die "nothing by StartTLS: $(grep publish "$instance/serve.log" | tail -n 3)"
 shown "by StartTLS, which slapd demands before a password, into an entry of another class"
 
-servers 2 "ldap://127.0.0.1:$plain" "wrong" >servers.json
+printf '%s\n' "ldaps://127.0.0.1:$tls/$entry" | jq -R '{settings: {crl: {deltaHours: 0, partitions: 2, publish: [.]}}}' >settings.json
+servers 2 "ldaps://127.0.0.1:$tls" "list keeper 42" >servers.json
+rest PUT cas/lists/servers @servers.json >out.json
+rest PATCH cas/lists @settings.json >out.json
+last=$((16#$(serial two | tail -c 3)))
+partition=$((last < 128 ? 0 : 1))
+within 60 holds "cn=lists-2-$partition,$entry" 'certificateRevocationList;binary' "$(serial two)" || die "no partition in the directory: $(grep publish "$instance/serve.log" | tail -n 3)"
+grep -q 'Issuing Distribution Point: critical' crl.txt && grep -q "/crl/lists/2-$partition.crl" crl.txt || die "the partition says of nothing what it is: $(cat crl.txt)"
+kept "cn=lists-2-$((1 - partition)),$entry" 'certificateRevocationList;binary' || die "the other partition is missing"
+shown "each partition is in an entry cRLDistributionPoint of its own, with its critical issuing distribution point"
+
+readyz() { curl -sS --cacert "$GATEHOUSE_TLS_CERT" "$GATEHOUSE_URL/readyz"; }
+copies() { curl -sS --cacert "$GATEHOUSE_TLS_CERT" -H "Authorization: Bearer $GATEHOUSE_TOKEN" "$GATEHOUSE_URL/metrics" | sed -n "s/^gatehouse_crl_copies_total{place=\"ldap\",outcome=\"$1\"} //p"; }
+says_unpublished() { readyz | grep -q 'not in all places.*Invalid credentials'; }
+says_nothing() { ! readyz | grep -q 'not in all places'; }
+servers 3 "ldaps://127.0.0.1:$tls" "wrong" >servers.json
 rest PUT cas/lists/servers @servers.json >out.json
 rest POST cas/lists/crl >/dev/null
 within 60 grep -q 'not let in: Invalid credentials' "$instance/serve.log" || die "a wrong password is not told"
-shown "a wrong password is in the log, with server and reason"
+within 30 says_unpublished || die "readyz: $(readyz)"
+rest GET 'events?code=ca.crl-not-published' >events.json
+expect "events" "$(jq '.items | length' events.json)" 1
+jq -e '.items[0].details.reason | contains("Invalid credentials")' events.json >out.json || die "the event does not say why"
+[ "$(copies failed)" -ge 1 ] && [ "$(copies 'done')" -ge 4 ] || die "metric: $(copies failed) failed, $(copies 'done') done"
+servers 4 "ldaps://127.0.0.1:$tls" "list keeper 42" >servers.json
+rest PUT cas/lists/servers @servers.json >out.json
+within 60 says_nothing || die "readyz still: $(readyz)"
+rest GET 'events?code=ca.crl-published-again' >events.json
+expect "events" "$(jq '.items | length' events.json)" 1
+shown "a wrong password is in the log, on readyz, an event and a metric; it is tried again, and the end of it is told, too"
 
 jq -n --rawfile c ca.pem --arg u "ldaps://127.0.0.1:$tls/$suffix??sub?(cn=lists)" \
     '{name: "Watcher", certificate: $c, settings: {sources: [$u], responder: "trusted", intervalSeconds: 5}}' >v.json

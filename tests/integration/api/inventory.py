@@ -5,6 +5,7 @@ import csv
 import io
 import json
 import time
+import urllib.parse
 import zipfile
 
 from client import Client, make_csr, openssl, token_for
@@ -61,6 +62,12 @@ def check_filters(gateway, admin, made, one, two):
     assert found("namePrefix=one.inv") == {one} and found("nameSuffix=.inventory.example") == {one, two}
     assert found("nameSuffix=.inventory.example&state=revoked") == set()
     colons = ":".join(whole["serial"][i:i + 2] for i in range(0, len(whole["serial"]), 2))
+    assert found("subject=CN%20=%20one.inventory.example") == {one} and found("subject=CN=One.inventory.example") == set()
+    assert found("subject=CN=one.inventory.example,O=x") == set() and found("subject=O=x") == set()
+    assert found("subject=CN=one.inventory.example&namePrefix=one") == {one}
+    root = admin.get(f"/cas/{made['root']}")
+    assert admin.get("/certificates?use=ca&subject=" + urllib.parse.quote(root["subject"]))["items"], root["subject"]
+    admin.get("/certificates?subject=nonsense", 400, problem="malformed-name")
     assert found("serial=" + colons.upper()) == {one}
     assert found("fingerprint=" + whole["fingerprintSha256"]) == {one}
     assert found("keyType=P-256&nameSuffix=.inventory.example") == {one, two}

@@ -42,6 +42,32 @@ static bool big(void *context, struct http_request *request, struct http_respons
     return true;
 }
 
+/* Three pieces, "piece 0\n" and so on; "/stream/broken" fails after the second. */
+struct stream {
+    int at;
+    bool broken;
+};
+
+static bool stream_more(void *context, struct arena *arena, struct view *ret_piece, struct error *err) {
+    struct stream *s = context;
+    if (s->broken && s->at == 2)
+        return fail_internal(err, "it is gone");
+    if (s->at < 3)
+        *ret_piece = view_text(arena_printf(arena, "piece %d\n", s->at++));
+    return true;
+}
+
+static bool stream(void *context, struct http_request *request, struct http_response *response,
+                   struct error *err) {
+    (void)context, (void)err;
+    struct stream *s = arena_alloc(request->arena, sizeof *s);
+    s->broken = strcmp(request->parameters[0], "broken") == 0;
+    http_reply_text(response, 200, "text/plain", "");
+    response->more = stream_more;
+    response->more_context = s;
+    return true;
+}
+
 static bool slow(void *context, struct http_request *request, struct http_response *response,
                  struct error *err) {
     (void)context, (void)err, (void)request;
@@ -67,6 +93,7 @@ static const struct http_route routes[] = {
     {"DELETE", "/echo", GATE_OPEN, ALL, 0, echo, NULL},
     {"GET", "/files/{*}", GATE_OPEN, ALL, 0, rest, NULL},
     {"GET", "/big", GATE_OPEN, ALL, 0, big, NULL},
+    {"GET", "/stream/{}", GATE_OPEN, ALL, 0, stream, NULL},
     {"GET", "/slow", GATE_OPEN, ALL, 0, slow, NULL},
     {"GET", "/certificate", GATE_OPEN, ALL, 0, certificate_of, NULL},
 };

@@ -237,6 +237,32 @@ static void test_head_and_pipelining(void **state) {
     close(s);
 }
 
+/* rfc9112#7.1; HTTP/1.0 has no chunks: there the connection's end is the body's, and what breaks never looks whole. */
+static void test_streams(void **state) {
+    (void)state;
+    SCOPED_ARENA struct arena *arena = arena_new();
+    bool closed;
+    const char *answer = live_ask(arena, port, "GET /stream/whole HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", &closed);
+    assert_non_null(strstr(answer, "Transfer-Encoding: chunked\r\n"));
+    assert_null(strstr(answer, "Content-Length"));
+    assert_string_equal(live_body(answer), "8\r\npiece 0\n\r\n8\r\npiece 1\n\r\n8\r\npiece 2\n\r\n0\r\n\r\n");
+    int s = live_connect(port); /* the connection goes on after the last chunk */
+    live_say(s, "GET /stream/whole HTTP/1.1\r\nHost: x\r\n\r\nHEAD /stream/whole HTTP/1.1\r\nHost: x\r\n\r\n"
+                "GET /echo HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    answer = live_read(arena, s, 3000, &closed);
+    assert_true(closed);
+    assert_non_null(strstr(answer, "\r\n0\r\n\r\nHTTP/1.1 200 OK\r\n")); /* nothing between: a HEAD has no body */
+    assert_string_equal(answer + strlen(answer) - 5, "/echo");
+    close(s);
+    answer = live_ask(arena, port, "GET /stream/broken HTTP/1.1\r\nHost: x\r\n\r\n", &closed);
+    assert_true(closed);
+    assert_string_equal(live_body(answer), "8\r\npiece 0\n\r\n8\r\npiece 1\n\r\n");
+    answer = live_ask(arena, port, "GET /stream/whole HTTP/1.0\r\nHost: x\r\nConnection: keep-alive\r\n\r\n", &closed);
+    assert_true(closed);
+    assert_null(strstr(answer, "Transfer-Encoding"));
+    assert_string_equal(live_body(answer), "piece 0\npiece 1\npiece 2\n");
+}
+
 static void test_large_headers(void **state) {
     (void)state;
     SCOPED_ARENA struct arena *arena = arena_new();
@@ -566,6 +592,7 @@ int main(void) {
         cmocka_unit_test(test_sound),
         cmocka_unit_test(test_hostile),
         cmocka_unit_test(test_head_and_pipelining),
+        cmocka_unit_test(test_streams),
         cmocka_unit_test(test_large_headers),
         cmocka_unit_test(test_bodies_over_the_limit),
         cmocka_unit_test(test_expect),
