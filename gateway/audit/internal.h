@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "ca/access.h"
+#include "rest/handler.h"
 #include "x509/handles.h"
 
 /* What is signed: one value a line. */
@@ -45,5 +46,9 @@ MUST_USE bool stream_check(struct arena *arena, const char *kind, const struct j
                            struct error *err);
 MUST_USE bool audit_streams_run(void *core, struct arena *arena, struct error *err);
 const char *stream_secret_place(struct arena *arena, const char *slug);
+
+/* REST of seals: the list, and the lines that one is over. */
+HANDLER(seals_list);
+HANDLER(seal_events);
 
 #endif

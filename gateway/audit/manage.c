@@ -1,8 +1,7 @@
-/* REST of the audit trail: seals, settings, streams. */
+/* REST of the audit trail: settings, streams; seals are in seals.c. */
 #include "audit/internal.h"
 
 #include "base/clock.h"
-#include "base/encode.h"
 #include "ca/secret.h"
 #include "rest/handler.h"
 #include "store/organisations.h"
@@ -107,47 +106,6 @@ static HANDLER(settings_change) {
     TRY(done);
     settings.version++;
     reply_settings(request, response, &settings);
-    return true;
-}
-
-/* --- seals --------------------------------------------------------------------------------------------------- */
-
-static void write_seal(struct json_writer *w, struct arena *arena, const struct seal *seal) {
-    json_open_object(w);
-    json_put_int(w, "number", seal->number);
-    json_put_time(w, "createdAt", seal->created_us);
-    json_put_time(w, "firstAt", seal->first_us);
-    json_put_time(w, "lastAt", seal->last_us);
-    json_put_int(w, "events", seal->events);
-    put_hex(w, arena, "root", view_of(seal->root, sizeof seal->root));
-    json_put_string(w, "statement", seal->statement);
-    json_put_string(w, "signature", base64_encode(arena, seal->signature));
-    json_put_string(w, "timestampToken", seal->token.len == 0 ? NULL : base64_encode(arena, seal->token));
-    json_close_object(w);
-}
-
-static HANDLER(seals_list) {
-    static const char *const filters[] = {"from", NULL};
-    struct seal *items = NULL;
-    size_t count = 0;
-    const char *key, *from = http_query(request, "from");
-    bool done = false;
-    TRY(may(request, MAY_READ_EVENTS, err) && ask_query(request, filters, err));
-    long long first = from == NULL ? 1 : strtoll(from, NULL, 10);
-    TRY(audit_key(context, request->arena, &key, err));
-    TX(tx, core_db(context), &done, err)
-        tx.ok = seal_list(tx.tx, request->arena, first < 1 ? 1 : first, 100, &items, &count, err);
-    TRY(done);
-    struct json_writer w = json_writer_on(request->arena);
-    json_open_object(&w);
-    json_put_string(&w, "publicKey", key);
-    json_name(&w, "items");
-    json_open_array(&w);
-    for (size_t i = 0; i < count; i++)
-        write_seal(&w, request->arena, &items[i]);
-    json_close_array(&w);
-    json_close_object(&w);
-    reply_json(response, 200, &w);
     return true;
 }
 
@@ -324,6 +282,7 @@ static const struct http_route routes[] = {
     {"GET", API_BASE "/audit", GATE_ACTOR, TLS, NO_BODY, settings_show, "settings:read"},
     {"PUT", API_BASE "/audit", GATE_ACTOR, TLS, MEDIUM, settings_change, "settings:manage"},
     {"GET", API_BASE "/audit/seals", GATE_ACTOR, TLS, NO_BODY, seals_list, "events:read"},
+    {"GET", API_BASE "/audit/seals/{}/events", GATE_ACTOR, TLS, NO_BODY, seal_events, "events:read"},
     {"GET", API_BASE "/audit/streams", GATE_ACTOR, TLS, NO_BODY, streams_list, "settings:read"},
     {"POST", API_BASE "/audit/streams", GATE_ACTOR, TLS, MEDIUM, streams_create, "settings:manage"},
     {"PUT", API_BASE "/audit/streams/{}", GATE_ACTOR, TLS, MEDIUM, streams_change, "settings:manage"},

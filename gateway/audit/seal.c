@@ -17,6 +17,7 @@
 #define LONG_OVERLAP_US (86400 * US_PER_SECOND) /* every so often further back: a commit that took longer */
 #define LONG_EVERY 500
 #define MOST_KEYS 500000
+#define MOST_SEALS 100000
 #define MOST_BATCHES 20 /* in one round */
 
 /* --- leaves and roots --------------------------------------------------------------------------------------- */
@@ -213,7 +214,7 @@ static bool find_batch(struct tx *tx, struct arena *arena, struct batch *b, stru
     TRY(seal_last_token(tx, &b->last_token_us, err));
     if (b->last.number > 0)
         since = b->last.last_us - (b->last.number % LONG_EVERY == 0 ? LONG_OVERLAP_US : OVERLAP_US);
-    TRY(seal_list_since(tx, arena, since, &seals, &seal_count, err));
+    TRY(seal_list_since(tx, arena, since, MOST_SEALS, &seals, &seal_count, err));
     TRY(event_keys(tx, arena, since, now - AUDIT_LAG_US, MOST_KEYS, &keys, &key_count, err));
     struct view sealed = sealed_ids(arena, seals, seal_count);
     uint8_t *ids = arena_alloc(arena, SEAL_MOST_EVENTS * 16);

@@ -106,9 +106,9 @@ bool seal_list(struct tx *tx, struct arena *arena, int64_t from, unsigned limit,
     return list(tx, arena, sql_list, from, limit, ret_items, ret_count, err);
 }
 
-bool seal_list_since(struct tx *tx, struct arena *arena, int64_t since_us, struct seal **ret_items,
-                     size_t *ret_count, struct error *err) {
-    return list(tx, arena, sql_since, since_us, 100000, ret_items, ret_count, err);
+bool seal_list_since(struct tx *tx, struct arena *arena, int64_t since_us, unsigned limit,
+                     struct seal **ret_items, size_t *ret_count, struct error *err) {
+    return list(tx, arena, sql_since, since_us, limit, ret_items, ret_count, err);
 }
 
 bool seal_last_token(struct tx *tx, int64_t *ret_us, struct error *err) {

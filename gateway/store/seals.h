@@ -23,8 +23,8 @@ MUST_USE bool seal_last(struct tx *tx, struct arena *arena, struct seal *ret, st
 /* From this number on, at most `limit`, oldest first. */
 MUST_USE bool seal_list(struct tx *tx, struct arena *arena, int64_t from, unsigned limit,
                         struct seal **ret_items, size_t *ret_count, struct error *err);
-/* Those whose last event is not before this time. */
-MUST_USE bool seal_list_since(struct tx *tx, struct arena *arena, int64_t since_us,
+/* Those whose last event is not before this time, at most `limit`, oldest first. */
+MUST_USE bool seal_list_since(struct tx *tx, struct arena *arena, int64_t since_us, unsigned limit,
                               struct seal **ret_items, size_t *ret_count, struct error *err);
 /* When the last one with a token was made; 0: never. */
 MUST_USE bool seal_last_token(struct tx *tx, int64_t *ret_us, struct error *err);

@@ -1,6 +1,7 @@
 """The audit trail: seals, the command that verifies and exports them, streams to syslog over TLS and HTTP, and what the
 database's account for `serve` cannot do."""
 
+import hashlib
 import http.server
 import json
 import os
@@ -133,6 +134,27 @@ def check_streams(admin, directory):
     server.shutdown()
 
 
+def tree(leaves):
+    """rfc6962#2.1"""
+    if len(leaves) == 1:
+        return leaves[0]
+    half = 1 << ((len(leaves) - 1).bit_length() - 1)
+    return hashlib.sha256(b"\1" + tree(leaves[:half]) + tree(leaves[half:])).digest()
+
+
+def check_tree(admin, seal):
+    """Who reads a seal's lines can hash its tree, without the command."""
+    lines = admin.get(f"/audit/seals/{seal['number']}/events")["lines"]
+    assert len(lines) == seal["events"]
+    assert tree([hashlib.sha256(b"\0" + line.encode()).digest() for line in lines]).hex() == seal["root"]
+    later = admin.get(f"/audit/seals?since={json.loads(lines[-1])['at']}")["items"]
+    assert later[0]["number"] <= seal["number"], "the seals since a time have the one of its event"
+    admin.get("/audit/seals/999999999/events", 404, problem="not-found")
+    admin.get("/audit/seals/x/events", 404, problem="not-found")
+    admin.get("/audit/seals?from=1&since=2026-01-01T00:00:00Z", 400, problem="bad-query")
+    admin.get("/audit/seals?since=yesterday", 400)
+
+
 def check_seals(admin, directory):
     settings = admin.get("/audit").value
     settings.pop("version")
@@ -141,6 +163,8 @@ def check_seals(admin, directory):
     listed = admin.get("/audit/seals").value
     assert listed["items"] and listed["items"][0]["number"] == 1 and "BEGIN PUBLIC KEY" in listed["publicKey"]
     assert "gatehouse-seal-1" in admin.get("/audit/seals?from=2")["items"][0]["statement"]
+    assert listed["last"] >= listed["items"][-1]["number"]
+    check_tree(admin, listed["items"][0])
     report = figures(command("verify"))
     assert report["findings"] == 0 and report["seals"] >= 2 and report["events"] > 50, report
     key = os.path.join(directory, "audit.pem")

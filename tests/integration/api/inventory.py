@@ -153,6 +153,11 @@ def check_views(gateway, admin, made):
     assert view["id"] in [v["id"] for v in admin.get("/views")["items"]]
     admin.post("/views", {"name": "x", "filter": "nonsense=1"}, 400, problem="bad-query")
     admin.post("/views", {"name": "", "filter": ""}, 422, problem="bad-name")
+    other = admin.post("/views", {"name": "Roles", "filter": "list=events&code=role.changed"}, 201)
+    assert other["filter"] == "list=events&code=role.changed"
+    admin.delete(f"/views/{other['id']}")
+    for bad in ("list=&code=x", "list=Events&code=x", "list=events"):
+        admin.post("/views", {"name": "x", "filter": bad}, 400, problem="bad-query")
     admin.delete(f"/views/{view['id']}")
     admin.delete(f"/views/{view['id']}", 404)
 
