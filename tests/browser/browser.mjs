@@ -31,7 +31,7 @@ export async function withBrowser(test) {
     page.on('pageerror', (error) => complaints.push(String(error)));
     page.on('console', (message) => {
       // A refused log-in and the question whether there is a session are expected to fail.
-      if (message.type() === 'error' && !/status of (401|403|404|409|422|429)/.test(message.text())) complaints.push(message.text());
+      if (message.type() === 'error' && !/status of (401|403|404|409|422|429|503)/.test(message.text())) complaints.push(message.text());
     });
     try {
       await test(page, context);
@@ -46,10 +46,10 @@ export async function withBrowser(test) {
   assert.deepEqual(complaints, [], 'the page complained');
 }
 
-async function photograph(page, name) {
+async function shoot(page, name, pause) {
   for (const [kind, width, height] of [['desktop', 1280, 800], ['phone', 390, 844]]) {
     await page.setViewportSize({ width, height });
-    await page.waitForTimeout(500);
+    await page.waitForTimeout(pause);
     await page.screenshot({ path: `${shots}/${name}-${kind}.png`, fullPage: kind === 'desktop' });
     const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
     const culprits = wide <= 1 ? [] : await page.evaluate(() => [...document.querySelectorAll('body *')]
@@ -59,8 +59,9 @@ async function photograph(page, name) {
   await page.setViewportSize({ width: 1280, height: 800 });
 }
 
-async function examine(page, name) {
-  const findings = await page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }));
+async function accessible(page, name, only = {}) {
+  await page.evaluate(axe);
+  const findings = await page.evaluate((options) => window.axe.run(document, { resultTypes: ['violations'], ...options }), only);
   const serious = findings.violations.filter((v) => v.impact === 'serious' || v.impact === 'critical');
   assert.deepEqual(serious.map((v) => `${v.id}: ${v.nodes.map((n) => n.target.join(' ')).slice(0, 3).join(' | ')}`), [], `${name}: axe-core`);
 }
@@ -68,15 +69,23 @@ async function examine(page, name) {
 /** Screenshots at desktop and phone width, and axe-core without serious findings; `dark`: all that in the dark, too. */
 export async function look(page, name, { dark = false } = {}) {
   await page.waitForLoadState('networkidle');
-  await photograph(page, name);
-  await page.evaluate(axe);
-  await examine(page, name);
+  await shoot(page, name, 500);
+  await accessible(page, name);
   if (!dark) return;
   const turn = () => page.evaluate(() => document.documentElement.classList.toggle('pf-v6-theme-dark'));
   await turn();
-  await photograph(page, `${name}-dark`);
-  await examine(page, `${name} in the dark`);
+  await shoot(page, `${name}-dark`, 500);
+  await accessible(page, `${name} in the dark`);
   await turn();
+}
+
+/** The same in light and dark, quicker: for pages that load nothing late. What differs in the dark is contrast alone. */
+export async function lookTwice(page, name) {
+  for (const [shade, only] of [['dark', { runOnly: ['color-contrast'] }], ['light', {}]]) {
+    await page.evaluate((on) => document.documentElement.classList.toggle('pf-v6-theme-dark', on), shade === 'dark');
+    await shoot(page, `${name}-${shade}`, 350);
+    await accessible(page, `${name}, ${shade}`, only);
+  }
 }
 
 export function csr(name) {

@@ -21,6 +21,13 @@ const Requests = lazy(() => import('./pages/Requests'));
 const Request = lazy(() => import('./pages/Request'));
 const RequestNew = lazy(() => import('./pages/RequestNew'));
 const Tokens = lazy(() => import('./pages/Tokens'));
+const TokenKeys = lazy(() => import('./pages/TokenKeys'));
+const IdentityProviders = lazy(() => import('./pages/IdentityProviders'));
+const IdentityProvider = lazy(() => import('./pages/IdentityProviders').then((m) => ({ default: m.IdentityProviderPage })));
+const Audit = lazy(() => import('./pages/Audit'));
+const Notices = lazy(() => import('./pages/Notices'));
+const Log = lazy(() => import('./pages/Log'));
+const Help = lazy(() => import('./pages/Help'));
 const Keys = lazy(() => import('./pages/Keys'));
 const Users = lazy(() => import('./pages/Users'));
 const Account = lazy(() => import('./pages/Account'));
@@ -63,6 +70,9 @@ export function App() {
             <Route path="/requests/:id" element={<Request />} />
             <Route path="/request" element={<RequestNew />} />
             <Route path="/tokens" element={<Tokens />} />
+            <Route path="/tokens/keys" element={<TokenKeys />} />
+            <Route path="/identity-providers" element={<IdentityProviders />} />
+            <Route path="/identity-providers/:id" element={<IdentityProvider />} />
             <Route path="/keys" element={<Keys />} />
             <Route path="/acme" element={<Acme />} />
             <Route path="/acme/:id" element={<AcmePolicy />} />
@@ -76,8 +86,12 @@ export function App() {
             <Route path="/roles" element={<Roles />} />
             <Route path="/account" element={<Account />} />
             <Route path="/events" element={<Events />} />
+            <Route path="/audit" element={<Audit />} />
+            <Route path="/notices" element={<Notices />} />
+            <Route path="/log" element={<Log />} />
             <Route path="/inspect" element={<Inspect />} />
             <Route path="/settings" element={<Settings />} />
+            <Route path="/help/*" element={<Help />} />
             <Route path="*" element={<Nothing />} />
           </Routes>
         </Suspense>

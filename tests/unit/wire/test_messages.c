@@ -189,7 +189,6 @@ static const struct {
     {"digest 10", V("\x08\x00\x00\x00\x01\0\0\0\0\0\0\0\1\x04\x0a\0\0\0\0\0\0\0\0\0\0\0")},
     {"salt 65535", V("\x08\x00\x00\x00\x01\0\0\0\0\0\0\0\1\x02\x03\0\xff\xff\0\0\0\0\0\0\0\0\0")},
     {"empty ciphertext", V("\x09\x00\x00\x00\x01\0\0\0\0\0\0\0\1\x01\0\0\0\0\0\0\0\0\0\0")},
-    {"empty PIN", V("\x0c\x00\x00\x00\x01\x00\x01x\0\0\0\0")},
 };
 
 static void hostile_rows(void **state) {

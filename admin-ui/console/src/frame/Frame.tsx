@@ -3,11 +3,12 @@ import {
   MastheadToggle, MenuToggle, Nav, NavExpandable, NavItem, NavList, Page as PfPage, PageSidebar, PageSidebarBody, PageToggleButton,
   SearchInput, SkipToContent, Toolbar, ToolbarContent, ToolbarGroup, ToolbarItem,
 } from '@patternfly/react-core';
-import { AdjustIcon, BarsIcon } from '@patternfly/react-icons';
+import { AdjustIcon, BarsIcon, QuestionCircleIcon } from '@patternfly/react-icons';
 import { useState, type ReactNode } from 'react';
 import { Link, useLocation, useNavigate } from 'react-router-dom';
 import { useSession } from '../session';
 import { chooseLanguage, language, languages, t, type Language, type TextKey } from '../texts';
+import { helpOf } from './help';
 import { useScope } from './scope';
 import { toggleTheme } from './theme';
 
@@ -26,8 +27,12 @@ const groups: { text?: TextKey; places: Place[] }[] = [
   ] },
   { places: [{ to: '/validation', text: 'validation', permission: 'cas:read' }, { to: '/timestamping', text: 'timestamping', permission: 'cas:read' }] },
   { text: 'keysAndTokens', places: [{ to: '/tokens', text: 'tokens', permission: 'tokens:read' }, { to: '/keys', text: 'keys' }] },
-  { text: 'access', places: [{ to: '/users', text: 'users', permission: 'users:read' }, { to: '/roles', text: 'rolesAndRules', permission: 'users:read' }, { to: '/account', text: 'account' }] },
-  { places: [{ to: '/events', text: 'events', permission: 'events:read' }, { to: '/inspect', text: 'inspect' }, { to: '/settings', text: 'settings', permission: 'settings:read' }] },
+  { text: 'access', places: [{ to: '/users', text: 'users', permission: 'users:read' }, { to: '/roles', text: 'rolesAndRules', permission: 'users:read' }, { to: '/identity-providers', text: 'identityProviders', permission: 'settings:read' }, { to: '/account', text: 'account' }] },
+  { text: 'watching', places: [
+    { to: '/events', text: 'events', permission: 'events:read' }, { to: '/audit', text: 'audit', permission: 'events:read' },
+    { to: '/notices', text: 'notices', permission: 'settings:read' }, { to: '/log', text: 'log', permission: 'settings:manage' },
+  ] },
+  { places: [{ to: '/inspect', text: 'inspect' }, { to: '/settings', text: 'settings', permission: 'settings:read' }] },
 ];
 
 function Navigation() {
@@ -90,6 +95,11 @@ function UserMenu() {
   );
 }
 
+function HelpLink() {
+  const { pathname, search } = useLocation();
+  return <Link className="pf-v6-c-button pf-m-plain" to={helpOf(pathname + search)} aria-label={t('help')} title={t('help')}><QuestionCircleIcon /></Link>;
+}
+
 export function Frame({ children }: { children: ReactNode }) {
   const masthead = (
     <Masthead display={{ default: 'inline' }}>
@@ -105,6 +115,7 @@ export function Frame({ children }: { children: ReactNode }) {
             <ToolbarItem className="gh-scope"><CaSelector /></ToolbarItem>
             <ToolbarItem className="gh-scope"><Search /></ToolbarItem>
             <ToolbarGroup align={{ default: 'alignEnd' }}>
+              <ToolbarItem><HelpLink /></ToolbarItem>
               <ToolbarItem><Button variant="plain" aria-label={t('theme')} icon={<AdjustIcon />} onClick={toggleTheme} /></ToolbarItem>
               <ToolbarItem><UserMenu /></ToolbarItem>
             </ToolbarGroup>

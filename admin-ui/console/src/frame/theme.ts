@@ -1,16 +1,28 @@
 /** Light or dark: the system's choice until the viewer makes one. */
 const STORED = 'gatehouse-theme';
 
-const wantsDark = (): boolean => {
+export type Theme = 'system' | 'light' | 'dark';
+
+export function chosenTheme(): Theme {
   const stored = localStorage.getItem(STORED);
-  return stored === null ? matchMedia('(prefers-color-scheme: dark)').matches : stored === 'dark';
+  return stored === 'dark' || stored === 'light' ? stored : 'system';
+}
+
+const wantsDark = (): boolean => {
+  const chosen = chosenTheme();
+  return chosen === 'system' ? matchMedia('(prefers-color-scheme: dark)').matches : chosen === 'dark';
 };
 
 export function applyTheme(): void {
   document.documentElement.classList.toggle('pf-v6-theme-dark', wantsDark());
 }
 
-export function toggleTheme(): void {
-  localStorage.setItem(STORED, wantsDark() ? 'light' : 'dark');
+export function chooseTheme(theme: Theme): void {
+  if (theme === 'system') localStorage.removeItem(STORED);
+  else localStorage.setItem(STORED, theme);
   applyTheme();
+}
+
+export function toggleTheme(): void {
+  chooseTheme(wantsDark() ? 'light' : 'dark');
 }

@@ -36,7 +36,7 @@ function Views({ filter, open }: { filter: string; open: (filter: string) => voi
   const views = useLoad(() => api.get<List<View>>('/views'), 'views');
   const [saving, setSaving] = useState(false);
   const [name, setName] = useState('');
-  const items = views.value?.items ?? [];
+  const items = (views.value?.items ?? []).filter((one) => !one.filter.startsWith('list='));
   const shown = items.find((one) => one.filter === filter);
   return (
     <>

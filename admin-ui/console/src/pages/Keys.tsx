@@ -12,6 +12,7 @@ import { Pick } from '../parts/pick';
 import { Page, ProblemAlert, StateLabel, Waiting, When } from '../parts/small';
 import { Panes } from '../parts/tabs';
 import { useSession } from '../session';
+import { Inventory, WrappingKeys } from './KeyInventory';
 import { t } from '../texts';
 
 type Key = Schema['UserKey'];
@@ -190,6 +191,7 @@ export default function Keys() {
       <Panes label={t('keys')} panes={[
         { key: 'mine', title: t('ownKeys'), body: () => <Mine /> },
         ...(may('cas:read') ? [{ key: 'authorities', title: t('authorityKeys'), body: () => <OfAuthorities /> }] : []),
+        ...(may('tokens:read') ? [{ key: 'inventory', title: t('keyInventory'), body: () => <Inventory /> }, { key: 'kek', title: t('keks'), body: () => <WrappingKeys /> }] : []),
         ...(may('keys:recover') ? [{ key: 'recovery', title: t('recoveries'), body: () => <Recoveries /> }] : []),
       ]} />
     </Page>

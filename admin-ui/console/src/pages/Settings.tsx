@@ -8,6 +8,7 @@ import { Panes } from '../parts/tabs';
 import { useSession } from '../session';
 import { t } from '../texts';
 import { Row } from './Authority';
+import { Appearance, Limits, Network } from './SettingsMore';
 import { MailQueue, MailServer, MailWordings } from './SettingsMail';
 
 function Instance() {
@@ -86,6 +87,9 @@ export default function Settings() {
         { key: 'queue', title: t('mails'), body: () => <MailQueue /> },
         { key: 'public', title: t('publicPages'), body: () => <PublicPages /> },
         { key: 'doors', title: t('doors'), body: () => <Doors /> },
+        { key: 'limits', title: t('limits'), body: () => <Limits /> },
+        { key: 'network', title: t('network'), body: () => <Network /> },
+        { key: 'appearance', title: t('appearance'), body: () => <Appearance /> },
         { key: 'configuration', title: t('configuration'), body: () => <Configuration /> },
       ]} />
     </Page>

@@ -1,6 +1,6 @@
 import { Alert, Button, Card, CardBody, CardTitle, DescriptionList, FormGroup, TextInput } from '@patternfly/react-core';
-import { useState } from 'react';
-import { Link, useNavigate, useParams } from 'react-router-dom';
+import { useEffect, useState } from 'react';
+import { Link, useNavigate, useParams, useSearchParams } from 'react-router-dom';
 import { api, type Schema } from '../api/client';
 import { useScope } from '../frame/scope';
 import { Confirm } from '../parts/Confirm';
@@ -14,8 +14,12 @@ import { Panes } from '../parts/tabs';
 import { useSession } from '../session';
 import { t } from '../texts';
 import { Row } from './Authority';
+import { Evidences } from './Evidence';
+import { TimestampCertificates } from './TimestampCertificates';
 
 type Issuer = Schema['TimestampIssuer'];
+
+const milliseconds = (micros: number): string => `${(micros / 1000).toLocaleString(undefined, { maximumFractionDigits: 3 })} ms`;
 
 function ClockCard() {
   const clock = useLoad(() => api.get<Schema['Clock']>('/clock'), 'clock', 15000);
@@ -30,7 +34,7 @@ function ClockCard() {
             <Alert isInline variant={one.trusted ? 'success' : 'danger'} title={one.trusted ? t('clockGood') : one.reason ?? t('clockBad')} />
             <DescriptionList isHorizontal>
               <Row term={t('clockSource')}>{one.source}</Row>
-              <Row term={t('clockOffset')}>{(one.offsetMicroseconds / 1000).toLocaleString()} ms</Row>
+              <Row term={t('clockOffset')}>{milliseconds(one.offsetMicroseconds)}</Row>
               <Row term={t('clockServers')}>{one.serversAgreed} / {one.serversAsked}</Row>
               <Row term={t('tokensGranted')}>{one.tokens.granted}</Row>
               <Row term={t('tokensRefused')}>{one.tokens.refused + one.tokens.denied + one.tokens.unavailable}</Row>
@@ -39,6 +43,43 @@ function ClockCard() {
         )}
       </CardBody>
     </Card>
+  );
+}
+
+const CLOCK_KEPT = 120;
+
+/** Everything about the clock of the node that answers, and how it went while the page was open. */
+function ClockPage() {
+  const clock = useLoad(() => api.get<Schema['Clock']>('/clock'), 'clock-page', 5000);
+  const [offsets, setOffsets] = useState<number[]>([]);
+  const one = clock.value;
+  useEffect(() => { if (one !== undefined) setOffsets((old) => [...old, one.offsetMicroseconds].slice(-CLOCK_KEPT)); }, [one]);
+  if (one === undefined) return clock.problem === undefined ? <Waiting /> : <ProblemAlert problem={clock.problem} retry={clock.reload} />;
+  const widest = Math.max(1, one.boundMicroseconds, ...offsets.map(Math.abs));
+  const points = offsets.map((offset, index) => `${(index * 400) / Math.max(1, CLOCK_KEPT - 1)},${50 - (offset * 45) / widest}`).join(' ');
+  const leap = one.leap === 1 ? t('leapInserted') : one.leap === 2 ? t('leapLeftOut') : t('none');
+  return (
+    <>
+      <p>{t('clockSays')}</p>
+      <Alert isInline variant={one.trusted ? 'success' : 'danger'} title={one.trusted ? t('clockGood') : one.reason ?? t('clockBad')} />
+      <DescriptionList isHorizontal>
+        <Row term={t('time')}><code>{one.now}</code></Row>
+        <Row term={t('clockSource')}>{one.source}</Row>
+        <Row term={t('clockOffset')}>{milliseconds(one.offsetMicroseconds)}</Row>
+        <Row term={t('clockBound')}>{milliseconds(one.boundMicroseconds)}</Row>
+        <Row term={t('leapSecond')}>{leap}</Row>
+        <Row term={t('clockAsked')}>{one.serversAsked}, {one.serversAnswered}, {one.serversAgreed}</Row>
+        <Row term={t('tokensGranted')}>{one.tokens.granted.toLocaleString()} ({one.tokens.authenticode.toLocaleString()} Authenticode)</Row>
+        <Row term={t('clockRefused')}>{one.tokens.refused}, {one.tokens.denied}, {one.tokens.unavailable}</Row>
+      </DescriptionList>
+      <figure className="gh-chart">
+        <svg viewBox="0 0 400 100" role="img" aria-label={t('clockChart', { widest: milliseconds(widest) })} preserveAspectRatio="none">
+          <line x1="0" x2="400" y1="50" y2="50" className="gh-chart-axis" />
+          <polyline points={points} className="gh-chart-line" />
+        </svg>
+        <figcaption className="gh-small">{t('clockChart', { widest: milliseconds(widest) })}</figcaption>
+      </figure>
+    </>
   );
 }
 
@@ -77,28 +118,25 @@ const stamps: Column<Schema['Timestamp']>[] = [
   { id: 'imprint', title: t('imprint'), text: (x) => x.imprint, cell: (x) => <code>{x.imprint.slice(0, 24)}…</code> },
   { id: 'address', title: t('address'), text: (x) => x.address ?? '', cell: (x) => x.address ?? '–' },
 ];
-const own: Column<Schema['TimestampingCertificate']>[] = [
-  { id: 'name', title: t('name'), text: (x) => x.name, cell: (x) => x.name },
-  { id: 'state', title: t('state'), text: (x) => x.state, cell: (x) => <StateLabel state={x.state} /> },
-  { id: 'key', title: t('key'), text: (x) => x.key.type, cell: (x) => `${x.key.type} ${x.key.curve ?? x.key.bits ?? ''}` },
-  { id: 'until', title: t('validUntil'), text: (x) => x.notAfter ?? '', cell: (x) => <When at={x.notAfter} dateOnly /> },
-];
 
 export default function Timestamping() {
   const { cas, ca } = useScope();
+  const tab = useSearchParams()[0].get('tab');
   const [picked, setPicked] = useState('');
   const able = (cas.value ?? []).filter((one) => one.state !== 'waiting');
   const chosen = ca !== '' ? ca : picked !== '' ? picked : able[0]?.id ?? '';
   return (
     <Page title={t('timestamping')}>
-      <ClockCard />
+      {tab !== 'clock' && <ClockCard />}
       {chosen === '' ? <p>{t('noAuthority')}</p> : (
         <>
           {ca === '' && able.length > 1 && <div className="gh-form"><Pick id="tsa-ca" label={t('authority')} value={chosen} set={setPicked} choices={able.map((one) => [one.id, one.name] as const)} /></div>}
           <Panes label={t('timestamping')} panes={[
             { key: 'issuers', title: t('issuers'), body: () => <Issuers key={chosen} ca={chosen} /> },
             { key: 'tokens', title: t('keptTokens'), body: () => <DataList key={chosen} name="timestamps" label={t('keptTokens')} path={`/cas/${chosen}/timestamps`} columns={stamps} id={(x) => x.id} empty={t('noStamp')} /> },
-            { key: 'certificates', title: t('certificates'), body: () => <DataList name="tsa-certificates" label={t('certificates')} path="/timestamping-certificates" columns={own} id={(x) => x.id} empty={t('noOwnTsa')} /> },
+            { key: 'certificates', title: t('certificates'), body: () => <TimestampCertificates key={chosen} ca={chosen} /> },
+            { key: 'evidence', title: t('evidence'), body: () => <Evidences key={chosen} ca={chosen} /> },
+            { key: 'clock', title: t('clock'), body: () => <ClockPage /> },
           ]} />
         </>
       )}

@@ -1,11 +1,13 @@
-import { Button, EmptyState, EmptyStateBody, MenuToggle, Select, SelectList, SelectOption, Toolbar, ToolbarContent, ToolbarGroup, ToolbarItem } from '@patternfly/react-core';
+import { Button, EmptyState, EmptyStateBody, MenuToggle, SearchInput, Select, SelectList, SelectOption, Toolbar, ToolbarContent, ToolbarGroup, ToolbarItem } from '@patternfly/react-core';
 import { ColumnsIcon, DownloadIcon, SyncAltIcon } from '@patternfly/react-icons';
 import { Table, Tbody, Td, Th, Thead, Tr } from '@patternfly/react-table';
 import { useEffect, useMemo, useState, type ReactNode } from 'react';
-import { api, saveFile, type Page, type Query } from '../api/client';
+import { useSearchParams } from 'react-router-dom';
+import { api, saveFile, type Page, type Problem, type Query } from '../api/client';
 import { t } from '../texts';
-import { useLoad } from './load';
+import { asProblem, useLoad } from './load';
 import { ProblemAlert, Waiting } from './small';
+import { ListViews } from './Views';
 
 export interface Column<T> {
   id: string;
@@ -35,7 +37,16 @@ interface Props<T> {
   exports?: readonly (readonly [string, string])[];
   /** False for the few lists that come whole. */
   paged?: boolean;
+  /** Loads a list that is a part of another document; `path` then only tells lists apart. */
+  load?: () => Promise<Page<T>>;
+  /** Saved views beside filters of the list's own. */
+  views?: boolean;
 }
+
+/** How many rows are looked at when a text is searched in a list, and how many go into a file. */
+const MOST_SEARCHED = 2000;
+const MOST_SAVED = 10000;
+const ROWS = 'gatehouse-rows';
 
 const quoted = (text: string) => (/[",\n\r]/.test(text) ? `"${text.replace(/"/g, '""')}"` : text);
 
@@ -63,33 +74,54 @@ function useColumns<T>(name: string, columns: Column<T>[]): [Column<T>[], (id: s
   return [columns.filter((c) => shown.has(c.id)), toggle, shown];
 }
 
-export function DataList<T>({ name, label, path, query = {}, columns, id, filters, empty, bulk, version = 0, paged = true, total, exports = [] }: Props<T>) {
+export function DataList<T>({ name, label, path, query = {}, columns, id, filters, empty, bulk, version = 0, paged = true, total, exports = [], load, views = false }: Props<T>) {
   const [cursors, setCursors] = useState<(string | undefined)[]>([undefined]);
-  const [limit, setLimit] = useState(50);
+  const [limit, setLimit] = useState(() => Number(localStorage.getItem(ROWS) ?? 50));
   const [sort, setSort] = useState<{ index: number; down: boolean }>();
   const [ticked, setTicked] = useState<Set<string>>(new Set());
   const [menu, setMenu] = useState(false);
   const [visible, toggle, shown] = useColumns(name, columns);
-  const base = `${path}?${JSON.stringify(query)}`;
+  const [parameters, setParameters] = useSearchParams();
+  const [problem, setProblem] = useState<Problem>();
+  // Lists without filters of their own are searched here, in every column that can be shown.
+  const searched = filters === undefined;
+  const needle = searched ? (parameters.get('find') ?? '').toLowerCase() : '';
+  const [find, setFind] = useState(needle);
+  useEffect(() => setFind(needle), [needle]);
+  const search = (text: string) => {
+    const next = new URLSearchParams(parameters);
+    if (text === '') next.delete('find');
+    else next.set('find', text);
+    setParameters(next, { replace: true });
+  };
+  const base = `${path}?${JSON.stringify(query)}?${paged && needle !== '' ? 'all' : ''}`;
   useEffect(() => { setCursors([undefined]); setTicked(new Set()); }, [base, limit]);
   const cursor = cursors[cursors.length - 1];
-  const page = useLoad<Page<T>>(() => api.get(path, paged ? { ...query, limit, cursor } : query), `${base}#${cursor ?? ''}#${limit}#${version}`, 30000);
+  const loadAll = async (most: number): Promise<Page<T>> => ({ items: await api.all<T>(path, query, most), next: null });
+  const page = useLoad<Page<T>>(load ?? (() => (paged && needle !== '' ? loadAll(MOST_SEARCHED) : api.get(path, paged ? { ...query, limit, cursor } : query))), `${base}#${cursor ?? ''}#${limit}#${version}`, 30000);
   const items = useMemo(() => {
-    const list = [...(page.value?.items ?? [])];
+    const list = (page.value?.items ?? []).filter((item) => needle === '' || columns.some((one) => one.text(item).toLowerCase().includes(needle)));
     const column = sort && visible[sort.index];
     if (column !== undefined)
       list.sort((a, b) => column.text(a).localeCompare(column.text(b), undefined, { numeric: true }) * (sort?.down === true ? -1 : 1));
     return list;
-  }, [page.value, sort, visible]);
+  }, [page.value, sort, visible, needle, columns]);
   const chosen = items.filter((item) => ticked.has(id(item)));
   const done = () => { setTicked(new Set()); page.reload(); };
   // A short list that is empty has nothing to arrange.
-  const bare = !paged && filters === undefined && items.length === 0;
+  const bare = !paged && searched && needle === '' && items.length === 0;
+  const save = async () => {
+    const more = paged && exports.length === 0 && page.value?.next != null;
+    try { saveCsv(name, visible, more ? (await loadAll(MOST_SAVED)).items : items); } catch (reason) { setProblem(asProblem(reason)); }
+  };
   return (
     <>
       {!bare && <Toolbar>
         <ToolbarContent>
-          <ToolbarGroup>{filters}</ToolbarGroup>
+          <ToolbarGroup>
+            {filters}
+            {searched && <ToolbarItem><SearchInput aria-label={t('searchList', { name: label })} placeholder={t('search')} value={find} onChange={(_, value) => { setFind(value); if (!paged) search(value); }} onSearch={() => search(find.trim())} onClear={() => search('')} /></ToolbarItem>}
+          </ToolbarGroup>
           {bulk !== undefined && chosen.length > 0 && <ToolbarItem>{bulk(chosen, done)}</ToolbarItem>}
           <ToolbarGroup align={{ default: 'alignEnd' }}>
             <Select
@@ -103,15 +135,16 @@ export function DataList<T>({ name, label, path, query = {}, columns, id, filter
                 {columns.map((c) => <SelectOption key={c.id} value={c.id} hasCheckbox isSelected={shown.has(c.id)}>{c.title}</SelectOption>)}
               </SelectList>
             </Select>
-            {exports.map(([title, href]) => <Button key={title} component="a" variant="link" size="sm" href={href} download aria-label={t('exportAll', { format: title })}>{title}</Button>)}
-            <Button variant="plain" aria-label={t('exportCsv')} icon={<DownloadIcon />} onClick={() => saveCsv(name, visible, items)} />
+            {(searched || views) && <ListViews list={name} />}
+            {exports.map(([title, href]) => <Button key={title} component="a" variant="link" size="sm" href={href} download={`${name}.${title.toLowerCase()}`} aria-label={t('exportAll', { format: title })}>{title}</Button>)}
+            <Button variant="plain" aria-label={exports.length > 0 ? t('exportCsv') : t('exportList')} icon={<DownloadIcon />} onClick={() => void save()} />
             <Button variant="plain" aria-label={t('refresh')} icon={<SyncAltIcon />} onClick={page.reload} />
           </ToolbarGroup>
         </ToolbarContent>
       </Toolbar>}
-      <ProblemAlert problem={page.problem} retry={page.reload} />
+      <ProblemAlert problem={problem ?? page.problem} retry={page.reload} />
       {page.value === undefined && page.loading ? <Waiting /> : items.length === 0 && page.problem === undefined ? (
-        <EmptyState titleText={t('nothingHere')} headingLevel="h2">{empty !== t('nothingHere') && <EmptyStateBody>{empty}</EmptyStateBody>}</EmptyState>
+        <EmptyState titleText={needle === '' ? t('nothingHere') : t('nothingFound')} headingLevel="h2">{needle === '' && empty !== t('nothingHere') && <EmptyStateBody>{empty}</EmptyStateBody>}</EmptyState>
       ) : (
         <div className="gh-wide" tabIndex={0} role="group" aria-label={label}><Table role="table" aria-label={label} variant="compact">
           <Thead>
@@ -128,7 +161,7 @@ export function DataList<T>({ name, label, path, query = {}, columns, id, filter
             {items.map((item, row) => (
               <Tr key={id(item)}>
                 {bulk !== undefined && <Td select={{ rowIndex: row, isSelected: ticked.has(id(item)), onSelect: (_, on) => setTicked((old) => { const next = new Set(old); if (on) next.add(id(item)); else next.delete(id(item)); return next; }) }} />}
-                {visible.map((column) => <Td key={column.id} dataLabel={column.title}>{column.cell(item)}</Td>)}
+                {visible.map((column) => <Td key={column.id} dataLabel={column.title} className={column.id === 'acts' ? 'gh-acts' : undefined}>{column.cell(item)}</Td>)}
               </Tr>
             ))}
           </Tbody>
@@ -137,7 +170,7 @@ export function DataList<T>({ name, label, path, query = {}, columns, id, filter
       {paged && <div className="gh-pager">
         <label>
           {t('perPage')}{' '}
-          <select value={limit} onChange={(event) => setLimit(Number(event.target.value))}>
+          <select value={limit} onChange={(event) => { localStorage.setItem(ROWS, event.target.value); setLimit(Number(event.target.value)); }}>
             {[20, 50, 100, 500].map((n) => <option key={n} value={n}>{n}</option>)}
           </select>
         </label>

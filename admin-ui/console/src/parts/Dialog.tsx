@@ -37,13 +37,14 @@ export function FormDialog({ title, act, ready, children, run, close, stays = fa
 }
 
 /** What is shown this once, each with a button that copies it. */
-export function Once({ title, secrets, close }: { title: string; secrets: readonly (readonly [string, string])[]; close: () => void }) {
+export function Once({ title, secrets, close, children }: { title: string; secrets: readonly (readonly [string, string])[]; close: () => void; children?: ReactNode }) {
   return (
     <Modal isOpen variant="medium" onClose={close} aria-labelledby="once-title">
       <ModalHeader title={title} labelId="once-title" />
       <ModalBody className="gh-stack">
         <Alert isInline variant="info" title={t('shownOnce')} />
         {secrets.map(([name, text]) => <div key={name}><strong>{name}</strong><Copy label={name} text={text} /></div>)}
+        {children !== undefined && <p>{children}</p>}
       </ModalBody>
       <ModalFooter><Button onClick={close}>{t('close')}</Button></ModalFooter>
     </Modal>

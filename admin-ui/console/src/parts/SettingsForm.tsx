@@ -10,13 +10,13 @@ import { ProblemAlert } from './small';
 /** One member of a document: `path` with dots where it is inside another. Its name is in texts/fields.ts. */
 export interface Field {
   path: string;
-  kind: 'yes' | 'number' | 'text' | 'secret' | 'area' | 'lines' | 'one' | 'some';
-  /** The choices of 'one' and 'some'; a pair is a value and what is shown. */
+  kind: 'yes' | 'number' | 'text' | 'secret' | 'area' | 'lines' | 'one' | 'choice' | 'some';
+  /** The choices of 'one', 'choice' (numbers) and 'some'; a pair is a value and what is shown. */
   of?: readonly (string | readonly [string, string])[];
   /** Shown above the first field of a group. */
   group?: string;
 }
-type Json = Record<string, unknown>;
+export type Json = Record<string, unknown>;
 
 /** What was never stored has version 0, and is stored without one. */
 export const asStored = ({ version, ...rest }: Json): Json => (Number(version) > 0 ? { ...rest, version } : rest);
@@ -50,6 +50,12 @@ function Control({ field, id, value, set, fixed, help }: { field: Field; id: str
     case 'one':
       return (
         <FormSelect {...common} value={String(value ?? '')} onChange={(_, text) => set(text === '' ? undefined : text)}>
+          {(field.of ?? []).map(pair).map(([one, shown]) => <FormSelectOption key={one} value={one} label={shown} />)}
+        </FormSelect>
+      );
+    case 'choice':
+      return (
+        <FormSelect {...common} value={String(value ?? '')} onChange={(_, text) => set(Number(text))}>
           {(field.of ?? []).map(pair).map(([one, shown]) => <FormSelectOption key={one} value={one} label={shown} />)}
         </FormSelect>
       );
@@ -115,10 +121,14 @@ interface Props {
   /** Offers the whole document as JSON as well. */
   whole?: boolean;
   more?: ReactNode;
+  /** Parts of the document that need controls of their own. */
+  also?: (document: Json, set: (next: Json) => void) => ReactNode;
+  /** Says what the form does, where it is not to save. */
+  act?: string;
 }
 
 /** A document on fields: guarded while it has unsaved changes, with the server's refusal beside the button. */
-export function SettingsForm({ name, document, fields, fixed, save, whole = false, more }: Props) {
+export function SettingsForm({ name, document, fields, fixed, save, whole = false, more, also, act }: Props) {
   const [draft, setDraft] = useState<Json>();
   const [problem, setProblem] = useState<Problem>();
   const [saved, setSaved] = useState(false);
@@ -133,10 +143,11 @@ export function SettingsForm({ name, document, fields, fixed, save, whole = fals
   return (
     <Form onSubmit={(event) => { event.preventDefault(); void submit(); }} className="gh-form">
       {json ? <Whole key={`json-${round}`} document={now} set={set} fixed={fixed} /> : <DocumentFields key={round} name={name} fields={fields} document={now} set={set} fixed={fixed} />}
+      {!json && also?.(now, set)}
       <ProblemAlert problem={problem} />
       {saved && draft === undefined && <Alert isInline variant="success" title={t('saved')} />}
       <ActionGroup>
-        {!fixed && <Button type="submit" isDisabled={draft === undefined}>{t('save')}</Button>}
+        {!fixed && <Button type="submit" isDisabled={draft === undefined}>{act ?? t('save')}</Button>}
         {!fixed && <Button variant="link" isDisabled={draft === undefined} onClick={() => { setDraft(undefined); setRound(round + 1); }}>{t('discard')}</Button>}
         {whole && <Button variant="link" onClick={() => setJson(!json)}>{json ? t('asFields') : t('asJson')}</Button>}
         {more}

@@ -34,7 +34,7 @@ export function When({ at, dateOnly = false }: { at: string | null | undefined; 
 const colours: Record<string, 'green' | 'red' | 'orange' | 'grey' | 'blue'> = {
   valid: 'green', active: 'green', issued: 'green', confirmed: 'green', success: 'green', available: 'green',
   revoked: 'red', declined: 'red', rejected: 'red', disabled: 'red', suspended: 'red', failure: 'red', refused: 'red',
-  held: 'orange', pending: 'blue', approved: 'blue', waiting: 'blue', asked: 'blue', done: 'green',
+  held: 'orange', pending: 'blue', approved: 'blue', waiting: 'blue', asked: 'blue', done: 'green', connected: 'green', running: 'blue', database: 'green', token: 'blue', destroyed: 'red', next: 'blue', changed: 'red', invited: 'blue', failed: 'red', away: 'red',
 };
 
 export const StateLabel = ({ state }: { state: string }) => (

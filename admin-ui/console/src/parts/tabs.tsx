@@ -8,7 +8,7 @@ export interface Pane { key: string; title: string; body: () => ReactNode }
 export function Panes({ label, panes }: { label: string; panes: readonly Pane[] }) {
   const [parameters, setParameters] = useSearchParams();
   const at = panes.find((pane) => pane.key === parameters.get('tab')) ?? panes[0];
-  const choose = (key: string) => { const next = new URLSearchParams(parameters); next.set('tab', key); setParameters(next); };
+  const choose = (key: string) => { const next = new URLSearchParams(parameters); next.set('tab', key); next.delete('find'); setParameters(next); };
   return (
     <>
       <Tabs activeKey={at?.key} onSelect={(_, key) => choose(String(key))} aria-label={label}>

@@ -1,8 +1,9 @@
 /** One catalogue, two languages. A text is a key; {name} stands for a value. */
 import { de } from './de';
 import { en } from './en';
+import { operation } from './operation';
 
-export type TextKey = keyof typeof en;
+export type TextKey = keyof typeof en | keyof typeof operation;
 export const languages = { en: 'English', de: 'Deutsch' } as const;
 export type Language = keyof typeof languages;
 
@@ -23,6 +24,7 @@ export function chooseLanguage(next: Language): void {
 }
 
 export function t(key: TextKey, values: Record<string, string | number> = {}): string {
-  const text: string = (language === 'de' ? de : en)[key];
+  const pair: readonly string[] | undefined = key in operation ? operation[key as keyof typeof operation] : undefined;
+  const text = pair === undefined ? (language === 'de' ? de : en)[key as keyof typeof en] : pair[language === 'de' ? 1 : 0] ?? '';
   return text.replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole));
 }

@@ -13,6 +13,7 @@ import { t } from '../../texts';
 import Nothing from '../Nothing';
 import { Anchors } from './Anchors';
 import { Credentials } from './Credentials';
+import { Profiles } from './Profiles';
 import { Transactions } from './Transactions';
 
 type Name = 'scep' | 'est' | 'cmp';
@@ -38,6 +39,7 @@ function fieldsOf(name: Name): Field[] {
     default: return [
       { path: 'protection', kind: 'some', of: [['signature', t('bySignature')], ['pbm', 'PasswordBasedMac'], ['pbmac1', 'PBMAC1']], group: t('whoMay') },
       { path: 'ownCertificates', kind: 'one', of: own(), group: t('whoMay') }, { path: 'approveDevices', kind: 'yes', group: t('whoMay') },
+      { path: 'leastKeyStrength', kind: 'choice', of: ['112', '128', '192', '256'], group: t('strength') }, { path: 'leastDigestBits', kind: 'choice', of: ['224', '256', '384', '512'], group: t('strength') },
       { path: 'sha1', kind: 'yes', group: t('forDevices') }, { path: 'maxIterations', kind: 'number', group: t('forDevices') }, { path: 'implicitConfirm', kind: 'yes', group: t('forDevices') },
       { path: 'confirmSeconds', kind: 'number', group: t('limits') }, { path: 'waitDays', kind: 'number', group: t('limits') }, { path: 'pollSeconds', kind: 'number', group: t('limits') }, { path: 'clockToleranceSeconds', kind: 'number', group: t('limits') },
       { path: 'centralKeyGeneration', kind: 'yes', group: t('more') }, { path: 'keyPackage', kind: 'one', of: [['rfc5958', 'RFC 5958'], ['bare', t('bareKey')]], group: t('more') },
@@ -102,9 +104,27 @@ function Of({ name, template }: { name: Name; template: string }) {
   panes.push({ key: 'credentials', title: t('credentials'), body: () => <Credentials template={template} kinds={name === 'cmp' ? ['mac'] : ['challenge']} /> });
   if (name !== 'scep') panes.push({ key: 'anchors', title: t('anchors'), body: () => <Anchors template={template} /> });
   if (name === 'cmp') panes.push({ key: 'transactions', title: t('transactions'), body: () => <Transactions template={template} /> });
+  if (name === 'scep') panes.push({ key: 'profiles', title: t('profiles'), body: () => <Profiles template={template} /> });
   if (name === 'scep') panes.push({ key: 'captures', title: t('captures'), body: () => <DataList name="scep-captures" label={t('captures')} path={`/templates/${template}/scep/captures`} columns={captures} id={(x) => x.id} empty={t('noCapture')} /> });
   else panes.push({ key: 'usual', title: t('usualTemplate'), body: () => <Usual name={name} /> });
   return <Panes label={name.toUpperCase()} panes={panes} />;
+}
+
+/** No template lets this protocol in yet; anchors can be brought beforehand. */
+function Closed({ name, list, named, set }: { name: Name; list: Schema['Template'][]; named: string; set: (template: string) => void }) {
+  const chosen = list.find((one) => one.id === named) ?? list[0];
+  return (
+    <>
+      <Alert isInline variant="info" title={t('noDoor', { protocol: name.toUpperCase() })} />
+      {name !== 'scep' && chosen !== undefined && (
+        <>
+          <h2>{t('anchors')}</h2>
+          <div className="gh-form"><PickTemplate list={list} value={chosen.id} set={set} /></div>
+          <Anchors key={chosen.id} template={chosen.id} />
+        </>
+      )}
+    </>
+  );
 }
 
 export default function Protocol() {
@@ -118,7 +138,7 @@ export default function Protocol() {
   const choose = (next: string) => { const all = new URLSearchParams(parameters); all.set('template', next); setParameters(all); };
   return (
     <Page title={protocol.toUpperCase()}>
-      {templates.loading ? <Waiting /> : chosen === undefined ? <Alert isInline variant="info" title={t('noDoor', { protocol: protocol.toUpperCase() })} /> : (
+      {templates.loading ? <Waiting /> : chosen === undefined ? <Closed name={protocol} list={templates.list} named={named} set={choose} /> : (
         <>
           <div className="gh-form"><PickTemplate list={able} value={chosen} set={choose} /></div>
           <Of key={`${protocol}-${chosen}`} name={protocol} template={chosen} />
