@@ -31,7 +31,7 @@ export async function withBrowser(test) {
     page.on('pageerror', (error) => complaints.push(String(error)));
     page.on('console', (message) => {
       // A refused log-in and the question whether there is a session are expected to fail.
-      if (message.type() === 'error' && !/status of (401|403|404|409|422|429|503)/.test(message.text())) complaints.push(message.text());
+      if (message.type() === 'error' && !/status of (400|401|403|404|409|422|429|503)/.test(message.text())) complaints.push(message.text());
     });
     try {
       await test(page, context);

@@ -68,11 +68,11 @@ function Cross({ ca, close }: { ca: Ca; close: (done: boolean) => void }) {
 
 /** What goes with the authority is said by the server, and what stands in the way is named, before the name is asked for. */
 export function DeleteAuthority({ ca, close }: { ca: Ca; close: (done: boolean) => void }) {
-  const { cas } = useScope();
+  const { cas, choose } = useScope();
   const below = (cas.value ?? []).filter((one) => one.issuer === ca.id);
   const templates = useLoad(() => api.all<Schema['Template']>(`/cas/${ca.id}/templates`), `below-${ca.id}`);
   const counts = useLoad(async () => ({
-    live: await api.get<Schema['Count']>('/certificates/count', { ca: ca.id, state: 'valid' }),
+    live: await api.get<Schema['Count']>('/certificates/count', { ca: ca.id, state: 'valid', use: 'end-entity' }),
     pending: await api.get<List<Schema['Request']>>(`/cas/${ca.id}/requests`, { state: 'pending', limit: 100 }),
   }), `below-counts-${ca.id}`);
   const some = (count: number, more: boolean) => `${count.toLocaleString()}${more ? '+' : ''}`;
@@ -83,8 +83,8 @@ export function DeleteAuthority({ ca, close }: { ca: Ca; close: (done: boolean) 
         <Alert isInline variant="danger" title={t('standsInTheWay')}>
           <ul>
             {below.map((one) => <li key={one.id}>{t('subordinate')}: <Link to={`/cas/${one.id}`}>{one.name}</Link></li>)}
-            {(counts.value?.live.count ?? 0) > 0 && <li><Link to={`/certificates?ca=${ca.id}&state=valid`}>{t('validCertificates', { count: some(counts.value?.live.count ?? 0, counts.value?.live.more ?? false) })}</Link></li>}
-            {(counts.value?.pending.items.length ?? 0) > 0 && <li><Link to={`/requests?ca=${ca.id}&state=pending`}>{t('openRequests', { count: some(counts.value?.pending.items.length ?? 0, counts.value?.pending.next != null) })}</Link></li>}
+            {(counts.value?.live.count ?? 0) > 0 && <li><Link to="/certificates?state=valid" onClick={() => choose(ca.id)}>{t('validCertificates', { count: some(counts.value?.live.count ?? 0, counts.value?.live.more ?? false) })}</Link></li>}
+            {(counts.value?.pending.items.length ?? 0) > 0 && <li><Link to="/requests?state=pending" onClick={() => choose(ca.id)}>{t('openRequests', { count: some(counts.value?.pending.items.length ?? 0, counts.value?.pending.next != null) })}</Link></li>}
           </ul>
         </Alert>
       )}

@@ -11,6 +11,7 @@ import { Pick } from '../parts/pick';
 import { Page, StateLabel, When } from '../parts/small';
 import { useSession } from '../session';
 import { t } from '../texts';
+import { Outcomes, type Outcome } from './RequestActs';
 
 type Certificate = Schema['Certificate'];
 
@@ -66,13 +67,18 @@ type Action = 'revoke' | 'hold' | 'unhold' | 'archive' | 'tag';
 function Bulk({ items, action, close }: { items: Certificate[]; action: Action; close: (done: boolean) => void }) {
   const [reason, setReason] = useState('unspecified');
   const [tag, setTag] = useState('');
+  const [outcome, setOutcome] = useState<Outcome[]>();
   const title = t(`bulk-${action}`);
   const run = async () => {
     const order = action === 'tag' ? { action: 'edit', addTags: tag.split(/[\s,]+/).filter((one) => one !== '') } : { action, ...(action === 'revoke' ? { reason } : {}) };
     const answer = await api.post<Schema['CertificateBatchResult']>('/certificates/batch', { ...order, ids: items.map((one) => one.id) });
-    const failed = answer.items.filter((one) => !one.ok);
-    if (failed.length > 0) throw new Error(t('someFailed', { failed: failed.length, count: items.length, first: failed[0]?.problem?.detail ?? '' }));
+    if (answer.items.every((one) => one.ok)) { close(true); return; }
+    setOutcome(answer.items.map((one) => {
+      const was = items.find((item) => item.id === one.id);
+      return { id: one.id, name: was?.commonName ?? was?.serial ?? one.id, ok: one.ok, detail: one.problem?.detail ?? '' };
+    }));
   };
+  if (outcome !== undefined) return <Outcomes title={title} items={outcome} place="/certificates" close={() => close(true)} />;
   return (
     <Confirm title={title} act={title} danger={action === 'revoke'} name={action === 'revoke' ? String(items.length) : undefined} run={run} close={close}>
       <p>{t('bulkCertificatesSay', { action: title, count: items.length })}</p>

@@ -9,27 +9,9 @@ import { CodeText, Page, ProblemAlert, StateLabel, Waiting, When } from '../part
 import { useSession } from '../session';
 import { t } from '../texts';
 import { Row } from './Authority';
+import { FourEyes, History, Move, Sign } from './RequestActs';
 
 type Request = Schema['Request'];
-
-function Sign({ request, close }: { request: Request; close: (done: boolean) => void }) {
-  const [days, setDays] = useState('');
-  const [subject, setSubject] = useState('');
-  const [sans, setSans] = useState('');
-  const overrides = () => ({
-    ...(days === '' ? {} : { validityDays: Number(days) }),
-    ...(subject.trim() === '' ? {} : { subject: subject.trim() }),
-    ...(sans.trim() === '' ? {} : { sans: sans.split(/[\n,]+/).map((one) => one.trim()).filter((one) => one !== '') }),
-  });
-  return (
-    <Confirm title={t('sign')} act={t('sign')} close={close} run={() => api.post(`/requests/${request.id}/sign`, overrides())}>
-      <p>{t('signSays', { subject: request.subject || (request.sans[0] ?? '') })}</p>
-      <FormGroup label={t('overrideSubject')} fieldId="o-subject"><TextInput id="o-subject" value={subject} placeholder={request.subject} onChange={(_, value) => setSubject(value)} /></FormGroup>
-      <FormGroup label={t('overrideSans')} fieldId="o-sans"><TextArea id="o-sans" value={sans} placeholder={request.sans.join('\n')} onChange={(_, value) => setSans(value)} /></FormGroup>
-      <FormGroup label={t('overrideDays')} fieldId="o-days"><TextInput id="o-days" type="number" min={1} value={days} onChange={(_, value) => setDays(value)} /></FormGroup>
-    </Confirm>
-  );
-}
 
 /** For a request without a CSR: the link under which the key is made. `again`: a new one, the old one is void. */
 function ClaimLink({ request, again, close }: { request: Request; again: boolean; close: (done: boolean) => void }) {
@@ -47,11 +29,11 @@ function ClaimLink({ request, again, close }: { request: Request; again: boolean
   );
 }
 
-function Comments({ request }: { request: Request }) {
+function Comments({ request, added }: { request: Request; added: () => void }) {
   const loaded = useLoad(() => api.get<Schema['CommentList']>(`/requests/${request.id}/comments`), `comments-${request.id}`, 30000);
   const [text, setText] = useState('');
   const [problem, setProblem] = useState<Problem>();
-  const add = () => api.post(`/requests/${request.id}/comments`, { text }).then(() => { setText(''); setProblem(undefined); loaded.reload(); }, (reason: unknown) => setProblem(asProblem(reason)));
+  const add = () => api.post(`/requests/${request.id}/comments`, { text }).then(() => { setText(''); setProblem(undefined); loaded.reload(); added(); }, (reason: unknown) => setProblem(asProblem(reason)));
   return (
     <Card>
       <CardTitle component="h2">{t('comments')}</CardTitle>
@@ -80,7 +62,8 @@ export default function RequestPage() {
   const loaded = useLoad(() => api.get<Request>(`/requests/${id}`), `request-${id}`);
   const csr = loaded.value?.csr ?? '';
   const decoded = useLoad(async () => (csr === '' ? undefined : await api.post<Schema['Inspection']>('/inspect', { data: csr })), `csr-${id}-${csr.length}`);
-  const [dialog, setDialog] = useState<'sign' | 'decline' | 'cancel' | 'approve' | 'resend'>();
+  const [dialog, setDialog] = useState<'sign' | 'decline' | 'cancel' | 'approve' | 'resend' | 'move'>();
+  const [comments, setComments] = useState(0);
   const request = loaded.value;
   const close = (done: boolean) => { setDialog(undefined); if (done) loaded.reload(); };
   if (request === undefined) return <Page title={id}>{loaded.problem === undefined ? <Waiting /> : <ProblemAlert problem={loaded.problem} retry={loaded.reload} />}</Page>;
@@ -93,12 +76,14 @@ export default function RequestPage() {
       {may('requests:decide') && bare && request.state !== 'awaiting-csr' && <Button onClick={() => setDialog('approve')}>{t('approve')}</Button>}
       {may('requests:decide') && request.state === 'awaiting-csr' && <Button onClick={() => setDialog('resend')}>{t('newLink')}</Button>}
       {may('requests:decide') && request.state !== 'awaiting-csr' && <Button variant="secondary" onClick={() => setDialog('decline')}>{t('decline')}</Button>}
+      {may('requests:decide') && request.state !== 'awaiting-csr' && <Button variant="secondary" onClick={() => setDialog('move')}>{t('move')}</Button>}
       {(own || may('requests:decide')) && <Button variant="link" onClick={() => setDialog('cancel')}>{t('cancelRequest')}</Button>}
     </>
   );
   return (
     <Page title={request.subject || (request.sans[0] ?? id)} actions={actions}>
       <ProblemAlert problem={loaded.problem} retry={loaded.reload} />
+      <FourEyes request={request} me={session?.user.id ?? ''} />
       <div className="gh-two">
         <Card>
           <CardTitle component="h2">{t('request')}</CardTitle>
@@ -114,7 +99,7 @@ export default function RequestPage() {
               <Row term={t('requester')}>{request.requester ?? '–'}</Row>
               <Row term={t('askedAt')}><When at={request.createdAt} /></Row>
               <Row term={t('changedAt')}><When at={request.changedAt} /></Row>
-              <Row term={t('events')}><Link to={`/events?object=${id}`}>{t('history')}</Link></Row>
+              {(request.notes ?? []).length > 0 && <Row term={t('leftOut')}>{request.notes?.map((one) => <div key={one}>{one}</div>)}</Row>}
             </DescriptionList>
           </CardBody>
         </Card>
@@ -125,10 +110,12 @@ export default function RequestPage() {
             <CodeText label="PEM" text={csr} />
           </CardBody>
         </Card>}
-        <Comments request={request} />
+        <Comments request={request} added={() => setComments(comments + 1)} />
+        {may('events:read') && <Card><CardTitle component="h2">{t('history')}</CardTitle><CardBody><History key={`${request.changedAt}-${comments}`} object={id} /></CardBody></Card>}
       </div>
       {(dialog === 'approve' || dialog === 'resend') && <ClaimLink request={request} again={dialog === 'resend'} close={close} />}
       {dialog === 'sign' && <Sign request={request} close={close} />}
+      {dialog === 'move' && <Move request={request} close={close} />}
       {(dialog === 'decline' || dialog === 'cancel') && <Close request={request} act={dialog} close={close} />}
     </Page>
   );

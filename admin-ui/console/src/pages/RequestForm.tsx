@@ -6,6 +6,7 @@ import { keyOf, keyTypes } from '../parts/keys';
 import { asProblem } from '../parts/load';
 import { Pick } from '../parts/pick';
 import { Copy, ProblemAlert, When } from '../parts/small';
+import { useValidity } from '../parts/Validity';
 import { useSession } from '../session';
 import { t } from '../texts';
 
@@ -15,16 +16,16 @@ const sansOf = (text: string): string[] => text.split(/[\n,]+/).map((one) => one
 function useNames() {
   const [subject, setSubject] = useState('');
   const [sans, setSans] = useState('');
-  const [days, setDays] = useState('');
-  const body = { ...(subject.trim() === '' ? {} : { subject: subject.trim() }), ...(sans.trim() === '' ? {} : { sans: sansOf(sans) }), ...(days === '' ? {} : { validityDays: Number(days) }) };
+  const validity = useValidity('form');
+  const body = { ...(subject.trim() === '' ? {} : { subject: subject.trim() }), ...(sans.trim() === '' ? {} : { sans: sansOf(sans) }), ...validity.body };
   const fields = (
     <>
       <FormGroup label={t('subject')} fieldId="form-subject"><TextInput id="form-subject" value={subject} placeholder="CN=www.example.com, O=Example" onChange={(_, value) => setSubject(value)} /></FormGroup>
       <FormGroup label={t('sansOneALine')} fieldId="form-sans"><TextArea id="form-sans" value={sans} placeholder={'DNS:www.example.com\nemail:somebody@example.com'} onChange={(_, value) => setSans(value)} /></FormGroup>
-      <FormGroup label={t('validityDays')} fieldId="form-days"><TextInput id="form-days" type="number" min={1} value={days} onChange={(_, value) => setDays(value)} /></FormGroup>
+      {validity.fields}
     </>
   );
-  return { body, fields, empty: subject.trim() === '' && sans.trim() === '' };
+  return { body, fields, empty: (subject.trim() === '' && sans.trim() === '') || !validity.ready };
 }
 
 /** A request for somebody else, who makes the key under a link: approved now, or waiting for who may decide. */

@@ -1,39 +1,19 @@
-import { ActionGroup, Alert, Button, Checkbox, FileUpload, Form, FormGroup, FormSelect, FormSelectOption, TextInput } from '@patternfly/react-core';
-import { useEffect, useState, type FormEvent } from 'react';
+import { ActionGroup, Button, Checkbox, FileUpload, Form, FormGroup, FormSelect, FormSelectOption } from '@patternfly/react-core';
+import { useState, type FormEvent } from 'react';
 import { useNavigate } from 'react-router-dom';
 import { api, type Problem, type Schema } from '../api/client';
 import { useScope } from '../frame/scope';
 import { asProblem, useLoad } from '../parts/load';
-import { CodeText, Page, ProblemAlert } from '../parts/small';
+import { Page, ProblemAlert } from '../parts/small';
 import { useSession } from '../session';
+import { Comparison, useCompared } from '../parts/Comparison';
 import { Panes } from '../parts/tabs';
+import { useVariables } from '../parts/Variables';
+import { useValidity } from '../parts/Validity';
 import { t } from '../texts';
 import { Invite, WithKey } from './RequestForm';
 
 type Template = Schema['Template'];
-
-/** What the CSR says, as one types; what the template makes of it, beside. */
-function useDecoded(csr: string, template: string) {
-  const [own, setOwn] = useState('');
-  const [made, setMade] = useState('');
-  const [problem, setProblem] = useState<Problem>();
-  useEffect(() => {
-    setProblem(undefined);
-    if (csr.trim() === '') { setOwn(''); setMade(''); return undefined; }
-    let current = true;
-    const timer = setTimeout(() => {
-      api.post<Schema['Inspection']>('/inspect', { data: csr }).then(
-        (answer) => current && setOwn(answer.items[0]?.text ?? ''),
-        (reason: unknown) => { if (current) { setOwn(''); setProblem(asProblem(reason)); } });
-      if (template !== '')
-        api.post<Schema['Previewed']>(`/templates/${template}/preview`, { csr }).then(
-          (answer) => current && setMade(answer.text),
-          (reason: unknown) => { if (current) { setMade(''); setProblem(asProblem(reason)); } });
-    }, 400);
-    return () => { current = false; clearTimeout(timer); };
-  }, [csr, template]);
-  return { own, made, problem };
-}
 
 export default function RequestNew() {
   const { cas, ca: scoped, choose } = useScope();
@@ -45,16 +25,17 @@ export default function RequestNew() {
   const [template, setTemplate] = useState('');
   const [csr, setCsr] = useState('');
   const [file, setFile] = useState('');
-  const [days, setDays] = useState('');
   const [issue, setIssue] = useState(true);
   const [problem, setProblem] = useState<Problem>();
   const chosen = templates.value?.find((one) => one.id === template)?.id ?? templates.value?.[0]?.id ?? '';
-  const decoded = useDecoded(csr, chosen);
+  const validity = useValidity('request');
+  const variables = useVariables('request', templates.value?.find((one) => one.id === chosen)?.document.variables ?? []);
+  const compared = useCompared(csr, chosen, { ...(validity.ready ? validity.body : {}), ...variables.body });
   const submit = async (event: FormEvent) => {
     event.preventDefault();
     try {
       const request = await api.post<Schema['Request']>(`/templates/${chosen}/requests`, {
-        csr, ...(days === '' ? {} : { validityDays: Number(days) }), ...(issue && may('requests:decide') ? { issue: true } : {}),
+        csr, ...validity.body, ...variables.body, ...(issue && may('requests:decide') ? { issue: true } : {}),
       });
       navigate(request.certificateId === null ? `/requests/${request.id}` : `/certificates/${request.certificateId}`);
     } catch (reason) {
@@ -69,15 +50,15 @@ export default function RequestNew() {
               onFileInputChange={(_, chosenFile) => setFile(chosenFile.name)} onDataChange={(_, value) => setCsr(value)} onTextChange={(_, value) => setCsr(value)}
               onClearClick={() => { setCsr(''); setFile(''); }} />
           </FormGroup>
-          <FormGroup label={t('validityDays')} fieldId="request-days"><TextInput id="request-days" type="number" min={1} value={days} onChange={(_, value) => setDays(value)} /></FormGroup>
+          {variables.fields}
+          {validity.fields}
           {may('requests:decide') && <Checkbox id="issue" label={t('signAtOnce')} isChecked={issue} onChange={(_, on) => setIssue(on)} />}
           <ProblemAlert problem={problem} />
-          <ActionGroup><Button type="submit" isDisabled={csr.trim() === '' || chosen === ''}>{t('submit')}</Button></ActionGroup>
+          <ActionGroup><Button type="submit" isDisabled={csr.trim() === '' || chosen === '' || !validity.ready || !variables.ready}>{t('submit')}</Button></ActionGroup>
         </Form>
-        <section aria-label={t('preview')}>
-          {decoded.problem !== undefined && <Alert isInline variant="warning" title={decoded.problem.message} />}
-          {decoded.made !== '' && <><h2>{t('willBecome')}</h2><CodeText label={t('willBecome')} text={decoded.made} /></>}
-          {decoded.own !== '' && <><h2>CSR</h2><CodeText label="CSR" text={decoded.own} /></>}
+        <section aria-label={t('preview')} className="gh-stack">
+          {csr.trim() === '' ? <p>{t('pasteToSee')}</p> : <h2>{t('willBecome')}</h2>}
+          <Comparison compared={compared} />
         </section>
       </div>
   );

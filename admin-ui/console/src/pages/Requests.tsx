@@ -1,13 +1,15 @@
-import { Button, FormGroup, FormSelect, FormSelectOption, TextInput, ToolbarItem } from '@patternfly/react-core';
+import { Alert, Button, FormGroup, FormSelect, FormSelectOption, TextInput, ToolbarItem } from '@patternfly/react-core';
 import { useState } from 'react';
 import { Link, useSearchParams } from 'react-router-dom';
 import { api, type Schema } from '../api/client';
 import { useScope } from '../frame/scope';
-import { Confirm } from '../parts/Confirm';
 import { DataList, type Column } from '../parts/DataList';
+import { FormDialog } from '../parts/Dialog';
+import { Pick, useTemplates } from '../parts/pick';
 import { Page, StateLabel, When } from '../parts/small';
 import { useSession } from '../session';
 import { t } from '../texts';
+import { Outcomes, type Outcome } from './RequestActs';
 
 type Request = Schema['Request'];
 
@@ -22,19 +24,43 @@ const columns: Column<Request>[] = [
   { id: 'created', title: t('askedAt'), text: (r) => r.createdAt, cell: (r) => <When at={r.createdAt} /> },
 ];
 
-/** One call for many, and what became of each. */
-function Bulk({ items, action, close }: { items: Request[]; action: 'sign' | 'decline'; close: (done: boolean) => void }) {
+type Act = 'sign' | 'decline' | 'move';
+
+/** Calls of at most a hundred, and what became of each request. */
+function Bulk({ items, action, close }: { items: Request[]; action: Act; close: (done: boolean) => void }) {
   const [reason, setReason] = useState('');
+  const [template, setTemplate] = useState('');
+  const [outcome, setOutcome] = useState<Outcome[]>();
+  const templates = useTemplates();
+  const cas = new Set(items.map((one) => one.ca));
+  // A request stays with its authority.
+  const able = action === 'move' && cas.size === 1 ? templates.list.filter((one) => cas.has(one.ca)) : [];
+  const chosen = template === '' ? able[0]?.id ?? '' : template;
   const run = async () => {
-    const answer = await api.post<Schema['BatchResult']>('/requests/batch', { action, ids: items.map((one) => one.id), ...(action === 'decline' ? { reason } : {}) });
-    const failed = answer.items.filter((one) => !one.ok);
-    if (failed.length > 0) throw new Error(t('someFailed', { failed: failed.length, count: items.length, first: failed[0]?.problem?.detail ?? '' }));
+    const results: Outcome[] = [];
+    for (let i = 0; i < items.length; i += 100) {
+      const part = items.slice(i, i + 100);
+      const answer = await api.post<Schema['BatchResult']>('/requests/batch', { action, ids: part.map((one) => one.id), ...(action === 'decline' ? { reason } : {}), ...(action === 'move' ? { template: chosen } : {}) });
+      for (const one of answer.items) {
+        const was = part.find((item) => item.id === one.id);
+        results.push({ id: one.id, name: was?.subject || was?.sans[0] || one.id, ok: one.ok, detail: one.problem?.detail ?? one.request?.state ?? '' });
+      }
+    }
+    setOutcome(results);
   };
+  if (outcome !== undefined) return <Outcomes title={t(action)} items={outcome} place="/requests" close={() => close(true)} />;
+  if (action === 'move')
+    return (
+      <FormDialog title={t('moveRequest')} act={t('move')} ready={chosen !== ''} run={run} close={close} stays>
+        <p>{t('moveSays')}</p>
+        {cas.size > 1 ? <Alert isInline variant="warning" title={t('moveOneAuthority')} /> : <Pick id="bulk-template" label={t('template')} value={chosen} set={setTemplate} choices={able.map((one) => [one.id, one.name] as const)} />}
+      </FormDialog>
+    );
   return (
-    <Confirm title={t(action)} act={t(action)} run={run} close={close}>
+    <FormDialog title={t(action)} act={t(action)} ready run={run} close={close} stays>
       <p>{t('bulkSays', { count: items.length, action: t(action) })}</p>
       {action === 'decline' && <FormGroup label={t('reason')} fieldId="bulk-reason"><TextInput id="bulk-reason" value={reason} onChange={(_, value) => setReason(value)} /></FormGroup>}
-    </Confirm>
+    </FormDialog>
   );
 }
 
@@ -42,7 +68,7 @@ export default function Requests() {
   const [parameters, setParameters] = useSearchParams();
   const { ca } = useScope();
   const { may } = useSession();
-  const [bulk, setBulk] = useState<{ items: Request[]; action: 'sign' | 'decline'; done: () => void }>();
+  const [bulk, setBulk] = useState<{ items: Request[]; action: Act; done: () => void }>();
   const state = parameters.get('state') ?? '';
   return (
     <Page title={t('requests')} actions={may('requests:create') && <Button component={(props) => <Link {...props} to="/request" />}>{t('newRequest')}</Button>}>
@@ -50,7 +76,8 @@ export default function Requests() {
         bulk={may('requests:decide') ? (items, done) => (
           <>
             <Button size="sm" onClick={() => setBulk({ items, action: 'sign', done })}>{t('sign')} ({items.length})</Button>{' '}
-            <Button size="sm" variant="secondary" onClick={() => setBulk({ items, action: 'decline', done })}>{t('decline')} ({items.length})</Button>
+            <Button size="sm" variant="secondary" onClick={() => setBulk({ items, action: 'decline', done })}>{t('decline')} ({items.length})</Button>{' '}
+            <Button size="sm" variant="secondary" onClick={() => setBulk({ items, action: 'move', done })}>{t('move')} ({items.length})</Button>
           </>
         ) : undefined}
         filters={(
