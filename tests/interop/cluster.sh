@@ -24,6 +24,7 @@ node_start() {
         --wsrep-sst-receive-address="127.0.0.1:${sst_port[$name]}" \
         --wsrep-provider-options="gmcast.listen_addr=tcp://127.0.0.1:${repl_port[$name]};ist.recv_addr=127.0.0.1:${ist_port[$name]};$quick" \
         "$@" </dev/null >>"$work/db$name.out" 2>&1 &
+    disown # no word from the shell when it is killed
     node_pid[name]=$!
     other_pids+=("$!")
 }
