@@ -1,5 +1,6 @@
 /* Lists of revoked certificates and OCSP signers that should have been renewed (or sent elsewhere) and could not be,
- * most often because the CA's token is away. What there is goes on to its end; from the first failure on readyz warns, and there is an event. */
+ * most often because the CA's token is away. What there is goes on to its end; from the first failure on readyz warns,
+ * and there is an event. */
 #ifndef GATEHOUSE_CA_OVERDUE_H
 #define GATEHOUSE_CA_OVERDUE_H
 
