@@ -76,6 +76,7 @@ GRANT INSERT, UPDATE, DELETE ON login_tickets TO gatehouse_application;
 GRANT INSERT, UPDATE, DELETE ON event_streams TO gatehouse_application;
 GRANT INSERT, DELETE ON notice_marks TO gatehouse_application;
 GRANT INSERT, DELETE ON commit_marks TO gatehouse_application;
+GRANT INSERT, DELETE ON kept_reports TO gatehouse_application;
 GRANT INSERT, UPDATE, DELETE ON usage_days TO gatehouse_application;
 GRANT INSERT, UPDATE, DELETE ON identity_providers TO gatehouse_application;
 GRANT INSERT, DELETE ON certificate_tags TO gatehouse_application;

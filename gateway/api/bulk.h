@@ -9,7 +9,7 @@
 MUST_USE bool certificate_act_read(const struct json *document, struct certificate_act *ret, struct error *err);
 
 /* certificate_export.c */
-void export_csv_head(struct buffer *out);
+void export_csv_head(struct buffer *out, struct arena *arena);
 void export_csv_row(struct buffer *out, struct arena *arena, const struct certificate_record *certificate);
 const char *export_pem_name(struct arena *arena, const struct certificate_record *certificate);
 void export_note(struct core *core, const struct http_request *request, const char *format, size_t count);

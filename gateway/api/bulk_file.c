@@ -1,7 +1,7 @@
 /* The file of an export: made while it is sent, some hundred certificates at a time, so that a million take no more memory
  * than a few. Nothing of it is kept; what the caller no longer sees is left out. */
 #include "api/bulk.h"
-#include "api/zip.h"
+#include "rest/zip.h"
 
 #include "base/encode.h"
 
@@ -65,9 +65,9 @@ static bool add(struct export *e, struct arena *arena, struct buffer *out, struc
 }
 
 /* What stands before the first and after the last. */
-static void begin(struct export *e, struct buffer *out) {
+static void begin(struct export *e, struct arena *arena, struct buffer *out) {
     if (e->format == EXPORT_CSV && !e->begun) {
-        export_csv_head(out);
+        export_csv_head(out, arena);
         e->begun = true;
     }
 }
@@ -85,7 +85,7 @@ static bool end(struct export *e, struct buffer *out, struct error *err) {
 static bool more(void *context, struct arena *arena, struct view *ret_piece, struct error *err) {
     struct export *e = context;
     struct buffer out = buffer_on(arena);
-    begin(e, &out);
+    begin(e, arena, &out);
     while (out.len == 0 && !e->over) {
         struct certificate_record *items;
         size_t count = 0;

@@ -2,10 +2,11 @@
  * certificates. */
 #include "api/bulk.h"
 #include "api/handlers.h"
-#include "api/zip.h"
 
 #include "base/clock.h"
 #include "base/encode.h"
+#include "rest/table.h"
+#include "rest/zip.h"
 #include "x509/crl.h"
 
 #include <string.h>
@@ -13,68 +14,56 @@
 #define MAX_ROWS 10000
 #define MAX_FILES 2000
 
-/* rfc4180#2; and what a spreadsheet would run as a formula is made text. */
-static void add_cell(struct buffer *out, const char *text, bool first) {
-    if (!first)
-        buffer_add_byte(out, ',');
-    buffer_add_byte(out, '"');
-    if (text[0] != '\0' && strchr("=+-@\t\r", text[0]) != NULL)
-        buffer_add_byte(out, '\'');
-    for (; *text != '\0'; text++) {
-        if (*text == '"')
-            buffer_add_byte(out, '"');
-        buffer_add_byte(out, (uint8_t)*text);
-    }
-    buffer_add_byte(out, '"');
+static const char *const columns[] = {"id",      "serial",    "subject",   "commonName", "sans",   "state", "ca",
+                                      "template", "keyType",  "door",      "requester",  "owner",  "tags",  "fields",
+                                      "notBefore", "notAfter", "revokedAt", "reason",    "fingerprintSha256"};
+enum { COLUMNS = sizeof columns / sizeof columns[0] };
+
+static void add_row(struct table *table, struct arena *arena, const struct certificate_record *c) {
+    const struct table_cell cells[COLUMNS] = {
+        {uuid_text(arena, c->id), 0},
+        {hex_encode(arena, c->serial), 0},
+        {c->subject, 0},
+        {c->common_name, 0},
+        {c->sans, 0},
+        {certificate_state_name(c), 0},
+        {c->ca_slug, 0},
+        {c->template_slug, 0},
+        {c->key_type, 0},
+        {c->door, 0},
+        {c->requester, 0},
+        {c->owner, 0},
+        {c->tags, 0},
+        {c->fields, 0},
+        {NULL, c->not_before_us},
+        {NULL, c->not_after_us},
+        {NULL, c->revoked ? c->revoked_us : 0},
+        {c->revoked ? reason_name(c->reason) : NULL, 0},
+        {hex_encode(arena, view_of(c->fingerprint_sha256, 32)), 0},
+    };
+    table_row(table, cells);
 }
 
-static const char *time_cell(struct arena *arena, int64_t us) {
-    char text[TIME_TEXT_SIZE];
-    if (us == 0)
-        return "";
-    time_format(us, text);
-    return arena_strdup(arena, text);
+static struct view to_table(struct arena *arena, enum table_format format, const struct certificate_record *items,
+                            size_t count) {
+    struct table table = table_on(arena, format, "Certificates", columns, COLUMNS);
+    for (size_t i = 0; i < count; i++)
+        add_row(&table, arena, &items[i]);
+    return table_end(&table);
+}
+
+static void add_view(struct buffer *out, struct view bytes) {
+    buffer_add(out, bytes.at, bytes.len);
+}
+
+void export_csv_head(struct buffer *out, struct arena *arena) {
+    add_view(out, to_table(arena, TABLE_CSV, NULL, 0));
 }
 
 void export_csv_row(struct buffer *out, struct arena *arena, const struct certificate_record *c) {
-    const char *const cells[] = {
-        uuid_text(arena, c->id),
-        hex_encode(arena, c->serial),
-        c->subject,
-        c->common_name,
-        c->sans,
-        certificate_state_name(c),
-        c->ca_slug,
-        c->template_slug,
-        c->key_type,
-        c->door,
-        c->requester,
-        c->owner,
-        c->tags,
-        c->fields,
-        time_cell(arena, c->not_before_us),
-        time_cell(arena, c->not_after_us),
-        time_cell(arena, c->revoked ? c->revoked_us : 0),
-        c->revoked ? reason_name(c->reason) : "",
-        hex_encode(arena, view_of(c->fingerprint_sha256, 32)),
-    };
-    for (size_t i = 0; i < sizeof cells / sizeof cells[0]; i++)
-        add_cell(out, cells[i] == NULL ? "" : cells[i], i == 0);
-    buffer_add_text(out, "\r\n");
-}
-
-void export_csv_head(struct buffer *out) {
-    buffer_add_text(out, "id,serial,subject,commonName,sans,state,ca,template,keyType,door,requester,owner,"
-                         "tags,fields,notBefore,notAfter,revokedAt,reason,fingerprintSha256\r\n");
-}
-
-static struct view to_csv(struct arena *arena, const struct certificate_record *items,
-                          size_t count) {
-    struct buffer out = buffer_on(arena);
-    export_csv_head(&out);
-    for (size_t i = 0; i < count; i++)
-        export_csv_row(&out, arena, &items[i]);
-    return buffer_view(&out);
+    struct table table = {.arena = arena, .out = buffer_on(arena), .format = TABLE_CSV, .columns = COLUMNS, .rows = 1};
+    add_row(&table, arena, c);
+    add_view(out, table_end(&table));
 }
 
 const char *export_pem_name(struct arena *arena, const struct certificate_record *c) {
@@ -86,7 +75,7 @@ static bool to_zip(struct core *core, const struct http_request *request,
                    struct error *err) {
     struct arena *arena = request->arena;
     struct zip zip = zip_on(arena);
-    zip_add(&zip, "index.csv", to_csv(arena, items, count));
+    zip_add(&zip, "index.csv", to_table(arena, TABLE_CSV, items, count));
     for (size_t i = 0; i < count; i++) {
         struct certificate_record whole;
         TRY(certificate_get(core, arena, actor_of(request), items[i].id, &whole, err));
@@ -123,6 +112,30 @@ void export_note(struct core *core, const struct http_request *request, const ch
         &(struct event_note){.code = "certificates.exported", .details = json_written(&w)});
 }
 
+bool certificate_collect(struct core *core, const struct http_request *request, const char *ca,
+                         struct certificate_filter *filter, size_t most,
+                         struct certificate_record **ret_items, size_t *ret_count,
+                         struct error *err) {
+    struct certificate_record *items = arena_array(request->arena, most + 501, sizeof *items),
+                              *some;
+    struct page page = {.limit = 500};
+    size_t count = 0, more;
+    do {
+        TRY(certificate_page(core, request->arena, actor_of(request), ca, filter, &page, &some,
+                             &more, &page.cursor, err));
+        memcpy(items + count, some, more * sizeof *items);
+        count += more;
+    } while (page.cursor != NULL && count <= most);
+    if (count > most)
+        return fail(
+            err, ERROR_POLICY, "too-many",
+            "The filter finds more than %zu certificates; narrow it, for example by CA or date.",
+            most);
+    *ret_items = items;
+    *ret_count = count;
+    return true;
+}
+
 /* The names of the filter and "format". */
 static bool check_query(const struct http_request *request, struct error *err) {
     const char *names[40] = {"format"};
@@ -138,23 +151,20 @@ HANDLER(certificates_export) {
     struct view bytes;
     size_t count;
     TRY(check_query(request, err));
-    if (format == NULL ||
-        (strcmp(format, "csv") != 0 && strcmp(format, "json") != 0 && strcmp(format, "zip") != 0))
+    enum table_format kind = TABLE_CSV;
+    bool table = format != NULL && table_format_read(format, &kind), zip = format != NULL && strcmp(format, "zip") == 0;
+    if (!table && !zip && (format == NULL || strcmp(format, "json") != 0))
         return fail(err, ERROR_MALFORMED, "bad-query",
-                    "The query parameter \"format\" is csv, json or zip.");
-    bool zip = strcmp(format, "zip") == 0, csv = strcmp(format, "csv") == 0;
+                    "The query parameter \"format\" is csv, xlsx, html, json or zip.");
     TRY(certificate_filter_read(context, request, &ca, &filter, err));
     TRY(certificate_collect(context, request, ca, &filter, zip ? MAX_FILES : MAX_ROWS, &items,
                             &count, err));
     if (zip)
         TRY(to_zip(context, request, items, count, &bytes, err));
     else
-        bytes = csv ? to_csv(request->arena, items, count) : to_json(request->arena, items, count);
+        bytes = table ? to_table(request->arena, kind, items, count) : to_json(request->arena, items, count);
     export_note(context, request, format, count);
-    reply_file(response,
-               zip   ? "application/zip"
-               : csv ? "text/csv; charset=utf-8; header=present"
-                     : "application/json",
+    reply_file(response, zip ? "application/zip" : table ? table_media_type(kind) : "application/json",
                arena_printf(request->arena, "certificates.%s", format), bytes);
     return true;
 }

@@ -5,6 +5,7 @@
 
 #include "ca/factors.h"
 #include "ca/issue.h"
+#include "rest/certificate_filter.h"
 #include "rest/handler.h"
 
 /* session.c */
@@ -205,15 +206,6 @@ MUST_USE bool grants_write(struct json_writer *w, struct names *names, const cha
 const char *certificate_state_name(const struct certificate_record *certificate);
 void reply_certificate(struct http_request *request, struct http_response *response,
                        const struct certificate_record *certificate);
-/* certificate_filter.c: the query of a list of certificates, and the same as a text */
-extern const char *const certificate_filter_names[];
-/* ret_ca is filled from the parameter "ca" when it is NULL. */
-MUST_USE bool certificate_filter_read(struct core *core, const struct http_request *request,
-                                      const char **ret_ca, struct certificate_filter *ret,
-                                      struct error *err);
-MUST_USE bool certificate_filter_parse(struct core *core, const struct http_request *request,
-                                       const char *text, const char **ret_ca,
-                                       struct certificate_filter *ret, struct error *err);
 /* All certificates of a filter, newest first; ERROR_POLICY "too-many" when there are more than `most`. */
 MUST_USE bool certificate_collect(struct core *core, const struct http_request *request, const char *ca,
                                   struct certificate_filter *filter, size_t most,

@@ -1,6 +1,6 @@
 /* gatehouse diagnose: a ZIP of what whoever helps needs to know. Nothing that is collected should hold a secret;
  * whatever secrets this machine knows are looked for in it all the same, and taken out. */
-#include "api/zip.h"
+#include "rest/zip.h"
 #include "base/clock.h"
 #include "commands/network.h"
 

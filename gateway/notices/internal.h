@@ -54,6 +54,9 @@ MUST_USE bool reports_look(void *core, struct arena *arena, struct error *err);
 MUST_USE bool report_send(struct core *core, struct arena *arena, const struct json *report, struct error *err);
 /* ERROR_NOT_FOUND, ERROR_POLICY: what of a filter cannot be. */
 struct certificate_filter;
+#define REPORT_KEEP_MOST 366 /* days */
+MUST_USE bool report_filter(struct core *core, struct arena *arena, const struct json *report,
+                            struct certificate_filter *ret, struct error *err);
 MUST_USE bool notices_filter(struct core *core, struct arena *arena, const struct json *object,
                              struct certificate_filter *ret, struct error *err);
 
@@ -63,5 +66,7 @@ HANDLER(notices_change);
 HANDLER(notices_run);
 HANDLER(notices_webhook_test);
 HANDLER(notices_report_send);
+HANDLER(notices_report_files);
+HANDLER(notices_report_file);
 
 #endif

@@ -6,7 +6,10 @@
 #include "base/log.h"
 #include "mail/mail.h"
 #include "store/certificates.h"
+#include "rest/certificate_filter.h"
+#include "rest/table.h"
 #include "store/marks.h"
+#include "store/reports.h"
 
 #include <openssl/sha.h>
 #include <string.h>
@@ -18,50 +21,51 @@
 static const char *const columns[] = {"serial", "subject", "names", "ca", "template", "notBefore", "notAfter", "owner", "tags"};
 #define COLUMNS (sizeof columns / sizeof columns[0])
 
-/* rfc4180; a cell that a spreadsheet would take for a formula gets a quote in front. */
-static void add_cell(struct buffer *out, const char *text, bool html) {
-    if (html) {
-        buffer_add_text(out, "<td>");
-        buffer_add_markup(out, text);
-        buffer_add_text(out, "</td>");
-        return;
+/* "filter" is what the list of certificates is asked with, and what a saved view holds. */
+bool report_filter(struct core *core, struct arena *arena, const struct json *report, struct certificate_filter *ret,
+                   struct error *err) {
+    const struct http_request request = {.arena = arena, .id = "report", .actor = (void *)(uintptr_t)&actor_system};
+    const char *text = notices_text(report, "filter"), *ca = NULL;
+    bool done = false;
+    if (text == NULL)
+        return notices_filter(core, arena, report, ret, err);
+    TRY(certificate_filter_parse(core, &request, text, &ca, ret, err));
+    if (ca == NULL)
+        return true;
+    TX(tx, core_db(core), &done, err) {
+        struct ca_record authority;
+        tx.ok = ca_by_slug(tx.tx, arena, &scope_everything, ca, &authority, err);
+        if (tx.ok)
+            ret->ca_id = authority.id;
     }
-    buffer_add_text(out, text[0] != '\0' && strchr("=+-@\t\r", text[0]) != NULL ? "\"'" : "\"");
-    for (; *text != '\0'; text++) {
-        if (*text == '"')
-            buffer_add_byte(out, '"');
-        buffer_add_byte(out, (uint8_t)*text);
-    }
-    buffer_add_byte(out, '"');
+    return done;
 }
 
-static void add_row(struct buffer *out, const char *const cells[COLUMNS], bool html) {
-    buffer_add_text(out, html ? "<tr>" : "");
-    for (size_t i = 0; i < COLUMNS; i++) {
-        if (i > 0 && !html)
-            buffer_add_byte(out, ',');
-        add_cell(out, cells[i] == NULL ? "" : cells[i], html);
-    }
-    buffer_add_text(out, html ? "</tr>\n" : "\r\n");
+static enum table_format format_of(const struct json *report) {
+    enum table_format format = TABLE_CSV;
+    const char *name = notices_text(report, "format");
+    return name != NULL && table_format_read(name, &format) ? format : TABLE_CSV;
 }
 
-static void add_certificate(struct buffer *out, struct arena *arena, const struct certificate_record *c, bool html) {
-    char from[TIME_TEXT_SIZE], to[TIME_TEXT_SIZE];
-    time_format(c->not_before_us, from);
-    time_format(c->not_after_us, to);
-    const char *const cells[COLUMNS] = {hex_encode(arena, c->serial), c->subject, c->sans, c->ca_slug, c->template_slug,
-                                        from, to, c->owner, c->tags};
-    add_row(out, cells, html);
+static void add_certificate(struct table *table, struct arena *arena, const struct certificate_record *c) {
+    const struct table_cell cells[COLUMNS] = {{hex_encode(arena, c->serial), 0},
+                                              {c->subject, 0},
+                                              {c->sans, 0},
+                                              {c->ca_slug, 0},
+                                              {c->template_slug, 0},
+                                              {NULL, c->not_before_us},
+                                              {NULL, c->not_after_us},
+                                              {c->owner, 0},
+                                              {c->tags, 0}};
+    table_row(table, cells);
 }
 
-static bool make(struct core *core, struct arena *arena, const struct json *report, bool html, struct buffer *out,
-                 size_t *ret_rows, struct error *err) {
+static bool make(struct core *core, struct arena *arena, const struct json *report, struct view *ret, size_t *ret_rows,
+                 struct error *err) {
     struct certificate_filter filter;
     struct page page = {.limit = PAGE};
-    TRY(notices_filter(core, arena, report, &filter, err));
-    if (html)
-        buffer_add_text(out, "<!doctype html><meta charset=\"utf-8\"><title>Report</title>\n<table border=\"1\">\n");
-    add_row(out, columns, html);
+    TRY(report_filter(core, arena, report, &filter, err));
+    struct table table = table_on(arena, format_of(report), notices_text(report, "id"), columns, COLUMNS);
     *ret_rows = 0;
     do {
         struct certificate_record *items = NULL;
@@ -72,14 +76,13 @@ static bool make(struct core *core, struct arena *arena, const struct json *repo
             tx.ok = certificate_list(tx.tx, arena, &scope_everything, &filter, &page, &items, &count, &next, err);
         TRY(done);
         for (size_t i = 0; i < count; i++)
-            add_certificate(out, arena, &items[i], html);
+            add_certificate(&table, arena, &items[i]);
         *ret_rows += count;
         page.cursor = next;
     } while (page.cursor != NULL && *ret_rows < MOST_ROWS);
     if (page.cursor != NULL)
         return fail(err, ERROR_TOO_LARGE, "too-large", "The report has more than %d rows; narrow its filter.", MOST_ROWS);
-    if (html)
-        buffer_add_text(out, "</table>\n");
+    *ret = table_end(&table);
     return true;
 }
 
@@ -99,17 +102,39 @@ static bool mail_it(struct core *core, struct arena *arena, const struct json *r
     return true;
 }
 
+/* Whoever comes later finds it, until its time is over. */
+static bool keep(struct core *core, const struct json *report, struct view content, size_t rows, int64_t days,
+                 struct error *err) {
+    int64_t now = clock_now_us();
+    struct kept_report kept = {.id = uuid_new(),
+                               .report = notices_text(report, "id"),
+                               .format = table_format_name(format_of(report)),
+                               .rows = (int64_t)rows,
+                               .made_us = now,
+                               .until_us = now + days * US_PER_DAY,
+                               .content = content};
+    bool done = false;
+    TX(tx, core_db(core), &done, err)
+        tx.ok = kept_report_insert(tx.tx, &kept, err);
+    return done;
+}
+
 bool report_send(struct core *core, struct arena *arena, const struct json *report, struct error *err) {
-    const char *format = notices_text(report, "format"), *id = notices_text(report, "id");
-    bool html = format != NULL && strcmp(format, "html") == 0, skip = false;
-    struct buffer out = buffer_on(arena);
+    enum table_format format = format_of(report);
+    struct view bytes;
+    bool skip = false;
+    int64_t days = 0;
     size_t rows = 0;
-    TRY(make(core, arena, report, html, &out, &rows, err) && json_bool(report, "skipEmpty", &skip, err));
+    TRY(make(core, arena, report, &bytes, &rows, err) && json_bool(report, "skipEmpty", &skip, err) &&
+        json_int(report, "keepDays", 0, REPORT_KEEP_MOST, &days, err));
     if (skip && rows == 0)
         return true;
-    struct mail_attachment file = {.name = arena_printf(arena, "%s.%s", id, html ? "html" : "csv"),
-                                   .type = html ? "text/html" : "text/csv",
-                                   .bytes = buffer_view(&out)};
+    if (days > 0)
+        TRY(keep(core, report, bytes, rows, days, err));
+    const char *id = notices_text(report, "id"), *type = table_media_type(format);
+    struct mail_attachment file = {.name = arena_printf(arena, "%s.%s", id, table_format_name(format)),
+                                   .type = arena_text(arena, view_of(type, strcspn(type, ";"))),
+                                   .bytes = bytes};
     return mail_it(core, arena, report, &file, rows, err);
 }
 
@@ -150,7 +175,10 @@ static bool one(struct core *core, struct arena *arena, const struct json *repor
 
 bool reports_look(void *core, struct arena *arena, struct error *err) {
     struct notice_settings settings;
-    bool ok = true;
+    bool ok = true, done = false;
+    TX(tx, core_db(core), &done, err)
+        tx.ok = kept_report_purge(tx.tx, clock_now_us(), err);
+    TRY(done);
     TRY(notices_read(core, arena, &settings, err));
     JSON_EACH (report, settings.reports) {
         SCOPED_ARENA struct arena *own = arena_new();

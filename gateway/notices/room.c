@@ -1,6 +1,8 @@
 #include "notices/internal.h"
 
 #include "base/clock.h"
+#include "rest/table.h"
+#include "store/reports.h"
 
 #define TLS (1u << LISTENER_HTTPS | 1u << LISTENER_MTLS)
 #define NO_BODY ((size_t)1024)
@@ -74,13 +76,59 @@ HANDLER(notices_report_send) {
     return true;
 }
 
+/* What was made while the report was there stays to be read when it is not. */
+HANDLER(notices_report_files) {
+    struct kept_report *items = NULL;
+    size_t count = 0;
+    bool done = false;
+    TRY(ask_no_query(request, err) && may(request, MAY_READ_CERTIFICATES, err));
+    TX(tx, core_db(context), &done, err)
+        tx.ok = kept_report_list(tx.tx, request->arena, request->parameters[0], &items, &count, err);
+    TRY(done);
+    struct json_writer w = json_writer_on(request->arena);
+    json_open_object(&w);
+    json_name(&w, "items");
+    json_open_array(&w);
+    for (size_t i = 0; i < count; i++) {
+        json_open_object(&w);
+        put_uuid(&w, "id", items[i].id);
+        json_put_string(&w, "format", items[i].format);
+        json_put_int(&w, "rows", items[i].rows);
+        json_put_int(&w, "size", items[i].size);
+        json_put_time(&w, "madeAt", items[i].made_us);
+        json_put_time(&w, "keptUntil", items[i].until_us);
+        json_close_object(&w);
+    }
+    json_close_array(&w);
+    json_close_object(&w);
+    reply_json(response, 200, &w);
+    return true;
+}
+
+HANDLER(notices_report_file) {
+    struct kept_report kept;
+    enum table_format format = TABLE_CSV;
+    struct uuid id;
+    bool done = false;
+    TRY(ask_no_query(request, err) && may(request, MAY_READ_CERTIFICATES, err) && ask_id(request, 1, "file", &id, err));
+    TX(tx, core_db(context), &done, err)
+        tx.ok = kept_report_get(tx.tx, request->arena, request->parameters[0], id, &kept, err);
+    TRY(done);
+    if (!table_format_read(kept.format, &format))
+        return fail_internal(err, "a kept report is of the format %s", kept.format);
+    reply_file(response, table_media_type(format), arena_printf(request->arena, "%s.%s", kept.report, kept.format), kept.content);
+    return true;
+}
+
 /* clang-format off */
 #define ROUTES(X) \
     X("GET", "/notices", NO_BODY, notices_show, "settings:read") \
     X("PUT", "/notices", LARGE, notices_change, "settings:manage") \
     X("POST", "/notices/run", NO_BODY, notices_run, "settings:manage") \
     X("POST", "/notices/webhooks/{}/test", NO_BODY, notices_webhook_test, "settings:manage") \
-    X("POST", "/notices/reports/{}/send", NO_BODY, notices_report_send, "settings:manage")
+    X("POST", "/notices/reports/{}/send", NO_BODY, notices_report_send, "settings:manage") \
+    X("GET", "/notices/reports/{}/files", NO_BODY, notices_report_files, "certificates:read") \
+    X("GET", "/notices/reports/{}/files/{}", NO_BODY, notices_report_file, "certificates:read")
 /* clang-format on */
 
 #define DEFINE(method, path, limit, handler, permission) GATED_HANDLER(handler, permission)

@@ -3,7 +3,9 @@
 #include "base/clock.h"
 #include "ca/secret.h"
 #include "mail/mail.h"
+#include "rest/table.h"
 #include "store/certificates.h"
+#include "store/notes.h"
 #include "store/organisations.h"
 
 #include <string.h>
@@ -86,7 +88,7 @@ static bool check_addresses(const struct json *item, bool needed, struct error *
     const char *id = notices_text(item, "id");
     TRY(json_array(item, "to", &to, err));
     if ((to == NULL ? 0 : to->count) > MOST || (needed && (to == NULL || to->count == 0)))
-        return bad(err, id, "\"to\" has 1 to 50 addresses, or for a rule a webhook instead");
+        return bad(err, id, "\"to\" has 1 to 50 addresses, or a rule has a webhook instead, or a report keepDays");
     JSON_EACH (address, to)
         TRY(address->type == JSON_STRING ? mail_address_check(address->text, err)
                                          : bad(err, id, "an address is a string"));
@@ -140,18 +142,26 @@ static bool check_rule(struct core *core, struct arena *arena, const struct json
 
 static bool check_report(struct core *core, struct arena *arena, const struct json *item, struct error *err) {
     static const char *const members[] = {"id", "every", "hour", "format", "ca", "template", "tag", "owner", "state",
-                                          "expiresWithinDays", "to", "skipEmpty", NULL};
-    const char *every = NULL, *format = "csv", *id = notices_text(item, "id");
+                                          "expiresWithinDays", "filter", "to", "skipEmpty", "keepDays", NULL};
+    static const char *const simple[] = {"ca", "template", "tag", "owner", "state", "expiresWithinDays"};
+    const char *every = NULL, *format = "csv", *text = NULL, *id = notices_text(item, "id");
     struct certificate_filter filter;
-    int64_t hour = 6;
+    enum table_format kind;
+    int64_t hour = 6, days = 0;
     bool skip = false;
     TRY(json_only(item, members, err) && json_string(item, "every", &every, err) && json_string(item, "format", &format, err) &&
-        json_int(item, "hour", 0, 23, &hour, err) && json_bool(item, "skipEmpty", &skip, err));
+        json_int(item, "hour", 0, 23, &hour, err) && json_bool(item, "skipEmpty", &skip, err) &&
+        json_int(item, "keepDays", 0, REPORT_KEEP_MOST, &days, err) && json_string(item, "filter", &text, err));
     if (every == NULL || (strcmp(every, "day") != 0 && strcmp(every, "week") != 0 && strcmp(every, "month") != 0))
         return bad(err, id, "\"every\" is day, week (on Monday) or month (on the first)");
-    if (strcmp(format, "csv") != 0 && strcmp(format, "html") != 0)
-        return bad(err, id, "\"format\" is csv or html");
-    return check_addresses(item, true, err) && notices_filter(core, arena, item, &filter, err);
+    if (!table_format_read(format, &kind))
+        return bad(err, id, "\"format\" is csv, xlsx or html");
+    if (text != NULL && strlen(text) > MAX_FILTER)
+        return bad(err, id, "\"filter\" is as long as that of a saved view may be");
+    for (size_t i = 0; text != NULL && i < sizeof simple / sizeof simple[0]; i++)
+        if (json_get(item, simple[i]) != NULL)
+            return bad(err, id, "\"filter\" says it all: give it, or the single members");
+    return check_addresses(item, days == 0, err) && report_filter(core, arena, item, &filter, err);
 }
 
 static bool check_all(struct core *core, struct arena *arena, const struct notice_settings *s, struct error *err) {

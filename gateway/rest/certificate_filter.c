@@ -1,10 +1,11 @@
 /* Which certificates: the query parameters of the list, the count, the export, and of saved views.
  */
-#include "api/handlers.h"
+#include "rest/certificate_filter.h"
 
 #include "base/clock.h"
 #include "base/encode.h"
 #include "ca/template.h"
+#include "rest/ask.h"
 #include "x509/name.h"
 
 #include <stdlib.h>
@@ -195,28 +196,4 @@ bool certificate_filter_parse(struct core *core, const struct http_request *requ
         .arena = request->arena, .id = request->id, .query = text, .actor = request->actor};
     TRY(ask_query(&as_query, certificate_filter_names, err));
     return certificate_filter_read(core, &as_query, ret_ca, ret, err);
-}
-
-bool certificate_collect(struct core *core, const struct http_request *request, const char *ca,
-                         struct certificate_filter *filter, size_t most,
-                         struct certificate_record **ret_items, size_t *ret_count,
-                         struct error *err) {
-    struct certificate_record *items = arena_array(request->arena, most + 501, sizeof *items),
-                              *some;
-    struct page page = {.limit = 500};
-    size_t count = 0, more;
-    do {
-        TRY(certificate_page(core, request->arena, actor_of(request), ca, filter, &page, &some,
-                             &more, &page.cursor, err));
-        memcpy(items + count, some, more * sizeof *items);
-        count += more;
-    } while (page.cursor != NULL && count <= most);
-    if (count > most)
-        return fail(
-            err, ERROR_POLICY, "too-many",
-            "The filter finds more than %zu certificates; narrow it, for example by CA or date.",
-            most);
-    *ret_items = items;
-    *ret_count = count;
-    return true;
 }

@@ -1,4 +1,4 @@
-#include "api/zip.h"
+#include "rest/zip.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* A ZIP archive (APPNOTE 6.3), stored without compression: certificates hardly shrink. */
-#ifndef GATEHOUSE_API_ZIP_H
-#define GATEHOUSE_API_ZIP_H
+#ifndef GATEHOUSE_REST_ZIP_H
+#define GATEHOUSE_REST_ZIP_H
 
 #include "base/buffer.h"
 

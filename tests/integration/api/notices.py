@@ -1,6 +1,7 @@
 """Notices: rules told once by mail and by signed webhooks in each shape, reports on schedule as files."""
 
 import csv
+import datetime
 import hashlib
 import hmac
 import http.server
@@ -12,6 +13,8 @@ import subprocess
 import tempfile
 import threading
 import time
+
+import openpyxl
 
 from client import make_csr
 from identity import free_port
@@ -67,9 +70,11 @@ def check_settings(admin, hooks):
                 {"rules": [{**rule, "id": "Up"}]}, {"rules": [{**rule, "on": "tea"}]}, {"rules": [{**rule, "to": []}]},
                 {"rules": [{**rule, "days": [0]}]}, {"rules": [{**rule, "webhook": "none"}]}, {"rules": [{**rule, "to": ["nobody"]}]},
                 {"rules": [{"id": "x", "on": "event", "to": ["a@example.org"]}]}, {"reports": [{**report, "every": "hour"}]},
-                {"reports": [{**report, "format": "xls"}]}, {"reports": [{**report, "to": []}]}, {"reports": [{**report, "state": "odd"}]}):
+                {"reports": [{**report, "format": "xls"}]},
+                {"reports": [{**report, "filter": "state=valid", "tag": "x"}]}, {"reports": [{**report, "keepDays": 400}]}, {"reports": [{**report, "to": []}]}, {"reports": [{**report, "state": "odd"}]}):
         put(admin, bad, 422)
     put(admin, {"rules": [{**rule, "ca": "no-such-ca"}]}, 404)
+    put(admin, {"reports": [{**report, "filter": "state=odd"}]}, 400, problem="bad-query")
     put(admin, {"rules": [{**rule, "codes": ["x"]}]}, 400, problem="unknown-field")
     admin.put("/notices", {"version": 99}, 409, problem="changed-meanwhile")
     done = put(admin, {"webhooks": hooks})
@@ -152,20 +157,52 @@ def check_rules(admin, made, server, hooks):
 def check_reports(admin, server, one):
     reports = [{"id": "told", "every": "day", "hour": 0, "tag": "told", "to": ["boss@example.org"]},
                {"id": "page", "every": "month", "tag": "told", "format": "html", "to": ["boss@example.org"]},
+               {"id": "sheet", "every": "month", "filter": f"serial={one['serial']}&archived=shown", "format": "xlsx", "keepDays": 3,
+                "to": ["boss@example.org"]},
+               {"id": "kept", "every": "month", "tag": "told", "keepDays": 1, "to": []},
                {"id": "none", "every": "week", "tag": "nobody-has-it", "skipEmpty": True, "to": ["boss@example.org"]}]
     put(admin, {"reports": reports})
     before = len(server.mails())
     for report in reports:
         admin.post(f"/notices/reports/{report['id']}/send", status=204)
     admin.post("/notices/reports/other/send", status=404)
-    wait_for(lambda: len([m for m in server.mails()[before:] if "page" in m["Subject"]]) == 1)
+    wait_for(lambda: len([m for m in server.mails()[before:] if "sheet" in m["Subject"] or "page" in m["Subject"]]) == 2)
     mails = [m for m in server.mails() if m["To"] == "boss@example.org"]
     assert not [m for m in mails if "none" in m["Subject"]]
     file = next(part for m in mails if "told" in m["Subject"] for part in m.iter_attachments())
     rows = list(csv.reader(io.StringIO(file.get_content())))
     assert file.get_filename() == "told.csv" and rows[0][0] == "serial" and len(rows) == 2 and rows[1][0] == one["serial"], rows
     page = next(part for m in mails if "page" in m["Subject"] for part in m.iter_attachments())
-    assert page.get_filename() == "page.html" and one["serial"] in page.get_content()
+    assert page.get_filename() == "page.html" and one["serial"] in page.get_content() and "@media print" in page.get_content()
+    sheet = next(part for m in mails if "sheet" in m["Subject"] for part in m.iter_attachments())
+    check_sheet(admin, sheet.get_content(), one)
+    assert admin.get("/notices/reports/told/files")["items"] == []
+    kept = admin.get("/notices/reports/kept/files")["items"]
+    assert len(kept) == 1 and kept[0]["format"] == "csv" and kept[0]["rows"] == 1
+    assert not [m for m in mails if "kept" in m["Subject"]]
+    assert one["serial"] in admin.get(f"/notices/reports/kept/files/{kept[0]['id']}").body.decode()
+    admin.get(f"/notices/reports/sheet/files/{kept[0]['id']}", 404)
+    # The clock of the database's row goes on: what is kept goes when its time is over.
+    subprocess.run(["mariadb", "--no-defaults", f"--socket={os.environ['GATEHOUSE_DIR']}/db/db.sock", "-uroot", "gatehouse", "-e",
+                    "UPDATE kept_reports SET until_us = 1 WHERE report = 'kept'"], check=True)
+    wait_for(lambda: admin.get("/notices/reports/kept/files")["items"] == [], 90)
+
+
+def check_sheet(admin, mailed, one):
+    """The file opens, its texts are texts, its times are times; the one that is kept is the same, and so is an export."""
+    book = openpyxl.load_workbook(io.BytesIO(mailed))
+    rows = list(book.active.iter_rows(values_only=True))
+    assert rows[0][:3] == ("serial", "subject", "names") and len(rows) == 2 and rows[1][0] == one["serial"], rows
+    assert isinstance(rows[1][6], datetime.datetime) and rows[1][6].isoformat() + "Z" == one["notAfter"], rows
+    assert book.active.freeze_panes == "A2" and book.active.auto_filter.ref == "A1:I2" and book.active["A1"].font.bold
+    kept = admin.get("/notices/reports/sheet/files")["items"]
+    assert len(kept) == 1 and kept[0]["size"] == len(mailed)
+    assert admin.get(f"/notices/reports/sheet/files/{kept[0]['id']}").body == mailed
+    export = admin.get(f"/certificates/export?format=xlsx&serial={one['serial']}").body
+    rows = list(openpyxl.load_workbook(io.BytesIO(export)).active.iter_rows(values_only=True))
+    assert len(rows) == 2 and rows[1][1] == one["serial"]
+    page = admin.get(f"/certificates/export?format=html&serial={one['serial']}").body.decode()
+    assert f"<td>{one['serial']}</td>" in page
 
 
 def run(_gateway, admin, made):

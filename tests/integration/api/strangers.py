@@ -34,7 +34,8 @@ def fill(path, made):
     kinds = {"requests": "request", "certificates": "certificate", "users": "user", "session": "request",
              "credentials": "credential", "templates": "anchor", "views": "request", "acme": "acme",
              "timestamping-certificates": "tsa-certificate", "cas": "evidence", "keys": "request", "private-keys": "request",
-             "key-recoveries": "request", "certificate-jobs": "request", "mail": "request", "agents": "agent"}
+             "key-recoveries": "request", "certificate-jobs": "request", "mail": "request", "agents": "agent",
+             "notices": "request"}
     path = path.replace("{ca}", made["issuing"]).replace("{template}", made["template"])
     path = path.replace("{set}", "wifi").replace("{validator}", made["validator"]).replace("{mailtemplate}", "test")
     path = path.replace("{role}", "desk").replace("{fingerprint}", "00" * 32).replace("{stream}", "siem")

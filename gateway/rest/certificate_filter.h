@@ -1,0 +1,18 @@
+/* Which certificates: the query of a list of them, and the same as a text, as saved views and reports keep it. */
+#ifndef GATEHOUSE_REST_CERTIFICATE_FILTER_H
+#define GATEHOUSE_REST_CERTIFICATE_FILTER_H
+
+#include "ca/issue.h"
+#include "http/types.h"
+
+extern const char *const certificate_filter_names[];
+/* ret_ca is filled from the parameter "ca" when it is NULL. */
+MUST_USE bool certificate_filter_read(struct core *core, const struct http_request *request,
+                                      const char **ret_ca, struct certificate_filter *ret,
+                                      struct error *err);
+/* For the actor of the request, of which arena, id and actor are looked at. ERROR_MALFORMED "bad-query". */
+MUST_USE bool certificate_filter_parse(struct core *core, const struct http_request *request,
+                                       const char *text, const char **ret_ca,
+                                       struct certificate_filter *ret, struct error *err);
+
+#endif
