@@ -54,19 +54,28 @@ status_at() { # URL: what OCSP says of leaf.crt
     "$openssl" ocsp -issuer ca.crt -cert leaf.crt -url "$1/ocsp/$ca" -noverify 2>/dev/null | sed -n 's/^leaf.crt: //p'
 }
 
+# What the second gateway says to the question that lies ready.
+second_says() {
+    curl -sS -H 'Content-Type: application/ocsp-request' --data-binary @q.der -o a.der "http://127.0.0.1:$b_port/ocsp/$ca"
+    "$openssl" ocsp -issuer ca.crt -cert leaf.crt -respin a.der -no_nonce -noverify 2>/dev/null | sed -n 's/^leaf.crt: //p'
+}
+
+# Asked a second after the revocation was acknowledged, it knows; what counts is when it was asked.
 coherent() {
-    local i began
+    local i revoked asked
     for i in 1 2 3; do
         rest POST "templates/$template/requests" "@request.json" >leaf.json
         jq -er .certificate.pem leaf.json >leaf.crt
-        expect "status at the second gateway" "$(status_at "http://127.0.0.1:$b_port")" good
-        began=$(date +%s%N)
+        "$openssl" ocsp -issuer ca.crt -cert leaf.crt -no_nonce -reqout q.der >/dev/null
+        expect "status at the second gateway" "$(second_says)" good
         rest POST "certificates/$(jq -r .certificate.id leaf.json)/revoke" '{"reason":"keyCompromise"}' >/dev/null
+        revoked=$(date +%s%N)
         expect "status where it was revoked" "$(status_at "$GATEHOUSE_HTTP_URL")" revoked
-        until [ "$(status_at "http://127.0.0.1:$b_port")" = revoked ]; do
-            [ $(($(date +%s%N) - began)) -lt 2000000000 ] || die "the second gateway does not know of the revocation"
+        asked=$(date +%s%N)
+        until [ "$(second_says)" = revoked ]; do
+            [ $((asked - revoked)) -lt 1000000000 ] || die "the second gateway does not know of the revocation $(((asked - revoked) / 1000000)) ms later"
+            asked=$(date +%s%N)
         done
-        [ $(($(date +%s%N) - began)) -lt 1500000000 ] || die "the second gateway knew of the revocation too late"
     done
     shown "a revocation at one node is in the next OCSP answer there and within a second in that of a gateway at another node"
 }
@@ -79,7 +88,7 @@ no_harm() {
     after=$(count "$1")
     gap=$(awk 'NR > 1 && $1 - last > gap { gap = $1 - last } { last = $1 } END { printf "%d", gap * 1000 }' issued)
     expect "certificates acknowledged" "$((after - $2))" "$acked"
-    [ "$acked" -gt 30 ] || die "only $acked certificates were issued: $(tail -n 3 failed.*)"
+    [ "$acked" -gt 10 ] || die "only $acked certificates were issued: $(tail -n 3 failed.*)"
     sql "$1" <<<"SELECT LOWER(HEX(serial)) FROM gatehouse.certificates" | sort >stored
     expect "acknowledged ones that are not stored" "$(cut -d' ' -f2 issued | sort | comm -23 - stored | wc -l)" 0
     expect "serials that are stored twice" "$(uniq -d stored | wc -l)" 0
@@ -165,6 +174,43 @@ split_brain() {
     shown "split brain: the majority goes on, without one nothing is written (503 database-no-quorum) and it goes on by itself"
 }
 
+# Taken while all goes on, restored onto a cluster (another database of the same one): every certificate is known, and
+# every node has everything.
+backup_and_restore() {
+    local url port i
+    local -a serials=() batch=()
+    echo 'correct horse battery' >word
+    chmod 600 word
+    "$bin/gatehouse" backup "$work/backup" --passphrase-file word --data "$instance/data" --db "$(nodes_url 1 2 3)" >backup.out ||
+        die "no backup: $(cat backup.out)"
+    sql 1 <<<"CREATE DATABASE restored CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin; GRANT ALL ON restored.* TO gatehouse@'%'"
+    url=$(nodes_url 2 3 1)
+    url=${url%gatehouse}restored
+    "$bin/gatehouse" restore "$work/backup" --passphrase-file word --data "$work/restored" --db "$url" >restore.out 2>&1 ||
+        die "not restored: $(tail -n 5 restore.out)"
+    for i in 1 3; do
+        expect "certificates of the restored database at node $i" \
+            "$(sql $i <<<"SET wsrep_sync_wait = 1; SELECT COUNT(*) FROM restored.certificates")" "$(count 2)"
+    done
+    port=$(free_port)
+    : >restored.out
+    "$bin/gatehouse" serve --data "$work/restored" --db "$url" --http "127.0.0.1:$port" --https none --listen "127.0.0.1:$(free_port) proxied" \
+        --trusted-proxy 127.0.0.1 --public-url "$GATEHOUSE_HTTP_URL" --public-https-url "$GATEHOUSE_URL" --public-name localhost \
+        </dev/null >restored.out 2>restored.log &
+    other_pids+=("$!")
+    within 60 grep -q '^ready:' restored.out || die "the restored instance: $(tail -n 5 restored.log)"
+    mapfile -t serials < <(sort -u issued.* | cut -d' ' -f2)
+    [ ${#serials[@]} -gt 10 ] || die "only ${#serials[@]} certificates to ask for"
+    : >answers
+    for ((i = 0; i < ${#serials[@]}; i += 10)); do
+        batch=("${serials[@]:i:10}")
+        "$openssl" ocsp -issuer ca.crt "${batch[@]/#/-serial=0x}" -no_nonce -url "http://127.0.0.1:$port/ocsp/$ca" -noverify >>answers 2>>answers.err
+    done
+    expect "certificates that OCSP knows" "$(grep -c ': good$' answers)" "${#serials[@]}"
+    status_at "http://127.0.0.1:$port" | grep -qx revoked || die "a revocation is lost"
+    shown "a backup of the cluster, restored onto a cluster: OCSP for all ${#serials[@]} certificates of the last load and a revoked one"
+}
+
 begin
 need mariadbd mariadb-install-db rsync
 [ -e "$provider" ] || die "$provider is missing (galera-4)"
@@ -181,4 +227,5 @@ node_dies
 node_returns
 node_hangs
 split_brain
+backup_and_restore
 finish
