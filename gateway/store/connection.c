@@ -253,6 +253,21 @@ static bool set_up(struct tx *tx, const struct db_url *url, struct error *err) {
     return !url->sync_wait || connection_run(tx, sql_sync_wait, err);
 }
 
+/* A refusal is an answer; that its name cannot be looked up, or that we have no descriptors left, says nothing of the
+ * server. */
+static bool is_silent(unsigned number) {
+    switch (number) {
+    case CR_CONNECTION_ERROR:
+    case CR_CONN_HOST_ERROR:
+    case CR_SERVER_GONE_ERROR:
+    case CR_SERVER_LOST:
+    case CR_SERVER_LOST_EXTENDED:
+        return true;
+    default:
+        return false;
+    }
+}
+
 bool connection_answers(const struct db_url *url) {
     thread_start();
     MYSQL *mysql = mysql_init(NULL);
@@ -261,7 +276,7 @@ bool connection_answers(const struct db_url *url) {
     set_options(mysql, url);
     bool answers = mysql_real_connect(mysql, url->host, url->user, url->password, url->database, url->port,
                                       url->socket, CLIENT_FOUND_ROWS) != NULL ||
-                   mysql_errno(mysql) < CR_MIN_ERROR; /* a refusal is an answer */
+                   !is_silent(mysql_errno(mysql));
     mysql_close(mysql);
     return answers;
 }

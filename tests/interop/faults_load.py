@@ -136,17 +136,46 @@ def ask():
             wrong(f"OCSP of {entry[0]}: {said.certificate_status}, acknowledged as {'revoked' if revoked else 'issued'}")
 
 
+def elements(data):
+    """The DER elements in `data`: (tag, content)."""
+    while data:
+        length, start = data[1], 2
+        if length & 0x80:
+            start += length & 0x7F
+            length = int.from_bytes(data[2:start], "big")
+        yield data[0], data[start:start + length]
+        data = data[start + length:]
+
+
+def inside(data, *path):
+    """The content of the element at this place, by numbers on each level."""
+    for number in path:
+        data = list(elements(data))[number][1]
+    return data
+
+
+def keep_token(answer):
+    """rfc3161#2.4.2: status, then ContentInfo, SignedData, eContent, TSTInfo with its serialNumber as the fourth."""
+    status = int.from_bytes(inside(answer, 0, 0, 0), "big")
+    if status == 0:
+        count("tsa")
+        write("tokens", inside(answer, 0, 1, 1, 0, 2, 1, 0, 0, 3).hex())
+        with open("last.tsr", "wb") as out:
+            out.write(answer)
+    # After a step of the clock: until it was compared, or the certificate is of another time.
+    elif b"No time to be trusted" in answer or b"certificate is not valid now" in answer:
+        count("refused")
+    else:
+        wrong(f"TSA: {answer!r}")
+
+
 def stamp():
     caller, query = Caller(plain), open("query.tsq", "rb").read()
-    number = 0
     while running():
         time.sleep(settings["pause"] * 2)
         status, answer = caller("POST", "/tsa/" + settings["ca"], query, {"Content-Type": "application/timestamp-query"})
         if status == 200:
-            count("tsa")
-            number += 1
-            with open(f"tokens/{number}.tsr", "wb") as out:
-                out.write(answer)
+            keep_token(answer)
         elif status and status not in EXPECTED:
             wrong(f"TSA: {status} {answer[:200]!r}")
 

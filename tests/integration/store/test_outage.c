@@ -150,7 +150,7 @@ static void killed_connections(void **state) {
 }
 
 static void *let_go_on(void *context) {
-    sleep(7);
+    sleep(12);
     server("continue");
     return context;
 }
@@ -163,7 +163,7 @@ static void hangs(void **state) {
     int64_t slept = -1;
     struct db *hasty;
     (void)state;
-    assert_true(db_open(arena_printf(arena, "%s&connect-timeout=1&probe-after=1", application_url), 2, &hasty, &err));
+    assert_true(db_open(arena_printf(arena, "%s&connect-timeout=3&probe-after=1", application_url), 2, &hasty, &err));
     TX(tx, hasty, &done, &err)
         tx.ok = tx_number(tx.tx, "SELECT SLEEP(4)", NO_PARAMS, &slept, &err);
     assert_true(done);
@@ -177,7 +177,7 @@ static void hangs(void **state) {
     pthread_join(thread, NULL);
     assert_false(done);
     assert_string_equal(err.type, "database-unavailable");
-    if (took_us < 2 * US_PER_SECOND || took_us > 6 * US_PER_SECOND)
+    if (took_us < 3 * US_PER_SECOND || took_us > 11 * US_PER_SECOND)
         fail_msg("given up after %lld ms", (long long)(took_us / 1000));
     TX(tx, hasty, &done, &err)
         tx.ok = tx_number(tx.tx, "SELECT SLEEP(0)", NO_PARAMS, &slept, &err);
