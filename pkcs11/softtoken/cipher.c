@@ -299,6 +299,14 @@ static CK_RV init(CK_SESSION_HANDLE handle, const CK_MECHANISM *mechanism, CK_OB
     return cipher_begin(op, mechanism, key, encrypting);
 }
 
+/* False: no answer to this length, not even to the question how long it would be. */
+static bool whole_blocks(const struct cipher_op *op, size_t len) {
+    bool padded = op->mechanism->family == FAMILY_AES_CBC_PAD && op->encrypting;
+    bool blocks = op->mechanism->family == FAMILY_AES_CBC || op->mechanism->family == FAMILY_AES_ECB ||
+                  op->mechanism->family == FAMILY_AES_CBC_PAD;
+    return !blocks || padded || len % BLOCK == 0;
+}
+
 /* Upper bound of a one-part result, from lengths alone. */
 static size_t whole_size(const struct cipher_op *op, size_t len) {
     switch (op->mechanism->family) {
@@ -354,6 +362,10 @@ static CK_RV whole(CK_SESSION_HANDLE handle, bool encrypting, const CK_BYTE *in,
     }
     if (op->finished)
         return deliver(op, out, out_len);
+    if (!whole_blocks(op, in_len)) {
+        cipher_end(op);
+        return encrypting ? CKR_DATA_LEN_RANGE : CKR_ENCRYPTED_DATA_LEN_RANGE;
+    }
     if (out == NULL) {
         *out_len = whole_size(op, in_len);
         return CKR_OK;

@@ -1,5 +1,6 @@
 #include "draft.h"
 
+#include <openssl/crypto.h>
 #include <string.h>
 
 #include "key.h"
@@ -181,10 +182,21 @@ static CK_RV check_value(CK_KEY_TYPE key_type, const struct bytes *value, uint8_
     return done ? CKR_OK : CKR_FUNCTION_FAILED;
 }
 
+/* pkcs11-v3.2#4.10.2: what the template says must be right, and an empty one wants none. */
+static CK_RV set_check_value(CK_KEY_TYPE key_type, const struct bytes *value, struct attributes *attrs) {
+    const struct attribute *given = attributes_find(attrs, CKA_CHECK_VALUE);
+    uint8_t check[3];
+    if (given != NULL && given->len == 0)
+        return CKR_OK;
+    TRY(check_value(key_type, value, check));
+    if (given != NULL && (given->len != sizeof check || CRYPTO_memcmp(attribute_at(given), check, sizeof check) != 0))
+        return CKR_ATTRIBUTE_VALUE_INVALID;
+    return attributes_set(attrs, CKA_CHECK_VALUE, check, sizeof check);
+}
+
 CK_RV draft_secret(const struct draft *draft, struct slot *slot, struct attributes *attrs,
                    const struct bytes *value, struct object **ret_object) {
     AUTO(object) struct object *object = NULL;
-    uint8_t check[3];
     bool fits = draft->key_type == CKK_AES ? module_cipher(CIPHER_ECB, value->len) != NULL
                                            : value->len > 0 && value->len <= GENERIC_MAX;
     if (!fits)
@@ -193,8 +205,7 @@ CK_RV draft_secret(const struct draft *draft, struct slot *slot, struct attribut
     if (attributes_ulong(attrs, CKA_VALUE_LEN, value->len) != value->len)
         return CKR_TEMPLATE_INCONSISTENT;
     TRY(attributes_set_ulong(attrs, CKA_VALUE_LEN, value->len));
-    TRY(check_value(draft->key_type, value, check));
-    TRY(attributes_set(attrs, CKA_CHECK_VALUE, check, sizeof check));
+    TRY(set_check_value(draft->key_type, value, attrs));
     TRY(set_history(draft, attrs));
     TRY(object_new(slot, attrs, &object));
     TRY(bytes_set(&object->secret, value->at, value->len));

@@ -62,8 +62,9 @@ CK_RV C_SignUpdate(CK_SESSION_HANDLE hSession, CK_BYTE *pPart, CK_ULONG ulPartLe
     struct signature_op *op = &session->sign;
     if (!op->active)
         return CKR_OPERATION_NOT_INITIALIZED;
-    CK_RV rv =
-        pPart == NULL && ulPartLen > 0 ? CKR_ARGUMENTS_BAD : signature_update(op, pPart, ulPartLen);
+    CK_RV rv = pPart == NULL && ulPartLen > 0          ? CKR_ARGUMENTS_BAD
+               : op->wants_login && !op->authenticated ? CKR_USER_NOT_LOGGED_IN
+                                                       : signature_update(op, pPart, ulPartLen);
     if (rv != CKR_OK)
         signature_end(op);
     return rv;

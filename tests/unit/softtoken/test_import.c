@@ -190,9 +190,43 @@ static void raw_keys(void **state) {
     }
 }
 
+/* CKA_CHECK_VALUE in a template must be right; an empty one wants none. FIPS 197, appendix C.1's key. */
+static void check_values(void **state) {
+    static CK_OBJECT_CLASS class = CKO_SECRET_KEY;
+    static CK_KEY_TYPE type = CKK_AES;
+    uint8_t value[16], check[3] = {0}, read[8];
+    CK_OBJECT_HANDLE key;
+    (void)state;
+    if (!rig.kind.ours)
+        skip();
+    for (size_t i = 0; i < sizeof value; i++)
+        value[i] = (uint8_t)i;
+    CK_ATTRIBUTE given[] = {A_ULONG(CKA_CLASS, class), A_ULONG(CKA_KEY_TYPE, type),
+                            A_BYTES(CKA_VALUE, value, sizeof value), A_BYTES(CKA_CHECK_VALUE, check, sizeof check)};
+    assert_ok(rig.p11->C_CreateObject(rig.session, given, 3, &key));
+    assert_int_equal(get_bytes(key, CKA_CHECK_VALUE, read, sizeof read), sizeof check);
+    assert_rv(CKR_ATTRIBUTE_VALUE_INVALID, rig.p11->C_CreateObject(rig.session, given, 4, &key));
+    memcpy(check, read, sizeof check);
+    assert_memory_equal(check, "\xc6\xa1\x3b", 3);
+    assert_ok(rig.p11->C_CreateObject(rig.session, given, 4, &key));
+    given[3].ulValueLen = 2;
+    assert_rv(CKR_ATTRIBUTE_VALUE_INVALID, rig.p11->C_CreateObject(rig.session, given, 4, &key));
+    given[3].ulValueLen = 0;
+    assert_ok(rig.p11->C_CreateObject(rig.session, given, 4, &key));
+    assert_int_equal(get_bytes(key, CKA_CHECK_VALUE, read, sizeof read), 0);
+    CK_ATTRIBUTE wrong = A_BYTES(CKA_CHECK_VALUE, "\0\0\0", 3), none = A_BYTES(CKA_CHECK_VALUE, "", 0), *more[] = {&wrong, &none};
+    CK_MECHANISM generate = {CKM_AES_KEY_GEN, NULL, 0};
+    for (size_t i = 0; i < 2; i++) {
+        static CK_ULONG len = 32;
+        CK_ATTRIBUTE rows[] = {A_ULONG(CKA_VALUE_LEN, len), *more[i]};
+        assert_rv(i == 0 ? CKR_ATTRIBUTE_VALUE_INVALID : CKR_OK,
+                  rig.p11->C_GenerateKey(rig.session, &generate, rows, 2, &key));
+    }
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, test_session, test_session_end)
 
 int import_tests(void) {
-    const struct CMUnitTest tests[] = {T(rsa), T(curves), T(raw_keys)};
+    const struct CMUnitTest tests[] = {T(rsa), T(curves), T(raw_keys), T(check_values)};
     return cmocka_run_group_tests_name("import", tests, NULL, NULL);
 }

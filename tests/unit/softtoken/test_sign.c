@@ -407,6 +407,13 @@ static void always_authenticate(void **state) {
               rig.p11->C_Login(rig.session, CKU_CONTEXT_SPECIFIC, (CK_UTF8CHAR *)USER_PIN, 13));
     assert_ok(rig.p11->C_SignInit(rig.session, &ecdsa, pair.private));
     assert_rv(CKR_USER_NOT_LOGGED_IN, rig.p11->C_Sign(rig.session, hash, 32, signature, &len));
+    CK_MECHANISM hashed = {CKM_ECDSA_SHA256, NULL, 0};
+    assert_ok(rig.p11->C_SignInit(rig.session, &hashed, pair.private));
+    assert_rv(CKR_USER_NOT_LOGGED_IN, rig.p11->C_SignUpdate(rig.session, hash, 32));
+    assert_ok(rig.p11->C_SignInit(rig.session, &hashed, pair.private));
+    login(rig.session, CKU_CONTEXT_SPECIFIC, USER_PIN);
+    assert_ok(rig.p11->C_SignUpdate(rig.session, hash, 32));
+    assert_ok(rig.p11->C_SignFinal(rig.session, signature, &len));
     for (int i = 0; i < 2; i++) {
         assert_ok(rig.p11->C_SignInit(rig.session, &ecdsa, pair.private));
         assert_rv(CKR_PIN_INCORRECT,
