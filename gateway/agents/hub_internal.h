@@ -4,7 +4,7 @@
 
 #include "agents/hub.h"
 
-#include "signer/uri.h"
+#include "wire/uri.h"
 
 #include <pthread.h>
 

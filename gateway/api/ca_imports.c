@@ -20,8 +20,8 @@ static bool bytes_of(struct arena *arena, const char *name, const char *text, st
                 name);
 }
 
-static bool take_bytes(struct arena *arena, const struct json *document, const char *name,
-                       struct view *ret, struct error *err) {
+bool ask_bytes(struct arena *arena, const struct json *document, const char *name, struct view *ret,
+               struct error *err) {
     const char *text = NULL;
     TRY(json_string(document, name, &text, err));
     return text == NULL || text[0] == '\0' || bytes_of(arena, name, text, ret, err);
@@ -32,7 +32,7 @@ static bool read_history(struct arena *arena, const struct json *document, struc
     const char *certificates = NULL, *index = NULL;
     TRY(json_string(document, "certificates", &certificates, err));
     TRY(json_string(document, "index", &index, err));
-    TRY(take_bytes(arena, document, "crl", &ret->crl, err));
+    TRY(ask_bytes(arena, document, "crl", &ret->crl, err));
     TRY(json_int(document, "crlNumber", 1, INT64_C(1) << 53, &ret->crl_number, err));
     ret->certificates = view_text(certificates);
     ret->index = view_text(index);
@@ -46,8 +46,8 @@ static const char *const history_members[] = {"certificates", "index", "crl", "c
 static bool read_material(struct arena *arena, const struct json *document, struct ca_order *order,
                           struct error *err) {
     const struct json *history = NULL;
-    TRY(take_bytes(arena, document, "privateKey", &order->private_key, err));
-    TRY(take_bytes(arena, document, "certificate", &order->certificates, err));
+    TRY(ask_bytes(arena, document, "privateKey", &order->private_key, err));
+    TRY(ask_bytes(arena, document, "certificate", &order->certificates, err));
     TRY(json_string(document, "password", &order->password, err));
     TRY(json_string(document, "keyUri", &order->key_uri, err));
     TRY(json_object(document, "history", &history, err));

@@ -140,10 +140,14 @@ HANDLER(users_reset);
 HANDLER(events_list);
 /* instance.c */
 HANDLER(tokens_list);
+/* ca_imports.c: a field of PEM, or of base64 of DER; empty when it is not there. */
+MUST_USE bool ask_bytes(struct arena *arena, const struct json *document, const char *name, struct view *ret,
+                        struct error *err);
 /* token_keys.c */
 HANDLER(tokens_check);
 HANDLER(token_keys_list);
 HANDLER(token_keys_create);
+HANDLER(token_keys_import);
 HANDLER(token_keys_csr);
 HANDLER(token_keys_remove);
 HANDLER(token_keys_certificate);

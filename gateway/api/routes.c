@@ -150,6 +150,7 @@
     X("POST", "/tokens/check", GATE_ACTOR, SMALL, tokens_check, "tokens:read") \
     X("GET", "/token-keys", GATE_ACTOR, NO_BODY, token_keys_list, "tokens:read") \
     X("POST", "/token-keys", GATE_ACTOR, MEDIUM, token_keys_create, "settings:manage") \
+    X("POST", "/token-keys/import", GATE_ACTOR, MEDIUM, token_keys_import, "settings:manage") \
     X("POST", "/token-keys/csr", GATE_ACTOR, MEDIUM, token_keys_csr, "settings:manage") \
     X("POST", "/token-keys/delete", GATE_ACTOR, SMALL, token_keys_remove, "settings:manage") \
     X("POST", "/token-keys/certificate", GATE_ACTOR, MEDIUM, token_keys_certificate, \

@@ -6,6 +6,9 @@
 #include "base/encode.h"
 #include "x509/key_type.h"
 
+#include <openssl/crypto.h>
+#include <string.h>
+
 static void write_attestation(struct json_writer *w, struct arena *arena, const struct token_key_record *record) {
     struct token_attested told;
     json_name(w, "attestation");
@@ -66,35 +69,85 @@ HANDLER(token_keys_list) {
 
 /* The names of the CSR are what is left. */
 static const struct json *names_of(struct http_request *request, const struct json *document) {
-    static const char *const ours[] = {"uri", "key", "decrypts", "officerPin", "attestationRoot", NULL};
+    static const char *const ours[] = {"uri",        "key",      "decrypts",    "officerPin", "attestationRoot",
+                                       "privateKey", "password", "pinPolicy",   "touchPolicy", NULL};
     return ask_without(request->arena, document, ours);
 }
 
+static bool read_policy(const struct json *document, const char *name, const char *const names[static 4],
+                        uint8_t *ret_policy, struct error *err) {
+    const char *text = NULL;
+    TRY(json_string(document, name, &text, err));
+    for (uint8_t i = 0; i < 4; i++)
+        if (strcmp(text == NULL ? "default" : text, names[i]) == 0) {
+            *ret_policy = i;
+            return true;
+        }
+    return fail(err, ERROR_POLICY, "bad-field", "The field \"%s\" is \"%s\", \"%s\", \"%s\" or \"%s\".", name,
+                names[0], names[1], names[2], names[3]);
+}
+
+/* What making and importing have in common. */
+static bool read_order(struct http_request *request, const struct json *document, struct token_key_order *order,
+                       struct error *err) {
+    static const char *const pin[] = {"default", "never", "once", "always"};
+    static const char *const touch[] = {"default", "never", "always", "cached"};
+    TRY(ask_string(document, "uri", &order->uri, err));
+    TRY(json_bool(document, "decrypts", &order->decrypts, err));
+    TRY(json_string(document, "officerPin", &order->officer_pin, err));
+    TRY(read_policy(document, "pinPolicy", pin, &order->pin_policy, err));
+    TRY(read_policy(document, "touchPolicy", touch, &order->touch_policy, err));
+    order->names = names_of(request, document);
+    return true;
+}
+
+static void reply_made(struct http_request *request, struct http_response *response,
+                       const struct token_key_view *view, struct view csr) {
+    struct json_writer w = json_writer_on(request->arena);
+    json_open_object(&w);
+    json_name(&w, "key");
+    write_key(&w, request->arena, view);
+    json_put_string(&w, "csr", pem_encode(request->arena, "CERTIFICATE REQUEST", csr));
+    json_close_object(&w);
+    reply_json(response, 201, &w);
+}
+
 HANDLER(token_keys_create) {
-    static const char *const members[] = {"uri",     "key",  "decrypts", "officerPin", "attestationRoot",
-                                          "subject", "sans", NULL};
+    static const char *const members[] = {"uri",       "key",         "decrypts", "officerPin", "attestationRoot",
+                                          "pinPolicy", "touchPolicy", "subject",  "sans",       NULL};
     struct token_key_order order = {.uri = NULL};
     const struct json *document;
     struct token_key_view view;
     struct view csr;
     TRY(ask_document(request, members, &document, err));
-    TRY(ask_string(document, "uri", &order.uri, err));
+    TRY(read_order(request, document, &order, err));
     if (json_get(document, "key") == NULL)
         return fail(err, ERROR_MALFORMED, "missing-field", "The field \"key\" is missing.");
     TRY(key_type_from_json(json_get(document, "key"), &order.key_type, err));
-    TRY(json_bool(document, "decrypts", &order.decrypts, err));
-    TRY(json_string(document, "officerPin", &order.officer_pin, err));
     TRY(json_string(document, "attestationRoot", &order.attestation_root, err));
-    order.names = names_of(request, document);
     TRY(token_key_create(context, request->arena, actor_of(request), &order, &view, &csr, err));
-    struct json_writer w = json_writer_on(request->arena);
-    json_open_object(&w);
-    json_name(&w, "key");
-    write_key(&w, request->arena, &view);
-    json_put_string(&w, "csr", pem_encode(request->arena, "CERTIFICATE REQUEST", csr));
-    json_close_object(&w);
-    reply_json(response, 201, &w);
+    reply_made(request, response, &view, csr);
     return true;
+}
+
+/* The key and its password came in the body, which is overwritten. */
+HANDLER(token_keys_import) {
+    static const char *const members[] = {"uri",         "privateKey", "password", "decrypts", "officerPin", "pinPolicy",
+                                          "touchPolicy", "subject",    "sans",     NULL};
+    struct token_key_order order = {.uri = NULL};
+    const struct json *document;
+    struct token_key_view view;
+    struct view csr;
+    bool done = ask_document(request, members, &document, err) && read_order(request, document, &order, err) &&
+                ask_bytes(request->arena, document, "privateKey", &order.private_key, err) &&
+                json_string(document, "password", &order.password, err);
+    if (done && order.private_key.len == 0)
+        done = fail(err, ERROR_MALFORMED, "missing-field", "The field \"privateKey\" is missing.");
+    done = done && token_key_import(context, request->arena, actor_of(request), &order, &view, &csr, err);
+    OPENSSL_cleanse((void *)(uintptr_t)request->body.at, request->body.len);
+    if (done)
+        reply_made(request, response, &view, csr);
+    return done;
 }
 
 HANDLER(token_keys_csr) {

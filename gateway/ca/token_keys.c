@@ -1,6 +1,7 @@
 #include "ca/token_keys.h"
 
 #include "ca/authority.h"
+#include "ca/authority_material.h"
 #include "ca/issue.h"
 #include "ca/token_attestation.h"
 #include "base/clock.h"
@@ -126,7 +127,7 @@ bool token_key_csr(struct core *core, struct arena *arena, const struct actor *a
 
 /* ---- make ---- */
 
-static bool store_made(struct core *core, const struct actor *actor, struct arena *arena,
+static bool store_made(struct core *core, const struct actor *actor, struct arena *arena, const char *code,
                        struct token_key_view *view, struct error *err) {
     struct json_writer w = json_writer_on(arena);
     bool done = false;
@@ -137,30 +138,80 @@ static bool store_made(struct core *core, const struct actor *actor, struct aren
     const char *details = json_written(&w);
     TX(tx, core_db(core), &done, err)
         tx.ok = token_key_insert(tx.tx, &view->record, err) &&
-                note(tx.tx, actor, "token.key-created", view->key.uri, details, err);
+                note(tx.tx, actor, code, view->key.uri, details, err);
     return done;
+}
+
+static struct token_key_terms terms_of(const struct token_key_order *order) {
+    return (struct token_key_terms){.uri = order->uri,
+                                    .key_type = order->key_type,
+                                    .purpose = order->decrypts ? KEY_SIGN | KEY_DECRYPT : KEY_SIGN,
+                                    .officer_pin = secret_view(order->officer_pin),
+                                    .pin_policy = order->pin_policy,
+                                    .touch_policy = order->touch_policy};
+}
+
+static struct token_key_record record_of(const struct actor *actor, const struct token_key *key) {
+    struct token_key_record record = {.uri = key->uri,
+                                      .key_type = key->key_type,
+                                      .created_by = actor->name,
+                                      .created_us = clock_now_us()};
+    SHA256(key->spki.at, key->spki.len, record.hash);
+    return record;
 }
 
 bool token_key_create(struct core *core, struct arena *arena, const struct actor *actor,
                       const struct token_key_order *order, struct token_key_view *ret, struct view *ret_csr,
                       struct error *err) {
     struct token_key_view view = {.made_by_us = true, .users = NULL};
-    enum key_purpose purpose = order->decrypts ? KEY_SIGN | KEY_DECRYPT : KEY_SIGN;
+    struct token_key_terms terms = terms_of(order);
     TRY(may_change(actor, err));
-    TRY(signer_token_key_make(core_signer(core), arena, order->uri, order->key_type, purpose,
-                              secret_view(order->officer_pin), &view.key, err));
-    view.record = (struct token_key_record){.uri = view.key.uri,
-                                            .key_type = order->key_type,
-                                            .created_by = actor->name,
-                                            .created_us = clock_now_us()};
-    SHA256(view.key.spki.at, view.key.spki.len, view.record.hash);
+    TRY(signer_token_key_put(core_signer(core), arena, &terms, &view.key, err));
+    view.record = record_of(actor, &view.key);
     struct error doubt = {0};
     bool trusted = token_attestation(core, arena, &view.key, order->attestation_root, &view.record, &doubt);
-    TRY(store_made(core, actor, arena, &view, err));
+    TRY(store_made(core, actor, arena, "token.key-created", &view, err));
     if (!trusted) {
         *err = doubt;
         return false;
     }
+    TRY(sign_csr(core, arena, view.key.uri, view.key.label, order->names, ret_csr, err));
+    *ret = view;
+    return true;
+}
+
+/* ---- import ---- */
+
+/* The certificate of the key among those that came with it. */
+static bool store_own(struct core *core, const struct token_key_order *order, const struct ca_material *material,
+                      const struct token_key *key, struct error *err) {
+    for (size_t i = 0; i < material->count; i++) {
+        uint8_t *der = NULL;
+        if (EVP_PKEY_eq(X509_get0_pubkey(material->certificates[i]), material->public_key) != 1)
+            continue;
+        int len = i2d_X509(material->certificates[i], &der);
+        bool done = len > 0 && signer_token_store(core_signer(core), key->uri, view_of(der, (size_t)len),
+                                                  secret_view(order->officer_pin), err);
+        OPENSSL_free(der);
+        return done;
+    }
+    return true;
+}
+
+bool token_key_import(struct core *core, struct arena *arena, const struct actor *actor,
+                      const struct token_key_order *order, struct token_key_view *ret, struct view *ret_csr,
+                      struct error *err) {
+    struct token_key_view view = {.made_by_us = true, .users = NULL};
+    struct token_key_terms terms = terms_of(order);
+    struct ca_material material = {.count = 0};
+    TRY(may_change(actor, err));
+    TRY(material_read_key(arena, order->private_key, order->password, &material, err));
+    terms.pkcs8 = material.pkcs8;
+    bool done = signer_token_key_put(core_signer(core), arena, &terms, &view.key, err);
+    material_wipe(&material);
+    TRY(done && store_own(core, order, &material, &view.key, err));
+    view.record = record_of(actor, &view.key);
+    TRY(store_made(core, actor, arena, "token.key-imported", &view, err));
     TRY(sign_csr(core, arena, view.key.uri, view.key.label, order->names, ret_csr, err));
     *ret = view;
     return true;

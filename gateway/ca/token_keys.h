@@ -21,7 +21,10 @@ MUST_USE bool token_key_list(struct core *core, struct arena *arena, const struc
 
 struct token_key_order {
     const char *uri;         /* the token, and id= or object= where the key goes */
-    const char *key_type;    /* canonical */
+    const char *key_type;    /* canonical; NULL for an import */
+    struct view private_key; /* an import: see material_read_key */
+    const char *password;    /* of that, or NULL */
+    uint8_t pin_policy, touch_policy; /* enum wire_policy */
     bool decrypts;           /* RSA: it decrypts as well */
     const char *officer_pin; /* where the token's security officer alone makes keys, else NULL */
     const char *attestation_root; /* PEM: the token's attestation must lead there; or NULL */
@@ -30,6 +33,11 @@ struct token_key_order {
 /* Key and CSR in one step; the CSR proves that the key works. ERROR_POLICY "attestation" when a root is given and the
  * token does not attest the key under it (the key stays and can be deleted). */
 MUST_USE bool token_key_create(struct core *core, struct arena *arena, const struct actor *actor,
+                               const struct token_key_order *order, struct token_key_view *ret,
+                               struct view *ret_csr, struct error *err);
+/* The same with a key from elsewhere (order->private_key), whose certificate, if it came along, is written beside it.
+ * ERROR_POLICY "token-cannot" when the token takes no keys. */
+MUST_USE bool token_key_import(struct core *core, struct arena *arena, const struct actor *actor,
                                const struct token_key_order *order, struct token_key_view *ret,
                                struct view *ret_csr, struct error *err);
 MUST_USE bool token_key_csr(struct core *core, struct arena *arena, const struct actor *actor, const char *uri,

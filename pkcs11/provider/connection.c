@@ -57,7 +57,7 @@ bool connection_exchange(struct connection *connection, struct wire_request *req
     request->id = ++connection->last_id;
     connection->secret =
         request->op == WIRE_IMPORT || request->op == WIRE_DECRYPT || request->op == WIRE_LOGIN ||
-        request->op == WIRE_EXPORT;
+        request->op == WIRE_EXPORT || request->op == WIRE_TOKEN;
     wire_channel_begin(channel);
     TRY(wire_encode_request(request, &channel->out, err));
     TRY(wire_channel_send(channel, err));

@@ -140,9 +140,22 @@ struct token_key {
     struct view id, spki;
     bool always_authenticate, made_here, extractable;
 };
+/* A key that is made or imported with more to say. */
+struct token_key_terms {
+    const char *uri, *key_type; /* the type of one that is made, else NULL */
+    struct view pkcs8;          /* of one that is imported */
+    enum key_purpose purpose;
+    struct view officer_pin;
+    uint8_t pin_policy, touch_policy; /* enum wire_policy */
+};
+
 /* The private keys that the URI (of a token, or with id or object of one key) names. */
 MUST_USE bool signer_token_keys(struct signer *signer, struct arena *arena, const char *uri,
                                 struct token_key **ret_keys, size_t *ret_count, struct error *err);
+/* As below; an imported key (PKCS#8, DER) is one that has been elsewhere. ERROR_POLICY "token-cannot" when the token takes
+ * no such key, or knows no such policy. */
+MUST_USE bool signer_token_key_put(struct signer *signer, struct arena *arena, const struct token_key_terms *terms,
+                                   struct token_key *ret_key, struct error *err);
 /* A key that never leaves the token, under the URI's id and object. officer_pin: where only the security officer
  * makes keys (YubiKey: the management key), else empty. ERROR_CONFLICT "key-exists", ERROR_FORBIDDEN
  * "officer-needed". */

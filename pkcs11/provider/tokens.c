@@ -55,21 +55,30 @@ bool signer_token_keys(struct signer *signer, struct arena *arena, const char *u
     return ask_keys(signer, arena, &request, ret_keys, ret_count, err);
 }
 
-bool signer_token_key_make(struct signer *signer, struct arena *arena, const char *uri,
-                           const char *key_type, enum key_purpose purpose, struct view officer_pin,
-                           struct token_key *ret_key, struct error *err) {
+bool signer_token_key_put(struct signer *signer, struct arena *arena, const struct token_key_terms *terms,
+                          struct token_key *ret_key, struct error *err) {
     struct token_key *keys;
     size_t count;
-    struct wire_request request = {.token = {.action = WIRE_TOKEN_MAKE,
-                                             .uri = view_text(uri),
-                                             .key_type = view_text(key_type),
-                                             .purpose = (uint8_t)purpose,
-                                             .officer_pin = officer_pin}};
+    struct wire_request request = {.token = {.action = terms->key_type == NULL ? WIRE_TOKEN_IMPORT : WIRE_TOKEN_MAKE,
+                                             .uri = view_text(terms->uri),
+                                             .key_type = view_text(terms->key_type),
+                                             .purpose = (uint8_t)terms->purpose,
+                                             .officer_pin = terms->officer_pin,
+                                             .private_key = terms->pkcs8,
+                                             .pin_policy = terms->pin_policy,
+                                             .touch_policy = terms->touch_policy}};
     TRY(ask_keys(signer, arena, &request, &keys, &count, err));
     if (count == 0)
         return fail_internal(err, "the signer made a key and does not say which");
     *ret_key = keys[0];
     return true;
+}
+
+bool signer_token_key_make(struct signer *signer, struct arena *arena, const char *uri,
+                           const char *key_type, enum key_purpose purpose, struct view officer_pin,
+                           struct token_key *ret_key, struct error *err) {
+    struct token_key_terms terms = {.uri = uri, .key_type = key_type, .purpose = purpose, .officer_pin = officer_pin};
+    return signer_token_key_put(signer, arena, &terms, ret_key, err);
 }
 
 bool signer_token_key_remove(struct signer *signer, const char *uri, struct view officer_pin,

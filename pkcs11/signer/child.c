@@ -38,7 +38,8 @@ struct child {
 };
 
 struct children {
-    struct child list[MODULES_MAX];
+    struct child list[MODULES_MAX + 1];
+    struct child *managed; /* that of the managed token, or NULL */
     size_t count;
     unsigned patience;
 };
@@ -71,6 +72,8 @@ static bool call(struct children *children, struct child *child, struct wire_req
     if (client_call(child->signer, request, ret_connection, ret_response, &cause))
         return true;
     name_failure(child, children->patience, &cause);
+    if (strcmp(cause.type, "module-crashed") == 0)
+        child->ended = 0; /* somebody was told; the next call is another one */
     *err = cause;
     return false;
 }
@@ -277,8 +280,34 @@ static bool operate(struct children *children, struct child *child, struct wire_
     if (ended_again(child, before, err)) {
         signer_unavailable(err, "it ended under the same call again and again");
         name_failure(child, children->patience, err);
+        child->ended = 0;
     }
     return false;
+}
+
+/* The child's buffer is used again; handles get the child's number. */
+static void copy_answer(unsigned op, uint64_t number, const struct wire_response *in, struct arena *arena,
+                        struct wire_response *out) {
+    switch (op) {
+    case WIRE_FIND:
+        out->found.handle = in->found.handle | number << CHILD_SHIFT;
+        out->found.spki = kept(arena, in->found.spki);
+        out->found.key_type = kept(arena, in->found.key_type);
+        break;
+    case WIRE_LOAD: out->loaded.handle = in->loaded.handle | number << CHILD_SHIFT; break;
+    case WIRE_GENERATE:
+    case WIRE_IMPORT:
+    case WIRE_REWRAP:
+        out->made.blob = kept(arena, in->made.blob);
+        out->made.spki = kept(arena, in->made.spki);
+        break;
+    case WIRE_SIGN:
+    case WIRE_DECRYPT:
+    case WIRE_EXPORT:
+    case WIRE_KEK:
+    case WIRE_TOKEN: out->result.data = kept(arena, in->result.data); break;
+    default: break; /* nothing but that it was done */
+    }
 }
 
 static bool pass_on(struct children *children, struct child *child, struct wire_request *request,
@@ -288,16 +317,9 @@ static bool pass_on(struct children *children, struct child *child, struct wire_
     uint64_t number = (uint64_t)(child - children->list) + 1;
     bool with_key = request->op == WIRE_SIGN || request->op == WIRE_DECRYPT;
     TRY((with_key ? operate : call)(children, child, request, &connection, &response, err));
-    if (request->op == WIRE_FIND) {
-        out->found.handle = response.found.handle | number << CHILD_SHIFT;
-        out->found.spki = kept(arena, response.found.spki);
-        out->found.key_type = kept(arena, response.found.key_type);
-    } else if (with_key || request->op == WIRE_TOKEN) {
-        out->result.data = kept(arena, response.result.data);
-    } else if (request->op == WIRE_LOGIN) {
-        if (request->login.pin.len > 0)
-            remember_pin(child, request->login.uri, request->login.pin);
-    }
+    if (request->op == WIRE_LOGIN && request->login.pin.len > 0)
+        remember_pin(child, request->login.uri, request->login.pin);
+    copy_answer(request->op, number, &response, arena, out);
     client_done(child->signer, connection);
     return true;
 }
@@ -322,6 +344,13 @@ static bool find_child(struct vault *vault, struct wire_request *request, struct
     case WIRE_LOGIN: return choose(vault, request->login.uri, arena, ret_child, err);
     case WIRE_STORE_CERTIFICATE:
         return choose(vault, request->store_certificate.uri, arena, ret_child, err);
+    case WIRE_PING:
+    case WIRE_GENERATE:
+    case WIRE_IMPORT:
+    case WIRE_LOAD:
+    case WIRE_REWRAP:
+    case WIRE_EXPORT:
+    case WIRE_KEK: *ret_child = vault->children->managed; return *ret_child != NULL;
     default: return false;
     }
 }
@@ -363,13 +392,13 @@ static bool add_child(struct children *children, const struct children_config *c
     if (equals == NULL || equals == module || equals[1] == '\0')
         return fail(err, ERROR_MALFORMED, "bad-option",
                     "The option module needs NAME=PATH, not \"%.100s\".", module);
-    if (children->count == MODULES_MAX)
+    if (children->count - (children->managed != NULL) == MODULES_MAX)
         return fail(err, ERROR_POLICY, "bad-option", "At most %d modules can be configured.",
                     MODULES_MAX);
     struct child *child = &children->list[children->count];
     char *name = must_strdup(module); /* lives as long as the process */
     name[equals - module] = '\0';
-    bool taken = strcmp(name, "managed") == 0; /* this process's own */
+    bool taken = module != config->managed && strcmp(name, "managed") == 0;
     for (size_t i = 0; i < children->count; i++)
         taken = taken || strcmp(children->list[i].name, name) == 0;
     if (taken)
@@ -421,6 +450,10 @@ bool children_open(const struct children_config *config, struct children **ret_c
                    struct error *err) {
     struct children *children = must_alloc(sizeof *children);
     children->patience = config->patience;
+    if (config->managed != NULL) {
+        TRY(add_child(children, config, config->managed, err));
+        children->managed = &children->list[0];
+    }
     for (size_t i = 0; config->modules[i] != NULL; i++)
         TRY(add_child(children, config, config->modules[i], err)); /* the process ends */
     for (size_t i = 0; i < children->count; i++)

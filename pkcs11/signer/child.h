@@ -1,5 +1,5 @@
-/* Further modules, each in a signer process of its own: a module that crashes or hangs takes nothing
- * down but itself. The child is this same program with --child NAME=PATH; it speaks the wire
+/* Further modules, and the managed token's where it is a vendor's, each in a signer process of its own: a module that
+ * crashes or hangs takes nothing down but itself. The child is this same program with --child NAME=PATH; it speaks the wire
  * protocol. Here is its parent's side: which child a request is for, its end and its next start.
  *
  * A handle that a child gave carries the child's number in its top octet, which is 0 in all others,
@@ -7,7 +7,7 @@
 #ifndef GATEHOUSE_SIGNER_CHILD_H
 #define GATEHOUSE_SIGNER_CHILD_H
 
-#include "signer/uri.h"
+#include "wire/uri.h"
 #include "signer/vault.h"
 
 #define CHILD_SHIFT 56
@@ -16,6 +16,7 @@ struct children_config {
     const char *program;          /* this one */
     const char *const *arguments; /* of each child beside its --child and --fd; NULL-terminated */
     const char *const *modules;   /* "NAME=PATH", NULL-terminated */
+    const char *managed;          /* "managed=PATH", or NULL: the managed token is this process's own */
     unsigned patience;            /* seconds for an answer, then the child is killed */
 };
 

@@ -1,58 +1,8 @@
 #include "signer/managed.h"
 #include "signer/handles.h"
-#include "signer/objects.h"
 #include "signer/public_key.h"
+#include "signer/template.h"
 #include "signer/user_key.h"
-
-static const CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
-static const CK_BYTE f4[] = {0x01, 0x00, 0x01};
-
-#define ROWS 12
-
-struct template {
-    CK_ATTRIBUTE rows[ROWS];
-    size_t count;
-};
-
-static void add(struct template *t, CK_ATTRIBUTE_TYPE type, const void *at, size_t len) {
-    t->rows[t->count++] = (CK_ATTRIBUTE)ATTRIBUTE_BYTES(type, at, len);
-}
-
-static void add_flag(struct template *t, CK_ATTRIBUTE_TYPE type, bool set) {
-    add(t, type, set ? &yes : &no, sizeof yes);
-}
-
-static struct template public_template(const struct key_type *type, const CK_ULONG *bits,
-                                       unsigned purpose) {
-    struct template t = {.count = 0};
-    add_flag(&t, CKA_TOKEN, false);
-    add_flag(&t, CKA_PRIVATE, false);
-    add_flag(&t, CKA_VERIFY, (purpose & PURPOSE_SIGN) != 0);
-    if (type->ckk == CKK_RSA) {
-        add_flag(&t, CKA_ENCRYPT, (purpose & PURPOSE_DECRYPT) != 0);
-        add(&t, CKA_MODULUS_BITS, bits, sizeof *bits);
-        add(&t, CKA_PUBLIC_EXPONENT, f4, sizeof f4);
-    }
-    if (type->params.len > 0)
-        add(&t, CKA_EC_PARAMS, type->params.at, type->params.len);
-    if (type->parameter_set != 0)
-        add(&t, CKA_PARAMETER_SET, &type->parameter_set, sizeof type->parameter_set);
-    return t;
-}
-
-/* Extractable, so that it can be wrapped; SoftHSM2 wraps no key that was made otherwise. It is
- * destroyed before the call ends. */
-static struct template private_template(const struct key_type *type, unsigned purpose) {
-    struct template t = {.count = 0};
-    add_flag(&t, CKA_TOKEN, false);
-    add_flag(&t, CKA_PRIVATE, true);
-    add_flag(&t, CKA_SENSITIVE, true);
-    add_flag(&t, CKA_EXTRACTABLE, true);
-    add_flag(&t, CKA_SIGN, (purpose & PURPOSE_SIGN) != 0);
-    if (type->ckk == CKK_RSA)
-        add_flag(&t, CKA_DECRYPT, (purpose & PURPOSE_DECRYPT) != 0);
-    return t;
-}
 
 struct making {
     struct arena *arena;
@@ -66,10 +16,18 @@ struct pair {
     CK_OBJECT_HANDLE public_object, private_object;
 };
 
+/* Extractable, so that it can be wrapped; SoftHSM2 wraps no key that was made otherwise. It is
+ * destroyed before the call ends. */
 static CK_RV generate_pair(struct task *task, const struct making *m, struct pair *ret_pair) {
     CK_MECHANISM mechanism = {m->type->generate, NULL, 0};
-    struct template public_rows = public_template(m->type, &m->bits, m->purpose);
-    struct template private_rows = private_template(m->type, m->purpose);
+    struct template public_rows = {.count = 0}, private_rows = {.count = 0};
+    template_add_place(&public_rows, NULL);
+    template_add_flag(&public_rows, CKA_PRIVATE, false);
+    template_add_public(&public_rows, m->type, m->purpose);
+    template_add_size(&public_rows, m->type, &m->bits);
+    template_add_place(&private_rows, NULL);
+    template_add_private(&private_rows, m->type, m->purpose);
+    template_add_flag(&private_rows, CKA_EXTRACTABLE, true);
     return task->f->C_GenerateKeyPair(task->session.handle, &mechanism, public_rows.rows,
                                       public_rows.count, private_rows.rows, private_rows.count,
                                       &ret_pair->public_object, &ret_pair->private_object);

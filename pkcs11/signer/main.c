@@ -64,6 +64,8 @@ static const struct option_spec specs[] = {
     {"log-json", OPTION_FLAG, "false", 0, 0, "Log lines as JSON."},
     {0}};
 
+#define MANAGED_CHILD "managed="
+
 struct command_line {
     int argc;
     char **argv;
@@ -183,6 +185,17 @@ static const char *const *child_arguments(struct arena *arena, int argc, char **
     return list;
 }
 
+/* Ours runs in this process, which spares each signature a hop; a vendor's module in one of its own. */
+static bool is_softtoken(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return strcmp(slash == NULL ? path : slash + 1, "gatehouse-softtoken.so") == 0;
+}
+
+static const char *managed_child(struct arena *arena, const struct options *options) {
+    const char *module = option_text(options, "managed-module");
+    return module == NULL || is_softtoken(module) ? NULL : arena_printf(arena, MANAGED_CHILD "%s", module);
+}
+
 static bool open_children(struct arena *arena, const struct options *options,
                           const struct command_line *line, struct vault *vault,
                           struct error *err) {
@@ -190,9 +203,32 @@ static bool open_children(struct arena *arena, const struct options *options,
         .program = own_program(arena),
         .arguments = child_arguments(arena, line->argc, line->argv),
         .modules = list_option(arena, options, "module"),
+        .managed = managed_child(arena, options),
         .patience = (unsigned)option_number(options, "module-timeout"),
     };
-    return config.modules[0] == NULL ? true : children_open(&config, &vault->children, err);
+    return config.modules[0] == NULL && config.managed == NULL ? true : children_open(&config, &vault->children, err);
+}
+
+/* A child has one module; the parent that of the managed token, unless that is a child's. `alone`: there are none. */
+static struct vault_config vault_settings(struct arena *arena, const struct options *options, bool alone) {
+    const char *child = option_text(options, "child");
+    bool manages = child != NULL ? strncmp(child, MANAGED_CHILD, sizeof MANAGED_CHILD - 1) == 0
+                                 : alone || managed_child(arena, options) == NULL;
+    const char **modules = arena_array(arena, 2, sizeof *modules);
+    struct vault_config config = {
+        .modules_needed = true,
+        .pins = list_option(arena, options, "pin"),
+        .keys_max = (size_t)option_number(options, "keys-max"),
+    };
+    if (manages) {
+        config.managed_module = option_text(options, "managed-module");
+        config.managed_token = config.managed_module == NULL ? NULL : option_text(options, "managed-token");
+        config.managed_pin_file = config.managed_module == NULL ? NULL : option_text(options, "managed-pin-file");
+    } else if (child != NULL) {
+        modules[0] = child;
+        config.modules = modules;
+    }
+    return config;
 }
 
 static bool run(struct arena *arena, const struct options *options,
@@ -205,27 +241,18 @@ static bool run(struct arena *arena, const struct options *options,
     log_setup(level, option_flag(options, "log-json"), "gatehouse-signer");
     if (option_text(options, "token-dir") != NULL)
         setenv("GATEHOUSE_SOFTTOKEN_DIR", option_text(options, "token-dir"), 1);
-    const char *child[2] = {option_text(options, "child"), NULL};
-    const char *managed = child[0] != NULL ? NULL : option_text(options, "managed-module");
-    struct vault_config config = {
-        .managed_module = managed,
-        .managed_token = managed == NULL ? NULL : option_text(options, "managed-token"),
-        .managed_pin_file = managed == NULL ? NULL : option_text(options, "managed-pin-file"),
-        .modules = child[0] == NULL ? NULL : child,
-        .modules_needed = true,
-        .pins = list_option(arena, options, "pin"),
-        .keys_max = (size_t)option_number(options, "keys-max"),
-    };
+    bool is_child = option_text(options, "child") != NULL;
+    bool init = !is_child && option_flag(options, "init");
+    bool ceremony = !is_child && !init && is_ceremony(options);
+    struct vault_config config = vault_settings(arena, options, init || ceremony);
     struct listen_config listen = {(int)option_number(options, "fd"),
                                    option_text(options, "socket"),
                                    option_text(options, "allow-user")};
     struct vault *vault;
-    bool init = child[0] == NULL && option_flag(options, "init");
-    bool ceremony = child[0] == NULL && !init && is_ceremony(options);
     if (!init && !ceremony)
         block_stop_signals();
     TRY(vault_open(&config, &vault, err));
-    if (child[0] != NULL)
+    if (is_child)
         listen.socket_path = NULL; /* the environment's is the parent's */
     else if (!init && !ceremony)
         TRY(open_children(arena, options, line, vault, err));

@@ -30,7 +30,8 @@ static atomic_uint connections;
 /* ---- one connection -------------------------------------------------------------------------- */
 
 static bool carries_secret(unsigned op) {
-    return op == WIRE_IMPORT || op == WIRE_DECRYPT || op == WIRE_LOGIN || op == WIRE_EXPORT;
+    return op == WIRE_IMPORT || op == WIRE_DECRYPT || op == WIRE_LOGIN || op == WIRE_EXPORT ||
+           op == WIRE_TOKEN;
 }
 
 /* Requests that came together are answered together: one call of the system for all of them, as

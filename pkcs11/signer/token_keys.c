@@ -4,14 +4,20 @@
 #include "signer/handles.h"
 #include "signer/managed.h"
 #include "signer/objects.h"
+#include "signer/private_key.h"
 #include "signer/public_key.h"
 
 #include "base/clock.h"
 
+#include <openssl/crypto.h>
 #include <string.h>
 
 #define OBJECTS_MAX 1000
 #define ID_SIZE 8
+
+/* Of Yubico's module, since 2.3: one octet each. */
+#define CKA_YUBICO_TOUCH_POLICY (CKA_VENDOR_DEFINED | 0x59554201UL)
+#define CKA_YUBICO_PIN_POLICY (CKA_VENDOR_DEFINED | 0x59554202UL)
 
 /* One request, as the tasks see it. */
 struct work {
@@ -22,10 +28,9 @@ struct work {
     struct wire_buffer *rows;
     const struct key_type *type;
     CK_ULONG bits;
+    EVP_PKEY *key;         /* of an import, else NULL */
+    struct template value; /* its private part */
 };
-
-static const CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
-static const CK_BYTE f4[] = {0x01, 0x00, 0x01};
 
 static struct uri_token token_parts(const struct token *token) {
     return (struct uri_token){token->label, token->manufacturer, token->model, token->serial};
@@ -117,54 +122,31 @@ static bool list_certificates(struct task *task, void *subject, struct error *er
 
 /* ---- make ------------------------------------------------------------------------------------ */
 
-#define ROWS 14
-struct template {
-    CK_ATTRIBUTE rows[ROWS];
-    size_t count;
-};
-
-static void add(struct template *t, CK_ATTRIBUTE_TYPE type, const void *at, size_t len) {
-    t->rows[t->count++] = (CK_ATTRIBUTE)ATTRIBUTE_BYTES(type, at, len);
-}
-
-static void add_flag(struct template *t, CK_ATTRIBUTE_TYPE type, bool set) {
-    add(t, type, set ? &yes : &no, sizeof yes);
-}
-
-static void add_name(struct template *t, const struct pkcs11_uri *uri) {
-    add_flag(t, CKA_TOKEN, true);
-    add(t, CKA_ID, uri->id.at, uri->id.len);
-    if (uri->object != NULL)
-        add(t, CKA_LABEL, uri->object, strlen(uri->object));
+/* "always" is the standard's, the rest is a YubiKey's own; nothing is asked for by default. */
+static void add_policies(struct template *t, const struct token_order *order) {
+    if (order->pin_policy == WIRE_POLICY_ALWAYS)
+        template_add_flag(t, CKA_ALWAYS_AUTHENTICATE, true);
+    else if (order->pin_policy != WIRE_POLICY_DEFAULT)
+        template_add(t, CKA_YUBICO_PIN_POLICY, &order->pin_policy, sizeof order->pin_policy);
+    if (order->touch_policy != WIRE_POLICY_DEFAULT)
+        template_add(t, CKA_YUBICO_TOUCH_POLICY, &order->touch_policy, sizeof order->touch_policy);
 }
 
 static struct template public_template(const struct work *w) {
     struct template t = {.count = 0};
-    add_name(&t, &w->uri);
-    add_flag(&t, CKA_VERIFY, (w->order->purpose & PURPOSE_SIGN) != 0);
-    if (w->type->ckk == CKK_RSA) {
-        add_flag(&t, CKA_ENCRYPT, (w->order->purpose & PURPOSE_DECRYPT) != 0);
-        add(&t, CKA_MODULUS_BITS, &w->bits, sizeof w->bits);
-        add(&t, CKA_PUBLIC_EXPONENT, f4, sizeof f4);
-    }
-    if (w->type->params.len > 0)
-        add(&t, CKA_EC_PARAMS, w->type->params.at, w->type->params.len);
-    if (w->type->parameter_set != 0)
-        add(&t, CKA_PARAMETER_SET, &w->type->parameter_set, sizeof w->type->parameter_set);
+    template_add_place(&t, &w->uri);
+    template_add_public(&t, w->type, w->order->purpose);
     return t;
 }
 
 /* A key of a token stays there. */
 static struct template private_template(const struct work *w, bool says_so) {
     struct template t = {.count = 0};
-    add_name(&t, &w->uri);
-    add_flag(&t, CKA_PRIVATE, true);
-    add_flag(&t, CKA_SENSITIVE, true);
+    template_add_place(&t, &w->uri);
+    template_add_private(&t, w->type, w->order->purpose);
     if (says_so)
-        add_flag(&t, CKA_EXTRACTABLE, false);
-    add_flag(&t, CKA_SIGN, (w->order->purpose & PURPOSE_SIGN) != 0);
-    if (w->type->ckk == CKK_RSA)
-        add_flag(&t, CKA_DECRYPT, (w->order->purpose & PURPOSE_DECRYPT) != 0);
+        template_add_flag(&t, CKA_EXTRACTABLE, false);
+    add_policies(&t, w->order);
     return t;
 }
 
@@ -172,18 +154,95 @@ static CK_RV generate_pair(struct task *task, const struct work *w, bool says_so
                            CK_OBJECT_HANDLE *ret_public, CK_OBJECT_HANDLE *ret_private) {
     CK_MECHANISM mechanism = {w->type->generate, NULL, 0};
     struct template public_rows = public_template(w), private_rows = private_template(w, says_so);
+    template_add_size(&public_rows, w->type, &w->bits);
     return task->f->C_GenerateKeyPair(task->session.handle, &mechanism, public_rows.rows,
                                       public_rows.count, private_rows.rows, private_rows.count,
                                       ret_public, ret_private);
+}
+
+/* ---- import ---------------------------------------------------------------------------------- */
+
+/* Programs look for the public half (ssh, pkcs11-tool); a token that shows it by itself may refuse the object. */
+static CK_RV put_public(struct task *task, const struct work *w, CK_OBJECT_HANDLE *ret_public) {
+    struct template t = {.count = 0};
+    template_add_class(&t, w->type, CKO_PUBLIC_KEY);
+    struct template rest = public_template(w);
+    for (size_t i = 0; i < rest.count; i++)
+        t.rows[t.count++] = rest.rows[i];
+    if (!public_key_add(&t, w->arena, w->type, w->key)) {
+        fail_internal(NULL, "empties the error queue");
+        return CKR_FUNCTION_NOT_SUPPORTED;
+    }
+    return task->f->C_CreateObject(task->session.handle, t.rows, t.count, ret_public);
+}
+
+/* ykcs11 takes these rows of a private key, and refuses the whole for any other. */
+static void leave_essential(struct template *t) {
+    static const CK_ATTRIBUTE_TYPE others[] = {CKA_PRIVATE, CKA_SIGN, CKA_DECRYPT, CKA_MODULUS, CKA_PRIVATE_EXPONENT};
+    size_t kept = 0;
+    for (size_t i = 0; i < t->count; i++) {
+        bool other = false;
+        for (size_t k = 0; k < sizeof others / sizeof others[0]; k++)
+            other = other || t->rows[i].type == others[k];
+        if (!other)
+            t->rows[kept++] = t->rows[i];
+    }
+    t->count = kept;
+}
+
+static CK_RV put_private(struct task *task, const struct work *w, bool says_so, CK_OBJECT_HANDLE *ret_private) {
+    struct template t = private_template(w, says_so);
+    template_add_class(&t, w->type, CKO_PRIVATE_KEY);
+    if (w->type->params.len > 0)
+        template_add(&t, CKA_EC_PARAMS, w->type->params.at, w->type->params.len);
+    if (w->type->parameter_set != 0)
+        template_add(&t, CKA_PARAMETER_SET, &w->type->parameter_set, sizeof w->type->parameter_set);
+    for (size_t i = 0; i < w->value.count; i++)
+        t.rows[t.count++] = w->value.rows[i];
+    if (!says_so)
+        leave_essential(&t);
+    return task->f->C_CreateObject(task->session.handle, t.rows, t.count, ret_private);
+}
+
+static CK_RV put_pair(struct task *task, const struct work *w, bool says_so, CK_OBJECT_HANDLE *ret_public,
+                      CK_OBJECT_HANDLE *ret_private) {
+    CK_RV rv = put_private(task, w, says_so, ret_private);
+    if (rv != CKR_OK || put_public(task, w, ret_public) == CKR_OK)
+        return rv;
+    *ret_public = CK_INVALID_HANDLE;
+    return CKR_OK;
+}
+
+/* ---- make or import -------------------------------------------------------------------------- */
+
+static CK_RV make_pair(struct task *task, const struct work *w, bool says_so, CK_OBJECT_HANDLE *ret_public,
+                       CK_OBJECT_HANDLE *ret_private) {
+    return (w->key == NULL ? generate_pair : put_pair)(task, w, says_so, ret_public, ret_private);
+}
+
+static bool not_made(struct task *task, const struct work *w, CK_RV rv, struct error *err) {
+    bool policies = w->order->pin_policy != WIRE_POLICY_DEFAULT || w->order->touch_policy != WIRE_POLICY_DEFAULT;
+    task_fail(task, w->key == NULL ? "C_GenerateKeyPair" : "C_CreateObject", rv, err);
+    if (rv == CKR_USER_NOT_LOGGED_IN || rv == CKR_USER_TYPE_INVALID)
+        fail(err, ERROR_FORBIDDEN, "officer-needed",
+             "Token \"%s\" lets its security officer alone make keys: give the officer's PIN (a "
+             "YubiKey's is its management key).",
+             w->token->label);
+    else if (rv == CKR_ATTRIBUTE_TYPE_INVALID && policies)
+        fail(err, ERROR_POLICY, "token-cannot",
+             "Token \"%s\" takes no such PIN or touch policy: it is no YubiKey, or its module is older than "
+             "ykcs11 2.3; set it with the vendor's tool.",
+             w->token->label);
+    return false;
 }
 
 /* ykcs11 2.2 does not know CKA_EXTRACTABLE in a template; what was made without it is looked at. */
 static bool make_key(struct task *task, void *subject, struct error *err) {
     struct work *w = subject;
     CK_OBJECT_HANDLE public_object, private_object;
-    CK_RV rv = generate_pair(task, w, true, &public_object, &private_object);
+    CK_RV rv = make_pair(task, w, true, &public_object, &private_object);
     if (rv == CKR_ATTRIBUTE_TYPE_INVALID) {
-        rv = generate_pair(task, w, false, &public_object, &private_object);
+        rv = make_pair(task, w, false, &public_object, &private_object);
         if (rv == CKR_OK &&
             object_flag(task->f, task->session.handle, private_object, CKA_EXTRACTABLE)) {
             task->f->C_DestroyObject(task->session.handle, private_object);
@@ -193,15 +252,7 @@ static bool make_key(struct task *task, void *subject, struct error *err) {
                         w->token->label);
         }
     }
-    if (rv == CKR_OK)
-        return true;
-    task_fail(task, "C_GenerateKeyPair", rv, err);
-    if (rv == CKR_USER_NOT_LOGGED_IN || rv == CKR_USER_TYPE_INVALID)
-        fail(err, ERROR_FORBIDDEN, "officer-needed",
-             "Token \"%s\" lets its security officer alone make keys: give the officer's PIN (a "
-             "YubiKey's is its management key).",
-             w->token->label);
-    return false;
+    return rv == CKR_OK || not_made(task, w, rv, err);
 }
 
 /* A token that knows few places (YubiKey) would overwrite the key that is in one. */
@@ -223,7 +274,6 @@ static bool must_be_free(struct task *task, void *subject, struct error *err) {
 }
 
 static bool make(struct work *w, struct error *err) {
-    TRY(key_type_by_name(w->order->key_type, &w->type, &w->bits, err));
     if ((w->order->purpose & PURPOSE_DECRYPT) != 0 && w->type->ckk != CKK_RSA)
         return fail(err, ERROR_POLICY, "key-unfit",
                     "A key of type %s cannot decrypt: use an RSA key for that.", w->type->name);
@@ -242,6 +292,30 @@ static bool make(struct work *w, struct error *err) {
     return w->rows->len > 0 ||
            fail(err, ERROR_UNAVAILABLE, "token-failed",
                 "Token \"%s\" says that it made the key, but does not show it.", w->token->label);
+}
+
+static bool make_new(struct work *w, struct error *err) {
+    return key_type_by_name(w->order->key_type, &w->type, &w->bits, err) && make(w, err);
+}
+
+/* The token's own word for the public key is what counts: it must be the one that was given. */
+static bool import(struct work *w, struct error *err) {
+    AUTO(EVP_PKEY) *key = NULL;
+    struct view spki, rows;
+    struct wire_row row;
+    TRY(private_key_decode(w->order->private_key, &key, &w->type, err));
+    TRY(private_key_add(&w->value, w->arena, w->type, key, err));
+    TRY(public_key_encode(w->arena, key, &spki, err));
+    w->key = key;
+    bool done = make(w, err);
+    w->key = NULL;
+    for (size_t i = 0; i < w->value.count; i++)
+        OPENSSL_cleanse(w->value.rows[i].pValue, w->value.rows[i].ulValueLen);
+    TRY(done);
+    rows = view_of(w->rows->at, w->rows->len);
+    return (wire_next_row(&rows, &row) && view_equal(row.der, spki)) ||
+           fail(err, ERROR_UNAVAILABLE, "token-failed",
+                "Token \"%s\" took the key, but shows another public key under its name.", w->token->label);
 }
 
 /* ---- remove ---------------------------------------------------------------------------------- */
@@ -295,11 +369,11 @@ static bool store_certificate(struct task *task, void *subject, struct error *er
     }
     int subject_len = i2d_X509_NAME(X509_get_subject_name(certificate), &subject_der);
     struct template t = {.count = 0};
-    add(&t, CKA_CLASS, &class, sizeof class);
-    add(&t, CKA_CERTIFICATE_TYPE, &type, sizeof type);
-    add_name(&t, &w->uri);
-    add(&t, CKA_SUBJECT, subject_der, subject_len < 0 ? 0 : (size_t)subject_len);
-    add(&t, CKA_VALUE, w->order->certificate.at, w->order->certificate.len);
+    template_add(&t, CKA_CLASS, &class, sizeof class);
+    template_add(&t, CKA_CERTIFICATE_TYPE, &type, sizeof type);
+    template_add_place(&t, &w->uri);
+    template_add(&t, CKA_SUBJECT, subject_der, subject_len < 0 ? 0 : (size_t)subject_len);
+    template_add(&t, CKA_VALUE, w->order->certificate.at, w->order->certificate.len);
     CK_RV rv = task->f->C_CreateObject(task->session.handle, t.rows, t.count, &object);
     OPENSSL_free(subject_der);
     if (rv == CKR_OK)
@@ -330,7 +404,8 @@ bool token_serve(struct vault *vault, struct arena *arena, unsigned action,
     switch (action) {
     case WIRE_TOKEN_KEYS: return task_run(w.token, list_keys, &w, err);
     case WIRE_TOKEN_CERTIFICATES: return task_run(w.token, list_certificates, &w, err);
-    case WIRE_TOKEN_MAKE: return make(&w, err);
+    case WIRE_TOKEN_MAKE: return make_new(&w, err);
+    case WIRE_TOKEN_IMPORT: return import(&w, err);
     case WIRE_TOKEN_REMOVE: return token_write(w.token, order->officer_pin, remove_key, &w, err);
     default: return store(&w, err);
     }

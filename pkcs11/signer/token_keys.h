@@ -4,7 +4,7 @@
 #define GATEHOUSE_SIGNER_TOKEN_KEYS_H
 
 #include "signer/task.h"
-#include "signer/uri.h"
+#include "wire/uri.h"
 #include "signer/vault.h"
 
 #include "wire/rows.h"
@@ -15,6 +15,8 @@ struct token_order {
     unsigned purpose;        /* PURPOSE_SIGN, PURPOSE_DECRYPT */
     struct view officer_pin; /* empty: the user's log-in writes */
     struct view certificate; /* DER, that is stored */
+    struct view private_key; /* PKCS#8, that is imported */
+    uint8_t pin_policy, touch_policy; /* enum wire_policy */
 };
 
 /* Answers a `token` request (enum wire_token_action) with rows. */

@@ -3,7 +3,7 @@
 #define GATEHOUSE_SIGNER_VAULT_H
 
 #include "signer/token.h"
-#include "signer/uri.h"
+#include "wire/uri.h"
 #include "wire/messages.h"
 
 #define KEYS_MAX_DEFAULT 1024

@@ -77,7 +77,18 @@ enum wire_token_action {
     WIRE_TOKEN_CERTIFICATES = 4, /* rows: those with the URI's id, or all */
     WIRE_TOKEN_STORE = 5,        /* a certificate under the URI's object and id */
     WIRE_TOKEN_CHECK = 6,        /* rows: log in, find, sign, verify, decrypt, wrap */
+    WIRE_TOKEN_IMPORT = 7,       /* a private key under the URI's object and id; the answer is its row */
     WIRE_TOKEN_ACTION_END
+};
+
+/* When a token that asks for it wants its PIN, or a touch, for a key; the numbers are a YubiKey's. */
+enum wire_policy {
+    WIRE_POLICY_DEFAULT = 0,
+    WIRE_POLICY_NEVER = 1,
+    WIRE_PIN_ONCE = 2,
+    WIRE_POLICY_ALWAYS = 3, /* of a PIN */
+    WIRE_TOUCH_ALWAYS = 2,
+    WIRE_TOUCH_CACHED = 3
 };
 
 enum wire_digest {
@@ -167,6 +178,8 @@ struct wire_request {
             uint8_t purpose;
             struct view officer_pin; /* where the security officer alone writes, else empty */
             struct view certificate; /* of WIRE_TOKEN_STORE */
+            struct view private_key; /* of WIRE_TOKEN_IMPORT, PKCS#8 */
+            uint8_t pin_policy, touch_policy; /* enum wire_policy, of a key that is made or imported */
         } token;
     };
 };

@@ -3,7 +3,7 @@
  * Links: gatehouse_signer gatehouse_wire
  */
 #include "signer/blob.h"
-#include "signer/uri.h"
+#include "wire/uri.h"
 #include "wire/channel.h"
 
 #include <stdlib.h>

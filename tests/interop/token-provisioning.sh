@@ -40,6 +40,12 @@ key_commands() {
     expect "keys that are left" "$(key list --output json --uri pkcs11:token=one | jq '.items | length')" 1
     expect "events" "$(rest GET 'events?code=token.' | jq -c '[.items[].code] | sort')" \
         '["token.csr-made","token.key-created","token.key-created","token.key-deleted"]'
+    "$openssl" genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-384 -aes256 -pass pass:secret -out in.key 2>/dev/null
+    jq -r .csr <<<"$(key import --uri 'pkcs11:token=one;object=in' --privateKey @in.key --password secret)" >in.csr
+    cmp -s <("$openssl" req -in in.csr -noout -pubkey) <("$openssl" pkey -in in.key -passin pass:secret -pubout) ||
+        die "another key was imported"
+    key delete --uri 'pkcs11:token=one;object=in' --confirm 'pkcs11:token=one;object=in' || die "key delete of an imported one"
+    shown "gatehouse key import: an encrypted key from elsewhere, into SoftHSM2"
     shown "gatehouse key create, csr, list, delete: key and CSR in one step, another CSR with given names, typed again to delete"
 }
 

@@ -175,6 +175,43 @@ through_the_gateway() {
     shown "the CA's certificate written back to its slot; the key's user is named, and keeps it from being deleted"
 }
 
+# A key from elsewhere, through our signer into slot 85; its policies where ykcs11 knows them.
+imported() {
+    local made
+    "$openssl" genrsa -out 85.key 2048 2>/dev/null
+    "$openssl" req -x509 -key 85.key -subj /CN=85 -out 85.pem
+    "$openssl" pkcs12 -export -inkey 85.key -in 85.pem -passout pass:file -out 85.p12
+    jq -n --arg uri "$uri;id=%08" --arg pin "$so_pin" --arg key "$(base64 -w0 85.p12)" \
+        '{uri: $uri, privateKey: $key, password: "file", officerPin: $pin, decrypts: true, subject: {CN: "85"}}' >import.json
+    expect "import without the officer's PIN" "$(rest_status POST token-keys/import "$(jq 'del(.officerPin)' import.json)")" 403
+    made=$(rest POST token-keys/import @import.json) || die "no key imported into slot 85"
+    jq -r .csr <<<"$made" | "$openssl" req -verify -noout >/dev/null 2>&1 || die "the imported key signs no CSR"
+    cmp -s <(jq -j .key.publicKey <<<"$made") <("$openssl" pkey -in 85.key -pubout) || die "another key is in slot 85"
+    expect "made in the token, attested" "$(jq -c '[.key.madeInToken, .key.attestation]' <<<"$made")" '[false,null]'
+    yubico-piv-tool -a read-certificate -s 85 -o read.pem 2>>piv.log
+    cmp -s <("$openssl" x509 -in read.pem -outform DER) <("$openssl" x509 -in 85.pem -outform DER) ||
+        die "the certificate that came along is not in slot 85"
+    expect "a key that is there is kept" "$(rest_status POST token-keys/import @import.json)" 409
+    shown "REST: a PKCS#12 file imported into slot 85 with its certificate; it signs, and is not said to be attested"
+    touched
+}
+
+touched() {
+    local status
+    jq -n --arg uri "$uri;id=%09" --arg pin "$so_pin" '{uri: $uri, key: {type: "EC", curve: "P-256"}, officerPin: $pin,
+        pinPolicy: "never", touchPolicy: "cached", subject: {CN: "86"}}' >policies.json
+    status=$(rest_status POST token-keys @policies.json)
+    if [ "$status" = 422 ]; then
+        note "this ykcs11 knows no policies (before 2.3): refused, nothing made"
+        expect "keys in slot 86" "$(rest GET "token-keys?uri=$(jq -rn --arg uri "$uri;id=%09" '$uri | @uri')" | jq '.items | length')" 0
+        return
+    fi
+    expect "a key with policies" "$status" 201
+    expect "as attested" "$(rest GET "token-keys?uri=$(jq -rn --arg uri "$uri;id=%09" '$uri | @uri')" |
+        jq -c '.items[0].attestation | [.pinPolicy, .touchPolicy]')" '["never","cached"]'
+    shown "REST: PIN and touch policy given with the key, and attested"
+}
+
 checked() { # NAME URI: gatehouse token check, into NAME.check
     "$bin/gatehouse" token check "$2" --data "$work/cli" --module "yk=$TOKEN_MODULE" --pin "$label=$work/yubikey.pin" \
         --managed-module "$softtoken" --managed-pin-file "$work/yubikey.pin" >"$1.check" 2>"$1.err"
@@ -230,6 +267,7 @@ chmod 600 yubikey.pin
 start_instance --module "yk=$TOKEN_MODULE" --pin "$label=$work/yubikey.pin"
 work_as_ca
 through_the_gateway
+imported
 token_commands
 pulled_out
 last_try

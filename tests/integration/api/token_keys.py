@@ -1,5 +1,6 @@
 """Keys that live in a token (here the softtoken): made, listed, certified, checked, deleted; a CA's key named later."""
 
+import base64
 import os
 import urllib.parse
 
@@ -25,7 +26,37 @@ def certificate_of(made):
     return openssl("x509", "-req", "-CA", root, "-CAkey", key, "-days", "5", data=made["csr"].encode()).decode()
 
 
+def imported(admin):
+    """Keys from elsewhere, in every form; what they sign is checked by the CSR."""
+    key, other = os.path.join(SCRATCH.name, "in.key"), os.path.join(SCRATCH.name, "in.p12")
+    openssl("genpkey", "-algorithm", "ED25519", "-aes256", "-pass", "pass:secret", "-out", key)
+    with open(key, encoding="ascii") as file:
+        order = {"uri": f"{TOKEN};object=api-imported", "privateKey": file.read(), "password": "secret",
+                 "subject": {"CN": "Imported"}}
+    admin.post("/token-keys/import", {**order, "password": "wrong"}, 422, problem="wrong-password")
+    admin.post("/token-keys/import", {**order, "touchPolicy": "always"}, 422, problem="token-cannot")
+    admin.post("/token-keys/import", {**order, "pinPolicy": "often"}, 422, problem="bad-field")
+    answer = admin.post("/token-keys/import", order, 201)
+    assert answer["key"]["key"] == {"type": "Ed25519"} and not answer["key"]["madeInToken"]
+    public = openssl("pkey", "-in", key, "-passin", "pass:secret", "-pubout").decode()
+    assert answer["key"]["publicKey"].strip() == public.strip()
+    admin.post("/token-keys/import", order, 409, problem="key-exists")
+    openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", key + ".pem", "-subj", "/CN=in")
+    openssl("pkcs12", "-export", "-inkey", key, "-in", key + ".pem", "-out", other, "-passout", "pass:file")
+    with open(other, "rb") as file:
+        order = {"uri": f"{TOKEN};object=api-file", "privateKey": base64.b64encode(file.read()).decode(),
+                 "password": "file", "decrypts": True, "pinPolicy": "always"}
+    answer = admin.post("/token-keys/import", order, 201)
+    assert answer["key"]["alwaysAuthenticate"] and not answer["key"]["extractable"]
+    steps = {s["step"]: s["outcome"] for s in admin.post("/tokens/check", {"uri": answer["key"]["uri"]})["items"]}
+    assert steps["sign"] == steps["verify"] == steps["decrypt"] == "done", steps
+    for name in ("api-imported", "api-file"):
+        uri = f"{TOKEN};object={name}"
+        admin.post("/token-keys/delete", {"uri": uri, "confirm": uri}, 204)
+
+
 def run(gateway, admin, made):
+    imported(admin)
     first = make(admin, "api-first", subject={"CN": "First"}, sans=["first.example"])
     uri = first["key"]["uri"]
     assert first["key"]["key"] == P256 and first["key"]["madeInToken"] and not first["key"]["extractable"]

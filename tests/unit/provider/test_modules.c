@@ -393,6 +393,49 @@ static void waits_to_be_touched(void **state) {
     assert_null(waits_for(arena, "faulty"));
 }
 
+/* ---- the managed token in a vendor's module --------------------------------------------------- */
+
+static const char *faulty_path; /* of the module */
+
+/* Keys that are kept wrapped sign on through crashes of their token's module, whose process is not the signer's. */
+static void managed_by_a_vendor(void **state) {
+    SCOPED_ARENA struct arena *arena = arena_new();
+    struct harness other = {.program = harness.program};
+    struct error err = {0};
+    struct view blob, spki;
+    EVP_PKEY *key;
+    (void)state;
+    snprintf(other.pin_file, sizeof other.pin_file, "%s/vendor.pin", harness.folder);
+    const char *arguments[] = {"--managed-module", faulty_path, "--managed-pin-file", other.pin_file,
+                               "--log-level",      "warn",      "--module-timeout",   "60", NULL};
+    memcpy(other.arguments, arguments, sizeof arguments);
+    assert_int_equal(harness_run(&other, (const char *const[]){"--init", NULL}), 0);
+    struct signer_config config = {.program = other.program, .arguments = other.arguments};
+    assert_true(signer_open(&config, &other.signer, &err));
+    assert_true(signer_ping(other.signer, &err));
+    assert_true(signer_generate(other.signer, arena, "P-256", KEY_SIGN, &blob, &spki, &err));
+    assert_true(signer_managed_key(other.signer, blob, spki, KEY_SIGN, &key, &err));
+    int process = signer_process(other.signer);
+    for (int i = 0; i < 3; i++) {
+        long module = module_process();
+        assert_int_not_equal(module, process);
+        set_order("crash once");
+        assert_signs(key);
+        assert_int_not_equal(module_process(), module);
+        usleep(300000);
+    }
+    set_order("crash");
+    assert_false(sign_once(key, &err));
+    assert_string_equal(err.type, "module-crashed");
+    unlink(order_file);
+    usleep(500000);
+    assert_signs(key);
+    assert_true(signer_ping(other.signer, &err));
+    assert_int_equal(signer_process(other.signer), process);
+    EVP_PKEY_free(key);
+    signer_close(other.signer);
+}
+
 static void bad_settings(void **state) {
     static const char *const bad[][5] = {
         {"--module", "nameonly", NULL},
@@ -459,6 +502,7 @@ static void prepare(char **argv) {
     char *tokens = joined(harness.folder, "/faulty");
     char *pin_file = joined(harness.folder, "/faulty.pin");
     snprintf(order_file, sizeof order_file, "%s/order", harness.folder);
+    faulty_path = argv[4];
     signer_close(harness.signer);
     write_file(pin_file, PIN "\n");
     CK_FUNCTION_LIST *f = load(argv[3]);
@@ -525,7 +569,8 @@ int main(int argc, char **argv) {
         cmocka_unit_test(pulled_in_a_signature),  cmocka_unit_test(others_go_on),
         cmocka_unit_test(killed_under_load),      cmocka_unit_test(typed_pin_survives),
         cmocka_unit_test(waits_at_the_pin_pad),   cmocka_unit_test(waits_to_be_touched),
-        cmocka_unit_test(missing_module),         cmocka_unit_test(bad_settings),
+        cmocka_unit_test(missing_module),         cmocka_unit_test(managed_by_a_vendor),
+        cmocka_unit_test(bad_settings),
     };
     if (argc != 5)
         return 2;

@@ -410,12 +410,61 @@ static void ordinary_keys(void **state) {
     EVP_SIGNATURE_free(signature);
 }
 
+/* ---- keys from outside, in a token -------------------------------------------------------------- */
+
+static EVP_PKEY *key_from_outside(const char *type) {
+    if (strncmp(type, "RSA-", 4) == 0)
+        return EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)atoi(type + 4));
+    if (strncmp(type, "P-", 2) == 0 || strncmp(type, "brain", 5) == 0 || strncmp(type, "secp", 4) == 0)
+        return EVP_PKEY_Q_keygen(NULL, NULL, "EC", type);
+    return EVP_PKEY_Q_keygen(NULL, NULL, type);
+}
+
+/* What the token signs verifies by the key that was put in; a place that is taken is not written to. */
+static void imported_into_a_token(void **state) {
+    (void)state;
+    for (const char *const *type = harness_key_types(&harness); *type != NULL; type++) {
+        SCOPED_ARENA struct arena *arena = arena_new();
+        struct error err = {0};
+        EVP_PKEY *outside = key_from_outside(*type), *key;
+        PKCS8_PRIV_KEY_INFO *info = EVP_PKEY2PKCS8(outside);
+        unsigned char *der = NULL;
+        static unsigned char signature[65536];
+        int len = i2d_PKCS8_PRIV_KEY_INFO(info, &der);
+        struct token_key made;
+        struct token_key_terms terms = {.uri = arena_printf(arena, "pkcs11:token=gatehouse;object=in-%s", *type),
+                                        .pkcs8 = view_of(der, (size_t)len),
+                                        .purpose = KEY_SIGN};
+        if (!signer_token_key_put(harness.signer, arena, &terms, &made, &err))
+            fail_msg("%s: %s (%s)", *type, err.message, err.detail);
+        assert_string_equal(made.key_type, *type);
+        assert_false(made.extractable || made.made_here);
+        assert_false(signer_token_key_put(harness.signer, arena, &terms, &made, &err));
+        assert_string_equal(err.type, "key-exists");
+        if (!signer_token_key(harness.signer, arena, made.uri, &key, NULL, &err))
+            fail_msg("%s: %s (%s)", *type, err.message, err.detail);
+        const EVP_MD *md = strncmp(*type, "RSA", 3) == 0 || EVP_PKEY_is_a(outside, "EC") ? EVP_sha256() : NULL;
+        EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+        size_t signed_len = sizeof signature;
+        assert_int_equal(EVP_DigestSignInit(ctx, NULL, md, NULL, key), 1);
+        assert_int_equal(EVP_DigestSign(ctx, signature, &signed_len, (const unsigned char *)*type, 5), 1);
+        EVP_MD_CTX_reset(ctx);
+        assert_int_equal(EVP_DigestVerifyInit(ctx, NULL, md, NULL, outside), 1);
+        assert_int_equal(EVP_DigestVerify(ctx, signature, signed_len, (const unsigned char *)*type, 5), 1);
+        EVP_MD_CTX_free(ctx);
+        EVP_PKEY_free(key);
+        EVP_PKEY_free(outside);
+        PKCS8_PRIV_KEY_INFO_free(info);
+        OPENSSL_free(der);
+    }
+}
+
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_key_type), cmocka_unit_test(certificates_with_pss),
         cmocka_unit_test(decryption),     cmocka_unit_test(hostile_ciphertext),
         cmocka_unit_test(time_stamps),    cmocka_unit_test(tls_server),
-        cmocka_unit_test(ordinary_keys),
+        cmocka_unit_test(ordinary_keys),  cmocka_unit_test(imported_into_a_token),
     };
     harness_begin(&harness, argc, argv);
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,7 @@
 /* PKCS#11 URIs and key blobs: tables with hostile rows. */
 #include "signer/blob.h"
 #include "signer/ckr.h"
-#include "signer/uri.h"
+#include "wire/uri.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

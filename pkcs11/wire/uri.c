@@ -1,4 +1,4 @@
-#include "signer/uri.h"
+#include "wire/uri.h"
 
 #include "base/buffer.h"
 #include "base/encode.h"

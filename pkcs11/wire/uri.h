@@ -1,7 +1,7 @@
 /* PKCS#11 URIs (RFC 7512), read strictly: an attribute that we cannot honour is an error, since
  * ignoring it would match more keys than the writer meant. */
-#ifndef GATEHOUSE_SIGNER_URI_H
-#define GATEHOUSE_SIGNER_URI_H
+#ifndef GATEHOUSE_WIRE_URI_H
+#define GATEHOUSE_WIRE_URI_H
 
 #include "base/arena.h"
 
