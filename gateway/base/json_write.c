@@ -47,15 +47,24 @@ static void add_escaped(struct buffer *out, uint8_t c) {
     buffer_printf(out, "\\u%04x", c);
 }
 
+/* What stands as it is. */
+static size_t plain_length(struct view text) {
+    size_t len = 0;
+    while (len < text.len && text.at[len] >= 0x20 && text.at[len] < 0x7f && text.at[len] != '"' &&
+           text.at[len] != '\\')
+        len++;
+    return len;
+}
+
 static void add_quoted(struct buffer *out, const char *text) {
     buffer_add_byte(out, '"');
     for (struct view left = view_text(text); left.len > 0;) {
-        uint8_t c = left.at[0];
-        size_t len = 1;
-        if (c < 0x20 || c == '"' || c == '\\' || c == 0x7f) {
-            add_escaped(out, c);
-        } else if (c < 0x80) {
-            buffer_add_byte(out, c);
+        size_t len = plain_length(left);
+        if (len > 0) {
+            buffer_add(out, left.at, len);
+        } else if (left.at[0] < 0x80) {
+            add_escaped(out, left.at[0]);
+            len = 1;
         } else {
             for (len = 2; len <= 4 && len <= left.len && !utf8_valid(view_of(left.at, len)); len++)
                 ;

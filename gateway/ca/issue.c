@@ -61,7 +61,7 @@ static bool fill_record(struct arena *arena, const struct issue_order *order, co
         .not_before_us = facts.not_before_us,
         .not_after_us = facts.not_after_us,
         .created_us = clock_now_us(),
-        .der = certificate_der(arena, certificate),
+        .der = facts.der,
     };
     memcpy(record.fingerprint_sha256, facts.fingerprint_sha256, sizeof record.fingerprint_sha256);
     memcpy(record.spki_sha256, facts.spki_sha256, sizeof record.spki_sha256);
@@ -86,12 +86,10 @@ static const EVP_MD *digest_of(const struct issue_order *order, const struct ca_
 }
 
 static bool sign_plan(struct core *core, struct arena *arena, const struct issue_order *order,
-                      const struct certificate_plan *plan, X509 **ret_certificate,
-                      struct error *err) {
+                      const struct certificate_plan *plan, struct ca_settings settings,
+                      X509 **ret_certificate, struct error *err) {
     AUTO(X509) *certificate = NULL;
     AUTO(EVP_PKEY) *key = NULL;
-    struct ca_settings settings;
-    TRY(authority_settings(arena, order->ca, &settings, err));
     if (order->template != NULL && order->template->padding != PADDING_AUTO)
         settings.pss = order->template->padding == PADDING_PSS;
     if (order->issuer_key != NULL)
@@ -127,8 +125,13 @@ bool issue_sign(struct core *core, struct arena *arena, const struct issue_order
     TRY(issuer_certificate(arena, order, &issuer, err));
     plan.serial = new_serial(arena, order->serial_octets == 0 ? 16 : order->serial_octets);
     plan.issuer = issuer;
-    TRY(status_point_to_partition(core, arena, order->ca, &plan, err));
-    TRY(sign_plan(core, arena, order, &plan, &certificate, err));
+    struct ca_settings settings;
+    if (order->settings != NULL)
+        settings = *order->settings;
+    else
+        TRY(authority_settings(arena, order->ca, &settings, err));
+    TRY(status_point_to_partition(core, arena, order->ca, &settings, &plan, err));
+    TRY(sign_plan(core, arena, order, &plan, settings, &certificate, err));
     struct view scts = {NULL, 0};
     if (ct_staples(order->template))
         TRY(ct_submit_certificate(core, arena, order, &plan, certificate, &scts, err));

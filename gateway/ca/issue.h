@@ -101,6 +101,7 @@ MUST_USE bool certificate_unhold(struct core *core, struct arena *arena, const s
 struct issue_order {
     const struct ca_record *ca; /* without a certificate yet: self-signed by issuer_key */
     X509 *issuer; /* its certificate, decoded; NULL: it is decoded again */
+    const struct ca_settings *settings; /* the CA's, read; NULL: they are read again */
     EVP_PKEY *issuer_key;       /* NULL: the CA's key as it is stored */
     struct certificate_plan plan;
     const struct template *template; /* lint and digest as it says; NULL: the rules for services */

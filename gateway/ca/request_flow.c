@@ -22,6 +22,7 @@ bool flow_open(struct core *core, struct arena *arena, struct request_context *c
                     c->ca.state == CA_WAITING ? ": it waits for its certificate" : "");
     TRY(json_parse(arena, view_text(c->template_record.document), &document, err));
     TRY(template_from_json(arena, document, &c->template, err));
+    TRY(authority_settings(arena, &c->ca, &c->settings, err));
     TRY(authority_urls(core, arena, &c->ca, &c->urls, err));
     TRY(certificate_decode(arena, c->ca.certificate, &c->issuer, err));
     keep_X509(arena, c->issuer);
@@ -165,6 +166,7 @@ bool flow_sign(struct core *core, struct arena *arena, const struct request_cont
                struct certificate_record *ret, struct error *err) {
     struct issue_order order = {.ca = &c->ca,
                                 .issuer = c->issuer,
+                                .settings = &c->settings,
                                 .plan = *plan,
                                 .template = &c->template,
                                 .serial_octets = c->template.serial_octets,

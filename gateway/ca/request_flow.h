@@ -10,6 +10,7 @@ struct request_context {
     struct ca_record ca;
     struct template_record template_record;
     struct template template;
+    struct ca_settings settings; /* of the CA */
     struct ca_urls urls;
     X509 *issuer;  /* shared; the arena drops it */
     X509_REQ *csr; /* likewise */

@@ -37,7 +37,8 @@ int status_partition_scope(const char *name_without_suffix);
 /* Where a CA has partitions, a certificate that names its CRL names the one of its serial number's partition: the
  * plan has its serial number already. */
 MUST_USE bool status_point_to_partition(struct core *core, struct arena *arena, const struct ca_record *ca,
-                                        struct certificate_plan *plan, struct error *err);
+                                        const struct ca_settings *settings, struct certificate_plan *plan,
+                                        struct error *err);
 /* An edit of settings that lists in use forbid: the number of partitions only grows, since certificates name theirs.
  * ERROR_POLICY "crl-partitions". */
 MUST_USE bool status_settings_change(const struct ca_settings *before, const struct ca_settings *after,

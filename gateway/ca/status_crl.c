@@ -409,12 +409,12 @@ int status_partition_of(struct view serial, int64_t partitions) {
 }
 
 bool status_point_to_partition(struct core *core, struct arena *arena, const struct ca_record *ca,
-                               struct certificate_plan *plan, struct error *err) {
-    struct quest q = {.core = core, .arena = arena, .ca = *ca};
+                               const struct ca_settings *settings, struct certificate_plan *plan,
+                               struct error *err) {
+    struct quest q = {.core = core, .arena = arena, .ca = *ca, .settings = *settings};
     if (plan->crl_count == 0)
         return true;
-    TRY(authority_settings(arena, ca, &q.settings, err));
-    int scope = status_partition_of(plan->serial, q.settings.crl.partitions);
+    int scope = status_partition_of(plan->serial, settings->crl.partitions);
     if (scope == 0)
         return true;
     const char **urls = arena_array(arena, 1, sizeof *urls);

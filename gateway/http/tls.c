@@ -40,6 +40,12 @@ static _Thread_local SSL *current;
 
 static _Thread_local char client[HTTP_PROXY_ADDRESS]; /* what a proxy says; "" else */
 
+/* Asked for once a connection: no renegotiation changes it. */
+static _Thread_local struct {
+    bool known, there;
+    uint8_t octets[32];
+} exporter;
+
 /* The first octets may be a proxy's: they are taken before OpenSSL reads any. A connection that may not go on has
  * nothing more to read, and the handshake fails. */
 static void take_proxy_header(const SSL *ssl) {
@@ -57,27 +63,36 @@ static void note_handshake(const SSL *ssl, int where, __attribute__((unused)) in
         return;
     if (current != ssl) /* the first of this connection */
         take_proxy_header(ssl);
+    exporter.known = false;
     current = (SSL *)(uintptr_t)ssl;
 }
 
 void http_tls_forget(void) {
     current = NULL;
+    exporter.known = false;
     client[0] = '\0';
 }
 
 #define CHAIN_MAX 16 /* more is no path that anybody would follow */
 #define FINISHED_MAX 64
 
+static struct view exporter_octets(struct arena *arena) {
+    static const char label[] = "EXPORTER-Channel-Binding";
+    if (!exporter.known)
+        exporter.there = SSL_export_keying_material(current, exporter.octets, sizeof exporter.octets, label,
+                                                    sizeof label - 1, NULL, 0, 0) == 1;
+    exporter.known = true;
+    return exporter.there ? arena_copy(arena, exporter.octets, sizeof exporter.octets)
+                          : (struct view){NULL, 0};
+}
+
 /* rfc9266#4.2: without a resumed or TLS 1.2 session that could be shared by two connections. */
 static void describe_binding(struct http_request *request) {
-    static const char label[] = "EXPORTER-Channel-Binding";
-    uint8_t exported[32], finished[FINISHED_MAX];
+    uint8_t finished[FINISHED_MAX];
     bool new_enough = SSL_version(current) >= TLS1_3_VERSION;
     if (!new_enough && SSL_get_extms_support(current) != 1)
         return;
-    if (SSL_export_keying_material(current, exported, sizeof exported, label, sizeof label - 1,
-                                   NULL, 0, 0) == 1)
-        request->tls_exporter = arena_copy(request->arena, exported, sizeof exported);
+    request->tls_exporter = exporter_octets(request->arena);
     if (new_enough)
         return;
     /* rfc5929#3.1: the first Finished, which in a full handshake is the client's */

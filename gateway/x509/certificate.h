@@ -84,6 +84,7 @@ const char *certificate_text(struct arena *arena, const X509 *certificate);
 
 /* The columns that are derived from a certificate for searching and showing. */
 struct certificate_facts {
+    struct view der; /* the whole certificate */
     const char *subject, *issuer; /* RFC 4514 */
     const char *common_name;      /* or NULL */
     const char *serial;           /* lower-case hex, even number of digits */

@@ -84,7 +84,8 @@ bool certificate_read(struct arena *arena, const X509 *certificate,
     TRY(read_serial(arena, certificate, &facts.serial_bytes, err));
     TRY(asn1_time_to_us(X509_get0_notBefore(certificate), &facts.not_before_us, err));
     TRY(asn1_time_to_us(X509_get0_notAfter(certificate), &facts.not_after_us, err));
-    TRY(hash(certificate_der(arena, certificate), facts.fingerprint_sha256, err));
+    facts.der = certificate_der(arena, certificate);
+    TRY(hash(facts.der, facts.fingerprint_sha256, err));
     TRY(hash(item_der(arena, X509_get_X509_PUBKEY(certificate), ASN1_ITEM_rptr(X509_PUBKEY)),
              facts.spki_sha256, err));
     facts.serial = hex_encode(arena, facts.serial_bytes);
