@@ -38,7 +38,7 @@ def fill(path, made):
              "notices": "request"}
     path = path.replace("{ca}", made["issuing"]).replace("{template}", made["template"])
     path = path.replace("{set}", "wifi").replace("{validator}", made["validator"]).replace("{mailtemplate}", "test")
-    path = path.replace("{role}", "desk").replace("{fingerprint}", "00" * 32).replace("{stream}", "siem")
+    path = path.replace("{role}", "desk").replace("{fingerprint}", "00" * 32).replace("{stream}", "siem").replace("{seal}", "1")
     path = path.replace("{issuer}", "default").replace("{imprint}", "00" * 32).replace("{provider}", "directory")
     path = path.replace("{kek}", "00").replace("{webhook}", "chat").replace("{report}", "weekly")
     return re.sub(r"\{id\}", lambda _: made[kinds[path.split("/")[1]]], path)

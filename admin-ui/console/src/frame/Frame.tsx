@@ -97,7 +97,7 @@ function UserMenu() {
 
 function HelpLink() {
   const { pathname, search } = useLocation();
-  return <Link className="pf-v6-c-button pf-m-plain" to={helpOf(pathname + search)} aria-label={t('help')} title={t('help')}><QuestionCircleIcon /></Link>;
+  return <Link className="pf-v6-c-button pf-m-plain" to={helpOf(pathname + search)} aria-label={t('help')} title={t('help')}><span className="pf-v6-c-button__icon"><QuestionCircleIcon /></span></Link>;
 }
 
 export function Frame({ children }: { children: ReactNode }) {

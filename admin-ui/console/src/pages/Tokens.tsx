@@ -65,7 +65,7 @@ function Here() {
     { id: 'label', title: t('name'), text: (k) => k.label, cell: (k) => <Link to={place(k)}>{k.label}</Link> },
     ...tokenColumns.slice(1, 3),
     { id: 'use', title: t('use'), text: (k) => String(k.managed), cell: (k) => (k.managed ? t('managedToken') : t('plainToken')) },
-    ...tokenColumns.slice(3),
+    ...tokenColumns.slice(3).map((one) => ({ ...one, hidden: one.id === 'module' })),
     { id: 'uri', title: 'URI', text: (k) => k.id, cell: (k) => <code>{k.id}</code>, hidden: true },
     {
       id: 'acts', title: t('acts'), text: () => '', cell: (k) => (
