@@ -45,6 +45,47 @@ SHOWN_ELSEWHERE = {
     "a second factor that is no SMS": ("integration/api/factors.py", "def check_totp"),
     "certificates are found, exported and revoked many at once": ("integration/api/inventory.py", "def check_bulk"),
     "expired certificates and old requests go by rules": ("integration/api/retention.py", "def check_certificates"),
+    "many certificates are changed in the background, with a result for each":
+        ("integration/api/inventory.py", "def check_jobs"),
+    "what could not be published elsewhere is told, and tried again":
+        ("interop/crl-ldap.sh", "on readyz, an event and a metric"),
+    "lists and OCSP signers are made ahead, and the last ones serve while the token is away":
+        ("interop/tokens.sh", "CRL and OCSP go on"),
+    "people are told of ends and waiting requests, by rules and reports":
+        ("integration/api/notices.py", "def check_rules"),
+    "every act has a command":
+        ("interop/ctl.sh", "operations of the API are commands"),
+    "keys made at the claim may be of any type":
+        ("browser/public.mjs", "ML-DSA"),
+    "ACME validates by TLS-ALPN-01 and tells when to renew":
+        ("interop/acme-servers.sh", "renewal information"),
+    "Intune without a stored secret, and told of the outcome":
+        ("interop/scep-intune.sh", "with its certificate instead of a secret"),
+    "open pages have limits of rate and work":
+        ("integration/api/public_pages.py", "def check_puzzle"),
+    "several nodes share managed keys, wrapped, none exported":
+        ("interop/kek.sh", "wrapped anew"),
+    "modules of several vendors side by side, one that hangs hurting no other":
+        ("interop/tokens.sh", "a module that hangs is named by readyz"),
+    "a key moves to another token without a new authority":
+        ("interop/token-provisioning.sh", "a CA moves to another token"),
+    "agents are packages with hardened units, and their tokens come back by themselves":
+        ("interop/agent.sh", "works again by itself"),
+    "a listener on IPv6":
+        ("unit/http/test_server.c", "test_ipv6"),
+    "certificates, levels and settings change without a restart":
+        ("interop/configuration.sh", "without a restart"),
+    "OpenID Connect by discovery, groups become roles":
+        ("integration/api/openid.py", "def check_discovery"),
+    "directories over TLS with a service account kept sealed":
+        ("integration/api/identity.py", "def check_entering"),
+    "the trail goes to any syslog, the journal and HTTP":
+        ("interop/audit-streams.sh", "rsyslog gets events over TLS"),
+    "a second node takes over, and the database may be a cluster":
+        ("interop/galera.sh", "every acknowledged certificate is stored"),
+    "EST enrols nobody who has not shown who it is": ("interop/est-curl.sh", "nobody get 401"),
+    "backup and restore are commands":
+        ("interop/backup.sh", "restore"),
 }
 
 
