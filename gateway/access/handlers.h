@@ -24,6 +24,7 @@ HANDLER(sessions_of_user_end);
 HANDLER(settings_show);
 HANDLER(settings_change);
 HANDLER(require_password_change);
+HANDLER(registrations_show);
 HANDLER(registrations_create);
 /* factors.c */
 HANDLER(factors_list);

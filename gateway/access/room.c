@@ -41,6 +41,7 @@
     X("DELETE", "/identity-providers/{}", GATE_ACTOR, NO_BODY, providers_remove, "settings:manage") \
     X("POST", "/identity-providers/{}/test", GATE_ACTOR, NO_BODY, providers_test, "settings:manage") \
     X("GET", "/session/providers", GATE_OPEN, NO_BODY, providers_open, NULL) \
+    X("GET", "/registrations", GATE_OPEN, NO_BODY, registrations_show, NULL) \
     X("POST", "/registrations", GATE_OPEN, SMALL, registrations_create, NULL)
 /* clang-format on */
 

@@ -41,6 +41,20 @@ HANDLER(require_password_change) {
     return true;
 }
 
+/* Whether the log-in page offers it. */
+HANDLER(registrations_show) {
+    struct access_settings settings;
+    TRY(ask_no_query(request, err));
+    TRY(access_settings_anyone(context, request->arena, &settings, err));
+    struct json_writer w = json_writer_on(request->arena);
+    json_open_object(&w);
+    json_put_bool(&w, "open", settings.registration);
+    json_put_bool(&w, "approval", settings.registration_approval);
+    json_close_object(&w);
+    reply_json(response, 200, &w);
+    return true;
+}
+
 HANDLER(registrations_create) {
     static const char *const members[] = {"username", "displayName", "email", "password", NULL};
     const struct json *document;

@@ -114,13 +114,18 @@ bool access_settings_read(struct tx *tx, struct arena *arena, struct access_sett
     return access_settings_parse(arena, document, ret, err);
 }
 
-bool access_settings_get(struct core *core, struct arena *arena, const struct actor *actor,
-                         struct access_settings *ret, struct error *err) {
+bool access_settings_anyone(struct core *core, struct arena *arena, struct access_settings *ret,
+                            struct error *err) {
     bool done = false;
-    TRY(actor_may(actor, MAY_READ_SETTINGS, (struct uuid){{0}}, (struct uuid){{0}}, err));
     TX(tx, core_db(core), &done, err)
         tx.ok = access_settings_read(tx.tx, arena, ret, err);
     return done;
+}
+
+bool access_settings_get(struct core *core, struct arena *arena, const struct actor *actor,
+                         struct access_settings *ret, struct error *err) {
+    TRY(actor_may(actor, MAY_READ_SETTINGS, (struct uuid){{0}}, (struct uuid){{0}}, err));
+    return access_settings_anyone(core, arena, ret, err);
 }
 
 static bool check_role(struct tx *tx, struct arena *arena, const char *slug, struct error *err) {

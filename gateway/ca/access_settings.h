@@ -28,6 +28,9 @@ MUST_USE bool access_settings_read(struct tx *tx, struct arena *arena, struct ac
 MUST_USE bool access_settings_parse(struct arena *arena, const struct json *document,
                                     struct access_settings *ret, struct error *err);
 void access_settings_write(struct json_writer *w, const struct access_settings *settings);
+/* For what a stranger may know of them: whether registration is open. */
+MUST_USE bool access_settings_anyone(struct core *core, struct arena *arena, struct access_settings *ret,
+                                     struct error *err);
 /* MAY_READ_SETTINGS; MAY_MANAGE_SETTINGS. version: the one the change is based on (ERROR_CONFLICT). */
 MUST_USE bool access_settings_get(struct core *core, struct arena *arena, const struct actor *actor,
                                   struct access_settings *ret, struct error *err);

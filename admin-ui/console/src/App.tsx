@@ -1,5 +1,5 @@
 import { lazy, Suspense } from 'react';
-import { Route, Routes } from 'react-router-dom';
+import { Navigate, Route, Routes, useLocation } from 'react-router-dom';
 import { Frame } from './frame/Frame';
 import { ScopeProvider } from './frame/scope';
 import { Login } from './pages/Login';
@@ -8,6 +8,7 @@ import { FirstPassword } from './pages/FirstPassword';
 import { Waiting } from './parts/small';
 import { useSession } from './session';
 
+const Register = lazy(() => import('./pages/Register').then((m) => ({ default: m.Register })));
 const Dashboard = lazy(() => import('./pages/Dashboard'));
 const Authorities = lazy(() => import('./pages/Authorities'));
 const AuthorityNew = lazy(() => import('./pages/AuthorityNew'));
@@ -48,8 +49,9 @@ const Nothing = lazy(() => import('./pages/Nothing'));
 /** An expired session shows the log-in page in place: the address stays, so one is back where one was. */
 export function App() {
   const { session } = useSession();
+  const { pathname } = useLocation();
   if (session === undefined) return <Waiting />;
-  if (session === null) return <Login />;
+  if (session === null) return pathname === '/register' ? <Suspense fallback={<Waiting />}><Register /></Suspense> : <Login />;
   if (session.mustChangePassword) return <FirstPassword />;
   if (session.mustEnrolFactor) return <FirstFactor />;
   return (
@@ -92,6 +94,7 @@ export function App() {
             <Route path="/inspect" element={<Inspect />} />
             <Route path="/settings" element={<Settings />} />
             <Route path="/help/*" element={<Help />} />
+            <Route path="/register" element={<Navigate to="/" replace />} />
             <Route path="*" element={<Nothing />} />
           </Routes>
         </Suspense>

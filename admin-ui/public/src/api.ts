@@ -1,4 +1,5 @@
 // The routes of /api/v1 that are open to everybody.
+import { t } from './texts';
 
 export class Problem extends Error {
   constructor(readonly type: string, readonly status: number, detail: string) { super(detail); }
@@ -12,12 +13,12 @@ async function call(method: string, path: string, body?: unknown): Promise<unkno
       ...(method === 'GET' ? {} : body === undefined ? {} : { headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) }),
     });
   } catch {
-    throw new Problem('offline', 0, 'The server cannot be reached. Look at your connection and try again.');
+    throw new Problem('offline', 0, t('The server cannot be reached. Look at your connection and try again.'));
   }
   const value = await answer.json().catch(() => null) as Record<string, unknown> | null;
   if (answer.ok && value) return value;
   throw new Problem(String(value?.['type'] ?? '').replace('/problems/', ''), answer.status,
-    String(value?.['detail'] ?? `The server answered ${answer.status}.`));
+    String(value?.['detail'] ?? t('The server answered {status}.', { status: answer.status })));
 }
 
 export interface Offer {

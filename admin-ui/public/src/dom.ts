@@ -1,4 +1,5 @@
 // Elements from code alone: text is always text, so that nothing anybody wrote becomes markup.
+import { language, t } from './texts';
 
 type Child = Node | string | null | undefined | false;
 type Attributes = Record<string, string | number | boolean | undefined | ((event: Event) => unknown)>;
@@ -60,14 +61,14 @@ export function facts(list: [string, string | null | undefined][]): HTMLElement 
 }
 
 export function when(text: string): string {
-  return new Date(text).toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'short' });
+  return new Date(text).toLocaleString(language, { dateStyle: 'medium', timeStyle: 'short' });
 }
 
 /** Paste or drop: a text area and a file beside it. */
 export function dropArea(label: string, hint: string, placeholder: string): { element: HTMLElement; value: () => string } {
   const area = h('textarea', { class: 'code', spellcheck: 'false', autocomplete: 'off', placeholder });
   const take = async (file: File | undefined) => { if (file && file.size < 200000) area.value = await asPem(file); };
-  const input = h('input', { type: 'file', 'aria-label': `${label}: choose a file`, change: () => void take(input.files?.[0]) });
+  const input = h('input', { type: 'file', 'aria-label': t('{label}: choose a file', { label }), change: () => void take(input.files?.[0]) });
   const box: HTMLDivElement = h('div', {
     class: 'drop',
     dragover: (e) => { e.preventDefault(); box.classList.add('over'); },

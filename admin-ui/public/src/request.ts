@@ -3,17 +3,18 @@ import { api, type Asked, type Offer } from './api';
 import { card, choices, chosen, dropArea, facts, field, h, message, place, save, show, when } from './dom';
 import { failed } from './main';
 import { solve } from './puzzle';
+import { t } from './texts';
 
 const NAMES: Record<string, [string, string]> = {
-  CN: ['Name', 'for example www.example.org, or Alice Smith'], O: ['Organisation', 'for example Example Ltd'],
-  OU: ['Department', 'for example Network'], L: ['Town', ''], ST: ['State or province', ''],
-  C: ['Country', 'two letters, for example DE'], serialNumber: ['Serial number', ''],
-  emailAddress: ['E-mail address in the certificate', 'name@example.org'], UID: ['User id', ''], GN: ['Given name', ''],
-  SN: ['Family name', ''],
+  CN: [t('Name'), t('for example www.example.org, or Alice Smith')], O: [t('Organisation'), t('for example Example Ltd')],
+  OU: [t('Department'), t('for example Network')], L: [t('Town'), ''], ST: [t('State or province'), ''],
+  C: [t('Country'), t('two letters, for example DE')], serialNumber: [t('Serial number'), ''],
+  emailAddress: [t('E-mail address in the certificate'), 'name@example.org'], UID: [t('User id'), ''], GN: [t('Given name'), ''],
+  SN: [t('Family name'), ''],
 };
 const SAN_HINTS: Record<string, string> = {
-  dns: 'host names (www.example.org)', ip: 'addresses (192.0.2.1)', email: 'e-mail addresses (name@example.org)',
-  uri: 'addresses of pages (https://example.org/x)', upn: 'UPN:name@realm', rid: 'RID:1.2.3', dirName: 'dirName:CN=...',
+  dns: t('host names (www.example.org)'), ip: t('addresses (192.0.2.1)'), email: t('e-mail addresses (name@example.org)'),
+  uri: t('addresses of pages (https://example.org/x)'), upn: 'UPN:name@realm', rid: 'RID:1.2.3', dirName: 'dirName:CN=...',
 };
 
 export async function request(template: string): Promise<void> {
@@ -26,14 +27,14 @@ export async function request(template: string): Promise<void> {
 }
 
 function about(offer: Offer): HTMLElement {
-  return h('p', { class: 'quiet' }, offer.description || `A certificate signed by ${offer.caName}.`, ` It is valid for ${offer.days} days.`,
-    offer.approval ? ' A person looks at each request.' : '');
+  return h('p', { class: 'quiet' }, offer.description || t('A certificate signed by {ca}.', { ca: offer.caName }), ' ', t('It is valid for {days} days.', { days: offer.days }),
+    offer.approval && ` ${t('A person looks at each request.')}`);
 }
 
 function sansField(offer: Offer, area: HTMLTextAreaElement): HTMLElement | null {
   if (offer.sans.max === 0 || offer.sans.types.length === 0) return null;
-  const kinds = offer.sans.types.map((t) => SAN_HINTS[t] ?? t).join(', ');
-  return field(`Names it is for${offer.sans.min > 0 ? '' : ' (if any)'}`, area, `One a line: ${kinds}.`);
+  const kinds = offer.sans.types.map((type) => SAN_HINTS[type] ?? type).join(', ');
+  return field(offer.sans.min > 0 ? t('Names it is for') : t('{label} (if any)', { label: t('Names it is for') }), area, t('One a line: {kinds}.', { kinds }));
 }
 
 /** What the form says, as the API wants it. */
@@ -46,14 +47,14 @@ function formBody(fields: Map<string, HTMLInputElement>, sans: HTMLTextAreaEleme
 function form(offer: Offer): void {
   const fields = new Map(offer.subject.map((f) => [f.type, h('input', { autocomplete: 'off', required: f.required })]));
   const sans = h('textarea', { autocomplete: 'off', spellcheck: 'false' });
-  const csr = dropArea('Certificate request (CSR)', 'Paste it, or drop the file here. Your key stays with you.', '-----BEGIN CERTIFICATE REQUEST-----');
+  const csr = dropArea(t('Certificate request (CSR)'), t('Paste it, or drop the file here. Your key stays with you.'), '-----BEGIN CERTIFICATE REQUEST-----');
   const byForm = h('div', {}, ...offer.subject.map((f) => {
     const [label, hint] = NAMES[f.type] ?? [f.type, ''];
-    return field(f.required ? label : `${label} (if any)`, fields.get(f.type) as HTMLElement, hint || undefined);
+    return field(f.required ? label : t('{label} (if any)', { label }), fields.get(f.type) as HTMLElement, hint || undefined);
   }), sansField(offer, sans));
-  const way = choices('way', 'How do you ask?', [
-    { value: 'form', label: 'I fill in a form', about: 'Your browser makes the key later, when the request is approved.' },
-    { value: 'csr', label: 'I have a certificate request (CSR)', about: 'Made with openssl, a device or a server.' },
+  const way = choices('way', t('How do you ask?'), [
+    { value: 'form', label: t('I fill in a form'), about: t('Your browser makes the key later, when the request is approved.') },
+    { value: 'csr', label: t('I have a certificate request (CSR)'), about: t('Made with openssl, a device or a server.') },
   ], offer.form ? 'form' : 'csr');
   const both = offer.csr && offer.form;
   const turn = () => { const c = both ? chosen(way) === 'csr' : offer.csr; byForm.hidden = c; csr.element.hidden = !c; };
@@ -62,7 +63,7 @@ function form(offer: Offer): void {
   const person = h('input', { autocomplete: 'name' });
   const comment = h('textarea', { maxlength: 2000 });
   const result = h('div', { 'aria-live': 'polite' });
-  const button = h('button', { type: 'submit' }, 'Ask for the certificate');
+  const button = h('button', { type: 'submit' }, t('Ask for the certificate'));
   const submit = (event: Event) => {
     event.preventDefault();
     const body = csr.element.hidden ? formBody(fields, sans) : { csr: csr.value() };
@@ -71,17 +72,17 @@ function form(offer: Offer): void {
   turn();
   show(offer.name, about(offer), offer.note && card(null, h('p', { class: 'note' }, offer.note)),
     h('form', { submit },
-      card('The certificate', both && way, byForm, h('div', { class: 'field' }, csr.element)),
-      card('You', field(offer.verifyEmail ? 'Your e-mail address' : 'Your e-mail address (if you want news)', email,
-        offer.verifyEmail ? 'You get a mail with a link that confirms it.' : undefined),
-      field('Your name (if you like)', person), offer.comment && field('A word to who decides (if you like)', comment)),
+      card(t('The certificate'), both && way, byForm, h('div', { class: 'field' }, csr.element)),
+      card(t('You'), field(offer.verifyEmail ? t('Your e-mail address') : t('Your e-mail address (if you want news)'), email,
+        offer.verifyEmail ? t('You get a mail with a link that confirms it.') : undefined),
+      field(t('Your name (if you like)'), person), offer.comment && field(t('A word to who decides (if you like)'), comment)),
       result, h('div', { class: 'row' }, button)));
 }
 
 async function send(offer: Offer, body: Record<string, unknown>, button: HTMLButtonElement, result: HTMLElement): Promise<void> {
-  const bar = h('progress', { max: 1, value: 0, 'aria-label': 'Working' });
+  const bar = h('progress', { max: 1, value: 0, 'aria-label': t('Working') });
   button.disabled = true;
-  result.replaceChildren(h('p', { class: 'quiet' }, 'A moment: your browser solves a small puzzle, which keeps robots away.'), bar);
+  result.replaceChildren(h('p', { class: 'quiet' }, t('A moment: your browser solves a small puzzle, which keeps robots away.')), bar);
   try {
     const { puzzle, bits } = await api.puzzle();
     const solution = await solve(puzzle, bits, (part) => { bar.value = part; });
@@ -94,9 +95,9 @@ async function send(offer: Offer, body: Record<string, unknown>, button: HTMLBut
 
 function after(template: string, asked: Asked): void {
   if (asked.secret) location.hash = `status=${asked.secret}`;
-  else show('Look into your mail', card(null, message('wait', 'Your address must be confirmed'),
-    h('p', {}, 'We have sent you a mail with a link. Open it within two days, and the request goes on. Nothing there? Look among the unwanted mail.'),
-    h('p', {}, h('a', { href: `/request/${template}` }, 'Ask again'))));
+  else show(t('Look into your mail'), card(null, message('wait', t('Your address must be confirmed')),
+    h('p', {}, t('We have sent you a mail with a link. Open it within two days, and the request goes on. Nothing there? Look among the unwanted mail.')),
+    h('p', {}, h('a', { href: `/request/${template}` }, t('Ask again')))));
 }
 
 /** A mail scanner follows links too, so a person presses the button. */
@@ -107,28 +108,28 @@ function confirm(template: string, secret: string): void {
       button.disabled = true;
       try { after(template, await api.confirm(secret)); } catch (error) { result.replaceChildren(failed(error)); button.disabled = false; }
     },
-  }, 'Yes, it was me');
-  show('Confirm your address', card(null, h('p', {}, 'Somebody asked for a certificate and gave your address. Was it you?'), result,
-    h('div', { class: 'row' }, button), h('p', { class: 'quiet' }, 'If not, close this page: nothing will happen.')));
+  }, t('Yes, it was me'));
+  show(t('Confirm your address'), card(null, h('p', {}, t('Somebody asked for a certificate and gave your address. Was it you?')), result,
+    h('div', { class: 'row' }, button), h('p', { class: 'quiet' }, t('If not, close this page: nothing will happen.'))));
 }
 
 const WORDS: Record<string, ['good' | 'bad' | 'wait', string, string]> = {
-  pending: ['wait', 'Waiting for a decision', 'Somebody has to look at it. You need not wait here: keep this link.'],
-  approved: ['wait', 'Approved by one, a second person has to agree', 'You need not wait here: keep this link.'],
-  'awaiting-csr': ['good', 'Approved', 'Get your certificate now: your browser makes the key.'],
-  issued: ['good', 'Your certificate is ready', ''],
-  declined: ['bad', 'Declined', ''], cancelled: ['bad', 'Cancelled', ''],
-  expired: ['bad', 'Too late', 'Nobody came for the certificate in time. Ask again.'],
+  pending: ['wait', t('Waiting for a decision'), t('Somebody has to look at it. You need not wait here: keep this link.')],
+  approved: ['wait', t('Approved by one, a second person has to agree'), t('You need not wait here: keep this link.')],
+  'awaiting-csr': ['good', t('Approved'), t('Get your certificate now: your browser makes the key.')],
+  issued: ['good', t('Your certificate is ready'), ''],
+  declined: ['bad', t('Declined'), ''], cancelled: ['bad', t('Cancelled'), ''],
+  expired: ['bad', t('Too late'), t('Nobody came for the certificate in time. Ask again.')],
 };
 
 function actions(template: string, secret: string, s: Awaited<ReturnType<typeof api.standing>>, result: HTMLElement): HTMLElement {
   const act = (work: () => Promise<void>) => async () => { try { await work(); } catch (error) { result.replaceChildren(failed(error)); } };
   const open = ['pending', 'approved', 'awaiting-csr'].includes(s.state);
   return h('div', { class: 'row' },
-    s.state === 'awaiting-csr' && h('button', { click: act(async () => { location.href = `/claim/${(await api.claimOf(secret)).secret}`; }) }, 'Get the certificate'),
-    s.certificate && h('button', { click: () => save(`${s.certificate?.serial}.pem`, 'application/x-pem-file', s.certificate?.chain ?? '') }, 'Download certificate and chain'),
-    open && h('button', { class: 'second', click: act(() => standing(template, secret)) }, 'Look again'),
-    open && h('button', { class: 'danger', click: act(async () => { if (window.confirm('Take the request back?')) { await api.cancel(secret); await standing(template, secret); } }) }, 'Take it back'));
+    s.state === 'awaiting-csr' && h('button', { click: act(async () => { location.href = `/claim/${(await api.claimOf(secret)).secret}`; }) }, t('Get the certificate')),
+    s.certificate && h('button', { click: () => save(`${s.certificate?.serial}.pem`, 'application/x-pem-file', s.certificate?.chain ?? '') }, t('Download certificate and chain')),
+    open && h('button', { class: 'second', click: act(() => standing(template, secret)) }, t('Look again')),
+    open && h('button', { class: 'danger', click: act(async () => { if (window.confirm(t('Take the request back?'))) { await api.cancel(secret); await standing(template, secret); } }) }, t('Take it back')));
 }
 
 async function standing(template: string, secret: string): Promise<void> {
@@ -136,9 +137,9 @@ async function standing(template: string, secret: string): Promise<void> {
   const [kind, title, text] = WORDS[s.state] ?? ['wait', s.state, ''];
   const result = h('div', { 'aria-live': 'polite' });
   place(s.caName);
-  show('Your request', s.certificate?.revoked ? message('bad', 'The certificate is revoked') : message(kind, title, s.reason ? `${text} ${s.reason}`.trim() : text || undefined),
-    card(null, facts([['Kind', s.template], ['Signed by', s.caName], ['Subject', s.subject], ['Names', s.sans.join(', ')], ['Asked', when(s.createdAt)],
-      ['Last change', when(s.changedAt)], ['Serial number', s.certificate?.serial], ['Valid until', s.certificate && when(s.certificate.notAfter)]])),
+  show(t('Your request'), s.certificate?.revoked ? message('bad', t('The certificate is revoked')) : message(kind, title, s.reason ? `${text} ${s.reason}`.trim() : text || undefined),
+    card(null, facts([[t('Kind'), s.template], [t('Signed by'), s.caName], [t('Subject'), s.subject], [t('Names'), s.sans.join(', ')], [t('Asked'), when(s.createdAt)],
+      [t('Last change'), when(s.changedAt)], [t('Serial number'), s.certificate?.serial], [t('Valid until'), s.certificate && when(s.certificate.notAfter)]])),
     result, actions(template, secret, s, result),
-    h('p', { class: 'quiet' }, 'Keep the address of this page for yourself: who has it can do what you can.'));
+    h('p', { class: 'quiet' }, t('Keep the address of this page for yourself: who has it can do what you can.')));
 }

@@ -139,6 +139,7 @@ def check_idle(gateway, admin, settings):
 def check_registration(gateway, admin):
     nobody = Client(gateway)
     body = {"username": "newcomer", "displayName": "New Comer", "email": "n@example.com", "password": PASSWORD}
+    assert nobody.get("/registrations").value == {"open": False, "approval": True}
     nobody.post("/registrations", body, 403, problem="registration-closed")
     settings = admin.get("/access").value
     assert settings.pop("version") == 0

@@ -10,7 +10,7 @@ from client import Client, make_csr, token_for
 DIRECTORY = {"url": "ldaps://127.0.0.1", "base": "dc=x"}
 OPEN = {("GET", "/"), ("GET", "/openapi.json"), ("POST", "/session"), ("POST", "/claims"), ("POST", "/claims/show"),
         ("POST", "/session/certificate"), ("POST", "/session/second-factor"), ("POST", "/session/passkey"),
-        ("POST", "/session/passkey/finish"), ("POST", "/session/openid"), ("POST", "/session/openid/finish"), ("POST", "/registrations"), ("GET", "/session/providers"),
+        ("POST", "/session/passkey/finish"), ("POST", "/session/openid"), ("POST", "/session/openid/finish"), ("GET", "/registrations"), ("POST", "/registrations"), ("GET", "/session/providers"),
         ("GET", "/public/templates/{template}"), ("POST", "/public/templates/{template}/requests"),
         ("POST", "/public/puzzle"), ("POST", "/public/requests/confirm"), ("POST", "/public/requests/show"),
         ("POST", "/public/requests/cancel"), ("POST", "/public/requests/claim"), ("GET", "/public/cas/{ca}"),

@@ -164,6 +164,7 @@ static void test_gates(void **state) {
                                        "GET " BASE "/openapi.json",
                                        "POST " BASE "/session",
                                        "POST " BASE "/session/certificate",
+                                       "GET " BASE "/registrations",
                                        "POST " BASE "/registrations",
                                        "POST " BASE "/session/second-factor",
                                        "GET " BASE "/session/providers",

@@ -1,6 +1,6 @@
 import { Alert, Button, Card, CardBody, CardTitle, Content, DescriptionList, DescriptionListDescription, DescriptionListGroup, DescriptionListTerm, Dropdown, DropdownItem, DropdownList, FileUpload, Form, FormGroup, MenuToggle, Modal, ModalBody, ModalFooter, ModalHeader } from '@patternfly/react-core';
 import { useState, type ReactNode } from 'react';
-import { Link, useNavigate, useParams } from 'react-router-dom';
+import { Link, useNavigate, useParams, useSearchParams } from 'react-router-dom';
 import { api, type Page as List, type Problem, type Schema } from '../api/client';
 import { useScope } from '../frame/scope';
 import { Confirm } from '../parts/Confirm';
@@ -10,6 +10,7 @@ import { Panes } from '../parts/tabs';
 import { useSession } from '../session';
 import { t } from '../texts';
 import { AuthoritySettings, Chains, DeleteAuthority, Rename, Renewal, TrustStore } from './AuthorityMore';
+import { AuthorityNext } from './AuthorityNext';
 
 type Ca = Schema['Ca'];
 
@@ -132,6 +133,8 @@ export default function Authority() {
   const navigate = useNavigate();
   const loaded = useLoad(() => api.get<Ca>(`/cas/${slug}`), `ca-${slug}`);
   const [dialog, setDialog] = useState<Dialog>();
+  const [parameters] = useSearchParams();
+  const fresh = parameters.get('new') !== null;
   const ca = loaded.value;
   // There is one while the authority, or its renewal, waits for a certificate from elsewhere.
   const csr = useLoad(() => api.text(`/cas/${slug}/csr`).catch(() => ''), `csr-${slug}-${ca?.version ?? 0}`);
@@ -152,12 +155,15 @@ export default function Authority() {
     </>
   );
   const overview = () => (
+    <>
+    {fresh && <AuthorityNext ca={ca} />}
     <div className="gh-two">
       <Card><CardTitle component="h2">{t('overview')}</CardTitle><CardBody><Facts ca={ca} /></CardBody></Card>
       {ca.certificate != null && <Card><CardTitle component="h2">{t('serviceUrls')}</CardTitle><CardBody><Urls ca={ca} /></CardBody></Card>}
       <TemplatesOf ca={ca} />
       {ca.certificate != null && <Card><CardTitle component="h2">PEM</CardTitle><CardBody><CodeText label="PEM" text={ca.certificate.pem} /></CardBody></Card>}
     </div>
+    </>
   );
   return (
     <Page title={ca.name} actions={actions}>

@@ -10,6 +10,7 @@ import { CodeText, Page, ProblemAlert, StateLabel, Waiting, When } from '../part
 import { useSession } from '../session';
 import { t } from '../texts';
 import { Row } from './Authority';
+import { FieldInputs } from './CertificateFields';
 
 type Certificate = Schema['Certificate'];
 const reasons = ['unspecified', 'keyCompromise', 'affiliationChanged', 'superseded', 'cessationOfOperation', 'privilegeWithdrawn', 'certificateHold'];
@@ -47,11 +48,17 @@ function Renew({ certificate, close }: { certificate: Certificate; close: (reque
 function Edit({ certificate, close }: { certificate: Certificate; close: (done: boolean) => void }) {
   const [owner, setOwner] = useState(certificate.owner ?? '');
   const [tags, setTags] = useState(certificate.tags.join(' '));
+  const own = useLoad(() => api.get<Schema['CertificateFields']>('/certificate-fields'), 'certificate-fields');
+  const [values, setValues] = useState<Record<string, string>>(() => Object.fromEntries(Object.entries(certificate.fields ?? {}).map(([name, value]) => [name, String(value)])));
+  const fields = own.value?.fields ?? [];
+  // Of the fields there are, and only what is filled in.
+  const filled = Object.fromEntries(fields.map((one): [string, unknown] => [one.name, one.type === 'number' ? Number(values[one.name]) : values[one.name]]).filter(([name]) => (values[String(name)] ?? '') !== ''));
   return (
     <FormDialog title={t('ownerAndTags')} act={t('save')} ready close={close}
-      run={() => api.patch(`/certificates/${certificate.id}`, { owner, tags: tags.split(/[\s,]+/).filter((one) => one !== ''), revision: certificate.revision })}>
+      run={() => api.patch(`/certificates/${certificate.id}`, { owner, tags: tags.split(/[\s,]+/).filter((one) => one !== ''), ...(fields.length === 0 ? {} : { fields: filled }), revision: certificate.revision })}>
       <FormGroup label={t('owner')} fieldId="owner"><TextInput id="owner" value={owner} onChange={(_, value) => setOwner(value)} /></FormGroup>
       <FormGroup label={t('tags')} fieldId="tags"><TextInput id="tags" value={tags} onChange={(_, value) => setTags(value)} /></FormGroup>
+      <FieldInputs fields={fields} values={values} set={setValues} />
     </FormDialog>
   );
 }
@@ -107,7 +114,7 @@ export default function CertificatePage() {
   const navigate = useNavigate();
   const loaded = useLoad(() => api.get<Certificate>(`/certificates/${id}`), `certificate-${id}`);
   const text = useLoad(() => api.text(`/certificates/${id}`, { format: 'text' }), `certificate-text-${id}`);
-  const [dialog, setDialog] = useState<'revoke' | 'unhold' | 'renew' | 'edit'>();
+  const [dialog, setDialog] = useState<'revoke' | 'unhold' | 'renew' | 'edit' | 'archive'>();
   const certificate = loaded.value;
   const close = (done: boolean) => { setDialog(undefined); if (done) loaded.reload(); };
   if (certificate === undefined) return <Page title={id}>{loaded.problem === undefined ? <Waiting /> : <ProblemAlert problem={loaded.problem} retry={loaded.reload} />}</Page>;
@@ -116,6 +123,7 @@ export default function CertificatePage() {
     <>
       {formats.map(([format, suffix]) => <Button key={format} component="a" variant="secondary" size="sm" href={api.href(`/certificates/${id}`, { format })} download={`${certificate.serial}.${suffix}`}>{format.toUpperCase()}</Button>)}
       {may('certificates:edit') && <Button variant="secondary" onClick={() => setDialog('edit')}>{t('ownerAndTags')}</Button>}
+      {may('certificates:edit') && <Button variant="secondary" onClick={() => setDialog('archive')}>{certificate.archivedAt === null ? t('archive') : t('unarchive')}</Button>}
       {may('requests:create') && certificate.template !== null && certificate.state !== 'revoked' && <Button variant="secondary" onClick={() => setDialog('renew')}>{t('renew')}</Button>}
       {may('certificates:revoke') && certificate.state === 'held' && <Button variant="secondary" onClick={() => setDialog('unhold')}>{t('release')}</Button>}
       {may('certificates:revoke') && (certificate.state === 'valid' || certificate.state === 'held') && <Button variant="danger" onClick={() => setDialog('revoke')}>{t('revoke')}</Button>}
@@ -143,6 +151,8 @@ export default function CertificatePage() {
               <Row term={t('requester')}>{certificate.requester ?? '–'}</Row>
               <Row term={t('owner')}>{certificate.owner ?? '–'}</Row>
               <Row term={t('tags')}>{certificate.tags.length === 0 ? '–' : <LabelGroup aria-label={t('tags')}>{certificate.tags.map((one) => <Label key={one} isCompact>{one}</Label>)}</LabelGroup>}</Row>
+              {Object.entries(certificate.fields ?? {}).map(([name, value]) => <Row key={name} term={name}>{String(value)}</Row>)}
+              {certificate.archivedAt !== null && <Row term={t('archived')}><When at={certificate.archivedAt} /></Row>}
               {certificate.predecessor != null && <Row term={t('predecessor')}><Link to={`/certificates/${certificate.predecessor}`}>{t('show')}</Link></Row>}
               {(certificate.successors ?? []).length > 0 && <Row term={t('successors')}>{certificate.successors?.map((one) => <div key={one}><Link to={`/certificates/${one}`}>{t('show')}</Link></div>)}</Row>}
               {certificate.request !== null && <Row term={t('request')}><Link to={`/requests/${certificate.request}`}>{certificate.request}</Link></Row>}
@@ -156,6 +166,10 @@ export default function CertificatePage() {
       {dialog === 'revoke' && <Revoke certificate={certificate} close={close} />}
       {dialog === 'edit' && <Edit certificate={certificate} close={close} />}
       {dialog === 'renew' && <Renew certificate={certificate} close={(to) => { close(false); if (to !== undefined) navigate(to); }} />}
+      {dialog === 'archive' && (
+        <Confirm title={certificate.archivedAt === null ? t('archive') : t('unarchive')} act={certificate.archivedAt === null ? t('archive') : t('unarchive')} close={close}
+          run={() => api.patch(`/certificates/${id}`, { archived: certificate.archivedAt === null, revision: certificate.revision })}>{certificate.archivedAt === null ? t('archiveSays') : t('unarchiveSays')}</Confirm>
+      )}
       {dialog === 'unhold' && <Confirm title={t('release')} act={t('release')} close={close} run={() => api.post(`/certificates/${id}/unhold`)}>{t('releaseSays')}</Confirm>}
     </Page>
   );

@@ -11,6 +11,7 @@ import { Pick } from '../parts/pick';
 import { Page, StateLabel, When } from '../parts/small';
 import { useSession } from '../session';
 import { t } from '../texts';
+import { FieldDefinitions } from './CertificateFields';
 import { Outcomes, type Outcome } from './RequestActs';
 
 type Certificate = Schema['Certificate'];
@@ -100,10 +101,12 @@ export default function Certificates() {
   useEffect(() => setText(q), [q]);
   useEffect(() => setTagText(tag), [tag]);
   const keyType = parameters.get('keyType') ?? '';
+  const archived = parameters.get('archived') ?? '';
+  const [defining, setDefining] = useState(false);
   const { may } = useSession();
   const [bulk, setBulk] = useState<{ items: Certificate[]; action: Action; done: () => void }>();
   // What ends within some days is valid now: the two filters exclude each other.
-  const query = { q, state: days === '' ? state : '', tag, keyType, expiresWithin: days };
+  const query = { q, state: days === '' ? state : '', tag, keyType, expiresWithin: days, archived };
   const total = useLoad(() => api.get<Schema['Count']>('/certificates/count', { ...query, ca }), `count-${ca}-${JSON.stringify(query)}`, 30000);
   const set = (name: string, value: string) => {
     const next = new URLSearchParams(parameters);
@@ -114,7 +117,7 @@ export default function Certificates() {
     setParameters(next);
   };
   return (
-    <Page title={t('certificates')}>
+    <Page title={t('certificates')} actions={may('settings:manage') && <Button variant="secondary" onClick={() => setDefining(true)}>{t('ownFields')}</Button>}>
       <DataList name="certificates" label={t('certificates')} path={ca === '' ? '/certificates' : `/cas/${ca}/certificates`} query={query} columns={columns} id={(c) => c.id} empty={t('noCertificate')} total={total.value === undefined ? undefined : `${total.value.count.toLocaleString()}${total.value.more ? '+' : ''}`}
         exports={['csv', 'json', 'zip'].map((format) => [format.toUpperCase(), api.href('/certificates/export', { ...query, ca, format })] as const)}
         bulk={may('certificates:edit') ? (items, done) => (
@@ -137,11 +140,17 @@ export default function Certificates() {
                 {['1', '7', '15', '30', '90'].map((one) => <FormSelectOption key={one} value={one} label={one === '1' ? t('expiringInOne') : t('expiringIn', { days: one })} />)}
               </FormSelect>
             </ToolbarItem>
+            <ToolbarItem>
+              <FormSelect aria-label={t('archived')} value={archived} onChange={(_, value) => set('archived', value)}>
+                {([['', t('archivedHidden')], ['shown', t('archivedShown')], ['only', t('archivedOnly')]] as const).map(([one, text]) => <FormSelectOption key={one} value={one} label={text} />)}
+              </FormSelect>
+            </ToolbarItem>
             {keyType !== '' && <ToolbarItem><Label onClose={() => set('keyType', '')} closeBtnAriaLabel={`${t('remove')}: ${keyType}`}>{t('key')}: {keyType}</Label></ToolbarItem>}
             <ToolbarItem><SearchInput aria-label={t('tag')} placeholder={t('tag')} value={tagText} onChange={(_, value) => setTagText(value)} onSearch={() => set('tag', tagText.trim())} onClear={() => set('tag', '')} /></ToolbarItem>
             <Views filter={parameters.toString()} open={(filter) => setParameters(new URLSearchParams(filter))} />
           </>
         )} />
+      {defining && <FieldDefinitions close={() => setDefining(false)} />}
       {bulk !== undefined && <Bulk items={bulk.items} action={bulk.action} close={(done) => { setBulk(undefined); if (done) { bulk.done(); total.reload(); } }} />}
     </Page>
   );

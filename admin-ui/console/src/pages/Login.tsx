@@ -1,5 +1,6 @@
 import { Button, Card, CardBody, CardTitle, Form, FormGroup, TextInput } from '@patternfly/react-core';
 import { useState, type FormEvent } from 'react';
+import { Link } from 'react-router-dom';
 import { api, type Page as List, type Problem, type Schema } from '../api/client';
 import { asProblem, useLoad } from '../parts/load';
 import { Pick } from '../parts/pick';
@@ -20,6 +21,7 @@ async function byPasskey(): Promise<Answer> {
 export function Login() {
   const { refresh } = useSession();
   const providers = useLoad(() => api.get<List<Schema['LoginProvider']>>('/session/providers'), 'providers');
+  const registration = useLoad(() => api.get<Schema['RegistrationRule']>('/registrations'), 'registrations');
   const [username, setUsername] = useState('');
   const [password, setPassword] = useState('');
   const [provider, setProvider] = useState('');
@@ -65,6 +67,7 @@ export function Login() {
                 {hasSecurityKeys() && <Button variant="link" isInline isDisabled={busy} onClick={() => void begin(byPasskey)}>{t('withPasskey')}</Button>}
                 <Button variant="link" isInline isDisabled={busy} onClick={() => void begin(() => api.post<Answer>('/session/certificate'))}>{t('withCertificate')}</Button>
               </div>
+              {registration.value?.open === true && <Link to="/register">{t('registerLink')}</Link>}
             </Form>
           )}
         </CardBody>

@@ -4,9 +4,11 @@ import { useNavigate } from 'react-router-dom';
 import { api, saveFile, type Problem, type Schema } from '../api/client';
 import { useScope } from '../frame/scope';
 import { FormDialog } from '../parts/Dialog';
+import { ChangeTable, changesOf } from '../parts/DocumentDiff';
 import { asProblem, useLoad } from '../parts/load';
 import { Pick } from '../parts/pick';
 import { CodeText, ProblemAlert, Waiting, When } from '../parts/small';
+import { useVariables } from '../parts/Variables';
 import { t } from '../texts';
 
 type Template = Schema['Template'];
@@ -39,6 +41,8 @@ function sampleOf(document: Template['document']): { subject: string; sans: stri
 /** The exact certificate, of the template as it stands on the tabs, saved or not; with a CSR or with a sample key. */
 export function Preview({ template }: { template: Template }) {
   const [csr, setCsr] = useState('');
+  const variables = useVariables('preview', template.document.variables ?? []);
+  const given = JSON.stringify(variables.body);
   const [sample] = useState(() => sampleOf(template.document));
   const [subject, setSubject] = useState(sample.subject);
   const [sans, setSans] = useState(sample.sans);
@@ -52,17 +56,18 @@ export function Preview({ template }: { template: Template }) {
     const names = typed(sans, sample.sans).split(/[\n,]+/).map((one) => one.trim()).filter((one) => one !== '');
     const timer = setTimeout(() => {
       api.post<Schema['Previewed']>(`/templates/${template.id}/preview`, {
-        document: JSON.parse(document) as object, ...(csr.trim() === '' ? {} : { csr }), ...(typed(subject, sample.subject) === '' ? {} : { subject: typed(subject, sample.subject) }), ...(names.length === 0 ? {} : { sans: names }),
+        document: JSON.parse(document) as object, ...(csr.trim() === '' ? {} : { csr }), ...(typed(subject, sample.subject) === '' ? {} : { subject: typed(subject, sample.subject) }), ...(names.length === 0 ? {} : { sans: names }), ...(JSON.parse(given) as object),
       }).then((answer) => { if (current) { setShown(answer); setProblem(undefined); } }, (reason: unknown) => { if (current) { setProblem(asProblem(reason)); setShown(undefined); } });
     }, 400);
     return () => { current = false; clearTimeout(timer); };
-  }, [template.id, document, csr, subject, sans, sample]);
+  }, [template.id, document, csr, subject, sans, sample, given]);
   return (
     <div className="gh-two">
       <div className="gh-stack">
         <p>{t('previewHelp')}</p>
         <FormGroup label={t('subject')} fieldId="preview-subject"><TextInput id="preview-subject" value={subject} placeholder="CN=www.example.com" onChange={(_, value) => setSubject(value)} /></FormGroup>
         <FormGroup label={t('sansOneALine')} fieldId="preview-sans"><TextArea id="preview-sans" value={sans} placeholder="DNS:www.example.com" onChange={(_, value) => setSans(value)} /></FormGroup>
+        {variables.fields}
         <FormGroup label={t('csrOrSample')} fieldId="preview-csr"><TextArea id="preview-csr" rows={8} value={csr} onChange={(_, value) => setCsr(value)} className="gh-mono" /></FormGroup>
       </div>
       <section aria-label={t('preview')} className="gh-stack">
@@ -143,6 +148,17 @@ export function Clone({ template, close }: { template: Template; close: () => vo
   );
 }
 
+/** What a file says, when it is an export that can be read. */
+function exportIn(text: string): { name: string; document: Template['document'] } | undefined {
+  try {
+    const read = JSON.parse(text) as { name?: string; document?: Template['document'] };
+    return read.document === undefined ? undefined : { name: read.name ?? '', document: read.document };
+  } catch {
+    return undefined;
+  }
+}
+
+/** A new template, or a new version of one that is there: then with what changes. */
 export function ImportTemplate({ close }: { close: () => void }) {
   const { cas, ca: scoped } = useScope();
   const navigate = useNavigate();
@@ -150,16 +166,34 @@ export function ImportTemplate({ close }: { close: () => void }) {
   const [ca, setCa] = useState(scoped !== '' ? scoped : able[0]?.id ?? '');
   const [text, setText] = useState('');
   const [name, setName] = useState('');
+  const [over, setOver] = useState('');
+  const known = useLoad(() => (ca === '' ? Promise.resolve([]) : api.all<Template>(`/cas/${ca}/templates`)), `import-templates-${ca}`);
   const read = (file: File | undefined) => void file?.text().then(setText);
   const openssl = text.trim() !== '' && !text.trimStart().startsWith('{');
-  const body = () => (openssl ? { name, openssl: text } : JSON.parse(text) as object);
+  const exported = exportIn(text);
+  const old = known.value?.find((one) => one.id === over);
+  const same = known.value?.find((one) => one.name === exported?.name);
+  const run = async () => {
+    if (old !== undefined && exported !== undefined) {
+      await api.put(`/templates/${old.id}`, { name: old.name, document: exported.document, version: old.version });
+      close();
+      navigate(`/templates/${old.id}?tab=versions`);
+      return;
+    }
+    const body = openssl ? { name, openssl: text } : { ...(JSON.parse(text) as object), ...(name.trim() === '' ? {} : { name }) };
+    const made = await api.post<Template>(`/cas/${ca}/templates/import`, body);
+    close();
+    navigate(`/templates/${made.id}`);
+  };
   return (
-    <FormDialog title={t('importTemplate')} act={t('import')} ready={text.trim() !== '' && ca !== '' && (!openssl || name.trim() !== '')} close={close} stays
-      run={async () => { const made = await api.post<Template>(`/cas/${ca}/templates/import`, body()); close(); navigate(`/templates/${made.id}`); }}>
-      <Pick id="import-ca" label={t('authority')} value={ca} set={setCa} choices={able.map((one) => [one.id, one.name] as const)} />
+    <FormDialog title={t('importTemplate')} act={t('import')} ready={text.trim() !== '' && ca !== '' && (!openssl || name.trim() !== '')} close={close} stays run={run}>
+      <Pick id="import-ca" label={t('authority')} value={ca} set={(next) => { setCa(next); setOver(''); }} choices={able.map((one) => [one.id, one.name] as const)} />
       <FormGroup label={t('exportedFile')} fieldId="import-file"><input id="import-file" type="file" onChange={(event) => read(event.currentTarget.files?.[0])} /></FormGroup>
       <FormGroup label={t('exportOrOpenssl')} fieldId="import-text"><TextArea id="import-text" rows={12} className="gh-mono" value={text} onChange={(_, value) => setText(value)} /></FormGroup>
-      {openssl && <FormGroup label={t('name')} fieldId="import-name" isRequired><TextInput id="import-name" value={name} onChange={(_, value) => setName(value)} /></FormGroup>}
+      {exported !== undefined && same !== undefined && over === '' && <Alert isInline variant="info" title={t('sameNameThere', { name: same.name })} />}
+      {exported !== undefined && <Pick id="import-over" label={t('importAs')} value={over} set={setOver} choices={[['', t('asNewTemplate')], ...(known.value ?? []).map((one) => [one.id, t('asVersionOf', { name: one.name })] as const)]} />}
+      {old !== undefined && exported !== undefined && <ChangeTable changes={changesOf(old.document, exported.document)} />}
+      {over === '' && text.trim() !== '' && <FormGroup label={t('name')} fieldId="import-name" isRequired={openssl}><TextInput id="import-name" value={name} placeholder={exported?.name} onChange={(_, value) => setName(value)} /></FormGroup>}
     </FormDialog>
   );
 }

@@ -5,8 +5,10 @@ import { api, type Page as List, type Problem, type Schema } from '../api/client
 import { useScope } from '../frame/scope';
 import { asProblem, useLoad } from '../parts/load';
 import { Page, ProblemAlert, Waiting } from '../parts/small';
+import { Panes } from '../parts/tabs';
 import { useSession } from '../session';
 import { t } from '../texts';
+import { StarterSets } from './StarterSets';
 import { ImportTemplate } from './TemplateViews';
 
 type Template = Schema['Template'];
@@ -82,13 +84,21 @@ export default function Templates() {
   const { cas, ca } = useScope();
   const { may } = useSession();
   const [making, setMaking] = useState(false);
+  const [version, setVersion] = useState(0);
   const [importing, setImporting] = useState(false);
   const shown = (cas.value ?? []).filter((one) => ca === '' || one.id === ca);
   return (
     <Page title={t('templates')} actions={may('templates:manage') && <><Button variant="secondary" onClick={() => setImporting(true)}>{t('import')}</Button><Button onClick={() => setMaking(true)}>{t('newTemplate')}</Button></>}>
       <ProblemAlert problem={cas.problem} retry={cas.reload} />
-      {cas.value !== undefined && shown.length === 0 && t('noAuthority')}
-      <div className="gh-two">{shown.map((one) => <OfCa key={one.id} slug={one.id} name={one.name} />)}</div>
+      <Panes label={t('templates')} panes={[
+        { key: 'templates', title: t('allTemplates'), body: () => (
+          <>
+            {cas.value !== undefined && shown.length === 0 && t('noAuthority')}
+            <div className="gh-two">{shown.map((one) => <OfCa key={`${one.id}-${version}`} slug={one.id} name={one.name} />)}</div>
+          </>
+        ) },
+        { key: 'uses', title: t('useCases'), body: () => <StarterSets changed={() => setVersion(version + 1)} /> },
+      ]} />
       {importing && <ImportTemplate close={() => setImporting(false)} />}
       {making && <NewTemplate close={() => setMaking(false)} />}
     </Page>

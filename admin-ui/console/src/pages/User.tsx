@@ -5,6 +5,8 @@ import { api, type Page as List, type Problem, type Schema } from '../api/client
 import { useScope } from '../frame/scope';
 import { Confirm } from '../parts/Confirm';
 import { DataList, type Column } from '../parts/DataList';
+import { FormDialog } from '../parts/Dialog';
+import { MaterialField, nothing, type Material } from '../parts/Material';
 import { asProblem, useLoad } from '../parts/load';
 import { Pick } from '../parts/pick';
 import { Sessions } from '../parts/Sessions';
@@ -54,6 +56,38 @@ const tokenColumns: Column<ApiToken>[] = [
   { id: 'used', title: t('lastUsed'), text: (k) => k.lastUsedAt ?? '', cell: (k) => <When at={k.lastUsedAt} /> },
 ];
 
+type Certificate = Schema['UserCertificate'];
+
+/** Certificates that log this user in by themselves. */
+function UserCertificates({ user, manage }: { user: string; manage: boolean }) {
+  const [adding, setAdding] = useState(false);
+  const [removing, setRemoving] = useState<Certificate>();
+  const [text, setText] = useState<Material>(nothing);
+  const [version, setVersion] = useState(0);
+  const done = (ok: boolean) => { setAdding(false); setRemoving(undefined); if (ok) { setText(nothing); setVersion(version + 1); } };
+  const columns: Column<Certificate>[] = [
+    { id: 'label', title: t('label'), text: (c) => c.label, cell: (c) => c.label },
+    { id: 'subject', title: t('subject'), text: (c) => c.subject, cell: (c) => c.subject },
+    { id: 'until', title: t('validUntil'), text: (c) => c.notAfter, cell: (c) => <When at={c.notAfter} dateOnly /> },
+    { id: 'fingerprint', title: t('fingerprint'), text: (c) => c.id, cell: (c) => <code className="gh-small">{c.id}</code>, hidden: true },
+    { id: 'created', title: t('createdAt'), text: (c) => c.createdAt, cell: (c) => <When at={c.createdAt} /> },
+    ...(manage ? [{ id: 'acts', title: t('acts'), text: () => '', cell: (c: Certificate) => <Button size="sm" variant="link" isDanger onClick={() => setRemoving(c)}>{t('remove')}</Button> }] : []),
+  ];
+  return (
+    <>
+      <p>{t('certificatesOfUserSay')}</p>
+      {manage && <div><Button variant="secondary" onClick={() => setAdding(true)}>{t('addCertificate')}</Button></div>}
+      <DataList paged={false} name="user-certificates" label={t('certificatesOfUser')} path={`/users/${user}/certificates`} columns={columns} id={(c) => c.id} empty={t('nothingHere')} version={version} />
+      {adding && (
+        <FormDialog title={t('addCertificate')} act={t('addCertificate')} ready={text.text.trim() !== ''} close={done} run={() => api.post(`/users/${user}/certificates`, { certificate: text.text })}>
+          <MaterialField id="user-certificate" label={t('certificatePem')} value={text} set={setText} isRequired />
+        </FormDialog>
+      )}
+      {removing !== undefined && <Confirm title={`${t('remove')}: ${removing.label}`} act={t('remove')} danger run={() => api.delete(`/users/${user}/certificates/${removing.id}`)} close={done}>{t('removeCertificateSays')}</Confirm>}
+    </>
+  );
+}
+
 export default function UserPage() {
   const { id = '' } = useParams();
   const { may } = useSession();
@@ -93,6 +127,7 @@ export default function UserPage() {
       </div>
       <Panes label={user.username} panes={[
         { key: 'sessions', title: t('sessions'), body: () => <Sessions path={`/users/${id}/sessions`} own={false} /> },
+        { key: 'certificates', title: t('certificatesOfUser'), body: () => <UserCertificates user={id} manage={manage} /> },
         { key: 'tokens', title: t('apiTokens'), body: () => <DataList paged={false} name="user-tokens" label={t('apiTokens')} path={`/users/${id}/tokens`} columns={tokenColumns} id={(k) => k.id} empty={t('nothingHere')} /> },
       ]} />
       {act !== undefined && (

@@ -50,11 +50,29 @@ function NewUser({ close, made }: { close: () => void; made: (password: string) 
   );
 }
 
+/** Who has registered and waits; hidden while there is nobody. */
+function Waits({ version, admit }: { version: number; admit: (user: User) => void }) {
+  const { may } = useSession();
+  const all = useLoad(() => api.all<User>('/users'), `users-waiting-${version}`, 30000);
+  const waiting = (all.value ?? []).filter((user) => user.state === 'pending');
+  if (waiting.length === 0) return null;
+  return (
+    <Alert isInline variant="info" title={waiting.length === 1 ? t('waitingUser') : t('waitingUsers', { count: waiting.length })}>
+      <ul className="gh-plain">
+        {waiting.slice(0, 20).map((user) => (
+          <li key={user.id}><Link to={`/users/${user.id}`}>{user.displayName || user.username}</Link> {user.email} · <When at={user.createdAt} />{' '}
+            {may('users:manage') && <Button size="sm" variant="secondary" aria-label={`${t('admit')}: ${user.username}`} onClick={() => admit(user)}>{t('admit')}</Button>}</li>
+        ))}
+      </ul>
+    </Alert>
+  );
+}
+
 export default function Users() {
   const { may } = useSession();
   const [making, setMaking] = useState(false);
   const [password, setPassword] = useState('');
-  const [act, setAct] = useState<{ user: User; what: 'reset' | 'suspend' | 'resume' }>();
+  const [act, setAct] = useState<{ user: User; what: 'reset' | 'suspend' | 'resume' | 'admit' }>();
   const [version, setVersion] = useState(0);
   const manage = may('users:manage');
   const columns: Column<User>[] = [
@@ -68,7 +86,7 @@ export default function Users() {
       cell: (u: User) => (
         <>
           <Button size="sm" variant="link" onClick={() => setAct({ user: u, what: 'reset' })}>{t('resetPassword')}</Button>
-          <Button size="sm" variant="link" onClick={() => setAct({ user: u, what: u.state === 'active' ? 'suspend' : 'resume' })}>{u.state === 'active' ? t('suspend') : u.state === 'pending' ? t('admit') : t('resume')}</Button>
+          <Button size="sm" variant="link" onClick={() => setAct({ user: u, what: u.state === 'active' ? 'suspend' : u.state === 'pending' ? 'admit' : 'resume' })}>{u.state === 'active' ? t('suspend') : u.state === 'pending' ? t('admit') : t('resume')}</Button>
         </>
       ),
     }] : []),
@@ -80,6 +98,7 @@ export default function Users() {
   };
   return (
     <Page title={t('users')} actions={manage && <Button onClick={() => setMaking(true)}>{t('newUser')}</Button>}>
+      <Waits version={version} admit={(user) => setAct({ user, what: 'admit' })} />
       <DataList name="users" label={t('users')} path="/users" columns={columns} id={(u) => u.id} empty={t('nothingHere')} version={version} />
       {making && <NewUser close={() => setMaking(false)} made={(text) => { setMaking(false); setPassword(text); setVersion(version + 1); }} />}
       {password !== '' && <OneTime password={password} close={() => setPassword('')} />}
