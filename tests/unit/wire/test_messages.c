@@ -39,7 +39,7 @@ static const struct wire_request requests[] = {
                 V("prefix"), V("suffix")}},
     {.op = WIRE_TOKEN,
      .id = 24,
-     .token = {WIRE_TOKEN_MAKE, V("pkcs11:token=x;id=%01"), V("P-256"), 1, V("010203"), {0}}},
+     .token = {WIRE_TOKEN_MAKE, V("pkcs11:token=x;id=%01"), V("P-256"), 1, V("010203"), {0}, {0}, 1, 2}},
     {.op = WIRE_TOKEN, .id = 24, .token = {.action = WIRE_TOKEN_CHECK, .uri = V("pkcs11:")}},
     {.op = WIRE_EXPORT, .id = 13, .export = {.blob = V("b"), .spki = V("s"), .form = 1}},
     {.op = WIRE_KEK, .id = 14, .kek = {WIRE_KEK_LIST, {0}}},
