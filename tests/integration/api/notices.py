@@ -71,9 +71,11 @@ def check_settings(admin, hooks):
                 {"rules": [{**rule, "days": [0]}]}, {"rules": [{**rule, "webhook": "none"}]}, {"rules": [{**rule, "to": ["nobody"]}]},
                 {"rules": [{"id": "x", "on": "event", "to": ["a@example.org"]}]}, {"reports": [{**report, "every": "hour"}]},
                 {"reports": [{**report, "format": "xls"}]},
-                {"reports": [{**report, "filter": "state=valid", "tag": "x"}]}, {"reports": [{**report, "keepDays": 400}]}, {"reports": [{**report, "to": []}]}, {"reports": [{**report, "state": "odd"}]}):
+                {"reports": [{**report, "filter": "state=valid", "tag": "x"}]}, {"reports": [{**report, "to": []}]},
+                {"reports": [{**report, "state": "odd"}]}):
         put(admin, bad, 422)
     put(admin, {"rules": [{**rule, "ca": "no-such-ca"}]}, 404)
+    put(admin, {"reports": [{**report, "keepDays": 400}]}, 400, problem="out-of-range")
     put(admin, {"reports": [{**report, "filter": "state=odd"}]}, 400, problem="bad-query")
     put(admin, {"rules": [{**rule, "codes": ["x"]}]}, 400, problem="unknown-field")
     admin.put("/notices", {"version": 99}, 409, problem="changed-meanwhile")
