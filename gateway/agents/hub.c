@@ -265,6 +265,7 @@ void hub_tokens(struct hub *hub, struct arena *arena, struct uuid id, struct tok
             .uri = arena_text(arena, t->uri),
             .logged_in = t->logged_in != 0,
             .problem = t->problem.len == 0 ? NULL : arena_text(arena, t->problem),
+            .waits_for = t->waits_for.len == 0 ? NULL : arena_text(arena, t->waits_for),
         };
     }
     pthread_mutex_unlock(&hub->lock);

@@ -40,6 +40,7 @@ static void write_tokens(struct json_writer *w, struct arena *arena, struct hub 
         json_put_string(w, "model", tokens[i].model);
         json_put_bool(w, "loggedIn", tokens[i].logged_in);
         put_text_or_null(w, "problem", tokens[i].problem);
+        put_text_or_null(w, "waitsFor", tokens[i].waits_for);
         json_close_object(w);
     }
     json_close_array(w);

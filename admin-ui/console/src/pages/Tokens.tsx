@@ -14,10 +14,15 @@ import { Agents } from './Agents';
 type Token = Schema['Token'];
 type Held = Omit<Token, 'managed'>;
 
+function stateOf(k: Held) {
+  if (k.waitsFor !== null) return <><StateLabel state="pending" /> {k.waitsFor}</>;
+  return k.problem === null ? <StateLabel state="active" /> : <><StateLabel state="failure" /> {k.problem}</>;
+}
+
 /** What a token here and a token of an agent have in common. */
 export const tokenColumns: Column<Held>[] = [
   { id: 'label', title: t('name'), text: (k) => k.label, cell: (k) => k.label },
-  { id: 'state', title: t('state'), text: (k) => k.problem ?? '', cell: (k) => (k.problem === null ? <StateLabel state="active" /> : <><StateLabel state="failure" /> {k.problem}</>) },
+  { id: 'state', title: t('state'), text: (k) => k.waitsFor ?? k.problem ?? '', cell: stateOf },
   { id: 'login', title: t('loggedIn'), text: (k) => String(k.loggedIn), cell: (k) => (k.loggedIn ? t('yes') : t('no')) },
   { id: 'model', title: t('model'), text: (k) => `${k.manufacturer} ${k.model}`, cell: (k) => `${k.manufacturer} ${k.model}` },
   { id: 'serial', title: t('serial'), text: (k) => k.serial, cell: (k) => <code>{k.serial}</code> },
