@@ -119,9 +119,11 @@ goes_on() {
         -H 'Content-Type: application/json' -d "$(jq -n --arg u "$(known user)" --arg p "$(known password)" '{username: $u, password: $p}')" \
         "$GATEHOUSE_URL/api/v1/session")" 200
     gatehouse check --public-name localhost >check.out 2>&1 || die "check: $(grep -v '^ok' check.out)"
-    gatehouse audit verify >verify.out 2>&1 || die "audit verify: $(tail -n 3 verify.out)"
+    within 120 verified || die "audit verify: $(tail -n 3 verify.out)" # what the older release left is sealed first
     shown "old keys sign, the old API token and password work, holds end; gatehouse check and audit verify are content"
 }
+
+verified() { gatehouse audit verify >verify.out 2>&1; }
 
 begin
 need mariadbd tar
