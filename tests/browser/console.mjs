@@ -74,6 +74,8 @@ async function decide(page) {
   await look(page, '10-requests');
   await page.getByRole('button', { name: /Sign \(1\)/ }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'Sign' }).click();
+  await page.getByText('All 1 are done').waitFor();
+  await page.getByRole('button', { name: 'Close', exact: true }).last().click();
   await page.getByRole('heading', { name: 'Nothing here' }).waitFor();
 }
 
