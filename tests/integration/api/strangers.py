@@ -6,6 +6,7 @@ import os
 import re
 
 from client import Client, make_csr, token_for
+from inventory import job_end
 
 DIRECTORY = {"url": "ldaps://127.0.0.1", "base": "dc=x"}
 OPEN = {("GET", "/"), ("GET", "/openapi.json"), ("POST", "/session"), ("POST", "/claims"), ("POST", "/claims/show"),
@@ -183,6 +184,12 @@ def check_walk(gateway, client, made, secrets):
             for item in value["items"]:
                 assert path in ("/requests/batch", "/certificates/batch") and not item["ok"] or path in (
                     "/starters", "/starter-sets", "/users", "/organisations", "/events"), f"{where}: {item}"
+            continue
+        if (method, path, answer.status) == ("POST", "/certificate-jobs", 201):
+            # Who may revoke certificates of another organisation may ask, and each one is refused.
+            assert client.get("/session")["roles"], where
+            done = job_end(client, value)
+            assert (done["done"], done["refused"]) == (0, 1), done
             continue
         assert answer.status in (403, 404) or path in ("/starters", "/starter-sets"), where
 
