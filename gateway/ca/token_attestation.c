@@ -127,15 +127,12 @@ bool token_attested_read(struct arena *arena, struct view attestation, struct to
 
 const char *token_attestation_pem(struct arena *arena, struct view attestation) {
     struct buffer out = buffer_on(arena);
-    const uint8_t *end = attestation.at + attestation.len, *from = attestation.at;
-    while (from < end) {
-        const uint8_t *at = from;
-        AUTO(X509) *one = d2i_X509(NULL, &at, end - from);
-        if (one == NULL)
-            break;
-        buffer_add_text(&out, pem_encode(arena, "CERTIFICATE", view_of(from, (size_t)(at - from))));
-        from = at;
+    const uint8_t *from = attestation.at;
+    X509 *one;
+    while ((one = certificate_next(&attestation)) != NULL) {
+        X509_free(one);
+        buffer_add_text(&out, certificate_pem(arena, view_of(from, (size_t)(attestation.at - from))));
+        from = attestation.at;
     }
-    ERR_clear_error();
     return buffer_text(&out);
 }

@@ -87,14 +87,15 @@ struct service {
 /* What goes out behind the certificate. */
 static bool read_chain(struct view ders, STACK_OF(X509) **ret, struct error *err) {
     STACK_OF(X509) *chain = sk_X509_new_null();
-    const uint8_t *at = ders.at, *end = ders.at + ders.len;
-    while (chain != NULL && at < end) {
-        X509 *one = d2i_X509(NULL, &at, end - at);
-        if (one == NULL || sk_X509_push(chain, one) == 0) {
+    X509 *one = NULL;
+    while (chain != NULL && (one = certificate_next(&ders)) != NULL)
+        if (sk_X509_push(chain, one) == 0) {
             X509_free(one);
-            sk_X509_pop_free(chain, X509_free);
-            chain = NULL;
+            break;
         }
+    if (ders.len > 0) {
+        sk_X509_pop_free(chain, X509_free);
+        chain = NULL;
     }
     *ret = chain;
     return chain != NULL || fail_internal(err, "the chain of the TLS certificate cannot be read");

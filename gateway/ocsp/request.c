@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/encode.h"
+#include "x509/certificate.h"
 
 #include <openssl/err.h>
 #include <string.h>
@@ -189,11 +190,11 @@ static X509_STORE *anchors(struct view ca, struct view chain, int64_t now_us) {
     X509_STORE *store = X509_STORE_new();
     struct view runs[] = {ca, chain};
     for (size_t i = 0; store != NULL && i < 2; i++) {
-        const unsigned char *at = runs[i].at, *end = runs[i].len == 0 ? at : at + runs[i].len;
-        while (at < end) {
-            AUTO(X509) *anchor = d2i_X509(NULL, &at, end - at);
-            if (anchor == NULL || X509_STORE_add_cert(store, anchor) != 1)
-                break;
+        X509 *anchor;
+        bool kept = true;
+        while (kept && (anchor = certificate_next(&runs[i])) != NULL) {
+            kept = X509_STORE_add_cert(store, anchor) == 1;
+            X509_free(anchor);
         }
     }
     if (store != NULL) {

@@ -131,15 +131,14 @@ static void put_missing(struct json_writer *w, const struct tls_management *tls,
 }
 
 static void put_chain(struct json_writer *w, struct arena *arena, struct view chain) {
-    const uint8_t *at = chain.at, *end = chain.at + chain.len;
     json_name(w, "chain");
     json_open_array(w);
-    while (at < end) {
-        const uint8_t *begin = at;
-        AUTO(X509) *one = d2i_X509(NULL, &at, end - at);
-        if (one == NULL)
-            break;
-        json_add_string(w, certificate_pem(arena, view_of(begin, (size_t)(at - begin))));
+    const uint8_t *begin = chain.at;
+    X509 *one;
+    while ((one = certificate_next(&chain)) != NULL) {
+        X509_free(one);
+        json_add_string(w, certificate_pem(arena, view_of(begin, (size_t)(chain.at - begin))));
+        begin = chain.at;
     }
     json_close_array(w);
 }

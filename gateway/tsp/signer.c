@@ -133,17 +133,15 @@ static void encode_certificates(struct arena *arena, struct view own, struct vie
                                 enum tsp_chain which, struct tsp_signer *s) {
     struct view all[MAX_CHAIN + 1] = {own};
     size_t count = 1;
-    const unsigned char *at = chain.at, *end = chain.len == 0 ? chain.at : chain.at + chain.len;
-    while (which != TSP_CHAIN_SIGNER && at < end && count <= MAX_CHAIN) {
-        const unsigned char *start = at;
-        AUTO(X509) *issuer = d2i_X509(NULL, &at, end - at);
+    while (which != TSP_CHAIN_SIGNER && count <= MAX_CHAIN) {
+        const uint8_t *start = chain.at;
+        AUTO(X509) *issuer = certificate_next(&chain);
         if (issuer == NULL)
             break;
         bool root = X509_NAME_cmp(X509_get_subject_name(issuer), X509_get_issuer_name(issuer)) == 0;
         if (!root || which == TSP_CHAIN_ALL)
-            all[count++] = view_of(start, (size_t)(at - start));
+            all[count++] = view_of(start, (size_t)(chain.at - start));
     }
-    ERR_clear_error();
     for (size_t i = 1; i < count; i++)
         for (size_t j = i; j > 0 && before(all[j], all[j - 1]); j--) {
             struct view swap = all[j];

@@ -45,6 +45,16 @@ struct view certificate_der(struct arena *arena, const X509 *certificate) {
     return item_der(arena, certificate, ASN1_ITEM_rptr(X509));
 }
 
+X509 *certificate_next(struct view *ders) {
+    const uint8_t *at = ders->at;
+    X509 *one = ders->len == 0 ? NULL : d2i_X509(NULL, &at, (long)ders->len);
+    if (one != NULL)
+        *ders = view_of(at, ders->len - (size_t)(at - ders->at));
+    else
+        ERR_clear_error();
+    return one;
+}
+
 const char *certificate_pem(struct arena *arena, struct view der) {
     return pem_encode(arena, "CERTIFICATE", der);
 }

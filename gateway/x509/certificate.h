@@ -77,6 +77,9 @@ MUST_USE bool certificate_lint(const X509 *certificate, const X509 *issuer, stru
  * "malformed-certificate" or "malformed-pem", ERROR_TOO_LARGE "certificate-too-large". */
 MUST_USE bool certificate_decode(struct arena *arena, struct view bytes, X509 **ret_certificate,
                                  struct error *err);
+/* Takes the next of certificates that stand one behind the other in DER off *ders. NULL at the end, and when the
+ * rest is none: then *ders is not empty. */
+X509 *certificate_next(struct view *ders);
 struct view certificate_der(struct arena *arena, const X509 *certificate);
 const char *certificate_pem(struct arena *arena, struct view der);
 /* Human text as `openssl x509 -text` writes it, with names in RFC 2253 order. */
