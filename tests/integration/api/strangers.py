@@ -73,7 +73,7 @@ def bodies(path, made):
         "/tokens/check": {"uri": "pkcs11:token=x"},
         "/token-keys": {"uri": "pkcs11:token=x;id=%01", "key": {"type": "EC", "curve": "P-256"}},
         "/token-keys/csr": {"uri": "pkcs11:token=x;id=%01"},
-        "/token-keys/import": {"uri": "pkcs11:token=x;id=%01", "privateKey": "x"},
+        "/token-keys/import": {"uri": "pkcs11:token=x;id=%01", "privateKey": "eA=="},
         "/token-keys/delete": {"uri": "pkcs11:token=x;id=%01", "confirm": "pkcs11:token=x;id=%01"},
         "/token-keys/certificate": {"uri": "pkcs11:token=x;id=%01", "certificate": "x"},
         "/cas/{ca}/timestamping": {"id": "stolen"},
