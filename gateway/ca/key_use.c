@@ -179,6 +179,8 @@ static bool open_from_token(struct core *core, const struct key_record *record, 
         return fail(err, ERROR_UNAVAILABLE, "key-changed",
                     "The token holds another key at %.200s than the one this authority was made with.",
                     record->uri);
+    if (cause.kind == ERROR_NOT_FOUND) /* it was there: the token, or its log-in, is away */
+        cause.kind = ERROR_UNAVAILABLE;
     if (err != NULL)
         *err = cause;
     return false;

@@ -1,5 +1,6 @@
 #!/bin/bash
-# A further token and its module: the PIN typed, and nowhere to be read; a module that hangs; a token that is away.
+# A further token and its module: the PIN typed, and nowhere to be read; a module that hangs; timestamps
+# with a key in a token; a token that is away.
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 # shellcheck source=tests/interop/lib.sh
 . "$here/lib.sh"
@@ -21,6 +22,8 @@ make_token() {
     softhsm2-util --init-token --free --label hsm --so-pin 12345678 --pin "$pin" >/dev/null
     pkcs11-tool --module "$softhsm" --token-label hsm --login --pin "$pin" --keypairgen --key-type EC:prime256v1 \
         --label issuing --id 01 >/dev/null 2>&1 || die "no key is made in SoftHSM2"
+    pkcs11-tool --module "$softhsm" --token-label hsm --login --pin "$pin" --keypairgen --key-type rsa:2048 \
+        --label stamps --id 02 >/dev/null 2>&1 || die "no RSA key is made in SoftHSM2"
 }
 
 readyz() { curl -s "$GATEHOUSE_HTTP_URL/readyz" -o "$work/ready.json" -w '%{http_code}'; }
@@ -76,6 +79,34 @@ hang() {
     shown "a module that hangs is named by readyz, its process is ended and started again, with the typed PIN: well by itself"
 }
 
+# The timestamping key in the token, its certificate from elsewhere.
+stamps() {
+    local id
+    jq -n '{name: "Stamps", $ca, key: {uri: "pkcs11:token=hsm;object=stamps"}, subject: {CN: "Stamps"}}' --arg ca "$ca" >stamps.json
+    rest POST timestamping-certificates @stamps.json >stamps.made || die "no request for the key in the token"
+    id=$(jq -er 'select(.managed | not) | .id' stamps.made) || die "managed: $(cat stamps.made)"
+    jq -er .csr stamps.made >stamps.csr
+    "$openssl" req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout elsewhere.key -out elsewhere.pem \
+        -subj '/CN=Elsewhere' -addext basicConstraints=critical,CA:TRUE -days 30 2>/dev/null
+    printf 'extendedKeyUsage=critical,timeStamping\nkeyUsage=critical,digitalSignature\n' >stamps.ext
+    "$openssl" x509 -req -in stamps.csr -CA elsewhere.pem -CAkey elsewhere.key -extfile stamps.ext -days 20 -out stamps.pem 2>/dev/null
+    jq -Rs '{certificate: .}' stamps.pem >stamps.up
+    rest POST "timestamping-certificates/$id/certificate" @stamps.up >/dev/null || die "the certificate is refused"
+    rest POST "cas/$ca/timestamping" "{\"id\":\"stamps\",\"document\":{\"certificate\":\"$id\"}}" >/dev/null
+    "$openssl" ts -query -data stamps.csr -sha256 -cert -out stamps.tsq 2>/dev/null
+    expect "the answer" "$(stamp)" 200
+    stamp_verifies || die "not verified: $(cat stamps.verify)"
+    pkcs11-tool --module "$softhsm" --token-label hsm --read-object --type pubkey --label stamps -o stamps.spki >/dev/null 2>&1
+    cmp <("$openssl" pkey -pubin -inform DER -in stamps.spki) <("$openssl" x509 -in stamps.pem -noout -pubkey) ||
+        die "the certificate is for another key"
+    shown "a timestamping key in a token, its certificate from elsewhere: openssl ts verifies its tokens"
+}
+stamp() {
+    curl -sS -o stamps.tsr -w '%{http_code}' -H 'Content-Type: application/timestamp-query' --data-binary @stamps.tsq \
+        "$GATEHOUSE_HTTP_URL/tsa/$ca/stamps"
+}
+stamp_verifies() { "$openssl" ts -verify -queryfile stamps.tsq -in stamps.tsr -CAfile elsewhere.pem >stamps.verify 2>&1; }
+
 # The typed PIN goes with the signer: the token is away. The present list is said to end in half an hour.
 away() {
     rest GET "cas/$ca" | jq -r .certificate.pem >hsm.pem
@@ -87,13 +118,16 @@ away() {
     public "/crl/$ca.crl" | "$openssl" crl -inform DER -CAfile hsm.pem -noout -verify >away.verify 2>&1 || die "no CRL: $(cat away.verify)"
     "$openssl" ocsp -issuer hsm.pem -serial 0x77 -url "$GATEHOUSE_HTTP_URL/ocsp/$ca" -CAfile hsm.pem -no_nonce >away.ocsp 2>&1
     grep -q 'verify OK' away.ocsp || die "no OCSP answer: $(cat away.ocsp)"
+    expect "the answer" "$(stamp)" 503
     sleep 3
     expect "events of it" "$(rest GET 'events?code=ca.crl-overdue' | jq -c '[.items[] | [.outcome, .object, (.details | has("until", "reason"))]]')" \
         "[[\"failure\",\"$ca\",true,true]]"
     "$bin/gatehouse" token login 'pkcs11:token=hsm' <<<"$pin" || die "no log-in"
     within 20 well || die "it is not well again: $(cat ready.json)"
     expect "and of its end" "$(rest GET 'events?code=ca.crl-renewed' | jq '.items | length')" 1
-    shown "a token that is away: CRL and OCSP go on, readyz and one event warn before the end; it is renewed when the token is back"
+    expect "the answer" "$(stamp)" 200
+    stamp_verifies || die "not verified: $(cat stamps.verify)"
+    shown "a token that is away: CRL and OCSP go on, timestamps are refused, readyz and one event warn before the end; all is well when it is back"
 }
 
 begin
@@ -104,5 +138,6 @@ start_instance --module "hsm=$softhsm" --module-timeout 2 --jobs-interval 1
 log_in
 nowhere_to_read
 hang
+stamps
 away
 finish
