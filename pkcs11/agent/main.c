@@ -7,19 +7,26 @@
 #include "base/log.h"
 #include "base/options.h"
 
+#include <dirent.h>
+#include <errno.h>
 #include <malloc.h>
 #include <openssl/crypto.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define ENV_PREFIX "GATEHOUSE_AGENT"
 #define ROOM "agent"
 #define LARGE (256 * 1024)
+#define MADE_MAX 64 /* tokens that were made on the page */
 
 static const struct option_spec specs[] = {
     {"config", OPTION_TEXT, NULL, 0, 0, "File with options, one \"name = value\" a line."},
@@ -60,6 +67,8 @@ struct agent {
     struct signer *signer;
     struct relay *relay;
     struct gateways *gateways;
+    const char *program; /* of this process, to begin anew */
+    char **arguments;
 };
 
 /* ---- small parts ----------------------------------------------------------------------------- */
@@ -84,15 +93,17 @@ static const char *const *list_option(const struct agent *agent, const char *nam
     return items;
 }
 
-static const char *signer_program(const struct agent *agent) {
+static const char *own_program(struct arena *arena) {
     char path[4096];
-    const char *given = option_text(agent->options, "signer-program");
-    ssize_t len = given == NULL ? readlink("/proc/self/exe", path, sizeof path - 1) : 0;
-    if (given != NULL || len <= 0)
+    ssize_t len = readlink("/proc/self/exe", path, sizeof path - 1);
+    return len <= 0 ? "gatehouse-agent" : arena_text(arena, view_of(path, (size_t)len));
+}
+
+static const char *signer_program(const struct agent *agent) {
+    const char *given = option_text(agent->options, "signer-program"), *slash = strrchr(agent->program, '/');
+    if (given != NULL || slash == NULL)
         return given != NULL ? given : "gatehouse-signer";
-    path[len] = '\0';
-    *strrchr(path, '/') = '\0';
-    return arena_printf(agent->arena, "%s/gatehouse-signer", path);
+    return arena_printf(agent->arena, "%.*s/gatehouse-signer", (int)(slash - agent->program), agent->program);
 }
 
 static void add(const char **list, size_t *count, const char *name, const char *value) {
@@ -102,6 +113,26 @@ static void add(const char **list, size_t *count, const char *name, const char *
     list[(*count)++] = value;
 }
 
+/* Tokens that were made on the page: their PINs lie in the state directory. */
+static void add_made_tokens(const struct agent *agent, const char **list, size_t *count) {
+    const char *directory = option_text(agent->options, "state");
+    const struct dirent *entry;
+    size_t made = 0, prefix = strlen(PAGE_PIN_PREFIX), suffix = strlen(PAGE_PIN_SUFFIX);
+    DIR *folder = opendir(directory);
+    while (folder != NULL && made < MADE_MAX && (entry = readdir(folder)) != NULL) {
+        size_t len = strlen(entry->d_name);
+        if (len <= prefix + suffix || strncmp(entry->d_name, PAGE_PIN_PREFIX, prefix) != 0 ||
+            strcmp(entry->d_name + len - suffix, PAGE_PIN_SUFFIX) != 0)
+            continue;
+        add(list, count, "--pin",
+            arena_printf(agent->arena, "%.*s=%s/%s", (int)(len - prefix - suffix), entry->d_name + prefix, directory,
+                         entry->d_name));
+        made++;
+    }
+    if (folder != NULL)
+        closedir(folder);
+}
+
 static const char *const *signer_arguments(const struct agent *agent) {
     const char *const *modules = list_option(agent, "module"), *const *pins = list_option(agent, "pin");
     size_t many = 0, count = 0;
@@ -109,16 +140,36 @@ static const char *const *signer_arguments(const struct agent *agent) {
         many++;
     for (size_t i = 0; pins[i] != NULL; i++)
         many++;
-    const char **list = arena_array(agent->arena, 2 * many + 8, sizeof *list);
+    const char **list = arena_array(agent->arena, 2 * (many + MADE_MAX) + 8, sizeof *list);
     for (size_t i = 0; modules[i] != NULL; i++)
         add(list, &count, "--module", modules[i]);
     for (size_t i = 0; pins[i] != NULL; i++)
         add(list, &count, "--pin", pins[i]);
+    add_made_tokens(agent, list, &count);
     add(list, &count, "--token-dir", option_text(agent->options, "token-dir"));
     add(list, &count, "--module-timeout",
         arena_printf(agent->arena, "%ld", option_number(agent->options, "module-timeout")));
     add(list, &count, "--log-level", option_text(agent->options, "log-level"));
     return list;
+}
+
+/* SoftHSM2 wants a configuration; without one its tokens lie in the state directory. */
+static bool prepare_softhsm(const struct agent *agent, struct error *err) {
+    const char *directory = option_text(agent->options, "state");
+    const char *const *modules = list_option(agent, "module");
+    bool used = false;
+    for (size_t i = 0; modules[i] != NULL; i++)
+        used = used || strstr(modules[i], "libsofthsm2") != NULL;
+    if (!used || getenv("SOFTHSM2_CONF") != NULL)
+        return true;
+    const char *folder = arena_printf(agent->arena, "%s/softhsm", directory);
+    if (mkdir(folder, 0700) != 0 && errno != EEXIST)
+        return fail(err, ERROR_UNAVAILABLE, "state", "The folder %.200s cannot be made: %s.", folder, strerror(errno));
+    const char *text = arena_printf(
+        agent->arena, "directories.tokendir = %s\nobjectstore.backend = file\nlog.level = ERROR\n", folder);
+    TRY(state_write(directory, "softhsm2.conf", view_text(text), err));
+    return setenv("SOFTHSM2_CONF", arena_printf(agent->arena, "%s/softhsm2.conf", directory), 1) == 0 ||
+           fail_internal(err, "setenv");
 }
 
 /* ---- enrolment ------------------------------------------------------------------------------- */
@@ -177,19 +228,44 @@ static bool rights_of(const struct agent *agent, enum relay_rights *ret, struct 
     return fail(err, ERROR_MALFORMED, "bad-option", "The option gateway-keys is none, make or all.");
 }
 
+/* The same program with the same arguments in the same process: nothing of before is left. */
+static void *reload_main(void *argument) {
+    struct agent *agent = argument;
+    nanosleep(&(struct timespec){.tv_nsec = 500000000}, NULL); /* the answer goes out */
+    log_info(ROOM, "begins anew");
+    signer_close(agent->signer);
+    close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
+    execv(agent->program, agent->arguments);
+    log_error(ROOM, "%s cannot be started again: %s", agent->program, strerror(errno));
+    _exit(1); /* whoever keeps services running starts it */
+}
+
+static void reload(void *context) {
+    static atomic_flag once = ATOMIC_FLAG_INIT;
+    pthread_t thread;
+    if (!atomic_flag_test_and_set(&once) && pthread_create(&thread, NULL, reload_main, context) == 0)
+        pthread_detach(thread);
+}
+
 static bool start(struct agent *agent, struct error *err) {
     enum relay_rights rights;
     TRY(rights_of(agent, &rights, err));
     struct signer_config config = {.program = signer_program(agent),
                                    .arguments = signer_arguments(agent)};
     TRY(state_load(option_text(agent->options, "state"), &agent->state, err));
-    TRY(signer_connect(&config, &agent->signer, err));
+    TRY(prepare_softhsm(agent, err));
+    TRY(signer_open(&config, &agent->signer, err));
     TRY(relay_new(agent->signer, (unsigned)option_number(agent->options, "threads"), rights,
                   &agent->relay, err));
     TRY(gateways_start(list_option(agent, "gateway"), &agent->state, agent->tls, agent->relay,
                        &agent->gateways, err));
-    struct page_config page = {option_text(agent->options, "page"), option_text(agent->options, "state"),
-                               agent->signer, agent->gateways};
+    struct page_config page = {.address = option_text(agent->options, "page"),
+                               .directory = option_text(agent->options, "state"),
+                               .modules = list_option(agent, "module"),
+                               .signer = agent->signer,
+                               .gateways = agent->gateways,
+                               .reload = reload,
+                               .reload_context = agent};
     return page.address == NULL || page_start(&page, err);
 }
 
@@ -216,11 +292,12 @@ static bool run(struct agent *agent, const sigset_t *signals, struct error *err)
 }
 
 int main(int argc, char **argv) {
-    struct agent agent = {.arena = arena_new()};
+    struct agent agent = {.arena = arena_new(), .arguments = argv};
     struct error err = {0};
     struct options *options;
     sigset_t signals;
     harden();
+    agent.program = own_program(agent.arena);
     mallopt(M_MMAP_THRESHOLD, LARGE); /* fixed: what Argon2id took goes back to the system */
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);

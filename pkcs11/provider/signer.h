@@ -163,6 +163,11 @@ MUST_USE bool signer_token_key_make(struct signer *signer, struct arena *arena, 
                                     const char *key_type, enum key_purpose purpose,
                                     struct view officer_pin, struct token_key *ret_key,
                                     struct error *err);
+/* A new token in a module that makes them as they are asked for (SoftHSM2, softtoken). The URI has token= (the label)
+ * and module-name=; *ret_uri is the token's own. */
+MUST_USE bool signer_token_init(struct signer *signer, struct arena *arena, const char *uri,
+                                struct view officer_pin, struct view pin, const char **ret_uri,
+                                struct error *err);
 /* With its public key and the certificates of its id. */
 MUST_USE bool signer_token_key_remove(struct signer *signer, const char *uri, struct view officer_pin,
                                       struct error *err);

@@ -81,6 +81,22 @@ bool signer_token_key_make(struct signer *signer, struct arena *arena, const cha
     return signer_token_key_put(signer, arena, &terms, ret_key, err);
 }
 
+bool signer_token_init(struct signer *signer, struct arena *arena, const char *uri,
+                       struct view officer_pin, struct view pin, const char **ret_uri,
+                       struct error *err) {
+    struct token_key *rows;
+    size_t count;
+    struct wire_request request = {.token = {.action = WIRE_TOKEN_INIT,
+                                             .uri = view_text(uri),
+                                             .officer_pin = officer_pin,
+                                             .user_pin = pin}};
+    TRY(ask_keys(signer, arena, &request, &rows, &count, err));
+    if (count == 0)
+        return fail_internal(err, "the signer made a token and does not say which");
+    *ret_uri = rows[0].uri;
+    return true;
+}
+
 bool signer_token_key_remove(struct signer *signer, const char *uri, struct view officer_pin,
                              struct error *err) {
     SCOPED_ARENA struct arena *arena = arena_new();

@@ -252,6 +252,18 @@ static bool choose(struct vault *vault, struct view text, struct arena *arena,
     return true;
 }
 
+/* A token that is not there yet is made in the module that is named. */
+static bool by_module_name(struct vault *vault, struct view text, struct arena *arena, struct child **ret_child,
+                           struct error *err) {
+    struct children *children = vault->children;
+    struct pkcs11_uri uri;
+    TRY(pkcs11_uri_parse(arena, text, &uri, err));
+    for (size_t i = 0; uri.module_name != NULL && i < children->count; i++)
+        if (strcmp(children->list[i].name, uri.module_name) == 0)
+            *ret_child = &children->list[i];
+    return true;
+}
+
 /* ---- passing on ------------------------------------------------------------------------------ */
 
 static struct view kept(struct arena *arena, struct view view) {
@@ -340,7 +352,10 @@ static bool find_child(struct vault *vault, struct wire_request *request, struct
     case WIRE_SIGN: return by_handle(vault->children, &request->sign.handle, ret_child);
     case WIRE_DECRYPT: return by_handle(vault->children, &request->decrypt.handle, ret_child);
     case WIRE_FIND: return choose(vault, request->find.uri, arena, ret_child, err);
-    case WIRE_TOKEN: return choose(vault, request->token.uri, arena, ret_child, err);
+    case WIRE_TOKEN:
+        if (request->token.action == WIRE_TOKEN_INIT)
+            return by_module_name(vault, request->token.uri, arena, ret_child, err);
+        return choose(vault, request->token.uri, arena, ret_child, err);
     case WIRE_LOGIN: return choose(vault, request->login.uri, arena, ret_child, err);
     case WIRE_STORE_CERTIFICATE:
         return choose(vault, request->store_certificate.uri, arena, ret_child, err);

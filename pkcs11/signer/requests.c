@@ -124,7 +124,8 @@ static bool do_token(const struct work *w, struct wire_response *out, struct err
                                 .certificate = w->request->token.certificate,
                                 .private_key = w->request->token.private_key,
                                 .pin_policy = w->request->token.pin_policy,
-                                .touch_policy = w->request->token.touch_policy};
+                                .touch_policy = w->request->token.touch_policy,
+                                .user_pin = w->request->token.user_pin};
     w->scratch->len = 0;
     TRY(token_serve(w->vault, w->arena, w->request->token.action, &order, w->scratch, err));
     out->result.data = view_of(w->scratch->at, w->scratch->len);

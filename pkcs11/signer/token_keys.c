@@ -400,6 +400,8 @@ bool token_serve(struct vault *vault, struct arena *arena, unsigned action,
     if (action == WIRE_TOKEN_CHECK)
         return token_check(vault, arena, order->uri, rows, err);
     TRY(pkcs11_uri_parse(arena, order->uri, &w.uri, err));
+    if (action == WIRE_TOKEN_INIT)
+        return token_init(vault, arena, order, &w.uri, rows, err);
     TRY(vault_token(vault, &w.uri, &w.token, err));
     switch (action) {
     case WIRE_TOKEN_KEYS: return task_run(w.token, list_keys, &w, err);

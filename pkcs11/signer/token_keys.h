@@ -17,6 +17,7 @@ struct token_order {
     struct view certificate; /* DER, that is stored */
     struct view private_key; /* PKCS#8, that is imported */
     uint8_t pin_policy, touch_policy; /* enum wire_policy */
+    struct view user_pin;    /* of a token that is made */
 };
 
 /* Answers a `token` request (enum wire_token_action) with rows. */
@@ -29,6 +30,11 @@ MUST_USE bool token_serve(struct vault *vault, struct arena *arena, unsigned act
  * the token waits. Done once; the subject is task_work's. */
 MUST_USE bool token_write(struct token *token, struct view officer_pin, task_work work,
                           void *subject, struct error *err);
+
+/* token_init.c: a token out of a blank slot of the URI's module, with its PINs; a row with its URI.
+ * For trying out: SoftHSM2, softtoken. ERROR_CONFLICT "exists", "no-blank-token". */
+MUST_USE bool token_init(struct vault *vault, struct arena *arena, const struct token_order *order,
+                         const struct pkcs11_uri *uri, struct wire_buffer *rows, struct error *err);
 
 /* token_check.c: each step is a row, and what cannot be done says why and what helps. Fails only
  * when the URI is none. */

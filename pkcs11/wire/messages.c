@@ -97,6 +97,7 @@ static const struct wire_field token_request[] = {
     {"private key", FIELD_BYTES, REQUEST(token.private_key), 0, WIRE_BLOB_MAX},
     {"PIN policy", FIELD_U8, REQUEST(token.pin_policy), 0, 3},
     {"touch policy", FIELD_U8, REQUEST(token.touch_policy), 0, 3},
+    {"user's PIN", FIELD_BYTES, REQUEST(token.user_pin), 0, 255},
     {0}};
 static const struct wire_field login_request[] = {
     {"URI", FIELD_TEXT, REQUEST(login.uri), 1, WIRE_URI_MAX},

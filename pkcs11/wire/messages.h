@@ -78,6 +78,7 @@ enum wire_token_action {
     WIRE_TOKEN_STORE = 5,        /* a certificate under the URI's object and id */
     WIRE_TOKEN_CHECK = 6,        /* rows: log in, find, sign, verify, decrypt, wrap */
     WIRE_TOKEN_IMPORT = 7,       /* a private key under the URI's object and id; the answer is its row */
+    WIRE_TOKEN_INIT = 8,         /* a token out of a blank slot of the URI's module; the answer is its URI */
     WIRE_TOKEN_ACTION_END
 };
 
@@ -180,6 +181,7 @@ struct wire_request {
             struct view certificate; /* of WIRE_TOKEN_STORE */
             struct view private_key; /* of WIRE_TOKEN_IMPORT, PKCS#8 */
             uint8_t pin_policy, touch_policy; /* enum wire_policy, of a key that is made or imported */
+            struct view user_pin; /* of WIRE_TOKEN_INIT */
         } token;
     };
 };

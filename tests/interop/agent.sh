@@ -258,19 +258,63 @@ page() {
 }
 expect "page without its password" "$(page wrong-password-1 / -k)" 401
 expect "page" "$(page page-password-1 / -k)" 200
-for what in "127.0.0.1:$proxy_port" connected '<td>card</td>' 'ready, logged in'; do
+for what in "127.0.0.1:$proxy_port" connected '>card</a>' 'ready, logged in'; do
     grep -qF "$what" page.html || die "the local page does not say $what"
 done
-uri=$(grep -o 'value="pkcs11:[^"]*"' page.html | head -n1 | sed 's/^value="//; s/"$//; s/&amp;/\&/g')
+# What the links of the last answer lead to: the URIs of tokens or keys.
+links() { grep -o "href=\"/$1?uri=[^\"]*" page.html | sed 's/.*uri=//; s/%/\\x/g' | while read -r link; do printf '%b\n' "$link"; done; }
+own=(-k -H 'Origin: https://Agent')
+# form PATH STATUS FIELD=VALUE...: sends it and shows what came instead of the status.
+form() {
+    local path=$1 status=$2 field
+    local -a data=()
+    shift 2
+    for field in "$@"; do data+=(--data-urlencode "$field"); done
+    expect "$path $*" "$(page page-password-1 "$path" "${own[@]}" "${data[@]}")$(grep -o '<p class="news bad"[^<]*' page.html)" "$status"
+}
+# The answer has a PEM of that kind: FILE.
+taken() {
+    sed -n "s/.*\(-----BEGIN $1-----\)$/\1/; /^-----BEGIN $1-----$/,/^-----END/{s/<.*//; p; /^-----END/q}" page.html >"$2"
+    [ -s "$2" ] || die "the page shows no $1"
+}
+refused() { grep -qF "$1" page.html || die "the page does not say: $1"; }
+
+uri=$(links token | head -n1)
 expect "a form of another site" "$(page page-password-1 /pin -k -H 'Origin: https://evil.example' --data-urlencode "uri=$uri" \
     --data-urlencode "pin=$pin")" 403
-own=(-k -H 'Origin: https://Agent')
-expect "PIN" "$(page page-password-1 /pin "${own[@]}" --data-urlencode "uri=$uri" --data-urlencode "pin=$pin")" 200
-expect "certificate" "$(page page-password-1 /certificate "${own[@]}" --data-urlencode "uri=$uri;object=ca;id=%01" \
-    --data-urlencode "certificate@root.pem")" 200
+form /pin 200 "uri=$uri" "pin=$pin"
+form /certificate 200 "uri=$uri;object=ca" "certificate@root.pem"
 SOFTHSM2_CONF=$work/softhsm2.conf pkcs11-tool --module "$softhsm" --token-label card --list-objects --type cert >certs.txt 2>>tool.log
 grep -q 'On Card' certs.txt || die "no certificate in the token: $(cat certs.txt)"
-shown "the agent's local page: status and tokens, a PIN typed, a certificate stored; wrong passwords and foreign forms refused"
+page page-password-1 /certificate "${own[@]}" --data-urlencode "uri=$uri;object=ca" --data-urlencode "certificate@proxy.pem" >status
+expect "a certificate of another key" "$(cat status)" 422
+refused 'The certificate is of another key'
+shown "the agent's local page: status and tokens, a PIN typed, a certificate stored; wrong passwords, foreign forms and certificates refused"
+
+# A token made for trying out, a root on it while no gateway is asked, and then the gateway's: chain and key come by and by.
+form /tokens 200 module=local label=trial
+trial=$(links token | grep token=trial)
+form /keys 200 "uri=$trial" name=device-root how=generate type=P-384
+form /certify 200 "uri=$trial;object=device-root" what=root "cn=Device Root" o=Example c=CH years=5
+taken CERTIFICATE device.pem
+"$openssl" verify -x509_strict -CAfile device.pem device.pem >/dev/null || die "the root of the page does not verify"
+rest POST cas/import "$(jq -n --rawfile pem device.pem '{name: "Device Root", certificate: $pem}')" >/dev/null || die "it is not imported"
+expect "its state without its key" "$(rest GET cas/device-root | jq -r .state)" certificate-only
+rest PUT cas/device-root/key '{"uri":"pkcs11:token=trial;object=device-root;type=private"}' >/dev/null || die "its key is not taken"
+expect "its state with its key" "$(rest GET cas/device-root | jq -r .state)" active
+"$openssl" genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -aes256 -pass pass:geheim -out import.pem 2>>openssl.log
+form /keys 200 "uri=$trial" name=sub how=import "key@import.pem" password=geheim
+form /certify 200 "uri=$trial;object=sub" what=csr "pattern@root.pem"
+taken 'CERTIFICATE REQUEST' sub.csr
+"$openssl" req -in sub.csr -verify -noout -subject 2>>openssl.log | grep -q 'On Card' || die "the CSR has not the names of the pattern"
+"$openssl" req -in sub.csr -noout -pubkey | cmp - <("$openssl" pkey -in import.pem -passin pass:geheim -pubout) || die "not the imported key"
+page page-password-1 /delete "${own[@]}" --data-urlencode "uri=$trial;object=sub" --data-urlencode confirm=other >status
+refused 'its name was not typed'
+form /delete 200 "uri=$trial;object=sub" confirm=sub
+form /reload 200 now=yes
+within 20 is_up one || die "the agent does not come back after its reload"
+rest POST cas/device-root/crl >/dev/null || die "the token that was made is not logged in after the reload"
+shown "on the page: a token made, a key made and one taken in, a root and a CSR by a pattern, taken over by the gateway, deleted, reloaded"
 
 # ---- two nodes ------------------------------------------------------------------------------------
 
