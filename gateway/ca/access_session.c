@@ -18,6 +18,12 @@ static const char *way_details(struct arena *arena, const struct session_way *wa
     return json_written(&w);
 }
 
+/* Who showed a certificate was not asked for the password, which may be the one that an administrator knows: it
+ * is changed when it is used. */
+static void forget_password(struct actor *actor, bool by_certificate) {
+    actor->must_change_password = actor->must_change_password && !by_certificate;
+}
+
 static bool insert_session(struct tx *tx, struct arena *arena, const struct user *user,
                            const struct login_order *order, const struct session_way *way,
                            struct session *session, struct actor *ret_actor, struct error *err) {
@@ -28,6 +34,7 @@ static bool insert_session(struct tx *tx, struct arena *arena, const struct user
     TRY(grant_list(tx, arena, user->id, &grants, &count, err));
     access_fill_actor(user, grants, count, order->address, order->request_id, ret_actor);
     memcpy(ret_actor->session_hash, session->hash, sizeof session->hash);
+    forget_password(ret_actor, strcmp(way->method, "certificate") == 0);
     ret_actor->strong = way->strong;
     ret_actor->must_enrol_factor =
         !way->strong && second_factor_required(&settings, grants, count);
@@ -71,6 +78,7 @@ static bool load_by_session(struct tx *tx, struct arena *arena, const uint8_t ha
     struct session session;
     TRY(session_find(tx, hash, now, &session, err));
     TRY(access_load(tx, arena, session.user_id, address, request_id, ret_actor, err));
+    forget_password(ret_actor, session.by_certificate);
     ret_actor->strong = session.strong;
     if (!session.strong) {
         struct access_settings settings;

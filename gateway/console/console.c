@@ -72,11 +72,11 @@ static bool serve(void *context, struct http_request *request, struct http_respo
     return true;
 }
 
-#define HTTPS (1u << LISTENER_HTTPS)
+#define TLS (1u << LISTENER_HTTPS | 1u << LISTENER_MTLS) /* the latter for log-in by certificate */
 static const struct http_route routes[] = {
-    {"GET", "/", GATE_OPEN, HTTPS, 0, root, NULL},
-    {"GET", "/console", GATE_OPEN, HTTPS, 0, root, NULL},
-    {"GET", "/console/{*}", GATE_OPEN, HTTPS, 0, serve, NULL},
+    {"GET", "/", GATE_OPEN, TLS, 0, root, NULL},
+    {"GET", "/console", GATE_OPEN, TLS, 0, root, NULL},
+    {"GET", "/console/{*}", GATE_OPEN, TLS, 0, serve, NULL},
 };
 
 struct http_room console_room(struct console *console) {

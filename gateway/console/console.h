@@ -1,4 +1,4 @@
-/* The web console's files (admin-ui/console), served from memory on the HTTPS listener:
+/* The web console's files (admin-ui/console), served from memory on the HTTPS and mTLS listeners:
  *   GET /                the console, when there is one, else the start page
  *   GET /console/{*}     its files; any other address is a page of it and gets index.html
  * A file beside its .gz is sent compressed to who takes that. What lies in assets/ has its hash in its name and

@@ -47,7 +47,7 @@ static const struct http_route routes[] = {
     {"GET", "/", GATE_OPEN, 1u << LISTENER_HTTP, 0, portal_start, NULL},
     {"GET", "/start", GATE_OPEN, BOTH, 0, portal_start, NULL},
     {"GET", "/assets/start.css", GATE_OPEN, BOTH, 0, portal_style, NULL},
-    {"GET", "/assets/icon.svg", GATE_OPEN, BOTH, 0, portal_icon, NULL},
+    {"GET", "/assets/icon.svg", GATE_OPEN, ALL, 0, portal_icon, NULL},
 };
 
 struct http_room portal_room(struct portal *portal) {

@@ -6,7 +6,7 @@ static const char sql_insert[] =
     "INSERT INTO sessions (hash, user_id, created_us, expires_us, method, strong, address, agent, "
     "idle_us, last_seen_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 static const char sql_find[] = "SELECT s.user_id, s.created_us, s.expires_us, s.strong, s.idle_us, "
-                               "s.last_seen_us FROM sessions s WHERE s.hash = ? AND s.expires_us > ? "
+                               "s.last_seen_us, s.method = 'certificate' FROM sessions s WHERE s.hash = ? AND s.expires_us > ? "
                                "AND (s.idle_us = 0 OR s.last_seen_us + s.idle_us > ?)";
 static const char sql_touch[] = "UPDATE sessions SET last_seen_us = ? WHERE hash = ?";
 static const char sql_list[] =
@@ -70,6 +70,7 @@ bool session_find(struct tx *tx, const uint8_t hash[32], int64_t now_us, struct 
     session.strong = rows_bool(&rows);
     session.idle_us = rows_int(&rows);
     session.last_seen_us = rows_int(&rows);
+    session.by_certificate = rows_bool(&rows);
     TRY(rows_close(&rows, err));
     *ret = session;
     return true;

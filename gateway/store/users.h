@@ -93,6 +93,7 @@ struct session {
     struct uuid user_id;
     int64_t created_us, expires_us;
     const char *method;  /* "password", "certificate", "passkey" or an identity provider's slug */
+    bool by_certificate; /* session_find's: that method */
     bool strong;         /* a second factor was shown */
     const char *address, *agent;
     int64_t idle_us;     /* longest pause; 0: none */

@@ -128,6 +128,13 @@ export async function prepare(page, context) {
   return { api, ca: ca.id, template: template.id };
 }
 
+/** A page of somebody else's browser. */
+export async function fresh(page, options = {}) {
+  const other = await (await page.context().browser().newContext({ ignoreHTTPSErrors: true, locale: 'en-GB', ...options })).newPage();
+  other.setDefaultTimeout(30000);
+  return other;
+}
+
 export const open = async (page, place, heading) => {
   await page.goto(`${url}/console/${place}`);
   await page.getByRole('heading', { level: 1, name: heading }).waitFor();

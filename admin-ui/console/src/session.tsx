@@ -16,7 +16,9 @@ export function SessionProvider({ children }: { children: ReactNode }) {
   const [session, setSession] = useState<Session | null | undefined>(undefined);
   const refresh = useCallback(async () => {
     try {
-      setSession(await api.get<Session>('/session'));
+      const found = await api.get<Session>('/session');
+      // A certificate that the connection shows is a way to log in, not a session that can be left again.
+      setSession(found.by === 'certificate' ? null : found);
     } catch (reason) {
       if (reason instanceof Problem && reason.status === 401) setSession(null);
       else throw reason;

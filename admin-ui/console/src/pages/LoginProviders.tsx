@@ -1,5 +1,6 @@
 import { Button } from '@patternfly/react-core';
 import { useEffect } from 'react';
+import { useLocation, useNavigate } from 'react-router-dom';
 import { api, Problem, type Schema } from '../api/client';
 import { asProblem } from '../parts/load';
 import { t } from '../texts';
@@ -15,13 +16,15 @@ interface Props {
 
 /** Buttons for OpenID providers; also the way back from one, with what its answer is good for (a session, or the ticket of a second step). */
 export function LoginProviders({ providers, begin, onProblem }: Props) {
+  const { pathname, search, hash } = useLocation();
+  const navigate = useNavigate();
   useEffect(() => {
-    const place = /^\/console\/login\/([a-z0-9-]+)$/.exec(window.location.pathname);
-    const query = new URLSearchParams(window.location.search);
+    const place = /^\/login\/([a-z0-9-]+)$/.exec(pathname);
+    const query = new URLSearchParams(search);
     if (place === null) return;
     const [provider, code, state] = [place[1], query.get('code'), query.get('state')];
     // The code is good once: it leaves the address before anything else happens.
-    window.history.replaceState(null, '', sessionStorage.getItem(RETURN) ?? '/console/');
+    navigate(sessionStorage.getItem(RETURN) ?? '/', { replace: true });
     sessionStorage.removeItem(RETURN);
     if (code === null || state === null) {
       onProblem(new Problem(0, 'console', t('providerRefused'), undefined));
@@ -33,7 +36,7 @@ export function LoginProviders({ providers, begin, onProblem }: Props) {
   const leave = async (provider: string) => {
     try {
       const { url } = await api.post<{ url: string }>('/session/openid', { provider });
-      sessionStorage.setItem(RETURN, window.location.pathname + window.location.search);
+      sessionStorage.setItem(RETURN, pathname + search + hash);
       window.location.assign(url);
     } catch (reason) {
       onProblem(asProblem(reason));
