@@ -153,7 +153,7 @@ static bool find_logout(struct core *core, struct http_request *request, const c
     TRY(access_sessions(core, request->arena, actor, actor->user_id, &items, &count, err));
     for (size_t i = 0; i < count; i++)
         if (CRYPTO_memcmp(items[i].hash, actor->session_hash, sizeof items[i].hash) == 0)
-            *ret_url = openid_logout(core, request->arena, items[i].method);
+            *ret_url = openid_logout(core, request->arena, items[i].method, items[i].hint);
     return true;
 }
 

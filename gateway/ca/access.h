@@ -90,6 +90,7 @@ struct login_order {
     const char *username, *password;
     const char *address, *request_id;
     const char *agent; /* User-Agent, or NULL */
+    const char *hint;  /* kept with the session, see struct session; or NULL */
 };
 struct login_result;
 struct factor_proof; /* may be NULL; see ca/factors.h for what follows */

@@ -58,7 +58,8 @@ bool access_open_session(struct core *core, struct arena *arena, const struct us
                               .method = way->method,
                               .strong = way->strong,
                               .address = order->address,
-                              .agent = order->agent};
+                              .agent = order->agent,
+                              .hint = order->hint};
     struct actor actor = {0};
     bool done = false;
     session.last_seen_us = session.created_us;

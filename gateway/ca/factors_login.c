@@ -221,7 +221,19 @@ static bool finish(struct core *core, struct arena *arena, const struct user *us
     return access_open_session(core, arena, user, order, way, &ret->secret, &ret->actor, err);
 }
 
-static bool ask_second(struct step *s, const char *method, struct login_result *ret, struct error *err) {
+/* What the second step needs of the first. */
+static const char *first_step(struct arena *arena, const char *challenge, const char *method, const char *hint) {
+    struct json_writer w = json_writer_on(arena);
+    json_open_object(&w);
+    json_put_string(&w, "challenge", challenge);
+    json_put_string(&w, "label", method);
+    if (hint != NULL)
+        json_put_string(&w, "hint", hint);
+    json_close_object(&w);
+    return json_written(&w);
+}
+
+static bool ask_second(struct step *s, const char *method, const char *hint, struct login_result *ret, struct error *err) {
     struct webauthn_site site;
     const char *challenge = access_new_secret(s->arena);
     bool keys = false, done = false;
@@ -239,7 +251,7 @@ static bool ask_second(struct step *s, const char *method, struct login_result *
         ret->passkey = request_options(s->arena, &site, challenge, s->factors, s->factor_count);
     }
     return ticket_make(s->core, s->arena, TICKET_SECOND_FACTOR, s->user->id,
-                       challenge_document(s->arena, challenge, method), &ret->ticket, err);
+                       first_step(s->arena, challenge, method, hint), &ret->ticket, err);
 }
 
 static bool has_factor(const struct step *s) {
@@ -259,7 +271,7 @@ bool access_login_go_on(struct core *core, struct arena *arena, const struct use
     if (!way.strong)
         return finish(core, arena, user, order, &way, ret, err);
     if (proof == NULL || (proof->totp == NULL && proof->recovery_code == NULL))
-        return ask_second(&step, method, ret, err);
+        return ask_second(&step, method, order->hint, ret, err);
     return check_proof(&step, proof, err) && finish(core, arena, user, order, &way, ret, err);
 }
 
@@ -298,7 +310,9 @@ bool access_login_second(struct core *core, struct arena *arena, const char *tic
     TRY(check_proof(&step, proof, err));
     TRY(take_ticket(core, &ticket, err));
     struct session_way way = {.method = method == NULL ? "password" : method, .strong = true};
-    return finish(core, arena, &user, order, &way, ret, err);
+    struct login_order whole = *order;
+    whole.hint = ticket_member(arena, &ticket, "hint");
+    return finish(core, arena, &user, &whole, &way, ret, err);
 }
 
 /* --- passkeys ----------------------------------------------------------------------------------------------- */

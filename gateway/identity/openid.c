@@ -2,6 +2,8 @@
 
 #include "base/clock.h"
 #include "base/encode.h"
+#include "base/log.h"
+#include "ca/secret.h"
 #include "identity/outside.h"
 
 #include <openssl/evp.h>
@@ -11,6 +13,7 @@
 
 #define MAX_CA_PEM ((size_t)64 * 1024)
 #define MAX_GROUPS 500
+#define MAX_HINT 6000 /* octets of an ID token */
 
 /* --- settings --------------------------------------------------------------------------------------------------- */
 
@@ -199,7 +202,7 @@ static bool fill_person(const struct dance *d, const struct json *token, const s
 }
 
 static bool ask_who(const struct dance *d, const char *code, const char *secret, struct identity *ret,
-                    struct error *err) {
+                    const char **ret_token, struct error *err) {
     struct openid_exchange exchange = {.code = code,
                                        .verifier = derived(d->arena, secret, "verifier"),
                                        .redirect_uri = d->redirect_uri,
@@ -221,13 +224,30 @@ static bool ask_who(const struct dance *d, const char *code, const char *secret,
     if (!is_enough(d->arena, &d->openid, claims) && d->places.userinfo != NULL && access_token != NULL)
         TRY(openid_userinfo(d->arena, &d->openid, &d->places, access_token, json_get(claims, "sub")->text, &info,
                             err));
+    *ret_token = id_token;
     return fill_person(d, claims, info, ret, err);
+}
+
+static const char *hint_place(struct arena *arena, const char *provider) {
+    return arena_printf(arena, "sessions/%s/hint", provider);
+}
+
+/* Kept with the session for the log-out at the provider. One that no URL can carry is none. */
+static const char *hint_of(struct core *core, const struct dance *d, const char *token) {
+    const char *sealed = NULL;
+    struct error why = {0};
+    if (!d->openid.logout || d->places.end_session == NULL || strlen(token) > MAX_HINT)
+        return NULL;
+    if (!secret_seal(core, d->arena, hint_place(d->arena, d->provider.slug), view_text(token), &sealed, &why))
+        log_failure(LOG_WARN, "identity", "the ID token is not kept", &why);
+    return sealed;
 }
 
 bool openid_finish(struct core *core, struct arena *arena, const struct openid_return *back,
                    const struct login_order *order, struct login_result *ret, struct error *err) {
     struct dance d;
     struct identity who = {0};
+    const char *token = NULL;
     const char *state = back->secret == NULL ? NULL : derived(arena, back->secret, "state");
     if (state == NULL || strlen(state) != strlen(back->state) ||
         CRYPTO_memcmp(state, back->state, strlen(state)) != 0)
@@ -235,13 +255,14 @@ bool openid_finish(struct core *core, struct arena *arena, const struct openid_r
                     "This log-in was not begun in this browser, or is over; begin again.");
     TRY(identity_ticket_take(core, arena, back->secret, back->provider, err));
     TRY(open_provider(core, arena, back->provider, &d, err));
-    if (!ask_who(&d, back->code, back->secret, &who, err)) {
+    if (!ask_who(&d, back->code, back->secret, &who, &token, err)) {
         if (err->kind == ERROR_UNAUTHENTICATED)
             identity_distrusted(core, arena, &d.provider, order, err);
         return false;
     }
     struct login_order named = *order;
     named.username = who.username;
+    named.hint = hint_of(core, &d, token);
     return identity_login(core, arena, &d.provider, &who, &named, NULL, ret, err);
 }
 
@@ -251,15 +272,18 @@ bool openid_try(struct core *core, struct arena *arena, const char *slug, struct
     return open_provider(core, arena, slug, &d, err) && openid_keys(arena, &d.openid, &d.places, &keys, err);
 }
 
-const char *openid_logout(struct core *core, struct arena *arena, const char *slug) {
+const char *openid_logout(struct core *core, struct arena *arena, const char *slug, const char *hint) {
     struct dance d;
     struct error ignored = {0};
     struct core_urls urls;
     struct buffer query = buffer_on(arena);
+    struct view token;
     if (!open_provider(core, arena, slug, &d, &ignored) || !d.openid.logout || d.places.end_session == NULL ||
         !core_public_urls(core, arena, &urls, &ignored))
         return NULL;
-    /* openid-connect-rpinitiated#2: without the ID token, which is not kept, the client says who it is */
+    /* openid-connect-rpinitiated#2: by the ID token the provider knows the session, and asks nobody again */
+    if (hint != NULL && hint[0] != '\0' && secret_open(core, arena, hint_place(arena, slug), hint, &token, &ignored))
+        openid_field(&query, "id_token_hint", arena_text(arena, token));
     openid_field(&query, "client_id", d.openid.client_id);
     openid_field(&query, "post_logout_redirect_uri", arena_printf(arena, "%s/console/", urls.https));
     return arena_printf(arena, "%s%s%s", d.places.end_session, with_query(d.places.end_session), buffer_text(&query));

@@ -44,7 +44,7 @@ MUST_USE bool openid_finish(struct core *core, struct arena *arena, const struct
                             const struct login_order *order, struct login_result *ret, struct error *err);
 /* Whether the provider tells what is needed. */
 MUST_USE bool openid_try(struct core *core, struct arena *arena, const char *provider, struct error *err);
-/* Where the browser ends its session at the provider too; NULL: nowhere. */
-const char *openid_logout(struct core *core, struct arena *arena, const char *provider);
+/* Where the browser ends its session at the provider too; NULL: nowhere. hint: as the session has it, or NULL. */
+const char *openid_logout(struct core *core, struct arena *arena, const char *provider, const char *hint);
 
 #endif

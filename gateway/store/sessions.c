@@ -4,14 +4,14 @@
 
 static const char sql_insert[] =
     "INSERT INTO sessions (hash, user_id, created_us, expires_us, method, strong, address, agent, "
-    "idle_us, last_seen_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    "idle_us, last_seen_us, hint) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 static const char sql_find[] = "SELECT s.user_id, s.created_us, s.expires_us, s.strong, s.idle_us, "
                                "s.last_seen_us, s.method = 'certificate' FROM sessions s WHERE s.hash = ? AND s.expires_us > ? "
                                "AND (s.idle_us = 0 OR s.last_seen_us + s.idle_us > ?)";
 static const char sql_touch[] = "UPDATE sessions SET last_seen_us = ? WHERE hash = ?";
 static const char sql_list[] =
     "SELECT s.hash, s.created_us, s.expires_us, s.method, s.strong, s.address, s.agent, s.idle_us, "
-    "s.last_seen_us FROM sessions s WHERE s.user_id = ? AND s.expires_us > ? "
+    "s.last_seen_us, s.hint FROM sessions s WHERE s.user_id = ? AND s.expires_us > ? "
     "AND (s.idle_us = 0 OR s.last_seen_us + s.idle_us > ?) ORDER BY s.created_us DESC LIMIT 500";
 static const char sql_delete_one[] = "DELETE FROM sessions WHERE user_id = ? AND LEFT(hash, 16) = ?";
 static const char sql_delete_others[] = "DELETE FROM sessions WHERE user_id = ? AND hash <> ?";
@@ -47,7 +47,7 @@ bool session_insert(struct tx *tx, const struct session *session, struct error *
                          p_text(session->method), p_int(session->strong),
                          p_text(text_fit(arena, session->address, 64)),
                          p_text(text_fit(arena, session->agent, MAX_NAME)), p_int(session->idle_us),
-                         p_int(session->last_seen_us)),
+                         p_int(session->last_seen_us), p_text(session->hint == NULL ? "" : session->hint)),
                   &duplicate, err));
     return !duplicate || fail(err, ERROR_CONFLICT, "exists", "This session exists already.");
 }
@@ -109,6 +109,7 @@ bool session_list(struct tx *tx, struct arena *arena, struct uuid user_id, int64
         s->agent = rows_text(&rows);
         s->idle_us = rows_int(&rows);
         s->last_seen_us = rows_int(&rows);
+        s->hint = rows_text(&rows);
     }
     TRY(rows_close(&rows, err));
     *ret_items = items;

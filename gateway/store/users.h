@@ -98,6 +98,7 @@ struct session {
     const char *address, *agent;
     int64_t idle_us;     /* longest pause; 0: none */
     int64_t last_seen_us;
+    const char *hint;    /* what its provider wants to hear at its end, sealed; "" or NULL: nothing */
 };
 MUST_USE bool session_insert(struct tx *tx, const struct session *session, struct error *err);
 MUST_USE bool session_find(struct tx *tx, const uint8_t hash[32], int64_t now_us, struct session *ret,

@@ -211,9 +211,15 @@ def check_leaving(gateway):
     cookies = enter(gateway).headers["Set-Cookie"]
     session = Client(gateway, cookie=cookies.split("=", 1)[1].split(";")[0])
     session.headers["X-Gatehouse-CSRF"] = "1"
+    stored = subprocess.run(["mariadb", "--no-defaults", f"--socket={os.environ['GATEHOUSE_DIR']}/db/db.sock", "-uroot", "gatehouse", "-Ne",
+                             "SELECT hint FROM sessions WHERE hint <> ''"], check=True, capture_output=True, text=True).stdout
     url = urllib.parse.urlsplit(session.delete("/session", status=200)["logoutUrl"])
     asked = dict(urllib.parse.parse_qsl(url.query))
+    token = asked.pop("id_token_hint")  # sealed at rest, whole in the browser
     assert url.path == "/end" and asked == {"client_id": "gatehouse", "post_logout_redirect_uri": gateway_url() + "/console/"}
+    claims = json.loads(base64.urlsafe_b64decode(token.split(".")[1] + "=="))
+    assert claims["iss"] == Provider.issuer and claims["aud"] == "gatehouse"
+    assert stored and token not in stored and token.split(".")[1] not in stored
     session.get("/session", 401)
 
 
