@@ -5,6 +5,7 @@
 #include "ca/key_use.h"
 #include "ca/opened.h"
 #include "ca/overdue.h"
+#include "ca/reading.h"
 #include "ca/status_cache.h"
 #include "store/cas.h"
 #include "store/organisations.h"
@@ -23,6 +24,7 @@ struct core {
     struct data_key *data_key;
     struct opened_cache *opened;
     struct overdue *overdue;
+    struct reading *reading; /* NULL: it writes, too */
     pthread_mutex_t mutex; /* guards the URLs */
     char *http, *https;    /* NULL until they are read */
 };
@@ -38,6 +40,9 @@ struct core *core_new(const struct core_config *config) {
     core->data_key = data_key_new();
     core->opened = opened_cache_new();
     core->overdue = overdue_new();
+    core->reading = config->reads_only ? reading_new(config->most_behind_us) : NULL;
+    core->http = config->http == NULL ? NULL : must_strdup(config->http);
+    core->https = config->http == NULL ? NULL : must_strdup(config->https);
     pthread_mutex_init(&core->mutex, NULL);
     return core;
 }
@@ -45,6 +50,7 @@ struct core *core_new(const struct core_config *config) {
 void core_free(struct core *core) {
     if (core == NULL)
         return;
+    reading_free(core->reading);
     overdue_free(core->overdue);
     opened_cache_free(core->opened);
     data_key_free(core->data_key);
@@ -67,6 +73,14 @@ struct signer *core_signer(struct core *core) {
 
 const char *core_publish_directory(struct core *core) {
     return core->publish_directory;
+}
+
+bool core_reads_only(const struct core *core) {
+    return core->reading != NULL;
+}
+
+struct reading *core_reading(struct core *core) {
+    return core->reading;
 }
 
 struct status_cache *core_status_cache(struct core *core) {
@@ -131,7 +145,12 @@ static bool load_key(struct core *core, struct uuid key_id, EVP_PKEY **ret_key, 
     struct key_record record = {0};
     bool done = false;
     TX(tx, core->db, &done, err)
-        tx.ok = key_by_id(tx.tx, arena, key_id, &record, err);
+        tx.ok = core_reads_only(core) ? key_of_answers(tx.tx, arena, key_id, &record, err)
+                                      : key_by_id(tx.tx, arena, key_id, &record, err);
+    if (!done && core_reads_only(core) && err->kind == ERROR_NOT_FOUND)
+        return fail(err, ERROR_UNAVAILABLE, "validation-node",
+                    "A validation node has the keys of OCSP certificates alone; a CA whose own key signs the answers "
+                    "(settings.ocsp.signer) is asked elsewhere.");
     return done && key_open(core, arena, &record, ret_key, err);
 }
 

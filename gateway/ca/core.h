@@ -19,6 +19,10 @@ struct core_config {
     struct db *db;
     struct signer *signer;
     const char *publish_directory; /* under which lists may be published as files; NULL: nowhere */
+    /* A validation node: nothing is written, nothing but OCSP answers is signed. See ca/reading.h. */
+    bool reads_only;
+    int64_t most_behind_us;
+    const char *http, *https; /* its base URLs; else NULL: the instance's settings say them */
 };
 
 /* Reads the instance's settings (public URLs) when they are first needed. */
@@ -28,6 +32,7 @@ void core_free(struct core *core);
 struct db *core_db(struct core *core);
 struct signer *core_signer(struct core *core);
 const char *core_publish_directory(struct core *core); /* or NULL */
+bool core_reads_only(const struct core *core);
 
 /* The instance's base URLs without a trailing slash: what goes into CDP, AIA and OCSP (plain HTTP) and into
  * links for people (HTTPS). Set at `init`, settings "public-http" and "public-https". */

@@ -306,6 +306,17 @@ static void note_renewal(struct core *core, struct arena *arena, const struct ca
         overdue_note(core, arena, ca, OVERDUE_OCSP, why);
 }
 
+/* On a node that only reads: what the others have made, to its end. */
+static bool as_it_stands(struct core *core, struct arena *arena, const struct ca_record *ca, enum service_use use,
+                         struct service_identity *ret, struct error *err) {
+    bool found = false;
+    TRY(load_current(core, arena, ca, use, &found, err));
+    return (found && from_cache(core_service_cache(core), arena, ca->key_id, use, true, ret)) ||
+           fail(err, ERROR_UNAVAILABLE, "ocsp-signer",
+                "There is no %s service certificate of %s that still holds; the nodes that write make the next one.",
+                service_use_name(use), ca->slug);
+}
+
 /* One maker among all nodes: who has the lease makes, the others wait for what it made. */
 static bool renew(struct core *core, struct arena *arena, const struct ca_record *ca,
                   enum service_use use, struct service_identity *ret, struct error *err) {
@@ -357,7 +368,8 @@ bool service_of(struct core *core, struct arena *arena, const struct ca_record *
     if (!ok) {
         pthread_mutex_lock(&cache->making);
         ok = from_cache(cache, arena, ca->key_id, use, false, ret) ||
-             renew(core, arena, ca, use, ret, err);
+             (core_reads_only(core) ? as_it_stands(core, arena, ca, use, ret, err)
+                                    : renew(core, arena, ca, use, ret, err));
         pthread_mutex_unlock(&cache->making);
     }
     return ok && choose_digest(arena, ca, ret, err);

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "ca/crl_cache.h"
+#include "ca/reading.h"
 #include "ca/status_cache.h"
 #include "store/transparency.h"
 
@@ -129,6 +130,8 @@ bool status_certificate(struct core *core, struct arena *arena, const struct ca_
     struct certificate_record certificate = {0};
     struct status_answer answer = {.status = STATUS_UNKNOWN};
     bool done = false, found = false;
+    if (core_reads_only(core)) /* before the status is read: it is at least as new */
+        TRY(reading_recent(core, &answer.known_us, err));
     TX(tx, core_db(core), &done, err) {
         struct error missing = {0};
         found = certificate_by_serial(tx.tx, arena, ca->id, serial, &certificate, &missing);

@@ -52,7 +52,8 @@ struct status_answer {
     int reason;
     int64_t revoked_us;
     struct view scts; /* value of the OCSP extension (rfc6962#3.3); empty: none */
-    int64_t known_us, until_us; /* of a list of others: when it was made and when it ends; 0: known now */
+    /* Of a list of others: when it was made and when it ends; of a node that only reads: as of when. 0: known now. */
+    int64_t known_us, until_us;
 };
 /* Read from the database. */
 MUST_USE bool status_certificate(struct core *core, struct arena *arena, const struct ca_record *ca,

@@ -234,6 +234,23 @@ static bool make(struct quest *q, struct standing *s, struct crl_held **ret_held
 
 /* --- what is asked for --------------------------------------------------------------------------------- */
 
+/* On a node that only reads: the newest that the others have made, to its end. */
+static bool find_only(struct quest *q, const struct standing *s, struct crl_held **ret_held, struct error *err) {
+    int64_t epoch;
+    struct crl_held *held = crl_cache_find(core_crl_cache(q->core), &q->kind, &epoch);
+    if (s->found && s->newest.next_update_us <= clock_now_us()) {
+        crl_release(held);
+        return fail(err, ERROR_UNAVAILABLE, "crl-ended",
+                    "The CRL of %s has ended, and the nodes that write have made no other one yet.", q->ca.slug);
+    }
+    if (held != NULL && s->found && crl_held_record(held)->number == s->newest.number) {
+        *ret_held = held;
+        return true;
+    }
+    crl_release(held);
+    return load(q, ret_held, err);
+}
+
 /* The stored list if it serves, else a new one. When the token is away, the last one goes on to its end. */
 static bool find_or_make(struct quest *q, struct crl_held **ret_held, int64_t *ret_epoch, struct error *err) {
     struct standing s;
@@ -243,6 +260,8 @@ static bool find_or_make(struct quest *q, struct crl_held **ret_held, int64_t *r
         return load(q, ret_held, err);
     }
     *ret_epoch = s.epoch;
+    if (core_reads_only(q->core))
+        return find_only(q, &s, ret_held, err);
     bool serving = serves(q, &s), made = !serving && make(q, &s, ret_held, err);
     overdue_note(q->core, q->arena, &q->ca, OVERDUE_CRL, serving || made ? NULL : err);
     if (serving)

@@ -1,5 +1,6 @@
 #include "commands/app.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "commands/network.h"
 
@@ -19,6 +20,10 @@ const struct option_spec app_options[] = {
     {"db-password-file", OPTION_TEXT, NULL, 0, 0,
      "File (or credential:NAME, systemd's LoadCredential=) with the password of the user in db."},
     {"db-pool", OPTION_NUMBER, "16", 1, 500, "Most connections to the database at once."},
+    {"mode", OPTION_TEXT, "full", 0, 0,
+     "full, or validation: OCSP, CRLs and CA certificates alone, from a database that is only read (docs/operations.md)."},
+    {"most-behind", OPTION_NUMBER, "600", 1, 604800,
+     "mode = validation: seconds that what is read may be old; then there are no OCSP answers."},
     {"http", OPTION_LIST, "127.0.0.1:8080", 0, 0, "ADDRESS:PORT for plain HTTP (AIA, CRL, OCSP)."},
     {"https", OPTION_LIST, "127.0.0.1:8443", 0, 0, "ADDRESS:PORT for HTTPS without client certificates."},
     {"mtls", OPTION_LIST, NULL, 0, 0, "ADDRESS:PORT for HTTPS that asks for a client certificate."},
@@ -211,16 +216,31 @@ bool app_open_signer(struct app *app, struct error *err) {
     return signer_open(&config, &app->signer, err);
 }
 
+bool app_make_core(struct app *app, struct error *err) {
+    const char *mode = option_text(app->options, "mode");
+    struct core_config config = {.db = app->db,
+                                 .signer = app->signer,
+                                 .publish_directory = option_text(app->options, "publish-directory"),
+                                 .reads_only = strcmp(mode, "validation") == 0,
+                                 .most_behind_us = option_number(app->options, "most-behind") * US_PER_SECOND};
+    struct app_names names;
+    if (!config.reads_only && strcmp(mode, "full") != 0)
+        return fail(err, ERROR_MALFORMED, "bad-option", "mode is full or validation, not %.40s.", mode);
+    if (config.reads_only) { /* it may not read the settings */
+        TRY(app_names_of(app, &names, err));
+        config.http = names.http;
+        config.https = names.https;
+    }
+    app->core = core_new(&config);
+    return true;
+}
+
 bool app_open_core(struct app *app, struct error *err) {
     if (app->db == NULL)
         TRY(app_open_database(app, err));
     TRY(db_schema_check(app->db, err));
     TRY(app_open_signer(app, err));
-    app->core = core_new(&(struct core_config){
-        .db = app->db,
-        .signer = app->signer,
-        .publish_directory = option_text(app->options, "publish-directory")});
-    return true;
+    return app_make_core(app, err);
 }
 
 void app_disconnect(struct app *app) {

@@ -27,6 +27,8 @@ MUST_USE bool app_read_options(struct app *app, int argc, char *const argv[], st
 MUST_USE bool app_configure(struct app *app, int argc, char *const argv[], struct error *err);
 MUST_USE bool app_open_database(struct app *app, struct error *err);
 MUST_USE bool app_open_signer(struct app *app, struct error *err);
+/* Database and signer are open. ERROR_MALFORMED "bad-option" for an unknown mode. */
+MUST_USE bool app_make_core(struct app *app, struct error *err);
 MUST_USE bool app_open_core(struct app *app, struct error *err);
 /* Closes database, signer and core; options and paths stay. */
 void app_disconnect(struct app *app);

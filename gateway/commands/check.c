@@ -1,6 +1,7 @@
 #include "base/clock.h"
 #include "ca/authority.h"
 #include "ca/own_tls.h"
+#include "ca/reading.h"
 #include "ca/service.h"
 #include "commands/app.h"
 
@@ -76,6 +77,11 @@ static bool check_urls(struct app *app, struct error *err) {
     return true;
 }
 
+static bool check_age(struct app *app, struct error *err) {
+    int64_t as_of_us;
+    return reading_recent(app->core, &as_of_us, err);
+}
+
 static bool check_cas(struct app *app) {
     struct ca_record *cas;
     size_t count;
@@ -143,9 +149,13 @@ bool check_everything(struct app *app) {
     bool signer = step("signer", signer_answers, app) && step("tokens", check_tokens, app);
     if (!database || !signer)
         return false;
-    app->core = core_new(&(struct core_config){.db = app->db, .signer = app->signer});
+    if (!step("mode", app_make_core, app))
+        return false;
     ok = step("public URL", check_urls, app) && ok;
-    ok = step("TLS certificate", check_tls, app) && ok;
+    if (core_reads_only(app->core))
+        ok = step("age of what is read", check_age, app) && ok;
+    else
+        ok = step("TLS certificate", check_tls, app) && ok;
     return check_cas(app) && ok;
 }
 

@@ -9,6 +9,7 @@
 #include "ca/own_tls.h"
 #include "commands/app.h"
 #include "commands/network.h"
+#include "commands/validation_node.h"
 #include "console/console.h"
 #include "est/est.h"
 #include "http/server.h"
@@ -204,6 +205,7 @@ static void write_clock(void *context, struct buffer *out) {
 }
 
 static bool build_metrics(struct service *s, struct error *err) {
+    bool validation = validation_node(&s->app);
     size_t count = 0;
     while (option_item(s->app.options, "metrics-allow", count) != NULL)
         count++;
@@ -211,11 +213,11 @@ static bool build_metrics(struct service *s, struct error *err) {
     for (size_t i = 0; i < count; i++)
         allow[i] = option_item(s->app.options, "metrics-allow", i);
     return metrics_page_new(&(struct metrics_config){.core = s->app.core,
-                                                     .authenticate = api_authenticate,
+                                                     .authenticate = validation ? validation_node_nobody : api_authenticate,
                                                      .authenticate_context = s->app.core,
                                                      .allow = allow,
-                                                     .more = write_clock,
-                                                     .more_context = s},
+                                                     .more = validation ? validation_node_metrics : write_clock,
+                                                     .more_context = validation ? (void *)s->app.core : (void *)s},
                             &s->metrics, err);
 }
 
@@ -235,13 +237,18 @@ static void build_agents(struct service *s) {
     portal_add_list(s->portal, agents_watch_list, s->agents);
 }
 
-static void build_router(struct service *s) {
+/* What every node has. */
+static void build_status(struct service *s) {
     struct ocsp_source source = ocsp_source_core(s->app.core);
     s->ocsp = ocsp_responder_new(&source, OCSP_CACHE_BYTES);
     s->portal = portal_new(s->app.core);
     add_room(s, ocsp_room(s->ocsp));
     add_room(s, portal_room(s->portal));
     add_room(s, metrics_room(s->metrics));
+}
+
+static void build_router(struct service *s) {
+    build_status(s);
     add_room(s, console_room(s->console));
     portal_add_check(s->portal, &(struct portal_check){"tls", look_at_tls, &s->tls, true});
     s->tokens = token_watch_new(s->app.core, s->kek.node);
@@ -352,6 +359,36 @@ static bool configure_mail(const struct app *app, struct error *err) {
                           err);
 }
 
+static bool listen_to_all(struct service *s, size_t listen_count, struct trusted_proxies *proxies, struct error *err) {
+    const struct options *o = s->app.options;
+    s->config = (struct http_server_config){.listens = s->listens,
+                                            .listen_count = listen_count,
+                                            .client = network_client,
+                                            .client_context = proxies,
+                                            .trusts = network_trusts,
+                                            .trusts_context = proxies,
+                                            .stop_grace_ms = (int)option_number(o, "stop-grace") * 1000,
+                                            .threads = (int)option_number(o, "threads"),
+                                            .header_limit = 32 * 1024,
+                                            .request_timeout_ms =
+                                                (int)option_number(o, "request-timeout") * 1000,
+                                            .certificate = set_certificate,
+                                            .certificate_context = &s->tls,
+                                            .router = &s->router};
+    return http_server_start(&s->config, &s->server, err);
+}
+
+static bool start_validation(struct service *s, size_t listen_count, struct trusted_proxies *proxies, struct error *err) {
+    TRY(validation_node_listens(s->listens, listen_count, err) && app_open_core(&s->app, err) && build_metrics(s, err));
+    build_status(s);
+    validation_node_watch(s->portal, s->app.core);
+    add_room(s, validation_node_room());
+    s->router = (struct http_router){
+        .rooms = s->rooms, .room_count = s->room_count, .authenticate = validation_node_nobody};
+    http_router_index(s->app.arena, &s->router);
+    return listen_to_all(s, listen_count, proxies, err);
+}
+
 static bool start(struct service *s, struct error *err) {
     struct app_names names;
     const struct options *o = s->app.options;
@@ -366,6 +403,12 @@ static bool start(struct service *s, struct error *err) {
                                           .organisation_certificates = option_number(o, "organisation-certificates")});
     TRY(network_listens(s->app.arena, o, s->listens, &listen_count, err) &&
         trusted_proxies_read(s->app.arena, o, &proxies, err) && network_outgoing(s->app.arena, o, err));
+    if (validation_node(&s->app)) {
+        TRY(start_validation(s, listen_count, proxies, err));
+        printf("ready: %s/\n", names.http);
+        fflush(stdout);
+        return true;
+    }
     TRY(app_open_core(&s->app, err));
     join_nodes(s);
     s->tls.core = s->app.core;
@@ -381,25 +424,11 @@ static bool start(struct service *s, struct error *err) {
     TRY(public_pages_open(s->app.core, app_public_directory(&s->app), &s->pages, err));
     TRY(build_metrics(s, err));
     build_router(s);
-    s->config = (struct http_server_config){.listens = s->listens,
-                                            .listen_count = listen_count,
-                                            .client = network_client,
-                                            .client_context = proxies,
-                                            .trusts = network_trusts,
-                                            .trusts_context = proxies,
-                                            .stop_grace_ms = (int)option_number(o, "stop-grace") * 1000,
-                                            .threads = (int)option_number(o, "threads"),
-                                            .header_limit = 32 * 1024,
-                                            .request_timeout_ms =
-                                                (int)option_number(o, "request-timeout") * 1000,
-                                            .certificate = set_certificate,
-                                            .certificate_context = &s->tls,
-                                            .router = &s->router};
     TRY(agents_start(s->agents, err));
     TRY(start_jobs(s, err));
     TRY(acme_start(s->acme, err));
     TRY(tsp_clock_start(s->clock, err));
-    TRY(http_server_start(&s->config, &s->server, err));
+    TRY(listen_to_all(s, listen_count, proxies, err));
     printf("ready: %s/\n", names.https);
     fflush(stdout);
     return true;
@@ -453,7 +482,9 @@ static void wait_for_end(struct service *s, const sigset_t *signals, int argc, c
             break;
         if (got == SIGHUP)
             reload(argc, argv);
-        if (!refresh_tls(&s->tls, &err))
+        if (core_reads_only(s->app.core))
+            core_forget_keys(s->app.core); /* nobody tells this node of a rotation of the key-encryption key */
+        else if (!refresh_tls(&s->tls, &err))
             log_failure(LOG_WARN, "serve", "TLS certificate", &err);
     }
     log_info("serve", "stopping");

@@ -1,6 +1,7 @@
 #include "ocsp/ocsp.h"
 
 #include "base/clock.h"
+#include "ca/reading.h"
 #include "ca/validation.h"
 #include "ocsp/internal.h"
 #include "x509/handles.h"
@@ -9,6 +10,9 @@
 static bool authority(void *context, struct arena *arena, const char *ca_slug,
                       struct ca_record *ret, struct error *err) {
     struct error missing = {0};
+    int64_t as_of_us;
+    if (core_reads_only(context)) /* what lies ready is not served either: it may have been revoked since */
+        TRY(reading_recent(context, &as_of_us, err));
     if (!status_authority(context, arena, ca_slug, ret, &missing)) {
         if (missing.kind != ERROR_NOT_FOUND) {
             *err = missing;

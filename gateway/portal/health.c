@@ -79,6 +79,8 @@ HANDLER(portal_readyz) {
         portal->lists[i].list(portal->lists[i].context, &(struct portal_put){add_warning, &warnings});
     json_close_array(&w);
     json_put_bool(&w, "degraded", warnings.any);
+    if (portal->age != NULL)
+        json_put_int(&w, "behindSeconds", portal->age(portal->age_context));
     json_close_object(&w);
     pthread_mutex_unlock(&portal->lock);
     http_reply_text(response, ready ? 200 : 503, "application/json", json_written(&w));

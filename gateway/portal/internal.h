@@ -20,6 +20,8 @@ struct portal {
         void *context;
     } lists[PORTAL_MAX_CHECKS];
     size_t list_count;
+    int64_t (*age)(void *context); /* NULL: not told */
+    void *age_context;
     atomic_bool draining;
     pthread_mutex_t lock;            /* of what follows: the last look at database and signer */
     int64_t checked_us;              /* clock_monotonic_us(); 0: never */

@@ -21,6 +21,11 @@ void portal_add_list(struct portal *portal, void (*list)(void *context, const st
     portal->lists[portal->list_count++].context = context;
 }
 
+void portal_add_age(struct portal *portal, int64_t (*seconds)(void *context), void *context) {
+    portal->age = seconds;
+    portal->age_context = context;
+}
+
 void portal_drain(struct portal *portal) {
     atomic_store(&portal->draining, true);
 }

@@ -34,6 +34,9 @@ struct portal_put {
 /* Called with each readyz; before the first request. */
 void portal_add_list(struct portal *portal, void (*list)(void *context, const struct portal_put *put), void *context);
 
+/* The member "behindSeconds" of readyz; before the first request. */
+void portal_add_age(struct portal *portal, int64_t (*seconds)(void *context), void *context);
+
 /* From now on readyz says that this node is stopping. */
 void portal_drain(struct portal *portal);
 

@@ -19,6 +19,9 @@ struct key_record {
 MUST_USE bool key_insert(struct tx *tx, const struct key_record *key, struct error *err);
 MUST_USE bool key_by_id(struct tx *tx, struct arena *arena, struct uuid id, struct key_record *ret,
                         struct error *err);
+/* Likewise, from the view of the keys that sign OCSP answers: all that a validation node may read (sql/validation.sql). */
+MUST_USE bool key_of_answers(struct tx *tx, struct arena *arena, struct uuid id, struct key_record *ret,
+                             struct error *err);
 
 enum ca_state {
     CA_ACTIVE = 1,

@@ -4,8 +4,9 @@
 static const char sql_insert[] =
     "INSERT INTO private_keys (id, organisation_id, key_type, purpose, wrapped, uri, spki, "
     "created_us, fingerprint) VALUES (?, ?, ?, ?, ?, ?, ?, ?, UNHEX(SHA2(?, 256)))";
-static const char sql_by_id[] = "SELECT k.id, k.organisation_id, k.key_type, k.purpose, k.wrapped, "
-                                "k.uri, k.spki, k.created_us FROM private_keys k WHERE k.id = ?";
+#define KEY_COLUMNS "k.id, k.organisation_id, k.key_type, k.purpose, k.wrapped, k.uri, k.spki, k.created_us"
+static const char sql_by_id[] = "SELECT " KEY_COLUMNS " FROM private_keys k WHERE k.id = ?";
+static const char sql_of_answers[] = "SELECT " KEY_COLUMNS " FROM validation_keys k WHERE k.id = ?";
 
 static const char sql_service_insert[] =
     "INSERT INTO service_certificates (id, ca_id, purpose, key_id, certificate, chain, "
@@ -31,13 +32,13 @@ bool key_insert(struct tx *tx, const struct key_record *key, struct error *err) 
                       NULL, err);
 }
 
-bool key_by_id(struct tx *tx, struct arena *arena, struct uuid id, struct key_record *ret,
-               struct error *err) {
+static bool find_key(struct tx *tx, struct arena *arena, const char *sql, struct uuid id, struct key_record *ret,
+                     struct error *err) {
     struct rows rows;
     struct key_record key;
     char text[UUID_TEXT_SIZE];
     bool found;
-    TRY(rows_first(tx, arena, sql_by_id, PARAMS(p_uuid(&id)), &rows, &found, err));
+    TRY(rows_first(tx, arena, sql, PARAMS(p_uuid(&id)), &rows, &found, err));
     uuid_format(id, text);
     if (!found)
         return fail(err, ERROR_NOT_FOUND, "not-found", "There is no key %s.", text);
@@ -52,6 +53,14 @@ bool key_by_id(struct tx *tx, struct arena *arena, struct uuid id, struct key_re
     TRY(rows_close(&rows, err));
     *ret = key;
     return true;
+}
+
+bool key_by_id(struct tx *tx, struct arena *arena, struct uuid id, struct key_record *ret, struct error *err) {
+    return find_key(tx, arena, sql_by_id, id, ret, err);
+}
+
+bool key_of_answers(struct tx *tx, struct arena *arena, struct uuid id, struct key_record *ret, struct error *err) {
+    return find_key(tx, arena, sql_of_answers, id, ret, err);
 }
 
 bool service_insert(struct tx *tx, const struct service_record *service, struct error *err) {

@@ -27,6 +27,7 @@ static const struct {
 static const char sql_node_put[] = "INSERT INTO kek_nodes (name, keks, seen_us) VALUES (?, ?, ?) "
                                    "ON DUPLICATE KEY UPDATE keks = VALUES(keks), seen_us = VALUES(seen_us)";
 static const char sql_node_list[] = "SELECT n.name, n.keks, n.seen_us FROM kek_nodes n ORDER BY n.name";
+static const char sql_node_seen[] = "SELECT COALESCE(MAX(n.seen_us), 0) FROM kek_nodes n";
 static const char sql_node_remove[] = "DELETE FROM kek_nodes WHERE name = ?";
 
 bool wrapped_list(struct tx *tx, struct arena *arena, enum wrapped_home home, struct view kek,
@@ -121,4 +122,8 @@ bool kek_node_remove(struct tx *tx, const char *name, struct error *err) {
     int64_t removed = 0;
     TRY(tx_execute(tx, sql_node_remove, PARAMS(p_text(name)), &removed, err));
     return removed > 0 || fail(err, ERROR_NOT_FOUND, "not-found", "There is no node \"%.100s\".", name);
+}
+
+bool kek_nodes_seen(struct tx *tx, int64_t *ret_us, struct error *err) {
+    return tx_number(tx, sql_node_seen, NO_PARAMS, ret_us, err);
 }

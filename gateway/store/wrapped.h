@@ -43,6 +43,8 @@ struct kek_node {
 MUST_USE bool kek_node_put(struct tx *tx, const struct kek_node *node, struct error *err);
 MUST_USE bool kek_node_list(struct tx *tx, struct arena *arena, struct kek_node **ret_nodes,
                             size_t *ret_count, struct error *err);
+/* When the last of them did; 0: none ever has. */
+MUST_USE bool kek_nodes_seen(struct tx *tx, int64_t *ret_us, struct error *err);
 /* A node that is no more. ERROR_NOT_FOUND. */
 MUST_USE bool kek_node_remove(struct tx *tx, const char *name, struct error *err);
 

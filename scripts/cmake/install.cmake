@@ -14,7 +14,8 @@ install(FILES ${CMAKE_SOURCE_DIR}/scripts/systemd/agent-sysusers.conf
     DESTINATION lib/sysusers.d RENAME gatehouse-agent.conf COMPONENT agent)
 install(FILES ${CMAKE_SOURCE_DIR}/scripts/systemd/agent.conf.example
     DESTINATION share/gatehouse COMPONENT agent)
-install(FILES ${CMAKE_SOURCE_DIR}/sql/grants.sql ${CMAKE_SOURCE_DIR}/scripts/systemd/gatehouse.conf.example
+install(FILES ${CMAKE_SOURCE_DIR}/sql/grants.sql ${CMAKE_SOURCE_DIR}/sql/validation.sql
+    ${CMAKE_SOURCE_DIR}/scripts/systemd/gatehouse.conf.example
     DESTINATION share/gatehouse COMPONENT gateway)
 install(FILES ${CMAKE_SOURCE_DIR}/scripts/systemd/gatehouse-sysusers.conf
     DESTINATION lib/sysusers.d RENAME gatehouse.conf COMPONENT signer)
