@@ -22,6 +22,8 @@ static const struct {
      "restore FILE --key KEY.pem | --passphrase-file FILE [--events FILE | --extract DIR]: onto an empty machine."},
     {"ctl", command_ctl, "ctl COMMAND ...: every act of an administrator over the REST API; ctl help."},
     {"kek", command_kek, "kek status|rotate|cancel|remove|split|join: the key-encryption keys, see docs/keys.md."},
+    {"node", command_node,
+     "node invite ADDRESS:PORT; node join ADDRESS:PORT CODE: one more node, by a code that holds once; see docs/operations.md."},
     {"token login", command_token_login, "token login URI: the PIN of a token, typed; the signer keeps it until it ends."},
     {"config", command_config,
      "config check|show|export FILE|import FILE [--dry-run]|reference: the configuration, see docs/configuration.md."},

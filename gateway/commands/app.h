@@ -61,6 +61,7 @@ int command_restore(int argc, char *const argv[]);
 int command_ctl(int argc, char *const argv[]);
 int command_token_login(int argc, char *const argv[]);
 int command_kek(int argc, char *const argv[]);
+int command_node(int argc, char *const argv[]);
 int command_config(int argc, char *const argv[]);
 /* "gatehouse: what: message" on standard error; 1. */
 int command_failed(const char *what, const struct error *err);
