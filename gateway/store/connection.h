@@ -24,7 +24,8 @@ struct tx {
     struct tx *next_used, **here; /* in the pool's list of connections in use */
     int64_t taken_us;             /* monotonic: since when */
     enum trouble trouble;
-    bool begun;          /* START TRANSACTION was sent, see transaction_enter */
+    bool begun;          /* what is sent now belongs to a transaction that COMMIT ends, see transaction_enter */
+    bool manual;         /* the session is at autocommit = 0, see statements_exchange */
     bool wrote;          /* a statement has changed rows in this transaction, or may have */
     bool unfit;          /* the server does not serve (1047): not used again */
     struct mark mark;    /* what tells of this transaction afterwards */
@@ -53,10 +54,10 @@ bool connection_alive(const struct tx *tx);
 /* One statement without values or rows: BEGIN, COMMIT, SET, DDL. */
 MUST_USE bool connection_run(struct tx *tx, const char *sql, struct error *err);
 
-/* Begins the transaction on the server, when it has not: before the first statement that writes or locks. What is
- * only read needs none, for READ COMMITTED gives each statement its own snapshot anyway; so a transaction that
- * only reads costs no round trip but its statements. */
-MUST_USE bool transaction_enter(struct tx *tx, struct error *err);
+/* Begins the transaction, when it has not: before the first statement that writes or locks. What is only read needs
+ * none, for READ COMMITTED gives each statement its own snapshot anyway; so a transaction that only reads costs no
+ * round trip but its statements. The server is told with the next statement. */
+void transaction_enter(struct tx *tx);
 
 /* Turns a server or client error number into ours and notes the trouble; returns false. `text` is the
  * server's message, `sql` the statement's text: both go to the detail alone. */

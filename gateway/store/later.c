@@ -10,6 +10,7 @@
 
 #define MOST_ROWS 1000                             /* in one command */
 #define MOST_BYTES ((size_t)8 * 1024 * 1024) /* likewise; the server takes 16 MiB in a packet */
+#define MOST_TOGETHER 32 /* commands in a round trip: their answers must fit in what the kernel keeps of a connection */
 
 struct row {
     struct row *next;
@@ -106,16 +107,51 @@ static void bind_column(struct arena *arena, const struct row *first, size_t row
     bind->u.indicator = indicators;
 }
 
+/* What goes to the server in one round trip. */
+struct flight {
+    struct tx *tx;
+    struct packed packed[MOST_TOGETHER];
+    const struct insert *inserts[MOST_TOGETHER];
+    size_t rows[MOST_TOGETHER], count, bytes;
+};
+
 static bool refused(struct tx *tx, const struct insert *insert, unsigned number, struct error *err) {
     return number == ER_DUP_ENTRY && insert->duplicate != NULL && tx->trouble == TROUBLE_NONE &&
            insert->duplicate(err);
 }
 
-static bool judge(struct tx *tx, const struct insert *insert, bool ok, size_t rows,
-                  const struct outcome *outcome, struct error *err) {
-    if (!ok)
-        return refused(tx, insert, outcome->number, err);
-    return insert->missed == NULL || outcome->affected == rows || insert->missed(err);
+/* In their order: what the first that was refused, or met the wrong number of rows, means. */
+static bool judge(const struct flight *flight, const struct outcome *outcomes, size_t failed, struct error *err) {
+    for (size_t i = 0; i < failed; i++)
+        if (flight->inserts[i]->missed != NULL && outcomes[i].affected != flight->rows[i])
+            return flight->inserts[i]->missed(err);
+    return failed == flight->count || refused(flight->tx, flight->inserts[failed], outcomes[failed].number, err);
+}
+
+static void empty(struct flight *flight) {
+    for (size_t i = 0; i < flight->count; i++)
+        packed_free(&flight->packed[i]);
+    flight->count = flight->bytes = 0;
+}
+
+static bool fly(struct flight *flight, struct error *err) {
+    struct outcome outcomes[MOST_TOGETHER];
+    size_t failed = 0;
+    if (flight->count == 0)
+        return true;
+    bool ok = statements_exchange(flight->tx, flight->packed, flight->count, outcomes, &failed, err) &&
+              judge(flight, outcomes, failed, err);
+    empty(flight);
+    return ok;
+}
+
+static bool board(struct flight *flight, const struct insert *insert, size_t rows, const struct packed *packed,
+                  struct error *err) {
+    flight->packed[flight->count] = *packed;
+    flight->inserts[flight->count] = insert;
+    flight->rows[flight->count++] = rows;
+    flight->bytes += packed->len;
+    return (flight->count < MOST_TOGETHER && flight->bytes < MOST_BYTES) || fly(flight, err);
 }
 
 /* Few sizes, for each is a prepared statement of its own. */
@@ -123,12 +159,12 @@ static size_t chunk_of(size_t rows) {
     return rows >= 16 ? 16 : rows >= 4 ? 4 : 1;
 }
 
-static bool send_chunk(struct tx *tx, struct arena *arena, const struct later *later,
+static bool send_chunk(struct flight *flight, struct arena *arena, const struct later *later,
                        const struct row *first, size_t rows, struct error *err) {
     const struct insert *insert = later->insert;
     struct buffer sql = buffer_on(arena);
     struct param *values = arena_array(arena, rows * later->columns, sizeof *values);
-    struct outcome outcome = {0};
+    struct packed packed;
     buffer_add_text(&sql, insert->many);
     for (size_t i = 0; i < rows; i++, first = first->next) {
         memcpy(values + i * later->columns, first->values, later->columns * sizeof *values);
@@ -136,42 +172,41 @@ static bool send_chunk(struct tx *tx, struct arena *arena, const struct later *l
             buffer_add_text(&sql, insert->more);
     }
     buffer_add_text(&sql, insert->end);
-    bool ok = statement_run(tx, rows == 1 ? insert->sql : buffer_text(&sql),
-                            (struct params){values, rows * later->columns}, &outcome, err);
-    return judge(tx, insert, ok, rows, &outcome, err);
+    return statement_pack(flight->tx, rows == 1 ? insert->sql : buffer_text(&sql),
+                          (struct params){values, rows * later->columns}, &packed, err) &&
+           board(flight, insert, rows, &packed, err);
 }
 
-static bool send_chunks(struct tx *tx, struct arena *arena, const struct later *later,
+static bool send_chunks(struct flight *flight, struct arena *arena, const struct later *later,
                         const struct row *first, size_t rows, struct error *err) {
     while (rows > 0) {
         size_t chunk = chunk_of(rows);
-        TRY(send_chunk(tx, arena, later, first, chunk, err));
+        TRY(send_chunk(flight, arena, later, first, chunk, err));
         for (rows -= chunk; chunk > 0; chunk--)
             first = first->next;
     }
     return true;
 }
 
-static bool send_rows(struct tx *tx, const struct later *later, const struct row *first, size_t rows,
+static bool send_rows(struct flight *flight, const struct later *later, const struct row *first, size_t rows,
                       struct error *err) {
     SCOPED_ARENA struct arena *arena = arena_new();
-    struct outcome outcome = {0};
-    if (rows == 1) {
-        struct params params = {first->values, later->columns};
-        bool ok = statement_run(tx, later->insert->sql, params, &outcome, err);
-        return judge(tx, later->insert, ok, rows, &outcome, err);
-    }
+    struct packed packed;
+    if (rows == 1)
+        return statement_pack(flight->tx, later->insert->sql, (struct params){first->values, later->columns},
+                              &packed, err) &&
+               board(flight, later->insert, rows, &packed, err);
     if (later->insert->many != NULL)
-        return send_chunks(tx, arena, later, first, rows, err);
+        return send_chunks(flight, arena, later, first, rows, err);
     MYSQL_BIND *binds = arena_array(arena, later->columns, sizeof *binds);
     for (size_t i = 0; i < later->columns; i++)
         bind_column(arena, first, rows, i, &binds[i]);
-    bool ok = statement_run_rows(tx, later->insert->sql, binds, later->columns, (unsigned)rows,
-                                 &outcome, err);
-    return judge(tx, later->insert, ok, rows, &outcome, err);
+    return statement_pack_rows(flight->tx, later->insert->sql, binds, later->columns, (unsigned)rows, &packed,
+                               err) &&
+           board(flight, later->insert, rows, &packed, err);
 }
 
-static bool send_table(struct tx *tx, struct later *later, struct error *err) {
+static bool send_table(struct flight *flight, struct later *later, struct error *err) {
     while (later->first != NULL) {
         const struct row *first = later->first;
         size_t rows = 0, bytes = 0;
@@ -181,7 +216,7 @@ static bool send_table(struct tx *tx, struct later *later, struct error *err) {
             rows++;
             later->first = later->first->next;
         }
-        TRY(send_rows(tx, later, first, rows, err));
+        TRY(send_rows(flight, later, first, rows, err));
     }
     later->last = &later->first;
     return true;
@@ -199,13 +234,18 @@ static bool single_row(const struct tx *tx) {
 }
 
 bool later_send(struct tx *tx, bool leaves, struct error *err) {
+    struct flight flight = {.tx = tx};
+    bool ok = true;
     tx->referred_waits = false;
     tx->alone = leaves && !tx->begun && single_row(tx);
-    for (struct later *later = tx->later; later != NULL; later = later->next)
+    for (struct later *later = tx->later; ok && later != NULL; later = later->next)
         if (later->first != NULL && (leaves || later->insert->kind == INSERT_REFERRED)) {
-            TRY(tx->alone || transaction_enter(tx, err));
+            if (!tx->alone)
+                transaction_enter(tx);
             tx->wrote = true;
-            TRY(send_table(tx, later, err));
+            ok = send_table(&flight, later, err);
         }
-    return true;
+    ok = ok && fly(&flight, err);
+    empty(&flight);
+    return ok;
 }

@@ -1,5 +1,5 @@
-/* Writes that wait for the end of their transaction and go to the server many rows at a time: a round trip for
- * each statement instead of one for each row. Private to this room.
+/* Writes that wait for the end of their transaction and go to the server many rows at a time, and all statements in one
+ * round trip. Private to this room.
  *
  * A statement that is run meanwhile (sql.h) sends first what it might refer to: rows of INSERT_REFERRED. Rows that
  * nothing in a transaction reads or refers to (events, search words) wait for COMMIT.

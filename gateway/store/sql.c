@@ -203,8 +203,10 @@ static bool usable(struct tx *tx, const char *sql, size_t values, struct stateme
     return true;
 }
 
-static bool execute(struct tx *tx, const char *sql, struct params params, struct statement **ret,
-                    struct error *err) {
+/* --- sending ------------------------------------------------------------------------------------------ */
+
+static bool bind_values(struct tx *tx, const char *sql, struct params params, struct statement **ret,
+                        struct error *err) {
     struct statement *statement;
     TRY(usable(tx, sql, params.count, &statement, err));
     size_t total = 0;
@@ -216,12 +218,123 @@ static bool execute(struct tx *tx, const char *sql, struct params params, struct
     bool ok = true;
     for (size_t i = 0; ok && i < params.count; i++)
         ok = bind_param(&params.at[i], &binds[i], err);
-    if (ok && ((params.count > 0 && mysql_stmt_bind_param(statement->stmt, binds) != 0) ||
-               mysql_stmt_execute(statement->stmt) != 0))
+    if (ok && params.count > 0 && mysql_stmt_bind_param(statement->stmt, binds) != 0)
         ok = stmt_fail(tx, statement->stmt, sql, err);
-    free(binds);
-    *ret = statement;
+    free(binds); /* the library has a copy; the values it points to are the caller's */
+    if (ok)
+        *ret = statement;
     return ok;
+}
+
+static bool encode(struct tx *tx, struct statement *statement, bool many, struct packed *ret,
+                   struct error *err) {
+    *ret = (struct packed){.statement = statement, .many = many};
+    ret->request = tx->mysql->methods->db_execute_generate_request(statement->stmt, &ret->len, 0);
+    return ret->request != NULL || stmt_fail(tx, statement->stmt, statement->sql, err);
+}
+
+bool statement_pack(struct tx *tx, const char *sql, struct params params, struct packed *ret,
+                    struct error *err) {
+    struct statement *statement;
+    return bind_values(tx, sql, params, &statement, err) && encode(tx, statement, false, ret, err);
+}
+
+bool statement_pack_rows(struct tx *tx, const char *sql, MYSQL_BIND *columns, size_t column_count,
+                         unsigned rows, struct packed *ret, struct error *err) {
+    struct statement *statement;
+    unsigned none = 0; /* back to statements of one row */
+    TRY(usable(tx, sql, column_count, &statement, err));
+    bool ok = (mysql_stmt_attr_set(statement->stmt, STMT_ATTR_ARRAY_SIZE, &rows) == 0 &&
+               mysql_stmt_bind_param(statement->stmt, columns) == 0) ||
+              stmt_fail(tx, statement->stmt, sql, err);
+    ok = ok && encode(tx, statement, true, ret, err);
+    mysql_stmt_attr_set(statement->stmt, STMT_ATTR_ARRAY_SIZE, &none);
+    return ok;
+}
+
+void packed_free(struct packed *packed) {
+    free(packed->request);
+    packed->request = NULL;
+}
+
+/* Something is wrong with the connection itself, or some answers are still to come: it is of no more use. */
+static bool broken(struct tx *tx, const char *sql, struct error *err) {
+    unsigned number = mysql_errno(tx->mysql);
+    connection_fail(tx, number == 0 ? CR_SERVER_LOST : number, mysql_error(tx->mysql), sql, err);
+    tx->trouble = TROUBLE_LOST;
+    return false;
+}
+
+static bool send_all(struct tx *tx, const char *turn, const struct packed *packed, size_t count,
+                     struct error *err) {
+    MYSQL *mysql = tx->mysql;
+    if (turn != NULL && mysql_send_query(mysql, turn, strlen(turn)) != 0)
+        return broken(tx, turn, err);
+    for (size_t i = 0; i < count; i++)
+        if (mysql->methods->db_command(mysql, packed[i].many ? COM_STMT_BULK_EXECUTE : COM_STMT_EXECUTE,
+                                       (const char *)packed[i].request, packed[i].len, 1,
+                                       packed[i].statement->stmt) != 0)
+            return broken(tx, packed[i].statement->sql, err);
+    return true;
+}
+
+/* The library counts packets from the last command it has sent; each answer is the first after its own. */
+static void next_answer(MYSQL *mysql) {
+    mysql->net.pkt_nr = mysql->net.compress_pkt_nr = 1;
+}
+
+static bool read_turn(struct tx *tx, const char *turn, struct error *err) {
+    if (turn == NULL)
+        return true;
+    next_answer(tx->mysql);
+    if (mysql_read_query_result(tx->mysql) != 0)
+        return broken(tx, turn, err);
+    tx->manual = tx->begun;
+    return true;
+}
+
+bool statements_exchange(struct tx *tx, const struct packed *packed, size_t count,
+                         struct outcome *ret_outcomes, size_t *ret_failed, struct error *err) {
+    const char *turn = tx->manual == tx->begun ? NULL : tx->begun ? "SET autocommit = 0" : "SET autocommit = 1";
+    *ret_failed = count;
+    TRY(send_all(tx, turn, packed, count, err));
+    TRY(read_turn(tx, turn, err));
+    for (size_t i = 0; i < count; i++) {
+        MYSQL_STMT *stmt = packed[i].statement->stmt;
+        next_answer(tx->mysql);
+        ret_outcomes[i] = (struct outcome){0};
+        if (tx->mysql->methods->db_read_execute_response(stmt) == 0) {
+            ret_outcomes[i].affected = mysql_stmt_affected_rows(stmt);
+            continue;
+        }
+        ret_outcomes[i].number = mysql_errno(tx->mysql);
+        if (*ret_failed == count) {
+            *ret_failed = i;
+            connection_fail(tx, ret_outcomes[i].number, mysql_error(tx->mysql), packed[i].statement->sql, err);
+        }
+        if (tx->trouble == TROUBLE_LOST || mysql_get_socket(tx->mysql) == MARIADB_INVALID_SOCKET)
+            return broken(tx, packed[i].statement->sql, err);
+    }
+    return true;
+}
+
+/* Alone with the change of the session that it needs. */
+static bool execute_after_turn(struct tx *tx, struct statement *statement, struct error *err) {
+    struct packed packed = {0};
+    struct outcome outcome = {0};
+    size_t failed = 0;
+    bool ok = encode(tx, statement, false, &packed, err) &&
+              statements_exchange(tx, &packed, 1, &outcome, &failed, err) && failed == 1;
+    packed_free(&packed);
+    return ok;
+}
+
+static bool execute(struct tx *tx, const char *sql, struct params params, struct statement **ret,
+                    struct error *err) {
+    TRY(bind_values(tx, sql, params, ret, err));
+    if (tx->manual != tx->begun)
+        return execute_after_turn(tx, *ret, err);
+    return mysql_stmt_execute((*ret)->stmt) == 0 || stmt_fail(tx, (*ret)->stmt, sql, err);
 }
 
 /* Rows that wait and that this statement may refer to go first. */
@@ -241,28 +354,10 @@ bool statement_run(struct tx *tx, const char *sql, struct params params,
     return ok;
 }
 
-bool statement_run_rows(struct tx *tx, const char *sql, MYSQL_BIND *columns, size_t column_count,
-                        unsigned rows, struct outcome *ret_outcome, struct error *err) {
-    struct statement *statement;
-    unsigned none = 0; /* back to statements of one row */
-    TRY(usable(tx, sql, column_count, &statement, err));
-    bool ok = mysql_stmt_attr_set(statement->stmt, STMT_ATTR_ARRAY_SIZE, &rows) == 0 &&
-              mysql_stmt_bind_param(statement->stmt, columns) == 0 &&
-              mysql_stmt_execute(statement->stmt) == 0;
-    if (ok) {
-        ret_outcome->affected = mysql_stmt_affected_rows(statement->stmt);
-    } else {
-        ret_outcome->number = mysql_stmt_errno(statement->stmt);
-        stmt_fail(tx, statement->stmt, sql, err);
-    }
-    mysql_stmt_attr_set(statement->stmt, STMT_ATTR_ARRAY_SIZE, &none);
-    return ok;
-}
-
 bool tx_execute(struct tx *tx, const char *sql, struct params params, int64_t *ret_affected,
                 struct error *err) {
     struct statement *statement;
-    TRY(transaction_enter(tx, err));
+    transaction_enter(tx);
     TRY(run(tx, sql, params, &statement, err));
     int64_t affected = (int64_t)mysql_stmt_affected_rows(statement->stmt);
     tx->wrote = tx->wrote || affected != 0;
@@ -280,7 +375,7 @@ static bool insert_now(struct tx *tx, const char *sql, struct params params,
         *ret_inserted = any ? INSERTED : INSERTED_NOTHING;
         return true;
     }
-    if (statement == NULL || mysql_stmt_errno(statement->stmt) != ER_DUP_ENTRY)
+    if (statement == NULL || tx->trouble != TROUBLE_NONE || mysql_stmt_errno(statement->stmt) != ER_DUP_ENTRY)
         return false;
     *ret_inserted = INSERTED_DUPLICATE;
     return true;
@@ -288,7 +383,7 @@ static bool insert_now(struct tx *tx, const char *sql, struct params params,
 
 bool tx_insert_select(struct tx *tx, const char *sql, struct params params,
                       enum inserted *ret_inserted, struct error *err) {
-    TRY(transaction_enter(tx, err));
+    transaction_enter(tx);
     return insert_now(tx, sql, params, ret_inserted, err);
 }
 
@@ -309,7 +404,7 @@ bool rows_open(struct tx *tx, struct arena *arena, const char *sql, struct param
                struct rows *ret_rows, struct error *err) {
     struct statement *statement;
     if (locks(sql))
-        TRY(transaction_enter(tx, err));
+        transaction_enter(tx);
     TRY(run(tx, sql, params, &statement, err));
     if (statement->column_count == 0)
         return fail_internal(err, "database: no rows come of: %.200s", sql);

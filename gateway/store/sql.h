@@ -103,15 +103,36 @@ MUST_USE bool tx_number(struct tx *tx, const char *sql, struct params params, in
 
 /* A value that can be sent. ERROR_MALFORMED "bad-text". */
 MUST_USE bool param_check(const struct param *param, struct error *err);
-/* What the above stand on; for later.c alone. */
+/* What the above stand on; for later.c and settle.c alone. */
 struct outcome {
-    unsigned number;   /* the server's error number */
+    unsigned number;   /* the server's error number; 0: it was done */
     uint64_t affected; /* see tx_execute */
 };
 MUST_USE bool statement_run(struct tx *tx, const char *sql, struct params params,
                             struct outcome *ret_outcome, struct error *err);
-MUST_USE bool statement_run_rows(struct tx *tx, const char *sql, MYSQL_BIND *columns, size_t column_count,
-                                 unsigned rows, struct outcome *ret_outcome, struct error *err);
+
+/* A statement of this connection with its values, encoded: what many statements in one round trip are made of. */
+struct packed {
+    struct statement *statement;
+    unsigned char *request; /* of the client library */
+    size_t len;
+    bool many; /* sets of values */
+};
+/* The caller has packed_free called for each. */
+MUST_USE bool statement_pack(struct tx *tx, const char *sql, struct params params, struct packed *ret,
+                             struct error *err);
+MUST_USE bool statement_pack_rows(struct tx *tx, const char *sql, MYSQL_BIND *columns, size_t column_count,
+                                  unsigned rows, struct packed *ret, struct error *err);
+void packed_free(struct packed *packed);
+/* Sends all of them and reads the answers: one round trip. One that fails does not keep the server from the others,
+ * which are undone with the transaction. *ret_failed: the first that did, of which *err tells, or count. False when
+ * there are not all answers: the connection is lost then.
+ *
+ * The server itself ends a transaction that is in a deadlock's way, and would commit each of the statements behind it
+ * at once. So transactions do not begin with START TRANSACTION but run at autocommit = 0, where those statements
+ * begin another that is rolled back. The session changes over with the statement that needs it, in its round trip. */
+MUST_USE bool statements_exchange(struct tx *tx, const struct packed *packed, size_t count,
+                                  struct outcome *ret_outcomes, size_t *ret_failed, struct error *err);
 
 /* Closes all prepared statements of the connection. */
 void statements_drop(struct tx *tx);

@@ -44,12 +44,9 @@ static bool may_repeat(struct tx_loop *loop, enum trouble trouble) {
     return true;
 }
 
-bool transaction_enter(struct tx *tx, struct error *err) {
-    if (tx->begun || tx->trouble != TROUBLE_NONE)
-        return true; /* in trouble the statement itself is refused */
-    TRY(connection_run(tx, "START TRANSACTION", err));
-    tx->begun = true;
-    return true;
+void transaction_enter(struct tx *tx) {
+    if (tx->trouble == TROUBLE_NONE) /* else the statement itself is refused */
+        tx->begun = true;
 }
 
 /* A connection, or false with the error filled. The transaction begins with the first write. */

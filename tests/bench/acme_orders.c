@@ -1,6 +1,7 @@
 /* bench_acme DIRECTORY CA-FILE KID HMAC-KEY THREADS SECONDS [nonces]: whole ACME orders a second
  * (new-order, finalize, certificate) by one account with pre-approved names, each thread on a
- * connection of its own; or new nonces a second. Prints the rate alone. */
+ * connection of its own; or new nonces a second. Prints the rate alone, and on standard error the medians of what
+ * each request of an order took, and of what signing it took the client. */
 #include "base/clock.h"
 #include "base/encode.h"
 #include "base/json.h"
@@ -23,6 +24,13 @@ static char account[500], new_order[500], new_nonce[500];
 static atomic_llong done_count;
 static atomic_bool ending;
 
+enum step { NEW_ORDER, FINALIZE, CERTIFICATE, SIGNING, STEPS };
+#define MOST_TIMES 100000
+static struct {
+    _Atomic uint32_t us[MOST_TIMES];
+    atomic_size_t count;
+} times[STEPS];
+
 struct client {
     CURL *curl;
     struct curl_slist *headers;
@@ -37,6 +45,12 @@ static void die(const char *what, const struct client *c) {
     fprintf(stderr, "bench_acme: %s: %.*s\n", what, c == NULL ? 0 : (int)c->len,
             c == NULL ? "" : c->body);
     exit(1);
+}
+
+static void note_time(enum step step, int64_t began_us) {
+    size_t at = atomic_fetch_add(&times[step].count, 1);
+    if (at < MOST_TIMES)
+        atomic_store(&times[step].us[at], (uint32_t)(clock_monotonic_us() - began_us));
 }
 
 static size_t take_body(char *at, size_t size, size_t count, void *context) {
@@ -133,7 +147,9 @@ static const char *jwk(struct arena *arena) {
                         base64url_encode(arena, view_of(point + 32, 32)));
 }
 
-static long post(struct client *c, struct arena *arena, const char *url, const char *payload) {
+static long post(struct client *c, struct arena *arena, enum step step, const char *url,
+                 const char *payload) {
+    int64_t began_us = clock_monotonic_us();
     const char *who = account[0] == '\0' ? arena_printf(arena, "\"jwk\":%s", jwk(arena))
                                          : arena_printf(arena, "\"kid\":\"%s\"", account);
     const char *head = base64url_encode(
@@ -142,10 +158,14 @@ static long post(struct client *c, struct arena *arena, const char *url, const c
                                c->nonce, url, who)));
     const char *body = payload == NULL ? "" : base64url_encode(arena, view_text(payload));
     struct view signature = sign(arena, arena_printf(arena, "%s.%s", head, body));
-    return perform(c, url,
-                   arena_printf(arena,
-                                "{\"protected\":\"%s\",\"payload\":\"%s\",\"signature\":\"%s\"}",
-                                head, body, base64url_encode(arena, signature)));
+    const char *whole =
+        arena_printf(arena, "{\"protected\":\"%s\",\"payload\":\"%s\",\"signature\":\"%s\"}", head,
+                     body, base64url_encode(arena, signature));
+    note_time(SIGNING, began_us);
+    began_us = clock_monotonic_us();
+    long status = perform(c, url, whole);
+    note_time(step, began_us);
+    return status;
 }
 
 static const char *member(struct client *c, struct arena *arena, const char *name) {
@@ -185,17 +205,17 @@ static void make_csr(struct client *c) {
 
 static void one_order(struct client *c) {
     SCOPED_ARENA struct arena *arena = arena_new();
-    if (post(c, arena, new_order,
+    if (post(c, arena, NEW_ORDER, new_order,
              arena_printf(arena,
                           "{\"identifiers\":[{\"type\":\"dns\",\"value\":\"t%d.bench.test\"}]}",
                           c->number)) != 201)
         die("new-order", c);
     if (strcmp(member(c, arena, "status"), "ready") != 0)
         die("not ready", c);
-    if (post(c, arena, member(c, arena, "finalize"),
+    if (post(c, arena, FINALIZE, member(c, arena, "finalize"),
              arena_printf(arena, "{\"csr\":\"%s\"}", c->csr)) != 200)
         die("finalize", c);
-    if (post(c, arena, member(c, arena, "certificate"), NULL) != 200)
+    if (post(c, arena, CERTIFICATE, member(c, arena, "certificate"), NULL) != 200)
         die("certificate", c);
 }
 
@@ -248,9 +268,24 @@ static void register_account(struct client *c, const char *directory, const char
                      "s\",\"payload\":\"%s\","
                      "\"signature\":\"%s\"}}",
                      head, strchr(input, '.') + 1, base64url_encode(arena, view_of(mac, len)));
-    if (post(c, arena, url, payload) != 201)
+    if (post(c, arena, NEW_ORDER, url, payload) != 201)
         die("new-account", c);
     snprintf(account, sizeof account, "%s", c->location);
+}
+
+static int by_time(const void *a, const void *b) {
+    uint32_t one = *(const uint32_t *)a, other = *(const uint32_t *)b;
+    return one < other ? -1 : one > other;
+}
+
+static uint32_t median(enum step step) {
+    static uint32_t sorted[MOST_TIMES];
+    size_t count = atomic_load(&times[step].count);
+    count = count < MOST_TIMES ? count : MOST_TIMES;
+    for (size_t i = 0; i < count; i++)
+        sorted[i] = atomic_load(&times[step].us[i]);
+    qsort(sorted, count, sizeof sorted[0], by_time);
+    return sorted[count / 2];
 }
 
 int main(int argc, char **argv) {
@@ -282,6 +317,9 @@ int main(int argc, char **argv) {
     atomic_store(&ending, true);
     for (int i = 0; i < count; i++)
         pthread_join(threads[i], NULL);
+    if (!nonces)
+        fprintf(stderr, "us: new-order %u, finalize %u, certificate %u; the client's signature %u\n",
+                median(NEW_ORDER), median(FINALIZE), median(CERTIFICATE), median(SIGNING));
     printf("%.1f\n", (double)(after - before) * 1e6 / (double)took);
     return 0;
 }

@@ -4,6 +4,7 @@
 
 #include "store/acme.h"
 #include "store/hold.h"
+#include "store/later.h"
 
 #include <pthread.h>
 
@@ -256,6 +257,64 @@ static void many_rows_of_every_shape(void **state) {
     }
 }
 
+/* Two that meet in a deadlock between statements that travel together. */
+struct crossing {
+    pthread_t thread;
+    pthread_barrier_t *met;
+    const char *first, *second; /* settings */
+    int runs;
+    bool done;
+    struct error err;
+};
+
+static const struct insert grow = {.sql = "UPDATE settings SET value = CONCAT(value, 'x') WHERE name = ?",
+                                   .kind = INSERT_LEAF};
+static const struct insert trace = {.sql = "INSERT INTO commit_marks (id, at_us, abandoned) VALUES (?, 77, FALSE)",
+                                    .kind = INSERT_LEAF};
+
+static bool cross(struct tx *tx, struct crossing *c, struct error *error) {
+    struct uuid one = uuid_new(), other = uuid_new();
+    if (!tx_execute(tx, grow.sql, PARAMS(p_text(c->first)), NULL, error))
+        return false;
+    if (++c->runs == 1)
+        pthread_barrier_wait(c->met);
+    return tx_insert_later(tx, &grow, PARAMS(p_text(c->second)), error) &&
+           tx_insert_later(tx, &trace, PARAMS(p_uuid(&one)), error) &&
+           tx_insert_later(tx, &trace, PARAMS(p_uuid(&other)), error);
+}
+
+static void *run_crossing(void *context) {
+    struct crossing *c = context;
+    TX(tx, store, &c->done, &c->err)
+        tx.ok = cross(tx.tx, c, &c->err);
+    return NULL;
+}
+
+/* The server has ended the transaction when it comes to the statements behind: they leave nothing. */
+static void a_deadlock_undoes_what_travels_with_it(void **state) {
+    (void)state;
+    pthread_barrier_t met;
+    struct crossing both[2] = {{.met = &met, .first = "cross-a", .second = "cross-b"},
+                               {.met = &met, .first = "cross-b", .second = "cross-a"}};
+    int64_t traces = 0, grown = 0;
+    const char *kept;
+    DONE(setting_default(tx, arena, "cross-a", "", &kept, &err));
+    DONE(setting_default(tx, arena, "cross-b", "", &kept, &err));
+    pthread_barrier_init(&met, NULL, 2);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(pthread_create(&both[i].thread, NULL, run_crossing, &both[i]), 0);
+    for (int i = 0; i < 2; i++)
+        pthread_join(both[i].thread, NULL);
+    pthread_barrier_destroy(&met);
+    assert_true(both[0].done && both[1].done);
+    assert_int_equal(both[0].runs + both[1].runs, 3);
+    DONE(tx_number(tx, "SELECT COUNT(*) FROM commit_marks m WHERE m.at_us = 77", NO_PARAMS, &traces, &err));
+    assert_int_equal(traces, 4);
+    DONE(tx_number(tx, "SELECT CAST(SUM(LENGTH(s.value)) AS SIGNED) FROM settings s WHERE s.name IN ('cross-a', 'cross-b')",
+                   NO_PARAMS, &grown, &err));
+    assert_int_equal(grown, 4);
+}
+
 /* A statement sees the rows that were inserted before it in the same transaction. */
 static bool insert_and_move(struct tx *tx, const struct request_record *request) {
     struct request_change change = {.from = REQUEST_PENDING, .to = REQUEST_DECLINED, .reason = "no"};
@@ -314,6 +373,7 @@ static void old_rules_are_noticed(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(refusals_are_their_own),      cmocka_unit_test(many_rows_of_every_shape),
+        cmocka_unit_test(a_deadlock_undoes_what_travels_with_it),
         cmocka_unit_test(order_is_kept),               cmocka_unit_test(late_errors_undo_everything),
         cmocka_unit_test(old_rules_are_noticed),       cmocka_unit_test(nonces_ask_for_the_account),
         cmocka_unit_test(nonces_are_spent_together),
