@@ -68,6 +68,8 @@ HANDLER(templates_remove);
 HANDLER(templates_clone);
 HANDLER(templates_export);
 HANDLER(templates_openssl);
+HANDLER(templates_openssl_check);
+HANDLER(templates_openssl_change);
 HANDLER(templates_import);
 HANDLER(templates_versions);
 HANDLER(templates_diff);

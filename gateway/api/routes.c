@@ -91,6 +91,10 @@
     X("POST", "/templates/{}/clone", GATE_ACTOR, SMALL, templates_clone, "templates:manage") \
     X("GET", "/templates/{}/export", GATE_ACTOR, NO_BODY, templates_export, "templates:read") \
     X("GET", "/templates/{}/openssl", GATE_ACTOR, NO_BODY, templates_openssl, "templates:read") \
+    X("POST", "/templates/{}/openssl", GATE_ACTOR, MEDIUM, templates_openssl_check, \
+      "templates:manage") \
+    X("PUT", "/templates/{}/openssl", GATE_ACTOR, MEDIUM, templates_openssl_change, \
+      "templates:manage") \
     X("GET", "/templates/{}/hook-secret", GATE_ACTOR, NO_BODY, templates_hook_secret, \
       "templates:manage") \
     X("GET", "/templates/{}/versions", GATE_ACTOR, NO_BODY, templates_versions, "templates:read") \

@@ -91,6 +91,16 @@ HANDLER(templates_get) {
     return template_reply(request, response, 200, &template);
 }
 
+/* An edit must say which version it has seen. */
+static bool ask_based_on(const struct http_request *request, const struct json *body,
+                         int64_t *ret_version, struct error *err) {
+    TRY(ask_version(request, body, ret_version, err));
+    return *ret_version != 0 ||
+           fail(err, ERROR_MALFORMED, "missing-field",
+                "Say which version the edit is based on: If-Match with the template's ETag, or "
+                "the field \"version\".");
+}
+
 HANDLER(templates_change) {
     static const char *const members[] = {"name", "document", "version", NULL};
     const struct json *body, *document = NULL;
@@ -102,11 +112,7 @@ HANDLER(templates_change) {
     TRY(json_object(body, "document", &document, err));
     if (document == NULL)
         return fail(err, ERROR_MALFORMED, "missing-field", "The field \"document\" is missing.");
-    TRY(ask_version(request, body, &version, err));
-    if (version == 0)
-        return fail(err, ERROR_MALFORMED, "missing-field",
-                    "Say which version the edit is based on: If-Match with the template's ETag, or "
-                    "the field \"version\".");
+    TRY(ask_based_on(request, body, &version, err));
     TRY(template_change(context, request->arena, actor_of(request), request->parameters[0], version,
                         name, document, &template, err));
     return template_reply(request, response, 200, &template);
@@ -165,17 +171,96 @@ HANDLER(templates_openssl) {
     return true;
 }
 
+/* What a text would make of a template, and what of it cannot be read or says nothing. */
+static bool check_reply(struct http_request *request, struct http_response *response,
+                        const char *text, const char *current, struct error *err) {
+    const struct json *base = NULL, *document = NULL;
+    struct text_findings *findings = arena_alloc(request->arena, sizeof *findings);
+    TRY(current == NULL || json_parse(request->arena, view_text(current), &base, err));
+    TRY(template_check_text(request->arena, text, base, findings, &document, err));
+    struct json_writer w = json_writer_on(request->arena), made = json_writer_on(request->arena);
+    json_open_object(&w);
+    if (document == NULL) {
+        json_put_null(&w, "document");
+        json_name(&w, "changes");
+        json_open_array(&w);
+        json_close_array(&w);
+    } else {
+        json_add_value(&made, document);
+        json_name(&w, "document");
+        json_add_value(&w, document);
+        json_name(&w, "changes");
+        TRY(template_diff(&w, request->arena, current == NULL ? "{}" : current,
+                          json_written(&made), err));
+    }
+    json_name(&w, "findings");
+    json_open_array(&w);
+    for (size_t i = 0; i < findings->count; i++) {
+        const struct text_finding *one = &findings->items[i];
+        json_open_object(&w);
+        if (one->line > 0)
+            json_put_int(&w, "line", one->line);
+        else
+            json_put_null(&w, "line");
+        json_put_string(&w, "severity", one->error ? "error" : "notice");
+        json_put_string(&w, "text", one->text);
+        json_close_object(&w);
+    }
+    json_close_array(&w);
+    json_close_object(&w);
+    reply_json(response, 200, &w);
+    return true;
+}
+
+HANDLER(templates_openssl_check) {
+    static const char *const members[] = {"openssl", NULL};
+    const struct json *body;
+    const char *text;
+    struct template_record template;
+    TRY(ask_document(request, members, &body, err));
+    TRY(ask_string(body, "openssl", &text, err));
+    TRY(template_get(context, request->arena, actor_of(request), request->parameters[0], &template,
+                     err));
+    return check_reply(request, response, text, template.document, err);
+}
+
+HANDLER(templates_openssl_change) {
+    static const char *const members[] = {"openssl", "version", NULL};
+    const struct json *body, *current, *document;
+    const char *text;
+    int64_t version;
+    struct template_record template;
+    TRY(ask_document(request, members, &body, err));
+    TRY(ask_string(body, "openssl", &text, err));
+    TRY(ask_based_on(request, body, &version, err));
+    TRY(template_get(context, request->arena, actor_of(request), request->parameters[0], &template,
+                     err));
+    TRY(json_parse(request->arena, view_text(template.document), &current, err));
+    TRY(template_from_text(request->arena, text, current, &document, err));
+    TRY(template_change(context, request->arena, actor_of(request), request->parameters[0], version,
+                        template.name, document, &template, err));
+    return template_reply(request, response, 200, &template);
+}
+
 HANDLER(templates_import) {
     static const char *const members[] = {"format",   "formatVersion", "name", "version",
-                                          "document", "openssl",       NULL};
+                                          "document", "openssl",       "dryRun",
+                                          NULL};
     const struct json *body, *document = NULL;
     const char *format, *name, *text = NULL;
     int64_t format_version = 1, version = 0;
+    bool dry = false;
     struct template_record made;
     TRY(ask_document(request, members, &body, err));
     TRY(ask_string(body, "name", &name, err) && json_string(body, "openssl", &text, err));
+    TRY(json_bool(body, "dryRun", &dry, err));
+    if (dry && text == NULL)
+        return fail(err, ERROR_MALFORMED, "missing-field",
+                    "A dry run reads a text: the field \"openssl\" is missing.");
+    if (dry)
+        return check_reply(request, response, text, NULL, err);
     if (text != NULL) {
-        TRY(template_from_text(request->arena, text, &document, err));
+        TRY(template_from_text(request->arena, text, NULL, &document, err));
         TRY(template_create(context, request->arena, actor_of(request), request->parameters[0], name,
                             document, &made, err));
         return template_reply(request, response, 201, &made);

@@ -1,35 +1,35 @@
-/* From OpenSSL's configuration form to a template document. */
-#include "ca/template_tables.h"
-#include "ca/template_text.h"
+/* From OpenSSL's configuration form to a template document: lines, settings, and the whole. */
+#include "ca/template_internal.h"
+#include "ca/template_text_internal.h"
 
-#include "base/encode.h"
-#include "x509/extension.h"
-
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#define MAX_LINES 500
 #define MARK "#gatehouse:"
 
-struct line {
-    const char *section, *key, *value;
-    int number;
-};
-
-struct reader {
-    struct arena *arena;
-    struct line lines[MAX_LINES];
-    size_t count;
-    const struct json *base; /* of the mark, or NULL */
-    struct error *err;
-};
-
-static bool bad_line(const struct reader *r, int number, const char *problem) {
-    return fail(r->err, ERROR_POLICY, "template-text", "Line %d of the text %s.", number, problem);
+void text_say(struct text_reader *r, int line, bool error, const char *format, ...) {
+    struct text_findings *all = r->findings;
+    char text[400];
+    va_list args;
+    if (all == NULL)
+        return;
+    all->errors += error;
+    if (all->count == TEXT_FINDINGS_MAX)
+        return;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    size_t place = all->count++;
+    for (; place > 0 && all->items[place - 1].line > line; place--)
+        all->items[place] = all->items[place - 1];
+    all->items[place] =
+        (struct text_finding){line, error, arena_text(r->arena, view_text(text))};
 }
 
-static const char *trim(struct arena *arena, const char *from, const char *to) {
+const char *text_trim(struct arena *arena, const char *from, const char *to) {
     while (from < to && (*from == ' ' || *from == '\t'))
         from++;
     while (to > from && (to[-1] == ' ' || to[-1] == '\t' || to[-1] == '\r'))
@@ -37,81 +37,161 @@ static const char *trim(struct arena *arena, const char *from, const char *to) {
     return arena_text(arena, view_of(from, (size_t)(to - from)));
 }
 
-/* "${name}" is another spelling of "{name}". */
-static const char *plain_variables(struct arena *arena, const char *value) {
+/* "${name}" is another spelling of "{name}"; quotes around the whole and a comment behind it go. */
+static const char *plain_value(struct arena *arena, const char *value) {
     struct buffer out = buffer_on(arena);
-    for (const char *at = value; *at != '\0'; at++)
+    size_t len = strlen(value);
+    if (len >= 2 && value[0] == '"' && value[len - 1] == '"')
+        return plain_value(arena, arena_text(arena, view_of(value + 1, len - 2)));
+    for (const char *at = value; *at != '\0'; at++) {
+        if (at[0] == '#' && (at == value || at[-1] == ' ' || at[-1] == '\t'))
+            break;
         if (at[0] != '$' || at[1] != '{')
             buffer_add_byte(&out, (uint8_t)*at);
-    return buffer_text(&out);
-}
-
-static bool read_line(struct reader *r, const char **section, const char *from, const char *to,
-                      int number) {
-    const char *text = trim(r->arena, from, to), *equals;
-    size_t len = strlen(text);
-    if (strncmp(text, MARK, strlen(MARK)) == 0)
-        return json_parse(r->arena, view_text(text + strlen(MARK)), &r->base, r->err);
-    if (len == 0 || text[0] == '#' || text[0] == ';')
-        return true;
-    if (text[0] == '.' || strstr(text, "ENV::") != NULL)
-        return bad_line(r, number, "includes a file or asks for the environment, which is refused");
-    if (text[0] == '[') {
-        if (text[len - 1] != ']')
-            return bad_line(r, number, "begins a section and does not end it with \"]\"");
-        *section = trim(r->arena, text + 1, text + len - 1);
-        return true;
     }
-    equals = strchr(text, '=');
-    if (equals == NULL || equals == text)
-        return bad_line(r, number, "is neither a section nor NAME = VALUE");
-    if (r->count >= MAX_LINES)
-        return bad_line(r, number, "is one too many: 500 are taken");
-    r->lines[r->count++] =
-        (struct line){*section, trim(r->arena, text, equals),
-                      plain_variables(r->arena, trim(r->arena, equals + 1, text + len)), number};
-    return true;
+    const char *plain = buffer_text(&out);
+    return text_trim(arena, plain, plain + strlen(plain));
 }
 
-static bool read_lines(struct reader *r, const char *text) {
-    const char *section = "req";
+static void read_mark(struct text_reader *r, const char *text, int number) {
+    struct error why;
+    r->mark_line = number;
+    if (r->findings == NULL) /* the base itself, which is known */
+        return;
+    r->marked = true;
+    if (!json_parse(r->arena, view_text(text), &r->base, &why))
+        text_say(r, number, true, "is no document of a template: %.300s", why.message);
+}
+
+static void read_line(struct text_reader *r, const char **section, const char *text, int number) {
+    size_t len = strlen(text);
+    const struct text_line here = {.number = number};
+    if (strncmp(text, MARK, strlen(MARK)) == 0)
+        return read_mark(r, text + strlen(MARK), number);
+    if (len == 0 || text[0] == '#' || text[0] == ';')
+        return;
+    if (text[0] == '.' || strstr(text, "ENV::") != NULL)
+        return text_wrong(r, &here,
+                          "includes a file or asks for the environment, which is refused");
+    if (text[0] == '[') {
+        const char *end = strchr(text, ']');
+        if (end == NULL)
+            return text_wrong(r, &here, "begins a section and does not end it with \"]\"");
+        *section = text_trim(r->arena, text + 1, end);
+        return;
+    }
+    const char *equals = strchr(text, '=');
+    if (equals == NULL || equals == text)
+        return text_wrong(r, &here, "is neither a section nor NAME = VALUE");
+    const char *key = text_trim(r->arena, text, equals);
+    for (size_t i = 0; i < r->count; i++)
+        if (strcmp(r->lines[i].section, *section) == 0 && strcmp(r->lines[i].key, key) == 0)
+            return text_wrong(r, &here, "says %.60s a second time; line %d did already", key,
+                              r->lines[i].number);
+    if (r->count == TEXT_MAX_LINES)
+        return text_wrong(r, &here, "is one too many: %d are taken", TEXT_MAX_LINES);
+    r->lines[r->count++] = (struct text_line){
+        *section, key,
+        plain_value(r->arena, text_trim(r->arena, equals + 1, text + len)), number, false};
+}
+
+/* A backslash at the end of a line continues it. */
+static void read_lines(struct text_reader *r, const char *text) {
+    const char *section = "";
     int number = 1;
     for (const char *at = text; *at != '\0'; number++) {
         const char *end = strchrnul(at, '\n');
-        TRY(read_line(r, &section, at, end, number));
+        const char *line = text_trim(r->arena, at, end);
+        int first = number;
+        while (line[0] != '#' && *end == '\n' && line[0] != '\0' &&
+               line[strlen(line) - 1] == '\\') {
+            at = end + 1;
+            end = strchrnul(at, '\n');
+            number++;
+            line = arena_printf(r->arena, "%.*s%s", (int)strlen(line) - 1, line,
+                                text_trim(r->arena, at, end));
+        }
+        read_line(r, &section, line, first);
         at = *end == '\n' ? end + 1 : end;
     }
-    return true;
 }
 
-static const char *setting(const struct reader *r, const char *key, const char *otherwise) {
+struct text_line *text_find(struct text_reader *r, const char *section, const char *key) {
     for (size_t i = 0; i < r->count; i++)
-        if (strcmp(r->lines[i].section, "req") == 0 && strcmp(r->lines[i].key, key) == 0)
-            return r->lines[i].value;
-    return otherwise;
+        if (strcmp(r->lines[i].section, section) == 0 && strcmp(r->lines[i].key, key) == 0) {
+            r->lines[i].used = true;
+            return &r->lines[i];
+        }
+    return NULL;
 }
 
-/* "a, b,c" as items; a leading "critical" is told apart. */
-static size_t split(struct arena *arena, const char *value, bool *ret_critical,
-                    const char *items[64]) {
+const char *text_setting(struct text_reader *r, const char *key, const char *otherwise) {
+    const struct text_line *line = text_find(r, "req", key);
+    if (line == NULL)
+        line = text_find(r, "", key);
+    return line == NULL ? otherwise : line->value;
+}
+
+bool text_unchanged(const struct text_reader *r, const char *section,
+                    const struct text_line *line) {
+    const struct text_line *old =
+        r->written == NULL ? NULL : text_find(r->written, section, line->key);
+    return old != NULL && strcmp(old->value, line->value) == 0;
+}
+
+/* "permitted;DNS.1" and "x" as "permitted;DNS:x". */
+static const char *item_of(struct arena *arena, const struct text_line *line) {
+    size_t len = strlen(line->key);
+    const char *dot = strrchr(line->key, '.');
+    if (dot != NULL && dot[1] != '\0' && dot[1 + strspn(dot + 1, "0123456789")] == '\0')
+        len = (size_t)(dot - line->key);
+    return arena_printf(arena, "%.*s:%s", (int)len, line->key, line->value);
+}
+
+static bool add_item(struct text_reader *r, const struct text_line *line, const char *item,
+                     const char *items[static TEXT_MAX_ITEMS], size_t *count) {
+    if (*count < TEXT_MAX_ITEMS) {
+        items[(*count)++] = item;
+        return true;
+    }
+    text_wrong(r, line, "has more than %d entries", TEXT_MAX_ITEMS);
+    return false;
+}
+
+static void add_section(struct text_reader *r, const struct text_line *line, const char *section,
+                        const char *items[static TEXT_MAX_ITEMS], size_t *count) {
+    bool any = false;
+    for (size_t i = 0; i < r->count; i++)
+        if (strcmp(r->lines[i].section, section) == 0) {
+            any = r->lines[i].used = true;
+            if (!add_item(r, line, item_of(r->arena, &r->lines[i]), items, count))
+                return;
+        }
+    if (!any)
+        text_wrong(r, line, "names the section [%.60s], which is not there or empty", section);
+}
+
+size_t text_items(struct text_reader *r, struct text_line *line, bool *ret_critical,
+                  const char *items[static TEXT_MAX_ITEMS]) {
     size_t count = 0;
     *ret_critical = false;
-    for (const char *at = value; count < 64;) {
+    for (const char *at = line->value;;) {
         const char *end = strchrnul(at, ',');
-        const char *item = trim(arena, at, end);
+        const char *item = text_trim(r->arena, at, end);
         if (count == 0 && !*ret_critical && strcmp(item, "critical") == 0)
             *ret_critical = true;
-        else if (item[0] != '\0')
-            items[count++] = item;
+        else if (item[0] == '@')
+            add_section(r, line, item + 1, items, &count);
+        else if (item[0] != '\0' && !add_item(r, line, item, items, &count))
+            return count;
         if (*end == '\0')
-            break;
+            return count;
         at = end + 1;
     }
-    return count;
 }
 
-static void put_items(struct json_writer *w, const char *name, const char *const *items,
-                      size_t count) {
+void text_put_items(struct json_writer *w, const char *name, const char *const *items,
+                    size_t count) {
     json_name(w, name);
     json_open_array(w);
     for (size_t i = 0; i < count; i++)
@@ -119,282 +199,62 @@ static void put_items(struct json_writer *w, const char *name, const char *const
     json_close_array(w);
 }
 
-static bool put_constraints(struct json_writer *w, const struct reader *r, const struct line *line,
-                            const char *const *items, size_t count) {
-    bool ca = false;
-    int64_t path = -1;
-    for (size_t i = 0; i < count; i++) {
-        char *end = NULL;
-        if (strncasecmp(items[i], "CA:", 3) == 0)
-            ca = strcasecmp(items[i] + 3, "true") == 0;
-        else if (strncasecmp(items[i], "pathlen:", 8) == 0 && items[i][8] != '\0')
-            path = strtol(items[i] + 8, &end, 10);
-        if (end != NULL && *end != '\0')
-            return bad_line(r, line->number, "has a path length that is no number");
-    }
-    json_name(w, "basicConstraints");
-    json_open_object(w);
-    json_put_bool(w, "include", true);
-    json_put_bool(w, "ca", ca);
-    if (path >= 0)
-        json_put_int(w, "pathLength", path);
-    else
-        json_put_null(w, "pathLength");
-    json_close_object(w);
-    return true;
-}
-
-/* One extension that is a document: DER, a text, or one of the short names. */
-static bool put_extension(struct json_writer *w, const struct reader *r, const struct line *line) {
-    const char *value = line->value;
-    bool critical = strncmp(value, "critical,", 9) == 0;
-    value = critical ? trim(r->arena, value + 9, value + strlen(value)) : value;
-    bool no_check = strcasecmp(line->key, "noCheck") == 0,
-         feature = strcasecmp(line->key, "tlsfeature") == 0;
-    json_open_object(w);
-    json_put_bool(w, "critical", critical);
-    if (no_check || feature) {
-        json_put_string(w, "type", no_check ? "ocspNoCheck" : "tlsFeature");
-        json_name(w, "value");
-        if (feature)
-            json_open_array(w);
-        feature ? json_add_string(w, value) : json_add_null(w);
-        if (feature)
-            json_close_array(w);
-        json_close_object(w);
-        return true;
-    }
-    bool der = strncmp(value, "DER:", 4) == 0, utf8 = strncmp(value, "ASN1:UTF8String:", 16) == 0 ||
-                                                      strncmp(value, "ASN1:UTF8:", 10) == 0;
-    if (!der && !utf8)
-        return bad_line(r, line->number,
-                        "has an extension that is not known here; write it as OID = DER:HEX or "
-                        "OID = ASN1:UTF8String:text");
-    struct buffer hex = buffer_on(r->arena);
-    for (const char *at = value + 4; der && *at != '\0'; at++)
-        if (*at != ':' && *at != ' ')
-            buffer_add_byte(&hex, (uint8_t)*at);
-    json_put_string(w, "oid", line->key);
-    json_name(w, "value");
-    json_open_object(w);
-    json_put_string(w, der ? "der" : "utf8", der ? buffer_text(&hex) : strrchr(value, ':') + 1);
-    json_close_object(w);
-    json_close_object(w);
-    return true;
-}
-
-static bool is_member(const char *key) {
-    static const char *const keys[] = {"basicConstraints",      "keyUsage",
-                                       "extendedKeyUsage",      "subjectAltName",
-                                       "certificatePolicies",   "subjectKeyIdentifier",
-                                       "authorityKeyIdentifier"};
-    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
-        if (strcmp(keys[i], key) == 0)
-            return true;
-    return false;
-}
-
-static bool put_member(struct json_writer *w, const struct reader *r, const struct line *line) {
-    const char *items[64];
-    bool critical;
-    size_t count = split(r->arena, line->value, &critical, items);
-    if (strcmp(line->key, "basicConstraints") == 0)
-        return put_constraints(w, r, line, items, count);
-    if (strcmp(line->key, "keyUsage") == 0) {
-        put_items(w, "keyUsage", items, count);
-        json_put_bool(w, "keyUsageCritical", critical);
-    } else if (strcmp(line->key, "extendedKeyUsage") == 0) {
-        put_items(w, "extendedKeyUsage", items, count);
-        json_put_bool(w, "extendedKeyUsageCritical", critical);
-    } else if (strcmp(line->key, "certificatePolicies") == 0) {
-        put_items(w, "policies", items, count);
-    } else if (strcmp(line->key, "subjectAltName") == 0) {
-        json_name(w, "sans");
-        json_open_object(w);
-        if (r->base == NULL)
-            put_items(w, "types", san_type_names, SAN_TYPE_COUNT);
-        put_items(w, "add", items, count);
-        json_close_object(w);
-    } else if (strcmp(line->key, "subjectKeyIdentifier") == 0 && strcmp(line->value, "none") == 0) {
-        json_put_string(w, "subjectKeyId", "none");
-    } else if (strcmp(line->key, "authorityKeyIdentifier") == 0) {
-        json_put_string(w, "authorityKeyId",
-                        strstr(line->value, "issuer") != NULL ? "keyIdAndIssuer"
-                        : strcmp(line->value, "none") == 0    ? "none"
-                                                              : "keyId");
-    }
-    return true;
-}
-
-/* The base's extension of that OID when the line says the same in DER: its own form is kept. */
-static const struct json *same_extension(const struct reader *r, const struct line *line) {
-    const struct extension_place place = {.arena = r->arena, .not_after_us = INT64_C(1) << 52};
-    JSON_EACH (document, json_get(r->base, "extensions")) {
-        AUTO(X509_EXTENSION) *extension = NULL;
-        struct error ignored;
-        const char *oid;
-        if (!extension_oid(r->arena, document, &oid, &ignored) || strcmp(oid, line->key) != 0 ||
-            !extension_from_json(&place, document, &extension, &ignored))
-            continue;
-        const ASN1_OCTET_STRING *octets = X509_EXTENSION_get_data(extension);
-        struct view der =
-            view_of(ASN1_STRING_get0_data(octets), (size_t)ASN1_STRING_length(octets));
-        const char *again = arena_printf(
-            r->arena, "%sDER:%s", X509_EXTENSION_get_critical(extension) == 1 ? "critical," : "",
-            hex_encode(r->arena, der));
-        if (strcmp(again, line->value) == 0)
-            return document;
-    }
-    return NULL;
-}
-
-static bool holds_variable(const struct json *value) {
+bool text_holds_variable(const struct json *value) {
     if (value != NULL && value->type == JSON_STRING)
         return strchr(value->text, '{') != NULL;
     if (value != NULL && (value->type == JSON_ARRAY || value->type == JSON_OBJECT))
         JSON_EACH (item, value)
-            if (holds_variable(item))
+            if (text_holds_variable(item))
                 return true;
     return false;
 }
 
-/* A text without our document means what it does not say: nothing, not our defaults. */
-static void put_absent(struct json_writer *w, const struct reader *r, const char *section) {
-    static const char *const keys[] = {"keyUsage", "extendedKeyUsage", "basicConstraints"};
-    for (size_t k = 0; r->base == NULL && k < 3; k++) {
-        bool there = false;
-        for (size_t i = 0; i < r->count; i++)
-            there = there || (strcmp(r->lines[i].section, section) == 0 &&
-                              strcmp(r->lines[i].key, keys[k]) == 0);
-        if (there)
-            continue;
-        json_name(w, keys[k]);
-        k < 2 ? json_open_array(w) : json_open_object(w);
-        if (k == 2)
-            json_put_bool(w, "include", false);
-        k < 2 ? json_close_array(w) : json_close_object(w);
+static struct text_line *req_line(struct text_reader *r, const char *key) {
+    struct text_line *line = text_find(r, "req", key);
+    return line != NULL ? line : text_find(r, "", key);
+}
+
+static void put_settings(struct json_writer *w, struct text_reader *r) {
+    static const char *const names[] = {"sha256", "sha384", "sha512"};
+    const struct text_line *days = req_line(r, "default_days"), *md = req_line(r, "default_md");
+    bool digits = days != NULL && days->value[0] != '\0' && strlen(days->value) <= 6 &&
+                  days->value[strspn(days->value, "0123456789")] == '\0';
+    if (days != NULL && !digits) {
+        text_wrong(r, days, "has no number of days");
+    } else if (days != NULL) {
+        json_name(w, "validity");
+        json_open_object(w);
+        json_put_int(w, "days", strtol(days->value, NULL, 10));
+        json_close_object(w);
     }
-}
-
-static bool put_extensions(struct json_writer *w, const struct reader *r, const char *section) {
-    bool any = false;
-    put_absent(w, r, section);
-    for (size_t i = 0; i < r->count; i++)
-        if (strcmp(r->lines[i].section, section) == 0 && is_member(r->lines[i].key))
-            TRY(put_member(w, r, &r->lines[i]));
-    for (size_t i = 0; i < r->count; i++) {
-        if (strcmp(r->lines[i].section, section) != 0 || is_member(r->lines[i].key))
-            continue;
-        if (!any) {
-            json_name(w, "extensions");
-            json_open_array(w);
-        }
-        any = true;
-        const struct json *same = same_extension(r, &r->lines[i]);
-        if (same != NULL)
-            json_add_value(w, same);
-        else
-            TRY(put_extension(w, r, &r->lines[i]));
-    }
-    JSON_EACH (document, json_get(r->base, "extensions"))
-        if (any && holds_variable(json_get(document, "value")))
-            json_add_value(w, document);
-    if (any)
-        json_close_array(w);
-    return true;
-}
-
-/* "{csr.TYPE}" and nothing else takes the attribute from the request. */
-static bool from_request(struct arena *arena, const struct line *line) {
-    return strcmp(line->value, arena_printf(arena, "{csr.%s}", line->key)) == 0;
-}
-
-static void put_subject(struct json_writer *w, const struct reader *r, const char *section) {
-    size_t lines = 0, requested = 0;
-    for (size_t i = 0; i < r->count; i++)
-        if (strcmp(r->lines[i].section, section) == 0) {
-            lines++;
-            requested += from_request(r->arena, &r->lines[i]);
-        }
-    if (lines == 0)
+    if (md == NULL)
         return;
-    json_name(w, "subject");
+    size_t i = 0;
+    while (i < 3 && strcasecmp(md->value, names[i]) != 0)
+        i++;
+    if (i == 3 && strcmp(md->value, "default") != 0)
+        return text_wrong(r, md, "has no digest of default, sha256, sha384 and sha512");
+    json_name(w, "signature");
     json_open_object(w);
-    bool csr = requested == lines;
-    json_put_string(w, "from", csr ? "csr" : "expression");
-    json_name(w, csr ? "attributes" : "expression");
-    csr ? json_open_array(w) : json_open_object(w);
-    for (size_t i = 0; i < r->count; i++) {
-        if (strcmp(r->lines[i].section, section) != 0)
-            continue;
-        if (csr)
-            json_add_string(w, r->lines[i].key);
-        else
-            json_put_string(w, r->lines[i].key, r->lines[i].value);
-    }
-    csr ? json_close_array(w) : json_close_object(w);
+    json_put_string(w, "digest", i < 3 ? digest_names[i] : NULL);
     json_close_object(w);
 }
 
-static const struct json *base_variable(const struct reader *r, const char *name) {
-    JSON_EACH (variable, json_get(r->base, "variables")) {
-        const struct json *known = json_get(variable, "name");
-        if (known != NULL && known->type == JSON_STRING && strcmp(known->text, name) == 0)
-            return variable;
-    }
-    return NULL;
-}
-
-static void put_variables(struct json_writer *w, const struct reader *r) {
-    bool any = false;
+/* What was read and says nothing to a template: each setting of [req], and each other section once. */
+static void tell_unused(struct text_reader *r) {
+    const char *told = NULL;
     for (size_t i = 0; i < r->count; i++) {
-        const struct line *line = &r->lines[i];
-        if (strcmp(line->section, "variables") != 0)
+        const struct text_line *line = &r->lines[i];
+        if (line->used || (told != NULL && strcmp(told, line->section) == 0))
             continue;
-        if (!any) {
-            json_name(w, "variables");
-            json_open_array(w);
+        if (strcmp(line->section, "req") == 0 || line->section[0] == '\0') {
+            text_notice(r, line, "says nothing to a template: %.60s is left out", line->key);
+        } else {
+            text_notice(r, line, "is of the section [%.60s], which the template does not use",
+                        line->section);
+            told = line->section;
         }
-        any = true;
-        json_open_object(w);
-        JSON_EACH (member, base_variable(r, line->key)) /* its description and rules stay */
-            if (strcmp(member->name, "name") != 0 && strcmp(member->name, "default") != 0) {
-                json_name(w, member->name);
-                json_add_value(w, member);
-            }
-        json_put_string(w, "name", line->key);
-        json_put_string(w, "default", line->value);
-        json_close_object(w);
     }
-    if (any)
-        json_close_array(w);
-}
-
-static bool put_settings(struct json_writer *w, const struct reader *r) {
-    const char *days = setting(r, "default_days", NULL), *digest = setting(r, "default_md", NULL);
-    if (days != NULL) {
-        if (days[0] == '\0' || strlen(days) > 6 || days[strspn(days, "0123456789")] != '\0')
-            return fail(r->err, ERROR_POLICY, "template-text",
-                        "default_days is no number of days.");
-        json_name(w, "validity");
-        json_open_object(w);
-        json_name(w, "days");
-        json_add_int(w, strtol(days, NULL, 10));
-        json_close_object(w);
-    }
-    if (digest == NULL || strcmp(digest, "default") == 0)
-        return true;
-    const char *names[] = {"sha256", "sha384", "sha512"};
-    for (size_t i = 0; i < 3; i++)
-        if (strcasecmp(digest, names[i]) == 0) {
-            json_name(w, "signature");
-            json_open_object(w);
-            json_put_string(w, "digest", digest_names[i]);
-            json_close_object(w);
-            return true;
-        }
-    return fail(r->err, ERROR_POLICY, "template-text",
-                "default_md is default, sha256, sha384 or sha512.");
 }
 
 /* The members of `over` instead of those of `base`; groups are merged one level deep. */
@@ -417,24 +277,95 @@ static void merge(struct json_writer *w, const struct json *base, const struct j
     json_close_object(w);
 }
 
-bool template_from_text(struct arena *arena, const char *text, const struct json **ret_document,
-                        struct error *err) {
-    struct reader *r = arena_alloc(arena, sizeof *r);
+/* The base as we write it: what stands there still is no edit. */
+static void read_written(struct text_reader *r) {
+    struct json_writer w = json_writer_on(r->arena);
+    struct error why;
+    const char *text;
+    if (r->base == NULL)
+        return;
+    json_add_value(&w, r->base);
+    const struct template_record record = {.name = "", .document = json_written(&w)};
+    if (!template_to_text(r->arena, &record, &text, &why)) {
+        text_say(r, r->mark_line, true, "has a document that is refused: %.300s", why.message);
+        r->base = NULL;
+        return;
+    }
+    r->written = arena_alloc(r->arena, sizeof *r->written);
+    *r->written = (struct text_reader){.arena = r->arena};
+    read_lines(r->written, text);
+}
+
+/* The line that a refusal of the whole document speaks of, or 0. */
+static int line_of(struct text_reader *r, const char *message) {
+    static const struct {
+        const char *member, *key;
+    } rows[] = {{"policies", "certificatePolicies"},
+                {"keyUsage", "keyUsage"},
+                {"keyCertSign", "keyUsage"},
+                {"extendedKeyUsage", "extendedKeyUsage"},
+                {"pathLength", "basicConstraints"},
+                {"A CA template", "basicConstraints"},
+                {"sans", "subjectAltName"},
+                {"validity", "default_days"}};
+    for (size_t k = 0; k < sizeof rows / sizeof rows[0]; k++)
+        if (strncmp(message, rows[k].member, strlen(rows[k].member)) == 0)
+            for (size_t i = 0; i < r->count; i++)
+                if (strcmp(r->lines[i].key, rows[k].key) == 0)
+                    return r->lines[i].number;
+    for (size_t i = 0; i < r->count; i++) /* "extensions: 1.2.3 ...", "subject: "CN" ..." */
+        if (strlen(r->lines[i].key) > 1 &&
+            (strncmp(message, "ext", 3) == 0 || strncmp(message, "sub", 3) == 0) &&
+            strstr(message, r->lines[i].key) != NULL)
+            return r->lines[i].number;
+    return 0;
+}
+
+bool template_check_text(struct arena *arena, const char *text, const struct json *current,
+                         struct text_findings *ret_findings, const struct json **ret_document,
+                         struct error *err) {
+    struct text_reader *r = arena_alloc(arena, sizeof *r);
     struct json_writer over = json_writer_on(arena), whole = json_writer_on(arena);
-    const struct json *document;
-    r->arena = arena;
-    r->err = err;
+    const struct json *members, *document;
+    const char *complete;
+    struct error why;
+    *ret_findings = (struct text_findings){.count = 0};
+    *r = (struct text_reader){.arena = arena, .base = current, .findings = ret_findings};
     if (strlen(text) > TEMPLATE_TEXT_MAX)
         return fail(err, ERROR_TOO_LARGE, "template-text", "The text has more than 64 KiB.");
-    TRY(read_lines(r, text));
+    read_lines(r, text);
+    read_written(r);
     json_open_object(&over);
-    TRY(put_settings(&over, r));
-    put_variables(&over, r);
-    put_subject(&over, r, setting(r, "distinguished_name", "dn"));
-    TRY(put_extensions(&over, r,
-                       setting(r, "x509_extensions", setting(r, "req_extensions", "v3_ext"))));
+    put_settings(&over, r);
+    text_put_names(&over, r);
+    text_put_extensions(&over, r);
     json_close_object(&over);
-    TRY(json_parse(arena, view_text(json_written(&over)), &document, err));
-    merge(&whole, r->base, document, 0);
-    return json_parse(arena, view_text(json_written(&whole)), ret_document, err);
+    tell_unused(r);
+    if (ret_findings->errors > 0)
+        return true;
+    TRY(json_parse(arena, view_text(json_written(&over)), &members, err));
+    merge(&whole, r->base, members, 0);
+    TRY(json_parse(arena, view_text(json_written(&whole)), &document, err));
+    if (!template_normalize(arena, document, &complete, &why))
+        text_say(r, line_of(r, why.message), true, "is refused: %.380s", why.message);
+    else
+        *ret_document = document;
+    return true;
+}
+
+bool template_from_text(struct arena *arena, const char *text, const struct json *current,
+                        const struct json **ret_document, struct error *err) {
+    struct text_findings findings;
+    TRY(template_check_text(arena, text, current, &findings, ret_document, err));
+    for (size_t i = 0; i < findings.count; i++) {
+        const struct text_finding *one = &findings.items[i];
+        if (one->error && one->line == 0)
+            return fail(err, ERROR_POLICY, "template-text", "The text %s.", one->text);
+        if (one->error)
+            return fail(err, ERROR_POLICY, "template-text", "Line %d of the text %s.", one->line,
+                        one->text);
+    }
+    return findings.errors == 0 ||
+           fail(err, ERROR_POLICY, "template-text", "The text has more than %d faults.",
+                TEXT_FINDINGS_MAX);
 }

@@ -1,5 +1,5 @@
 // Authorities, their keys and their templates in the console: renewal and re-key, chains, settings, own keys as requests and
-// files, previews with findings, the OpenSSL text, versions, copies.
+// files, previews with findings, versions, copies.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { tmpdir } from 'node:os';
@@ -129,8 +129,7 @@ async function templates(page, { api, template }) {
   await page.getByRole('button', { name: 'Save', exact: true }).click();
   await page.getByText('Version 2').waitFor();
   await page.getByRole('tab', { name: 'OpenSSL' }).click();
-  await page.locator('pre').filter({ hasText: /keyUsage/ }).waitFor();
-  await look(page, 'k21-openssl');
+  await page.locator('#openssl-text').filter({ hasText: /keyUsage/ }).waitFor(); // more of it: texts.mjs
   await page.getByRole('tab', { name: 'Versions' }).click();
   await page.getByRole('cell', { name: '33' }).waitFor();
   await look(page, 'k22-versions');

@@ -33,7 +33,7 @@ static void use_document(struct arena *arena, const struct json *document) {
     struct template third;
     if (!template_to_text(arena, &record, &text, &err) || strlen(text) > TEMPLATE_TEXT_MAX)
         return;
-    if (template_from_text(arena, text, &back, &err))
+    if (template_from_text(arena, text, NULL, &back, &err))
         (void)!template_from_json(arena, back, &third, &err);
 }
 
@@ -44,7 +44,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *at, size_t len) {
     if (len < 2)
         return 0;
     struct view rest = view_of(at + 1, len - 1);
-    bool read = at[0] == '#' ? template_from_text(arena, arena_text(arena, rest), &document, &err)
+    bool read = at[0] == '#' ? template_from_text(arena, arena_text(arena, rest), NULL, &document, &err)
                              : json_parse(arena, view_of(at, len), &document, &err);
     if (read)
         use_document(arena, document);

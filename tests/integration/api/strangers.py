@@ -88,6 +88,7 @@ def bodies(path, made):
         "/templates/{template}/clone": {"name": "Stolen"},
         "/templates/{template}": {"name": "Stolen", "document": {}, "version": 2},
         "/templates/{template}/preview": {"csr": csr},
+        "/templates/{template}/openssl": {"openssl": "[dn]\nCN = stolen\n"},
         "/templates/{template}/key-challenges": {"publicKey": kem},
         "/templates/{template}/requests": {"csr": csr, "issue": True},
         "/requests/batch": {"action": "sign", "ids": [made["request"]]},

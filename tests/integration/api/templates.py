@@ -221,6 +221,48 @@ def check_copies(admin, ca, made, public):
                                {"path": "validity.days", "before": 47, "after": 10}], diff
 
 
+def check_text(admin, ca):
+    """A text is checked line by line before it is stored, onto a template that is there and for a new one."""
+    path = f"/cas/{ca}/templates"
+    one = admin.post(path, {"name": "By text", "document": {"approval": "always", "policies": ["1.2.3"]}}, 201)
+    at = f"/templates/{one['id']}/openssl"
+    text = admin.get(at, 200).body.decode()
+    assert admin.post(at, {"openssl": text}, 200).value == {"document": one["document"], "changes": [], "findings": []}
+    edited = text.replace("default_days = 397", "default_days = 30") + "nsComment = x\n"
+    seen = admin.post(at, {"openssl": edited}, 200)
+    line = edited[:edited.index("nsComment")].count("\n") + 1
+    assert seen["document"] is None and [(f["line"], f["severity"]) for f in seen["findings"]] == [(line, "error")], seen.value
+    answer = admin.put(at, {"openssl": edited, "version": 1}, 422, problem="template-text")
+    assert f"Line {line} " in answer["detail"], answer
+    edited = edited.replace("nsComment = x\n", "").replace("[req]\n", "[req]\ndefault_bits = 4096\n")
+    seen = admin.post(at, {"openssl": edited}, 200)
+    assert [(c["path"], c["after"]) for c in seen["changes"]] == [("validity.days", 30)], seen.value
+    assert [f["severity"] for f in seen["findings"]] == ["notice"] and "default_bits" in seen["findings"][0]["text"], seen.value
+    assert admin.get(f"/templates/{one['id']}")["version"] == 1, "a check stores nothing"
+    admin.put(at, {"openssl": edited}, 400, problem="missing-field")
+    admin.put(at, {"openssl": edited, "version": 9}, 409, problem="changed-meanwhile")
+    changed = admin.put(at, {"openssl": edited, "version": 1}, 200)
+    assert (changed["version"], changed["name"], changed["document"]["validity"]["days"]) == (2, "By text", 30)
+    # A text that was written for OpenSSL leaves alone who may have the certificate, and by what door.
+    changed = admin.put(at, {"openssl": FOREIGN, "version": 2}, 200)["document"]
+    assert (changed["approval"], changed["policies"], changed["extendedKeyUsage"]) == ("always", [], ["clientAuth"])
+    seen = admin.post(f"{path}/import", {"name": "x", "openssl": FOREIGN, "dryRun": True}, 200)
+    assert seen["document"]["variables"][0]["name"] == "device" and seen["findings"] == [], seen.value
+    admin.post(f"{path}/import", {"name": "x", "dryRun": True}, 400, problem="missing-field")
+    admin.post(at, {"openssl": "#" * 65537}, 413, problem="template-text")
+    # What openssl req itself would ask for becomes a form: its variables render the preview.
+    asked = ("[req]\ndistinguished_name = d\n[d]\nO = Organisation\nO_default = Example\nCN = Name\nCN_min = 1\n"
+             "[v3_ext]\nbasicConstraints = critical, CA:FALSE\nkeyUsage = critical, digitalSignature\n"
+             "subjectAltName = @names\n[names]\nDNS.1 = a.example\n")
+    made_by = admin.post(f"{path}/import", {"name": "Asked", "openssl": asked}, 201)
+    assert [(v["name"], v["required"]) for v in made_by["document"]["variables"]] == [("O", False), ("CN", True)]
+    shown = admin.post(f"/templates/{made_by['id']}/preview", {"variables": {"CN": "Some Body"}}, 200)
+    assert "Subject: CN=Some Body,O=Example" in text_of(shown["pem"]) or "O=Example,CN=Some Body" in text_of(shown["pem"])
+    admin.post(f"/templates/{made_by['id']}/preview", {}, 422)
+    for made in (one, made_by):
+        admin.delete(f"/templates/{made['id']}")
+
+
 def check_outside(admin, ca):
     """What others have a say in: delta lists of the authority, the policy hook, the instance's doors."""
     path = f"/cas/{ca}/templates"
@@ -293,6 +335,7 @@ def run(gateway, admin, made):
     check_deletion(admin, ca)
     public = check_preview(admin, ca)
     check_copies(admin, ca, made, public)
+    check_text(admin, ca)
     check_outside(admin, ca)
     check_signatures(admin)
     check_post_quantum(admin, ca)

@@ -1,5 +1,5 @@
-import { ActionGroup, Button, Checkbox, Form, FormGroup, FormSelect, FormSelectOption, Tab, Tabs, TabTitleText, TextArea, TextInput } from '@patternfly/react-core';
-import { useEffect, useState } from 'react';
+import { ActionGroup, Alert, Button, Checkbox, Form, FormGroup, FormSelect, FormSelectOption, Tab, Tabs, TabTitleText, TextArea, TextInput } from '@patternfly/react-core';
+import { lazy, Suspense, useEffect, useState } from 'react';
 import { Link, useNavigate, useParams, useSearchParams } from 'react-router-dom';
 import { api, type Problem, type Schema } from '../api/client';
 import { Confirm } from '../parts/Confirm';
@@ -9,7 +9,9 @@ import { Copy, Page, ProblemAlert, Waiting } from '../parts/small';
 import { useSession } from '../session';
 import { t } from '../texts';
 import { TemplatePublic } from './TemplatePublic';
-import { Clone, OpensslText, Preview, Versions } from './TemplateViews';
+import { Clone, Preview, Versions } from './TemplateViews';
+
+const TemplateText = lazy(() => import('./TemplateText'));
 
 type Template = Schema['Template'];
 type Document = Schema['TemplateDocument'];
@@ -118,10 +120,12 @@ export default function TemplatePage() {
   const [problem, setProblem] = useState<Problem>();
   const [deleting, setDeleting] = useState(false);
   const template = draft ?? loaded.value;
-  const release = useGuard(draft !== undefined);
-  useEffect(() => setDraft(undefined), [loaded.value]);
+  const [text, setText] = useState<string>();
+  const release = useGuard(draft !== undefined || text !== undefined);
+  useEffect(() => { setDraft(undefined); setText(undefined); }, [loaded.value]);
   if (template === undefined) return <Page title={slug}>{loaded.problem === undefined ? <Waiting /> : <ProblemAlert problem={loaded.problem} retry={loaded.reload} />}</Page>;
-  const fixed = !may('templates:manage');
+  const manages = may('templates:manage');
+  const fixed = !manages || text !== undefined; // one edit at a time: the forms', or the text's
   const replace = (document: Document) => setDraft({ ...template, document });
   const set = (change: Partial<Document>) => replace({ ...template.document, ...change });
   const save = () =>
@@ -134,8 +138,8 @@ export default function TemplatePage() {
   const actions = (
     <>
       <Button component="a" variant="secondary" download={`${slug}.json`} href={api.href(`/templates/${slug}/export`)}>{t('exportJson')}</Button>
-      {!fixed && <Button variant="secondary" onClick={() => setCloning(true)}>{t('clone')}</Button>}
-      {!fixed && <Button variant="danger" onClick={() => setDeleting(true)}>{t('delete')}</Button>}
+      {manages && <Button variant="secondary" onClick={() => setCloning(true)}>{t('clone')}</Button>}
+      {manages && <Button variant="danger" onClick={() => setDeleting(true)}>{t('delete')}</Button>}
     </>
   );
   return (
@@ -147,14 +151,20 @@ export default function TemplatePage() {
       </Tabs>
       {tab === 'public' ? (
         <div id="template-pane" role="tabpanel" aria-label={t('publicPage')} className="gh-stack"><TemplatePublic template={slug} open={template.document.doors?.includes('public') === true} fixed={fixed} /></div>
+      ) : tab === 'openssl' ? (
+        <div id="template-pane" role="tabpanel" aria-label="OpenSSL" className="gh-stack">
+          <Suspense fallback={<Waiting />}>
+            <TemplateText template={loaded.value ?? template} text={text} set={setText} fixed={!manages} waits={draft !== undefined} saved={() => { release(); setText(undefined); loaded.reload(); }} />
+          </Suspense>
+        </div>
       ) : <Form id="template-pane" role="tabpanel" aria-label={String(tab)} key={`${tab}-${template.version}`} onSubmit={(event) => { event.preventDefault(); void save(); }}>
+        {text !== undefined && <Alert isInline variant="info" title={t('saveTextFirst')} />}
         {tab === 'general' && !fixed && <FormGroup label={t('name')} fieldId="name"><TextInput id="name" value={template.name} onChange={(_, name) => setDraft({ ...template, name })} /></FormGroup>}
         {tab === 'general' && <General {...part} />}
         {tab === 'names' && <Names {...part} />}
         {tab === 'usage' && <Usage {...part} />}
         {tab === 'json' && <Json document={template.document} replace={replace} fixed={fixed} />}
         {tab === 'preview' && <Preview template={template} />}
-        {tab === 'openssl' && <OpensslText template={template} />}
         {tab === 'versions' && <Versions template={template} />}
         {tab === 'urls' && <Urls template={template} />}
         {!fixed && ['general', 'names', 'usage', 'json', 'preview'].includes(tab) && (

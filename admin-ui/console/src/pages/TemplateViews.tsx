@@ -1,13 +1,14 @@
-import { Alert, Button, FormGroup, Label, TextArea, TextInput } from '@patternfly/react-core';
+import { Alert, FormGroup, Label, TextArea, TextInput } from '@patternfly/react-core';
 import { useEffect, useState } from 'react';
 import { useNavigate } from 'react-router-dom';
-import { api, saveFile, type Problem, type Schema } from '../api/client';
+import { api, type Problem, type Schema } from '../api/client';
 import { useScope } from '../frame/scope';
 import { FormDialog } from '../parts/Dialog';
-import { ChangeTable, changesOf } from '../parts/DocumentDiff';
+import { ChangeTable, changesOf, shownChanges } from '../parts/DocumentDiff';
 import { asProblem, useLoad } from '../parts/load';
 import { Pick } from '../parts/pick';
 import { CodeText, ProblemAlert, Waiting, When } from '../parts/small';
+import { TextFindings, useTextCheck } from '../parts/TextCheck';
 import { useVariables } from '../parts/Variables';
 import { t } from '../texts';
 
@@ -87,23 +88,6 @@ export function Preview({ template }: { template: Template }) {
   );
 }
 
-/** The saved template in the words of OpenSSL's configuration, for who thinks in them. */
-export function OpensslText({ template }: { template: Template }) {
-  const loaded = useLoad(() => api.text(`/templates/${template.id}/openssl`), `openssl-${template.id}-${template.version}`);
-  return (
-    <>
-      <p>{t('opensslSays')}</p>
-      <ProblemAlert problem={loaded.problem} retry={loaded.reload} />
-      {loaded.value === undefined ? loaded.problem === undefined && <Waiting /> : (
-        <>
-          <CodeText label={t('opensslText')} text={loaded.value} />
-          <div><Button variant="secondary" onClick={() => saveFile(new Blob([loaded.value ?? ''], { type: 'text/plain' }), `${template.id}.cnf`)}>{t('download')}</Button></div>
-        </>
-      )}
-    </>
-  );
-}
-
 /** Which versions there were, and what changed between two of them. */
 export function Versions({ template }: { template: Template }) {
   const loaded = useLoad(() => api.get<Schema['TemplateVersionList']>(`/templates/${template.id}/versions`), `versions-${template.id}-${template.version}`);
@@ -173,7 +157,15 @@ export function ImportTemplate({ close }: { close: () => void }) {
   const exported = exportIn(text);
   const old = known.value?.find((one) => one.id === over);
   const same = known.value?.find((one) => one.name === exported?.name);
+  const { checked, problem } = useTextCheck(!openssl || ca === '' ? '' : old === undefined ? `/cas/${ca}/templates/import` : `/templates/${old.id}/openssl`, text, old === undefined ? { name: 'x', dryRun: true } : {});
+  const readable = !openssl || (checked !== undefined && checked.document !== null);
   const run = async () => {
+    if (old !== undefined && openssl) {
+      await api.put(`/templates/${old.id}/openssl`, { openssl: text, version: old.version });
+      close();
+      navigate(`/templates/${old.id}?tab=versions`);
+      return;
+    }
     if (old !== undefined && exported !== undefined) {
       await api.put(`/templates/${old.id}`, { name: old.name, document: exported.document, version: old.version });
       close();
@@ -186,13 +178,19 @@ export function ImportTemplate({ close }: { close: () => void }) {
     navigate(`/templates/${made.id}`);
   };
   return (
-    <FormDialog title={t('importTemplate')} act={t('import')} ready={text.trim() !== '' && ca !== '' && (!openssl || name.trim() !== '')} close={close} stays run={run}>
+    <FormDialog title={t('importTemplate')} act={t('import')} ready={text.trim() !== '' && ca !== '' && readable && (!openssl || old !== undefined || name.trim() !== '')} close={close} stays run={run}>
       <Pick id="import-ca" label={t('authority')} value={ca} set={(next) => { setCa(next); setOver(''); }} choices={able.map((one) => [one.id, one.name] as const)} />
       <FormGroup label={t('exportedFile')} fieldId="import-file"><input id="import-file" type="file" onChange={(event) => read(event.currentTarget.files?.[0])} /></FormGroup>
-      <FormGroup label={t('exportOrOpenssl')} fieldId="import-text"><TextArea id="import-text" rows={12} className="gh-mono" value={text} onChange={(_, value) => setText(value)} /></FormGroup>
+      <FormGroup label={t('exportOrOpenssl')} fieldId="import-text">
+        <TextArea id="import-text" rows={12} className="gh-mono" value={text} onChange={(_, value) => setText(value)}
+          onDrop={(event) => { const file = event.dataTransfer.files[0]; if (file !== undefined) { event.preventDefault(); read(file); } }} />
+      </FormGroup>
+      <ProblemAlert problem={problem} />
+      {checked !== undefined && <TextFindings findings={checked.findings} />}
       {exported !== undefined && same !== undefined && over === '' && <Alert isInline variant="info" title={t('sameNameThere', { name: same.name })} />}
-      {exported !== undefined && <Pick id="import-over" label={t('importAs')} value={over} set={setOver} choices={[['', t('asNewTemplate')], ...(known.value ?? []).map((one) => [one.id, t('asVersionOf', { name: one.name })] as const)]} />}
+      {(exported !== undefined || openssl) && <Pick id="import-over" label={t('importAs')} value={over} set={setOver} choices={[['', t('asNewTemplate')], ...(known.value ?? []).map((one) => [one.id, t('asVersionOf', { name: one.name })] as const)]} />}
       {old !== undefined && exported !== undefined && <ChangeTable changes={changesOf(old.document, exported.document)} />}
+      {old !== undefined && checked !== undefined && checked.document !== null && <ChangeTable changes={shownChanges(checked.changes)} />}
       {over === '' && text.trim() !== '' && <FormGroup label={t('name')} fieldId="import-name" isRequired={openssl}><TextInput id="import-name" value={name} placeholder={exported?.name} onChange={(_, value) => setName(value)} /></FormGroup>}
     </FormDialog>
   );

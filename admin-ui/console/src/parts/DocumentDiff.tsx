@@ -19,6 +19,12 @@ export function changesOf(before: object, after: object): Change[] {
     .map((path) => ({ path, before: old.get(path) ?? '', after: next.get(path) ?? '' }));
 }
 
+/** Changes as the server tells them, in words. */
+export const shownChanges = (changes: readonly { path: string; before?: unknown; after?: unknown }[]): Change[] => {
+  const word = (value: unknown) => (value === undefined || value === null ? '' : typeof value === 'string' ? value : JSON.stringify(value));
+  return changes.map(({ path, before, after }) => ({ path, before: word(before), after: word(after) }));
+};
+
 export function ChangeTable({ changes }: { changes: readonly Change[] }) {
   return (
     <div className="gh-wide" tabIndex={0} role="group" aria-label={t('changes')}>
