@@ -236,10 +236,36 @@ static bool not_made(struct task *task, const struct work *w, CK_RV rv, struct e
     return false;
 }
 
+/* A token that knows few places (YubiKey) would overwrite the key that is in one. A private key may be out of sight, for the
+ * security officer or because the token has lost a log-in: its public half is looked for as well. */
+static bool must_be_free(struct task *task, const struct pkcs11_uri *place, struct error *err) {
+    static const CK_OBJECT_CLASS classes[] = {CKO_PRIVATE_KEY, CKO_PUBLIC_KEY};
+    CK_OBJECT_HANDLE objects[OBJECTS_MAX];
+    size_t count = 0;
+    for (size_t i = 0; i < 2 && count == 0; i++)
+        TRY(find_objects(task, place, classes[i], objects, &count, err));
+    return count == 0 ||
+           fail(err, ERROR_CONFLICT, "key-exists",
+                "Token \"%s\" holds a key under this id or label already, which is not overwritten: "
+                "delete it first or name another place.",
+                task->token->label);
+}
+
+static bool look_at_places(struct task *task, void *subject, struct error *err) {
+    const struct work *w = subject;
+    TRY(must_be_free(task, &w->uri, err));
+    if (w->uri.id.at == NULL || w->uri.object == NULL)
+        return true;
+    struct pkcs11_uri by_label = w->uri;
+    by_label.id = view_of(NULL, 0);
+    return must_be_free(task, &by_label, err);
+}
+
 /* ykcs11 2.2 does not know CKA_EXTRACTABLE in a template; what was made without it is looked at. */
 static bool make_key(struct task *task, void *subject, struct error *err) {
     struct work *w = subject;
     CK_OBJECT_HANDLE public_object, private_object;
+    TRY(look_at_places(task, w, err)); /* once more, as who writes sees it */
     CK_RV rv = make_pair(task, w, true, &public_object, &private_object);
     if (rv == CKR_ATTRIBUTE_TYPE_INVALID) {
         rv = make_pair(task, w, false, &public_object, &private_object);
@@ -255,24 +281,6 @@ static bool make_key(struct task *task, void *subject, struct error *err) {
     return rv == CKR_OK || not_made(task, w, rv, err);
 }
 
-/* A token that knows few places (YubiKey) would overwrite the key that is in one. */
-static bool must_be_free(struct task *task, void *subject, struct error *err) {
-    const struct work *w = subject;
-    CK_OBJECT_HANDLE objects[OBJECTS_MAX];
-    size_t count;
-    TRY(find_objects(task, &w->uri, CKO_PRIVATE_KEY, objects, &count, err));
-    if (count == 0 && w->uri.id.at != NULL && w->uri.object != NULL) {
-        struct pkcs11_uri by_label = w->uri;
-        by_label.id = view_of(NULL, 0);
-        TRY(find_objects(task, &by_label, CKO_PRIVATE_KEY, objects, &count, err));
-    }
-    return count == 0 ||
-           fail(err, ERROR_CONFLICT, "key-exists",
-                "Token \"%s\" holds a key under this id or label already, which is not overwritten: "
-                "delete it first or name another place.",
-                w->token->label);
-}
-
 static bool make(struct work *w, struct error *err) {
     if ((w->order->purpose & PURPOSE_DECRYPT) != 0 && w->type->ckk != CKK_RSA)
         return fail(err, ERROR_POLICY, "key-unfit",
@@ -281,7 +289,7 @@ static bool make(struct work *w, struct error *err) {
         return fail(err, ERROR_MALFORMED, "bad-uri",
                     "The PKCS#11 URI must say where the key goes: add object= or id= (a YubiKey's "
                     "slots 9a, 9c, 9d, 9e are id=%%01 to %%04, 82 to 95 %%05 to %%18).");
-    TRY(task_run(w->token, must_be_free, w, err));
+    TRY(task_run(w->token, look_at_places, w, err));
     if (w->uri.id.at == NULL) {
         uint8_t id[ID_SIZE];
         random_bytes(id, sizeof id);
