@@ -253,12 +253,11 @@ static bool must_be_free(struct task *task, const struct pkcs11_uri *place, stru
 
 static bool look_at_places(struct task *task, void *subject, struct error *err) {
     const struct work *w = subject;
-    TRY(must_be_free(task, &w->uri, err));
-    if (w->uri.id.at == NULL || w->uri.object == NULL)
-        return true;
-    struct pkcs11_uri by_label = w->uri;
+    struct pkcs11_uri by_id = w->uri, by_label = w->uri;
+    by_id.object = NULL;
     by_label.id = view_of(NULL, 0);
-    return must_be_free(task, &by_label, err);
+    return (by_id.id.at == NULL || must_be_free(task, &by_id, err)) &&
+           (by_label.object == NULL || must_be_free(task, &by_label, err));
 }
 
 /* ykcs11 2.2 does not know CKA_EXTRACTABLE in a template; what was made without it is looked at. */
