@@ -85,6 +85,7 @@ HANDLER(starter_sets_off);
 /* requests.c, decisions.c */
 HANDLER(requests_create);
 HANDLER(requests_list);
+HANDLER(requests_count);
 HANDLER(requests_of_ca);
 HANDLER(requests_get);
 HANDLER(requests_sign);

@@ -135,6 +135,15 @@ HANDLER(requests_create) {
     return true;
 }
 
+static bool read_state(struct http_request *request, enum request_state *ret, struct error *err) {
+    const char *wanted = http_query(request, "state");
+    *ret = wanted == NULL ? (enum request_state)0 : request_state_from_name(wanted);
+    return wanted == NULL || *ret != 0 ||
+           fail(err, ERROR_MALFORMED, "bad-query",
+                "The query parameter \"state\" is pending, approved, issued, declined, "
+                "cancelled, awaiting-csr or expired.");
+}
+
 static bool list(struct core *core, struct http_request *request, struct http_response *response,
                  const char *ca, struct error *err) {
     static const char *const filters[] = {"state", NULL};
@@ -142,13 +151,9 @@ static bool list(struct core *core, struct http_request *request, struct http_re
     struct request_record *items = NULL;
     size_t count = 0;
     const char *next = NULL;
-    enum request_state state = (enum request_state)0;
+    enum request_state state;
     TRY(ask_page(request, filters, &page, err));
-    const char *wanted = http_query(request, "state");
-    if (wanted != NULL && (state = request_state_from_name(wanted)) == 0)
-        return fail(err, ERROR_MALFORMED, "bad-query",
-                    "The query parameter \"state\" is pending, approved, issued, declined, "
-                    "cancelled, awaiting-csr or expired.");
+    TRY(read_state(request, &state, err));
     TRY(request_page(core, request->arena, actor_of(request), ca, state, &page, &items, &count,
                      &next, err));
     struct json_writer w = reply_list_begin(request->arena);
@@ -167,6 +172,24 @@ HANDLER(requests_list) {
 
 HANDLER(requests_of_ca) {
     return list(context, request, response, request->parameters[0], err);
+}
+
+#define COUNT_MOST 100000
+HANDLER(requests_count) {
+    static const char *const filters[] = {"ca", "state", NULL};
+    enum request_state state;
+    size_t count = 0;
+    TRY(ask_query(request, filters, err));
+    TRY(read_state(request, &state, err));
+    TRY(request_count_all(context, request->arena, actor_of(request), http_query(request, "ca"), state,
+                          COUNT_MOST, &count, err));
+    struct json_writer w = json_writer_on(request->arena);
+    json_open_object(&w);
+    json_put_int(&w, "count", count > COUNT_MOST ? COUNT_MOST : (int64_t)count);
+    json_put_bool(&w, "more", count > COUNT_MOST);
+    json_close_object(&w);
+    reply_json(response, 200, &w);
+    return true;
 }
 
 /* The certificate of an issued request, for who may read it. */

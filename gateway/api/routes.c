@@ -117,6 +117,7 @@
       "requests:create") \
     X("GET", "/starters", GATE_ACTOR, NO_BODY, starters_list, "templates:read") \
     X("GET", "/requests", GATE_ACTOR, NO_BODY, requests_list, "requests:read") \
+    X("GET", "/requests/count", GATE_ACTOR, NO_BODY, requests_count, "requests:read") \
     X("POST", "/requests/batch", GATE_ACTOR, SMALL, requests_batch, "requests:create") \
     X("GET", "/requests/{}", GATE_ACTOR, NO_BODY, requests_get, "requests:read") \
     X("POST", "/requests/{}/sign", GATE_ACTOR, MEDIUM, requests_sign, "requests:decide") \

@@ -52,6 +52,10 @@ MUST_USE bool request_page(struct core *core, struct arena *arena, const struct 
                            const char *ca_slug, enum request_state state, const struct page *page,
                            struct request_record **ret_items, size_t *ret_count, const char **ret_next,
                            struct error *err);
+/* How many request_page would list; *ret_count is over `most` when there are more than so many. */
+MUST_USE bool request_count_all(struct core *core, struct arena *arena, const struct actor *actor,
+                                const char *ca_slug, enum request_state state, unsigned most,
+                                size_t *ret_count, struct error *err);
 /* Approves and signs. With four-eyes the first approver moves it to "approved" (ret_certificate->id nil),
  * a second, different one signs. A retry of a sign that was done returns the same certificate. */
 MUST_USE bool request_sign(struct core *core, struct arena *arena, const struct actor *actor,

@@ -144,6 +144,21 @@ bool request_page(struct core *core, struct arena *arena, const struct actor *ac
     return done;
 }
 
+bool request_count_all(struct core *core, struct arena *arena, const struct actor *actor,
+                       const char *ca_slug, enum request_state state, unsigned most, size_t *ret_count,
+                       struct error *err) {
+    struct scope scope, cas;
+    bool done = false;
+    actor_scope(arena, actor, MAY_READ_REQUESTS, &scope);
+    actor_scope(arena, actor, MAY_READ_CAS, &cas);
+    TX(tx, core_db(core), &done, err) {
+        struct ca_record ca = {0};
+        tx.ok = (ca_slug == NULL || ca_by_slug(tx.tx, arena, &cas, ca_slug, &ca, err)) &&
+                request_count(tx.tx, arena, &scope, ca.id, state, most, ret_count, err);
+    }
+    return done;
+}
+
 /* The request with its CA and the version of the template it was made under. */
 bool flow_load_request(struct core *core, struct arena *arena, const struct actor *actor,
                          struct uuid id, struct request_context *c, struct request_record *ret,

@@ -240,6 +240,16 @@ bool request_list(struct tx *tx, struct arena *arena, const struct scope *scope,
     return true;
 }
 
+bool request_count(struct tx *tx, struct arena *arena, const struct scope *scope, struct uuid ca_id,
+                   enum request_state state, unsigned most, size_t *ret_count, struct error *err) {
+    struct keys keys = {.arena = arena};
+    struct uuid last;
+    memset(last.bytes, 0xff, sizeof last.bytes); /* after every id there is */
+    TRY(collect_all(&keys, tx, scope, ca_id, state, last, most, err));
+    *ret_count = keys.count;
+    return true;
+}
+
 static bool moved(struct uuid id, int64_t matched, const char *what, struct error *err) {
     char text[UUID_TEXT_SIZE];
     uuid_format(id, text);

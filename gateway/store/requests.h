@@ -57,6 +57,9 @@ MUST_USE bool request_list(struct tx *tx, struct arena *arena, const struct scop
                            struct uuid ca_id, enum request_state state, const struct page *page,
                            struct request_record **ret_items, size_t *ret_count, const char **ret_next,
                            struct error *err);
+/* How many that would list; *ret_count is over `most` when there are more than so many. */
+MUST_USE bool request_count(struct tx *tx, struct arena *arena, const struct scope *scope, struct uuid ca_id,
+                            enum request_state state, unsigned most, size_t *ret_count, struct error *err);
 struct request_change {
     enum request_state from, to;
     struct uuid approver_id;    /* who agreed first (four-eyes) or decided; may be nil */

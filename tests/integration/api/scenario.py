@@ -247,6 +247,9 @@ def check_decisions(admin, submit, made):
     declined = admin.all_items(f"/cas/{made['issuing']}/requests?state=declined", 1)
     assert {r["id"] for r in declined} == {ids[0], ids[4]}
     admin.get("/requests?state=lost", 400, problem="bad-query")
+    assert admin.get("/requests/count").value == {"count": len(newest), "more": False}
+    waiting = len(admin.get("/requests?state=pending&limit=500")["items"])
+    assert admin.get(f"/requests/count?state=pending&ca={made['issuing']}")["count"] == waiting
 
 
 def check_certificates(gateway, admin, made):

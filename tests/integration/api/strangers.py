@@ -25,6 +25,7 @@ OWN = {  # about the caller itself, or the same for everybody who has logged in
     # Of what the caller sees: nothing, see inventory.py.
     ("GET", "/certificate-jobs"),
     ("GET", "/views"), ("POST", "/views"), ("GET", "/certificates/count"), ("GET", "/certificates/export"),
+    ("GET", "/requests/count"),
     # The administrator of an organisation has keys of its own, see keys.py.
     ("GET", "/keys"), ("POST", "/keys"),
 }
@@ -207,6 +208,11 @@ def check_roles(gateway, admin, made):
     requester.post(submit, {"csr": make_csr("rita.example").decode(), "issue": True}, 403, problem="forbidden")
     requester.post(f"/requests/{mine['id']}/sign", {}, 403, problem="forbidden")
     assert [r["id"] for r in requester.get("/requests")["items"]] == [mine["id"]]
+    assert requester.get("/requests/count").value == {"count": 1, "more": False}
+    assert requester.get("/requests/count?state=issued&ca=" + made["issuing"])["count"] == 0
+    requester.get("/requests/count?ca=no-such-ca", 404)
+    requester.get("/requests/count?state=lost", 400, problem="bad-query")
+    assert admin.get("/requests/count?state=pending")["count"] == len(admin.get("/requests?state=pending&limit=500")["items"])
     requester.get(f"/requests/{made['request']}", 404)
     requester.get(f"/certificates/{made['certificate']}", 404)
     requester.get("/users", 403, problem="forbidden")
