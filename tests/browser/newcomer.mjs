@@ -103,7 +103,7 @@ async function back(page, api, template) {
   await dialog(page).getByRole('button', { name: 'Cancel' }).click();
 }
 
-/** Fields of the organisation's own, the archive, and the dashboard after all that. */
+/** Fields of the organisation's own, and the archive. */
 async function inventory(page, api) {
   await open(page, 'certificates', 'Certificates');
   await page.getByRole('button', { name: 'Own fields' }).click();
@@ -127,15 +127,6 @@ async function inventory(page, api) {
   await open(page, 'certificates?archived=only', 'Certificates');
   await page.getByRole('link', { name: 'sensor.example' }).waitFor();
   assert.ok((await api('GET', '/certificates?archived=hidden')).items.every((one) => one.commonName !== 'sensor.example'));
-  await open(page, '', 'Dashboard');
-  await page.getByRole('list', { name: 'Health' }).getByText('Database').waitFor();
-  await look(page, 'n22-dashboard', { dark: true });
-  await page.evaluate(() => localStorage.setItem('gatehouse-language', 'de'));
-  for (const place of ['', 'cas/import', 'templates?tab=uses', 'request', 'certificates', 'cas/house-ca?new=1']) {
-    await page.goto(`${url}/console/${place}`);
-    await page.getByRole('heading', { level: 1 }).waitFor();
-    await look(page, `n80-de-${place.replace(/\W+/g, '-') || 'dashboard'}`);
-  }
 }
 
 /** The public pages in the second language, which a stranger's browser asks for by itself. */
