@@ -17,6 +17,8 @@ const Authority = lazy(() => import('./pages/Authority'));
 const Templates = lazy(() => import('./pages/Templates'));
 const Template = lazy(() => import('./pages/Template'));
 const Certificates = lazy(() => import('./pages/Certificates'));
+const CertificateJobs = lazy(() => import('./pages/CertificateJobs'));
+const CertificateJob = lazy(() => import('./pages/CertificateJobs').then((m) => ({ default: m.CertificateJob })));
 const Certificate = lazy(() => import('./pages/Certificate'));
 const Requests = lazy(() => import('./pages/Requests'));
 const Request = lazy(() => import('./pages/Request'));
@@ -67,6 +69,8 @@ export function App() {
             <Route path="/templates" element={<Templates />} />
             <Route path="/templates/:template" element={<Template />} />
             <Route path="/certificates" element={<Certificates />} />
+            <Route path="/certificates/jobs" element={<CertificateJobs />} />
+            <Route path="/certificates/jobs/:id" element={<CertificateJob />} />
             <Route path="/certificates/:id" element={<Certificate />} />
             <Route path="/requests" element={<Requests />} />
             <Route path="/requests/:id" element={<Request />} />

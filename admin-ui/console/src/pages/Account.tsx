@@ -76,7 +76,7 @@ export default function Account() {
       <div className="gh-two">
         <Card>
           <CardTitle component="h2">{session?.user.username}</CardTitle>
-          <CardBody><DescriptionList><Row term={t('roles')}>{session?.roles.map((grant) => `${grant.role}${grant.object === null ? '' : ` (${grant.object})`}`).join(', ')}</Row></DescriptionList></CardBody>
+          <CardBody><DescriptionList><Row term={t('roles')}>{session?.roles.map((grant) => `${grant.role}${grant.object === null ? '' : ` (${grant.object})`}`).join(', ') || '–'}</Row></DescriptionList></CardBody>
         </Card>
         <Card>
           <CardTitle component="h2">{t('changePassword')}</CardTitle>

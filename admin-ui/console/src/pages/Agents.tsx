@@ -81,7 +81,7 @@ export function Agents() {
     { id: 'seen', title: t('lastSeen'), text: (a) => a.lastSeenAt ?? '', cell: (a) => <When at={a.lastSeenAt} /> },
     { id: 'program', title: t('program'), text: (a) => a.program ?? '', cell: (a) => a.program ?? '–', hidden: true },
     { id: 'enrolled', title: t('enrolledAt'), text: (a) => a.enrolledAt ?? '', cell: (a) => <When at={a.enrolledAt} />, hidden: true },
-    { id: 'code', title: t('codeUntil'), text: (a) => a.codeExpiresAt ?? '', cell: (a) => <When at={a.codeExpiresAt} /> },
+    { id: 'code', title: t('codeUntil'), text: (a) => a.codeExpiresAt ?? '', cell: (a) => <When at={a.codeExpiresAt} />, hidden: true },
     ...(manage ? [{ id: 'acts', title: t('acts'), text: () => '', cell: (a: Agent) => <>{act('code', t('newCode'), a)}{act('remove', t('remove'), a)}</> }] : []),
   ];
   return (

@@ -8,10 +8,11 @@ import { DataList, type Column } from '../parts/DataList';
 import { FormDialog } from '../parts/Dialog';
 import { useLoad } from '../parts/load';
 import { Pick } from '../parts/pick';
-import { Page, StateLabel, When } from '../parts/small';
+import { counted, Page, StateLabel, When } from '../parts/small';
 import { useSession } from '../session';
 import { t } from '../texts';
 import { FieldDefinitions } from './CertificateFields';
+import { ActOnAll } from './CertificateJobs';
 import { Outcomes, type Outcome } from './RequestActs';
 
 type Certificate = Schema['Certificate'];
@@ -102,6 +103,7 @@ export default function Certificates() {
   useEffect(() => setTagText(tag), [tag]);
   const keyType = parameters.get('keyType') ?? '';
   const archived = parameters.get('archived') ?? '';
+  const [whole, setWhole] = useState(false);
   const [defining, setDefining] = useState(false);
   const { may } = useSession();
   const [bulk, setBulk] = useState<{ items: Certificate[]; action: Action; done: () => void }>();
@@ -117,8 +119,14 @@ export default function Certificates() {
     setParameters(next);
   };
   return (
-    <Page title={t('certificates')} actions={may('settings:manage') && <Button variant="secondary" onClick={() => setDefining(true)}>{t('ownFields')}</Button>}>
-      <DataList name="certificates" label={t('certificates')} path={ca === '' ? '/certificates' : `/cas/${ca}/certificates`} query={query} columns={columns} id={(c) => c.id} empty={t('noCertificate')} total={total.value === undefined ? undefined : `${total.value.count.toLocaleString()}${total.value.more ? '+' : ''}`}
+    <Page title={t('certificates')} actions={(
+      <>
+        {may('settings:manage') && <Button variant="secondary" onClick={() => setDefining(true)}>{t('ownFields')}</Button>}
+        <Button variant="secondary" component={(props) => <Link {...props} to="/certificates/jobs" />}>{t('jobs')}</Button>
+        {total.value !== undefined && !total.value.more && total.value.count > 0 && <Button variant="secondary" onClick={() => setWhole(true)}>{t('actOnFound', { count: total.value.count.toLocaleString() })}</Button>}
+      </>
+    )}>
+      <DataList name="certificates" label={t('certificates')} path={ca === '' ? '/certificates' : `/cas/${ca}/certificates`} query={query} columns={columns} id={(c) => c.id} empty={t('noCertificate')} total={total.value === undefined ? undefined : counted(total.value)}
         exports={['csv', 'json', 'zip'].map((format) => [format.toUpperCase(), api.href('/certificates/export', { ...query, ca, format })] as const)}
         bulk={may('certificates:edit') ? (items, done) => (
           <div className="gh-actions">{(['revoke', 'hold', 'unhold', 'tag', 'archive'] as const).filter((one) => one === 'tag' || one === 'archive' || may('certificates:revoke')).map((action) => (
@@ -150,6 +158,7 @@ export default function Certificates() {
             <Views filter={parameters.toString()} open={(filter) => setParameters(new URLSearchParams(filter))} />
           </>
         )} />
+      {whole && total.value !== undefined && <ActOnAll filter={{ ...query, ca }} count={total.value.count} close={() => setWhole(false)} />}
       {defining && <FieldDefinitions close={() => setDefining(false)} />}
       {bulk !== undefined && <Bulk items={bulk.items} action={bulk.action} close={(done) => { setBulk(undefined); if (done) { bulk.done(); total.reload(); } }} />}
     </Page>

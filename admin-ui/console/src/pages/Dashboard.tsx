@@ -1,11 +1,12 @@
-import { Card, CardBody, CardTitle, Content } from '@patternfly/react-core';
+import { Card, CardBody, CardTitle, Content, Label } from '@patternfly/react-core';
 import { Link } from 'react-router-dom';
 import { api, type Page as List, type Query, type Schema } from '../api/client';
 import { useScope } from '../frame/scope';
+import { Columns, Ring, type Slice } from '../parts/Charts';
 import { useLoad } from '../parts/load';
-import { Copy, Page, ProblemAlert, StateLabel, Waiting, When } from '../parts/small';
+import { Copy, counted, Page, ProblemAlert, StateLabel, Waiting, When } from '../parts/small';
 import { useSession } from '../session';
-import { t } from '../texts';
+import { language, t } from '../texts';
 
 type Certificate = Schema['Certificate'];
 type Ca = Schema['Ca'];
@@ -14,15 +15,16 @@ const MOST = 500;
 
 const ENDS = [30, 15, 7, 1] as const;
 const STATES = ['valid', 'held', 'revoked', 'expired'] as const;
+const stateColours = ['#63993d', '#f5921b', '#d73401', '#a3a3a3'];
 
 interface Numbers {
   recent: Certificate[];
-  pending: number;
-  morePending: boolean;
+  pending: Schema['Count'];
   ending: string[];
   states: number[];
   keys: [string, number][];
   tokens: Schema['Token'][];
+  agents: Schema['Agent'][];
   mailFailed: number;
   moreRecent: boolean;
 }
@@ -35,10 +37,11 @@ async function load(ca: string, may: May): Promise<Numbers> {
   const base = ca === '' ? '' : `/cas/${ca}`;
   const certificates = may('certificates:read');
   const count = async (query: Query) => (certificates ? await api.get<Schema['Count']>('/certificates/count', { ...query, ca }) : { count: 0, more: false });
-  const [recent, pending, tokens, ready, failed, ending, states] = await Promise.all([
+  const [recent, pending, tokens, agents, ready, failed, ending, states] = await Promise.all([
     certificates ? api.get<List<Certificate>>(`${base}/certificates`, { limit: MOST }) : none,
-    may('requests:read') ? api.get<List<Schema['Request']>>(`${base}/requests`, { limit: MOST, state: 'pending' }) : none,
+    may('requests:read') ? api.get<Schema['Count']>('/requests/count', { ca, state: 'pending' }) : { count: 0, more: false },
     may('tokens:read') ? api.get<List<Schema['Token']>>('/tokens').then((page) => page, () => none) : none,
+    may('tokens:read') ? api.get<List<Schema['Agent']>>('/agents').then((page) => page, () => none) : none,
     certificates && may('cas:read') ? api.all<Schema['Readiness']>('/post-quantum') : [],
     may('settings:read') ? api.get<List<Schema['MailMessage']>>('/mail/messages', { limit: 100 }) : none,
     Promise.all(ENDS.map((days) => count({ expiresWithin: days }))),
@@ -47,23 +50,36 @@ async function load(ca: string, may: May): Promise<Numbers> {
   const keys = new Map<string, number>();
   for (const one of ready.filter((r) => ca === '' || r.ca === ca)) for (const kind of one.certificates.byKeyType) keys.set(kind.keyType, (keys.get(kind.keyType) ?? 0) + kind.count);
   return {
-    recent: recent.items, pending: pending.items.length, morePending: pending.next !== null, tokens: tokens.items, moreRecent: recent.next !== null,
-    ending: ending.map((one) => `${one.count.toLocaleString()}${one.more ? '+' : ''}`), states: states.map((one) => one.count),
+    recent: recent.items, pending, tokens: tokens.items, agents: agents.items, moreRecent: recent.next !== null,
+    ending: ending.map(counted), states: states.map((one) => one.count),
     keys: [...keys].sort((a, b) => b[1] - a[1]), mailFailed: (failed.items as Schema['MailMessage'][]).filter((one) => one.state === 'failed').length,
   };
 }
 
-interface Bar { name: string; count: number; to: string }
+type Bar = Slice;
 
-function Bars({ title, rows }: { title: string; rows: Bar[] }) {
-  const most = Math.max(1, ...rows.map((row) => row.count));
+/** What is well and what is not: the parts of the node that answers, and what works in the background. */
+function Health({ tokens, agents, mailFailed }: { tokens: Schema['Token'][]; agents: Schema['Agent'][]; mailFailed: number }) {
+  const ready = useLoad(async () => (await (await fetch('/readyz', { cache: 'no-store' })).json()) as { checks: { name: string; ok: boolean; reason?: string }[] }, 'readyz', 30000);
+  const rows: { name: string; ok: boolean; says: string; to?: string }[] = [
+    ...(ready.problem !== undefined ? [{ name: 'Gatehouse', ok: false, says: t('unreachable') }] : []),
+    ...(ready.value?.checks ?? []).map((one) => ({ name: one.name === 'database' ? t('database') : one.name === 'signer' ? t('signer') : one.name === 'tls' ? 'TLS' : one.name, ok: one.ok, says: one.reason ?? '' })),
+    ...tokens.map((one) => ({ name: `${t('token')} ${one.label}`, ok: one.problem === null, says: one.problem ?? '', to: '/tokens' })),
+    ...agents.map((one) => ({ name: `${t('agent')} ${one.name}`, ok: one.state === 'connected', says: one.state, to: '/tokens?tab=agents' })),
+    { name: t('mails'), ok: mailFailed === 0, says: mailFailed === 0 ? '' : t('mailsFailedCount', { count: mailFailed }), to: '/settings?tab=queue' },
+  ];
   return (
     <Card>
-      <CardTitle component="h2">{title}</CardTitle>
+      <CardTitle component="h2">{t('health')}</CardTitle>
       <CardBody>
-        {rows.length === 0 ? t('nothingHere') : rows.map(({ name, count, to }) => (
-          <div key={name} className="gh-bar"><span>{name}</span><meter min={0} max={most} value={count} aria-label={name} /><Link to={to} aria-label={`${title}: ${name}: ${count}`}>{count.toLocaleString()}</Link></div>
-        ))}
+        <ul className="gh-plain" aria-label={t('health')}>
+          {rows.map((row) => (
+            <li key={row.name} className="gh-spread">
+              <span>{row.to === undefined ? row.name : <Link to={row.to}>{row.name}</Link>} <small>{row.says}</small></span>
+              <Label isCompact color={row.ok ? 'green' : 'red'}>{row.ok ? t('well') : t('notWell')}</Label>
+            </li>
+          ))}
+        </ul>
       </CardBody>
     </Card>
   );
@@ -132,30 +148,24 @@ export default function Dashboard() {
         <>
           {(cas.value?.length ?? 0) === 0 && <Next />}
           <div className="gh-grid">
-            <Number title={t('pendingRequests')} value={value.morePending ? `${MOST}+` : String(value.pending)} to="/requests?state=pending" />
+            <Number title={t('pendingRequests')} value={counted(value.pending)} to="/requests?state=pending" />
             {ENDS.map((days, i) => <Number key={days} title={days === 1 ? t('expiringInOne') : t('expiringIn', { days })} value={value.ending[i] ?? '–'} to={`/certificates?expiresWithin=${days}`} />)}
             <Number title={t('postQuantumShare')} value={all === 0 ? '–' : `${Math.round((100 * quantum) / all)} %`} to="/certificates?state=valid" />
-            {value.mailFailed > 0 && <Number title={t('mailsFailed')} value={String(value.mailFailed)} to="/settings?tab=queue" />}
           </div>
           <div className="gh-two">
-            <Bars title={t('issuedPerDay')} rows={lastDays(value.recent, 7)} />
-            <Bars title={t('byKeyType')} rows={value.keys.map(([name, count]) => ({ name, count, to: `/certificates?state=valid&keyType=${encodeURIComponent(name)}` }))} />
-            <Bars title={t('byState')} rows={STATES.map((name, i) => ({ name, count: value.states[i] ?? 0, to: `/certificates?state=${name}` }))} />
+            <Card><CardTitle component="h2">{t('issuedPerDay')}</CardTitle><CardBody>
+              <Columns label={t('issuedPerDay')} rows={lastDays(value.recent, 7)} short={(day) => new Date(`${day}T12:00:00Z`).toLocaleDateString(language, { weekday: 'short', day: 'numeric' })} />
+              {value.moreRecent && <small>{t('newestOnly', { count: MOST })}</small>}
+            </CardBody></Card>
+            <Card><CardTitle component="h2">{t('byKeyType')}</CardTitle><CardBody>
+              <Ring label={t('byKeyType')} middle={all === 0 ? '–' : `${Math.round((100 * quantum) / all)} %`} below={t('postQuantum')} rows={value.keys.map(([name, count]) => ({ name, count, to: `/certificates?state=valid&keyType=${encodeURIComponent(name)}` }))} />
+            </CardBody></Card>
+            <Card><CardTitle component="h2">{t('byState')}</CardTitle><CardBody>
+              <Ring label={t('byState')} middle={(value.states[0] ?? 0).toLocaleString()} below="valid" set={stateColours} rows={STATES.map((name, i) => ({ name, count: value.states[i] ?? 0, to: `/certificates?state=${name}` }))} />
+            </CardBody></Card>
+            <Health tokens={value.tokens} agents={value.agents} mailFailed={value.mailFailed} />
             <AuthorityEnds cas={(cas.value ?? []).filter((one) => ca === '' || one.id === ca)} />
-            {value.tokens.length > 0 && (
-              <Card>
-                <CardTitle component="h2">{t('tokens')}</CardTitle>
-                <CardBody>
-                  <Content component="ul">
-                    {value.tokens.map((token) => (
-                      <Content component="li" key={token.id}>{token.label} <StateLabel state={token.problem === null ? 'active' : 'failure'} /> {token.problem}</Content>
-                    ))}
-                  </Content>
-                </CardBody>
-              </Card>
-            )}
           </div>
-          {value.moreRecent && <small>{t('newestOnly', { count: MOST })}</small>}
         </>
       )}
     </Page>

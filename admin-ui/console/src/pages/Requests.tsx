@@ -5,8 +5,9 @@ import { api, type Schema } from '../api/client';
 import { useScope } from '../frame/scope';
 import { DataList, type Column } from '../parts/DataList';
 import { FormDialog } from '../parts/Dialog';
+import { useLoad } from '../parts/load';
 import { Pick, useTemplates } from '../parts/pick';
-import { Page, StateLabel, When } from '../parts/small';
+import { counted, Page, StateLabel, When } from '../parts/small';
 import { useSession } from '../session';
 import { t } from '../texts';
 import { Outcomes, type Outcome } from './RequestActs';
@@ -70,9 +71,10 @@ export default function Requests() {
   const { may } = useSession();
   const [bulk, setBulk] = useState<{ items: Request[]; action: Act; done: () => void }>();
   const state = parameters.get('state') ?? '';
+  const total = useLoad(() => api.get<Schema['Count']>('/requests/count', { ca, state }), `requests-count?${ca}?${state}`, 30000);
   return (
     <Page title={t('requests')} actions={may('requests:create') && <Button component={(props) => <Link {...props} to="/request" />}>{t('newRequest')}</Button>}>
-      <DataList name="requests" label={t('requests')} path={ca === '' ? '/requests' : `/cas/${ca}/requests`} query={{ state }} columns={columns} id={(r) => r.id} empty={t('noRequest')}
+      <DataList name="requests" label={t('requests')} path={ca === '' ? '/requests' : `/cas/${ca}/requests`} query={{ state }} columns={columns} id={(r) => r.id} empty={t('noRequest')} total={total.value === undefined ? undefined : counted(total.value)}
         bulk={may('requests:decide') ? (items, done) => (
           <>
             <Button size="sm" onClick={() => setBulk({ items, action: 'sign', done })}>{t('sign')} ({items.length})</Button>{' '}

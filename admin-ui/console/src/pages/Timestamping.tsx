@@ -30,7 +30,7 @@ function ClockCard() {
       <CardBody>
         <ProblemAlert problem={clock.problem} retry={clock.reload} />
         {one !== undefined && (
-          <>
+          <div className="gh-stack">
             <Alert isInline variant={one.trusted ? 'success' : 'danger'} title={one.trusted ? t('clockGood') : one.reason ?? t('clockBad')} />
             <DescriptionList isHorizontal>
               <Row term={t('clockSource')}>{one.source}</Row>
@@ -39,7 +39,7 @@ function ClockCard() {
               <Row term={t('tokensGranted')}>{one.tokens.granted}</Row>
               <Row term={t('tokensRefused')}>{one.tokens.refused + one.tokens.denied + one.tokens.unavailable}</Row>
             </DescriptionList>
-          </>
+          </div>
         )}
       </CardBody>
     </Card>

@@ -99,13 +99,15 @@ export function DataList<T>({ name, label, path, query = {}, columns, id, filter
   const cursor = cursors[cursors.length - 1];
   const loadAll = async (most: number): Promise<Page<T>> => ({ items: await api.all<T>(path, query, most), next: null });
   const page = useLoad<Page<T>>(load ?? (() => (paged && needle !== '' ? loadAll(MOST_SEARCHED) : api.get(path, paged ? { ...query, limit, cursor } : query))), `${base}#${cursor ?? ''}#${limit}#${version}`, 30000);
+  // Sorted is what is here: a page among many would only look sorted.
+  const whole = page.value?.next == null && cursors.length === 1;
   const items = useMemo(() => {
     const list = (page.value?.items ?? []).filter((item) => needle === '' || columns.some((one) => one.text(item).toLowerCase().includes(needle)));
-    const column = sort && visible[sort.index];
+    const column = whole && sort ? visible[sort.index] : undefined;
     if (column !== undefined)
       list.sort((a, b) => column.text(a).localeCompare(column.text(b), undefined, { numeric: true }) * (sort?.down === true ? -1 : 1));
     return list;
-  }, [page.value, sort, visible, needle, columns]);
+  }, [page.value, whole, sort, visible, needle, columns]);
   const chosen = items.filter((item) => ticked.has(id(item)));
   const done = () => { setTicked(new Set()); page.reload(); };
   // A short list that is empty has nothing to arrange.
@@ -151,7 +153,7 @@ export function DataList<T>({ name, label, path, query = {}, columns, id, filter
             <Tr>
               {bulk !== undefined && <Th aria-label={t('select')} select={{ isSelected: chosen.length === items.length && items.length > 0, onSelect: (_, on) => setTicked(new Set(on ? items.map(id) : [])) }} />}
               {visible.map((column, index) => (
-                <Th key={column.id} modifier="nowrap" sort={column.id === 'acts' ? undefined : { columnIndex: index, sortBy: { index: sort?.index, direction: sort?.down === true ? 'desc' : 'asc' }, onSort: (_, i, direction) => setSort({ index: i, down: direction === 'desc' }) }}>
+                <Th key={column.id} modifier="nowrap" sort={column.id === 'acts' || !whole ? undefined : { columnIndex: index, sortBy: { index: sort?.index, direction: sort?.down === true ? 'desc' : 'asc' }, onSort: (_, i, direction) => setSort({ index: i, down: direction === 'desc' }) }}>
                   {column.title}
                 </Th>
               ))}
@@ -175,9 +177,9 @@ export function DataList<T>({ name, label, path, query = {}, columns, id, filter
           </select>
         </label>
         {total !== undefined && <span>{t('inAll', { count: total })}</span>}
-        <Button variant="secondary" isDisabled={cursors.length === 1} onClick={() => setCursors(cursors.slice(0, -1))}>{t('previous')}</Button>
+        <Button size="sm" variant="secondary" isDisabled={cursors.length === 1} onClick={() => setCursors(cursors.slice(0, -1))}>{t('previous')}</Button>
         <span>{t('pageNumber', { number: cursors.length })}</span>
-        <Button variant="secondary" isDisabled={page.value?.next == null} onClick={() => setCursors([...cursors, page.value?.next ?? undefined])}>{t('next')}</Button>
+        <Button size="sm" variant="secondary" isDisabled={page.value?.next == null} onClick={() => setCursors([...cursors, page.value?.next ?? undefined])}>{t('next')}</Button>
       </div>}
     </>
   );

@@ -53,6 +53,9 @@ export const CodeText = ({ text, label }: { text: string; label: string }) => (
 
 export const Waiting = () => <Spinner size="lg" aria-label={t('loading')} />;
 
+/** A number as the server counted it. */
+export const counted = (one: { count: number; more: boolean }): string => `${one.count.toLocaleString()}${one.more ? '+' : ''}`;
+
 export function Page({ title, actions, children }: { title: ReactNode; actions?: ReactNode; children: ReactNode }) {
   return (
     <>
