@@ -164,6 +164,8 @@ static bool issue(struct finalization *f, struct error *err) {
                                   .context = f};
     TRY(enrol(post->core, post->arena, &post->actor, &enrolment, &enrolled, err));
     post->spent = uuid_equal(f->request_id, enrolled.request.id);
+    if (post->spent && f->stored.state == ACME_ORDER_VALID && enrolled.certificate.der.len > 0)
+        finished_keep(post->acme->finished, &f->stored, &enrolled.certificate);
     return true;
 }
 

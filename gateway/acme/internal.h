@@ -16,9 +16,11 @@
 #define NONCE_LIFE_US (3600 * US_PER_SECOND)
 
 struct sessions;
+struct finished_orders;
 struct acme {
     struct core *core;
     struct sessions *sessions;
+    struct finished_orders *finished;
     pthread_mutex_t mutex;
     bool have_key;
     uint8_t nonce_key[32];
@@ -86,6 +88,17 @@ void sessions_free(struct sessions *sessions);
 MUST_USE bool session_open(struct acme *acme, struct arena *arena, struct uuid account_id, bool fresh,
                            const struct account_session **ret, bool *ret_remembered, struct error *err);
 
+/* --- finished.c: orders that wait for their download
+ * ------------------------------------------------------------------------------------------ */
+struct finished_orders *finished_new(void);
+void finished_free(struct finished_orders *orders);
+/* Copies; an order that is valid, and its certificate. */
+void finished_keep(struct finished_orders *orders, const struct acme_order *order,
+                   const struct certificate_record *certificate);
+/* At most once for each. Lives as long as the arena. */
+bool finished_take(struct finished_orders *orders, struct arena *arena, struct uuid id,
+                   struct acme_opened_order *ret);
+
 /* --- post.c: what every signed request has in common
  * ---------------------------------------------------- */
 struct subproblem {
@@ -128,8 +141,8 @@ struct post {
     bool algorithms; /* with badSignatureAlgorithm */
 };
 
-/* POST_ORDER: the path's second parameter is an order. */
-enum post_gate { POST_KID = 1, POST_JWK = 2, POST_ORDER = 4 };
+/* POST_ORDER: the path's second parameter is an order. POST_FINISHED: what is remembered of a valid one will do. */
+enum post_gate { POST_KID = 1, POST_JWK = 2, POST_ORDER = 4, POST_FINISHED = 8 };
 /* Spends the nonce in the handler's transaction; the handler sets post->spent after COMMIT. That tells, too, when the
  * nonce was used before, or the account is not what was remembered of it: post_handle sees to both errors. */
 MUST_USE bool post_spend(struct tx *tx, const struct post *post, struct error *err);

@@ -85,16 +85,18 @@ static bool load_account(struct post *post, bool fresh, struct error *err) {
 }
 
 /* The order of the path; order.id stays nil when there is none. */
-static bool load_order(struct post *post, struct error *err) {
+static bool load_order(struct post *post, bool finished, struct error *err) {
     struct acme_opened_order opened;
     struct uuid id;
     bool done = false;
     if (!uuid_parse(post->request->parameters[1], &id))
         return true;
-    TX(tx, core_db(post->core), &done, err)
-    tx.ok = acme_order_open(tx.tx, post->arena, id, &opened, err);
-    if (!done)
-        return err->kind == ERROR_NOT_FOUND;
+    if (!finished || !finished_take(post->acme->finished, post->arena, id, &opened)) {
+        TX(tx, core_db(post->core), &done, err)
+        tx.ok = acme_order_open(tx.tx, post->arena, id, &opened, err);
+        if (!done)
+            return err->kind == ERROR_NOT_FOUND;
+    }
     post->order = opened.order;
     post->certificate = opened.certificate;
     post->certificate_ca = opened.certificate_ca;
@@ -160,7 +162,7 @@ static bool open_post(struct post *post, unsigned gates, struct error *err) {
     post->nonce_read = true; /* from here on it is spent, whatever comes */
     TRY(check_account_state(post, err));
     if ((gates & POST_ORDER) != 0)
-        TRY(load_order(post, err));
+        TRY(load_order(post, (gates & POST_FINISHED) != 0 && !post->fresh, err));
     return read_payload(post, err);
 }
 

@@ -135,7 +135,7 @@ SIGNED(acme_challenge, POST_KID)
 SIGNED(acme_new_order, POST_KID)
 SIGNED(acme_order, POST_KID | POST_ORDER)
 SIGNED(acme_finalize, POST_KID | POST_ORDER)
-SIGNED(acme_certificate, POST_KID | POST_ORDER)
+SIGNED(acme_certificate, POST_KID | POST_ORDER | POST_FINISHED)
 SIGNED(acme_revoke, POST_KID | POST_JWK)
 
 /* clang-format off */
@@ -171,5 +171,6 @@ struct acme *acme_new(struct core *core) {
     pthread_mutex_init(&acme->mutex, NULL);
     pthread_cond_init(&acme->wake, NULL);
     acme->sessions = sessions_new();
+    acme->finished = finished_new();
     return acme;
 }

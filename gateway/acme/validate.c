@@ -262,6 +262,7 @@ void acme_free(struct acme *acme) {
         return;
     pthread_cond_destroy(&acme->wake);
     sessions_free(acme->sessions);
+    finished_free(acme->finished);
     pthread_mutex_destroy(&acme->mutex);
     free(acme);
 }
