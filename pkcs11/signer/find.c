@@ -15,6 +15,9 @@ static bool find_one(struct task *task, CK_ATTRIBUTE *match, size_t count,
     CK_RV rv = objects_find(task->f, task->session.handle, match, count, found, 2, &found_count);
     if (rv != CKR_OK)
         return task_fail(task, "C_FindObjects", rv, err);
+    /* ykcs11 forgets a log-in when its card was reset by another program, and says so by showing no private keys */
+    if (found_count == 0 && token_logged_in(task->token) && token_session_is_public(task->token, task->session.handle))
+        return task_fail(task, "C_FindObjects", CKR_USER_NOT_LOGGED_IN, err);
     if (found_count == 0)
         return fail(err, ERROR_NOT_FOUND, "key-not-found",
                     "Token \"%s\" holds no key that matches the PKCS#11 URI%s.", label,

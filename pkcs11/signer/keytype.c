@@ -1,6 +1,8 @@
 #include "signer/keytype.h"
 
 #include <openssl/core_names.h>
+#include <openssl/ec.h>
+#include <openssl/objects.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -124,8 +126,34 @@ void key_type_full_name(const struct key_type *type, EVP_PKEY *key,
         snprintf(ret_name, KEY_TYPE_NAME_SIZE, "%s", type->name);
 }
 
+#define SEQUENCE 0x30
+#define PARAMS_MAX 1024
+#define OID_SIZE 16
+
+/* ykcs11 2.2 under OpenSSL 3 writes the curve of a key without certificate out in numbers (ECParameters, rfc3279#2.3.5).
+ * That is the named curve when every number is, the generator among them; nothing is computed with what the token gave. */
+static struct view name_of_curve(struct view params, uint8_t oid[static OID_SIZE]) {
+    const uint8_t *at = params.at;
+    uint8_t *out = oid;
+    if (params.len == 0 || params.len > PARAMS_MAX || params.at[0] != SEQUENCE)
+        return params;
+    EC_GROUP *group = d2i_ECPKParameters(NULL, &at, (long)params.len);
+    int nid = group == NULL || at != params.at + params.len ? NID_undef : EC_GROUP_check_named_curve(group, 0, NULL);
+    EC_GROUP_free(group);
+    const ASN1_OBJECT *name = nid == NID_undef ? NULL : OBJ_nid2obj(nid);
+    int len = name == NULL ? 0 : i2d_ASN1_OBJECT(name, NULL);
+    fail_internal(NULL, "empties the error queue");
+    if (len <= 0 || len > OID_SIZE)
+        return params;
+    i2d_ASN1_OBJECT(name, &out);
+    return view_of(oid, (size_t)len);
+}
+
 const struct key_type *key_type_by_object(CK_KEY_TYPE ckk, struct view params,
                                           CK_ULONG parameter_set) {
+    uint8_t oid[OID_SIZE];
+    if (ckk == CKK_EC)
+        params = name_of_curve(params, oid);
     for (size_t i = 0; i < sizeof curve_names / sizeof curve_names[0]; i++)
         if (view_equal(params, curve_names[i].params))
             for (size_t j = 0; j < TYPES; j++)

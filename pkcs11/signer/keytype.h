@@ -31,7 +31,8 @@ MUST_USE bool key_type_of_public(EVP_PKEY *key, const struct key_type **ret_type
 /* "RSA-3072", "P-256", ... */
 void key_type_full_name(const struct key_type *type, EVP_PKEY *key,
                         char ret_name[static KEY_TYPE_NAME_SIZE]);
-/* By what a token's object says; NULL when unknown. `params` is CKA_EC_PARAMS or empty. */
+/* By what a token's object says; NULL when unknown. `params` is CKA_EC_PARAMS (a curve's OID, an old name of an Edwards
+ * curve, or a known curve written out in numbers) or empty. */
 const struct key_type *key_type_by_object(CK_KEY_TYPE ckk, struct view params,
                                           CK_ULONG parameter_set);
 

@@ -48,15 +48,24 @@ static bool call_failed(struct token *token, const char *call, CK_RV rv, struct 
     return ckr_fail(err, token->label, call, rv);
 }
 
+/* Padded with blanks, by some modules with NULs. */
+static bool same_text(const CK_UTF8CHAR *field, size_t size, const char *text) {
+    size_t len = strnlen((const char *)field, size), wanted = strlen(text);
+    while (len > 0 && field[len - 1] == ' ')
+        len--;
+    while (wanted > 0 && text[wanted - 1] == ' ')
+        wanted--;
+    return len == wanted && memcmp(field, text, len) == 0;
+}
+
+static bool describes(const CK_TOKEN_INFO *info, const struct token *token) {
+    return same_text(info->label, sizeof info->label, token->label) &&
+           same_text(info->serialNumber, sizeof info->serialNumber, token->serial);
+}
+
 static bool is_in_slot(const struct token *token, CK_SLOT_ID slot) {
     CK_TOKEN_INFO info;
-    char label[33], serial[17];
-    if (token->module->f->C_GetTokenInfo(slot, &info) != CKR_OK)
-        return false;
-    snprintf(label, sizeof label, "%-32s", token->label);
-    snprintf(serial, sizeof serial, "%-16s", token->serial);
-    return memcmp(info.label, label, sizeof info.label) == 0 &&
-           memcmp(info.serialNumber, serial, sizeof info.serialNumber) == 0;
+    return token->module->f->C_GetTokenInfo(slot, &info) == CKR_OK && describes(&info, token);
 }
 
 /* Modules connect to a card that is back when their slots are listed, and not before (ykcs11 goes on
@@ -171,6 +180,11 @@ static bool look_at_tries(struct token *token, CK_TOKEN_INFO *info, struct error
     return rv == CKR_OK ? true : call_failed(token, "C_GetTokenInfo", rv, err);
 }
 
+/* Another token in the same slot would lose a try to this one's PIN. */
+static bool is_still_it(struct token *token, const CK_TOKEN_INFO *info, struct error *err) {
+    return describes(info, token) || call_failed(token, "another token is in its slot", CKR_TOKEN_NOT_PRESENT, err);
+}
+
 /* libp11's log-in is not used: it remembers that it logged in and does nothing after a lost
  * session, and it keeps the PIN in ordinary memory. */
 static bool ensure_login(struct token *token, struct error *err) {
@@ -192,7 +206,7 @@ static bool ensure_login(struct token *token, struct error *err) {
         return !token->has_pad ||
                (may_try_pin(token, info.flags, err) && token_log_in_at_pad(token, err));
     }
-    bool done = is_new_pin(token, pin, err) && look_at_tries(token, &info, err) &&
+    bool done = is_new_pin(token, pin, err) && look_at_tries(token, &info, err) && is_still_it(token, &info, err) &&
                 may_try_pin(token, info.flags, err) && do_login(token, pin, err);
     token_pin_free(pin);
     return done;
@@ -344,6 +358,22 @@ static bool holder_is_good(struct token *token) {
     return token->has_holder &&
            token->module->f->C_GetSessionInfo(token->holder, &info) == CKR_OK &&
            (!token->logged_in || !token->needs_login || session_logged_in(token, token->holder));
+}
+
+void token_displace(struct token *token) {
+    const CK_FUNCTION_LIST *f = token->module->f;
+    pthread_mutex_lock(&token->lock);
+    token->away = true;
+    while (token->idle_count > 0)
+        f->C_CloseSession(token->idle[--token->idle_count]);
+    if (token->has_holder && !token->holder_busy && token->pad != PAD_WAITS) {
+        f->C_CloseSession(token->holder);
+        token->has_holder = false;
+    }
+    token->open_count = token->kek_count = 0;
+    token->logged_in = false;
+    token->generation++;
+    pthread_mutex_unlock(&token->lock);
 }
 
 bool token_recover(struct token *token, CK_RV rv, uint64_t generation) {

@@ -38,6 +38,7 @@ struct token {
     bool managed;
     CK_SLOT_ID slot;      /* may change when the token is plugged in again */
     atomic_bool present;  /* at the last look */
+    bool displaced;       /* another one is in its slot since; guarded by vault->lock */
     const char *pin_file; /* or NULL */
     unsigned sessions_max;
 
@@ -82,6 +83,10 @@ void token_give(struct token *token, struct session session, CK_RV last);
  * object. */
 MUST_USE bool token_hold(struct token *token, struct session *ret_holder, struct error *err);
 void token_release(struct token *token);
+
+/* Another token is in its slot now: its sessions are closed. A module is to do that itself (pkcs11 3.2, 6.7.6), ykcs11
+ * does not: the one that came would find them there, and could not let its officer log in. */
+void token_displace(struct token *token);
 
 /* After a call failed: true when the caller should do it once more (sessions were opened again, or
  * the log-in is new). `generation` is that of the failed call. */

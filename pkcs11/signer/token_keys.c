@@ -320,7 +320,12 @@ static bool import(struct work *w, struct error *err) {
         OPENSSL_cleanse(w->value.rows[i].pValue, w->value.rows[i].ulValueLen);
     TRY(done);
     rows = view_of(w->rows->at, w->rows->len);
-    return (wire_next_row(&rows, &row) && view_equal(row.der, spki)) ||
+    bool there = wire_next_row(&rows, &row);
+    if (there && row.der.len == 0)
+        return fail(err, ERROR_UNAVAILABLE, "token-failed",
+                    "Token \"%s\" took the key, but its public key cannot be read there: %.*s", w->token->label,
+                    (int)row.text.len, (const char *)row.text.at);
+    return (there && view_equal(row.der, spki)) ||
            fail(err, ERROR_UNAVAILABLE, "token-failed",
                 "Token \"%s\" took the key, but shows another public key under its name.", w->token->label);
 }

@@ -73,7 +73,7 @@ static bool log_in_officer(struct token *token, CK_SESSION_HANDLE session, struc
     if (rv == CKR_PIN_INCORRECT || rv == CKR_PIN_LEN_RANGE || rv == CKR_ARGUMENTS_BAD)
         fail(err, ERROR_FORBIDDEN, "pin-refused",
              "Token \"%s\": the security officer's PIN is wrong. A YubiKey's is its management key, "
-             "in hexadecimal digits.",
+             "in hexadecimal digits; one of AES (new YubiKeys from firmware 5.7 on) needs ykcs11 2.3 or newer.",
              token->label);
     return false;
 }

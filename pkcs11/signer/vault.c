@@ -38,14 +38,27 @@ static struct token *known_token(struct vault *vault, struct module *module,
     return NULL;
 }
 
+/* Cards are changed in one reader. The caller holds vault->lock. */
+static void displace_others(struct vault *vault, const struct token *token, const struct module *module, CK_SLOT_ID slot) {
+    for (size_t i = 0; i < vault->token_count; i++) {
+        struct token *other = vault->tokens[i];
+        if (other != token && other->module == module && other->slot == slot && !other->displaced) {
+            other->displaced = true;
+            token_displace(other);
+        }
+    }
+}
+
 static void add_token(struct vault *vault, struct module *module, PKCS11_SLOT *slot) {
     CK_SLOT_ID id = PKCS11_get_slotid_from_slot(slot);
     struct token *token = known_token(vault, module, slot->token);
+    displace_others(vault, token, module, id);
     if (token != NULL) {
         pthread_mutex_lock(&token->lock);
         token->slot = id;
         pthread_mutex_unlock(&token->lock);
         token->present = true;
+        token->displaced = false;
         return;
     }
     if (vault->token_count == WIRE_TOKENS_MAX) {

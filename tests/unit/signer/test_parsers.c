@@ -1,8 +1,11 @@
 /* PKCS#11 URIs and key blobs: tables with hostile rows. */
 #include "signer/blob.h"
 #include "signer/ckr.h"
+#include "signer/keytype.h"
 #include "wire/uri.h"
 
+#include <openssl/ec.h>
+#include <openssl/objects.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -223,6 +226,48 @@ static void meanings(void **state) {
     }
 }
 
+/* ---- curves ---------------------------------------------------------------------------------- */
+
+static size_t written_out(EC_GROUP *group, uint8_t der[static 1024]) {
+    uint8_t *at = der;
+    EC_GROUP_set_asn1_flag(group, OPENSSL_EC_EXPLICIT_CURVE);
+    assert_in_range(i2d_ECPKParameters(group, NULL), 1, 1024);
+    return (size_t)i2d_ECPKParameters(group, &at);
+}
+
+/* The same curve with another generator: who chooses it knows the private key to any public one (CVE-2020-0601). */
+static void move_generator(EC_GROUP *group) {
+    EC_POINT *other = EC_POINT_dup(EC_GROUP_get0_generator(group), group);
+    assert_int_equal(EC_POINT_dbl(group, other, other, NULL), 1);
+    assert_int_equal(EC_GROUP_set_generator(group, other, EC_GROUP_get0_order(group), EC_GROUP_get0_cofactor(group)), 1);
+    EC_POINT_free(other);
+}
+
+static void curves_in_numbers(void **state) {
+    static const struct {
+        int nid;
+        const char *name;
+    } rows[] = {{NID_X9_62_prime256v1, "P-256"}, {NID_secp384r1, "P-384"}, {NID_secp521r1, "P-521"},
+                {NID_secp256k1, "secp256k1"}, {NID_brainpoolP384r1, "brainpoolP384r1"}, {NID_secp224r1, NULL}};
+    uint8_t der[1024];
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        EC_GROUP *group = EC_GROUP_new_by_curve_name(rows[i].nid);
+        size_t len = written_out(group, der);
+        const struct key_type *type = key_type_by_object(CKK_EC, view_of(der, len), 0);
+        assert_true(rows[i].name == NULL ? type == NULL : type != NULL && strcmp(type->name, rows[i].name) == 0);
+        assert_null(key_type_by_object(CKK_EC, view_of(der, len - 1), 0));
+        assert_null(key_type_by_object(CKK_EC_EDWARDS, view_of(der, len), 0));
+        assert_null(key_type_by_object(CKK_EC, view_of(der, len + 1), 0));
+        move_generator(group);
+        len = written_out(group, der);
+        assert_null(key_type_by_object(CKK_EC, view_of(der, len), 0));
+        EC_GROUP_free(group);
+    }
+    assert_null(key_type_by_object(CKK_EC, view_of(NULL, 0), 0));
+    assert_null(key_type_by_object(CKK_EC, view_of("\x30\x80", 2), 0));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(good_uris),
@@ -231,6 +276,7 @@ int main(void) {
         cmocka_unit_test(blobs_come_back),
         cmocka_unit_test(hostile_blobs),
         cmocka_unit_test(meanings),
+        cmocka_unit_test(curves_in_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
