@@ -232,9 +232,9 @@ HANDLER(templates_openssl_change) {
     struct template_record template;
     TRY(ask_document(request, members, &body, err));
     TRY(ask_string(body, "openssl", &text, err));
-    TRY(ask_based_on(request, body, &version, err));
     TRY(template_get(context, request->arena, actor_of(request), request->parameters[0], &template,
                      err));
+    TRY(ask_based_on(request, body, &version, err));
     TRY(json_parse(request->arena, view_text(template.document), &current, err));
     TRY(template_from_text(request->arena, text, current, &document, err));
     TRY(template_change(context, request->arena, actor_of(request), request->parameters[0], version,
