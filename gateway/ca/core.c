@@ -148,7 +148,7 @@ static bool load_key(struct core *core, struct uuid key_id, EVP_PKEY **ret_key, 
         tx.ok = core_reads_only(core) ? key_of_answers(tx.tx, arena, key_id, &record, err)
                                       : key_by_id(tx.tx, arena, key_id, &record, err);
     if (!done && core_reads_only(core) && err->kind == ERROR_NOT_FOUND)
-        return fail(err, ERROR_UNAVAILABLE, "validation-node",
+        return fail(err, ERROR_UNAVAILABLE, "ocsp-signer",
                     "A validation node has the keys of OCSP certificates alone; a CA whose own key signs the answers "
                     "(settings.ocsp.signer) is asked elsewhere.");
     return done && key_open(core, arena, &record, ret_key, err);

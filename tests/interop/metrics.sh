@@ -72,7 +72,7 @@ YML
         case $name in
         *_bucket) name=${name%_bucket} ;;
         gatehouse_acme_* | gatehouse_scep_* | gatehouse_timestamps_* | gatehouse_ocsp_* | gatehouse_db_*_total | \
-            gatehouse_certificates_issued_total | gatehouse_job_*) ;;
+            gatehouse_certificates_issued_total | gatehouse_job_* | gatehouse_database_behind_seconds) ;;
         *) grep -q "^# TYPE $name " "$work/page" || die "docs/monitoring asks for $name, which does not exist" ;;
         esac
         grep -rqF "\"$name\"" "$interop_root/gateway" "$interop_root/pkcs11" ||
@@ -81,10 +81,40 @@ YML
     shown "every metric that the rules and the dashboard ask for exists"
 }
 
+# $__rate_interval is Grafana's; ask EXPRESSION answers Prometheus' words about it.
+ask() {
+    curl -s --get "http://127.0.0.1:$prometheus_port/api/v1/query" --data-urlencode "query=${1//\$__rate_interval/10s}"
+}
+has_values() { ask "$1" | jq -e '.data.result | length > 0' >/dev/null; }
+
+# Each panel's question is one that Prometheus understands, by labels that its metrics have; what an instance that has
+# issued and answered shows in any case must be there.
+every_panel() {
+    local expression asked=0
+    rest POST "templates/measured-ca-web-server/requests" "$(jq -n --rawfile csr leaf.csr '{csr: $csr, issue: true}')" >/dev/null
+    rest GET "cas/measured-ca/certificate?format=pem" >"$work/ca.pem"
+    "$openssl" ocsp -issuer "$work/ca.pem" -serial 1 -url "$GATEHOUSE_HTTP_URL/ocsp/measured-ca" -noverify >/dev/null 2>&1
+    while read -r expression; do
+        asked=$((asked + 1))
+        case $expression in
+        *gatehouse_timestamps_* | *gatehouse_scep_* | *gatehouse_acme_* | *gatehouse_db_retries_* | *gatehouse_db_waits_* | \
+            *gatehouse_requests_waiting*)
+            [ "$(ask "$expression" | jq -r .status)" = success ] || die "Prometheus refuses $expression: $(ask "$expression")" ;;
+        *) within 45 has_values "$expression" || die "no values: $expression: $(ask "$expression" | head -c 300)" ;;
+        esac
+    done < <(jq -r '.. | .expr? // empty' "$interop_root/docs/monitoring/grafana.json")
+    [ "$asked" -gt 15 ] || die "only $asked questions were found in the dashboard"
+    jq -e '[.. | objects | select(has("gridPos")) | select(has("targets")) | select((.targets | length) == 0 or .title == "")] == []' \
+        "$interop_root/docs/monitoring/grafana.json" >/dev/null || die "a panel without a question or a title"
+    shown "the dashboard's $asked questions are answered by Prometheus, with values wherever there was something to count"
+}
+
 begin
 need promtool prometheus
 start_instance
 who_may_read
 what_it_counts
+make_csr P-256 leaf leaf.example.test
 by_prometheus
+every_panel
 finish
