@@ -94,11 +94,14 @@ free_port() {
 
 cleanup() {
     local status=$? pid
+    local -a children
     trap - EXIT
     set +e
     for pid in "${other_pids[@]}"; do
         if alive "$pid"; then
-            kill "$pid"
+            # faketime runs its program as a child, which would outlive it.
+            read -ra children < <(cat "/proc/$pid/task"/*/children)
+            kill "$pid" "${children[@]}"
             within 10 gone "$pid" || kill -KILL "$pid"
         fi
     done 2>/dev/null
