@@ -121,6 +121,14 @@ signal_it() {
     kill "-$1" "$pid"
 }
 
+# Its threads stop one after the other.
+pause() {
+    local pid
+    signal_it STOP
+    pid=$(running)
+    while grep -qv ') T ' "/proc/$pid/task"/*/stat; do sleep 0.05; done
+}
+
 destroy() {
     stop
     # Only what start made; a directory with anything else in it stays.
@@ -137,7 +145,7 @@ case $1 in
 start) start ;;
 stop) stop ;;
 kill) kill_now ;;
-pause) signal_it STOP ;;
+pause) pause ;;
 continue) signal_it CONT ;;
 url) url ;;
 root-url) root_url ;;
