@@ -10,7 +10,9 @@ export function Panes({ label, panes }: { label: string; panes: readonly Pane[] 
   const at = panes.find((pane) => pane.key === parameters.get('tab')) ?? panes[0];
   // On a phone the row of tabs is longer than the page.
   const row = useRef<HTMLDivElement>(null);
-  useEffect(() => row.current?.querySelector('[aria-selected=true]')?.scrollIntoView({ block: 'nearest', inline: 'center' }), [at?.key]);
+  useEffect(() => {
+    row.current?.querySelector('[aria-selected=true]')?.scrollIntoView({ block: 'nearest', inline: 'center' }); // a promise in new browsers
+  }, [at?.key]);
   const choose = (key: string) => { const next = new URLSearchParams(parameters); next.set('tab', key); next.delete('find'); setParameters(next); };
   return (
     <>
