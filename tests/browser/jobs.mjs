@@ -22,6 +22,9 @@ async function jobs(page, { api }) {
   const [first] = (await api('GET', `/certificates?name=${NAMES[0]}`)).items;
   await api('POST', `/certificates/${first.id}/revoke`, { reason: 'certificateHold' });
   await open(page, 'certificates?tag=site', 'Certificates');
+  await look(page, 'j05-certificates');
+  const table = page.getByRole('group', { name: 'Certificates' });
+  assert.ok(await table.evaluate((one) => one.scrollWidth <= one.clientWidth + 1), 'every column is to be seen at 1280 pixels');
   await page.getByRole('button', { name: `Act on all ${NAMES.length}` }).click();
   await dialog(page).getByLabel('What is to be done').selectOption('hold');
   await dialog(page).locator('footer button').first().click();

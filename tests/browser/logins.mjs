@@ -92,7 +92,7 @@ async function openid(page, { api }) {
     const bruno = await fresh(page);
     await bruno.goto(`${url}/console/`);
     await bruno.getByRole('button', { name: 'Log in with Example ID' }).click();
-    await bruno.waitForURL(`${url}/console/`);
+    await bruno.waitForURL(new RegExp(`^${url}/console/?$`));
     await bruno.locator('.pf-v6-c-alert').waitFor();
     await look(bruno, 'p27-not-in-the-group');
     await bruno.context().close();
@@ -101,9 +101,28 @@ async function openid(page, { api }) {
   }
 }
 
+/** The walls that a browser is told of, on the console's pages and on the public ones; nothing comes from elsewhere. */
+async function walls(page, { ca }) {
+  const visitor = await fresh(page);
+  const elsewhere = [];
+  visitor.on('request', (request) => { if (/^https?:/.test(request.url()) && new URL(request.url()).origin !== url) elsewhere.push(request.url()); });
+  for (const place of ['console/', `cps/${ca}`, 'claim/nothing', 'start']) {
+    const headers = await (await visitor.goto(`${url}/${place}`)).allHeaders();
+    const policy = headers['content-security-policy'] ?? '';
+    assert.match(policy, /default-src 'none'.*frame-ancestors 'none'/, place);
+    assert.doesNotMatch(policy, /unsafe|https?:|\*/, place);
+    assert.match(headers['strict-transport-security'] ?? '', /max-age=31536000/, place);
+    assert.equal(headers['x-content-type-options'], 'nosniff', place);
+    await visitor.waitForLoadState('networkidle');
+  }
+  assert.deepEqual(elsewhere, [], 'no request to anybody else');
+  await visitor.context().close();
+}
+
 try {
   await withBrowser(async (page, context) => {
     const made = await prepare(page, context);
+    await walls(page, made);
     await certificate(page, made);
     await openid(page, made);
   });

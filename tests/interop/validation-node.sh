@@ -128,6 +128,9 @@ for leaf in good bad; do
     make_csr P-256 "$leaf" "$leaf.example.test"
     submit_and_sign "$ca-web-server" "$leaf"
 done
+# The first question has the OCSP certificate made, where it can be.
+"$openssl" ocsp -issuer ca.pem -cert good.pem -url "$GATEHOUSE_HTTP_URL/ocsp/$ca" -CAfile ca.pem 2>&1 | grep -q '^good.pem: good' ||
+    die "the writing node does not answer"
 start_edge
 answers
 lists
