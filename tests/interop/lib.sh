@@ -92,16 +92,20 @@ free_port() {
 
 # --- beginning and end ---------------------------------------------------------------------------
 
+# end PID: and its children, for faketime runs its program as one, which would outlive it.
+end() {
+    local -a children
+    read -ra children <<<"$(cat "/proc/$1/task"/*/children 2>/dev/null | tr -d '\n')"
+    kill "$1" "${children[@]}"
+}
+
 cleanup() {
     local status=$? pid
-    local -a children
     trap - EXIT
     set +e
     for pid in "${other_pids[@]}"; do
         if alive "$pid"; then
-            # faketime runs its program as a child, which would outlive it.
-            read -ra children < <(cat "/proc/$pid/task"/*/children)
-            kill "$pid" "${children[@]}"
+            end "$pid"
             within 10 gone "$pid" || kill -KILL "$pid"
         fi
     done 2>/dev/null

@@ -163,7 +163,7 @@ check_key_renewal() {
     GATEHOUSE_HTTP_URL=http://127.0.0.1:$port send $t "$dir/k.msg" "$dir/k.reply"
     device read "$dir/one.key" "$dir/one.self" "$dir/ra.pem" "$dir/k.reply" "$dir/k" | grep -q status=0 ||
         die "what was encrypted to the older key is not read: $(tail -n 3 "$work/later.log")"
-    kill "$pid"
+    end "$pid"
     within 20 gone "$pid" || die "the later node does not end"
     shown "600 days later the RA has another certificate, made by itself; what is encrypted to the older one is read"
 }

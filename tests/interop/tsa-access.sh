@@ -150,7 +150,7 @@ renewed() {
         die "the renewed certificate does not verify"
     "$openssl" ts -verify -queryfile q.tsq -in old.tsr -CAfile ca.pem -attime "$(date -d +3000days +%s)" 2>&1 | grep -q OK ||
         die "an old token does not verify in eight years"
-    kill "$second_pid"
+    end "$second_pid"
     within 20 gone "$second_pid" || die "the second gateway does not end"
     shown "250 days later another certificate signs, made by itself; the old token verifies in eight years"
 }
