@@ -248,9 +248,36 @@ bool node_place_is_empty(const struct app *app, const struct node_place *place, 
     return true;
 }
 
+/* What a join has put in place so far, the newest first: a join that fails takes it back, or the next would find a
+ * machine that is not empty. Directories that were there already are not among it. */
+struct written {
+    const char *path;
+    struct written *older;
+};
+
+struct putting {
+    struct app *app;
+    const struct node_place *place;
+    struct written *written;
+};
+
+static void note_written(struct putting *p, const char *path) {
+    struct written *entry = arena_alloc(p->app->arena, sizeof *entry);
+    *entry = (struct written){path, p->written};
+    p->written = entry;
+}
+
+static void take_back(const struct putting *p) {
+    for (const struct written *entry = p->written; entry != NULL; entry = entry->older)
+        (void)remove(entry->path);
+}
+
 /* Ours to begin with; root gives it to whom the directory belongs. */
-static bool write_file(const char *path, const struct stat *owner, unsigned mode, struct view content, struct error *err) {
+static bool write_file(struct putting *p, const char *path, const struct stat *owner, unsigned mode, struct view content,
+                       struct error *err) {
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd >= 0)
+        note_written(p, path);
     bool ok = fd >= 0 && write(fd, content.at, content.len) == (ssize_t)content.len && fchmod(fd, mode & 0700) == 0 &&
               (geteuid() != 0 || fchown(fd, owner->st_uid, owner->st_gid) == 0) && fsync(fd) == 0;
     int why = errno;
@@ -264,17 +291,21 @@ static bool is_plain(const char *name) {
     return name[0] != '/' && name[0] != '\0' && strstr(name, "..") == NULL && strlen(name) < 200;
 }
 
-static bool make_directories(struct arena *arena, const char *base, const char *name, const struct stat *owner,
+static bool make_directories(struct putting *p, const char *base, const char *name, const struct stat *owner,
                              struct error *err) {
     for (const char *slash = strchr(name, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
-        const char *path = arena_printf(arena, "%s/%.*s", base, (int)(slash - name), name);
-        if (mkdir(path, 0700) == 0 ? geteuid() == 0 && chown(path, owner->st_uid, owner->st_gid) != 0 : errno != EEXIST)
+        const char *path = arena_printf(p->app->arena, "%s/%.*s", base, (int)(slash - name), name);
+        bool made = mkdir(path, 0700) == 0;
+        if (made)
+            note_written(p, path);
+        if (made ? geteuid() == 0 && chown(path, owner->st_uid, owner->st_gid) != 0 : errno != EEXIST)
             return cannot_write(path, err);
     }
     return true;
 }
 
-static bool put_file(struct app *app, const struct node_place *place, const struct json *file, struct error *err) {
+static bool put_file(struct putting *p, const struct json *file, struct error *err) {
+    struct app *app = p->app;
     const char *name = "", *content = "";
     int64_t mode = 0600;
     struct stat owner;
@@ -282,13 +313,13 @@ static bool put_file(struct app *app, const struct node_place *place, const stru
     TRY(json_string(file, "name", &name, err) && json_string(file, "content", &content, err) &&
         json_int(file, "mode", 0, 0777, &mode, err));
     bool token = strncmp(name, "token", 5) == 0;
-    const char *base = token && place->token_to != NULL ? place->token_to : app->data;
+    const char *base = token && p->place->token_to != NULL ? p->place->token_to : app->data;
     if (!is_plain(name) || !base64_decode(app->arena, view_text(content), &bytes))
         return fail(err, ERROR_MALFORMED, "bad-bundle", "What the other node sent is broken (file %.60s).", name);
     if (stat(base, &owner) != 0)
         return cannot_write(base, err);
-    return make_directories(app->arena, base, name, &owner, err) &&
-           write_file(arena_printf(app->arena, "%s/%s", base, name), &owner, (unsigned)mode, bytes, err);
+    return make_directories(p, base, name, &owner, err) &&
+           write_file(p, arena_printf(app->arena, "%s/%s", base, name), &owner, (unsigned)mode, bytes, err);
 }
 
 static void put_own(struct buffer *out, const struct options *options, const struct option_spec *spec) {
@@ -306,7 +337,8 @@ static bool is_known(const char *name) {
     return spec->name != NULL;
 }
 
-static bool put_config(struct app *app, const struct node_place *place, const struct json *options, struct error *err) {
+static bool put_config(struct putting *p, const struct json *options, struct error *err) {
+    struct app *app = p->app;
     struct buffer out = buffer_on(app->arena);
     struct stat owner;
     buffer_add_text(&out, "# Written by gatehouse node join.\n");
@@ -327,7 +359,13 @@ static bool put_config(struct app *app, const struct node_place *place, const st
             put_own(&out, app->options, spec);
     if (stat(app->data, &owner) != 0)
         return cannot_write(app->data, err);
-    return write_file(place->config, &owner, 0600, buffer_view(&out), err);
+    return write_file(p, p->place->config, &owner, 0600, buffer_view(&out), err);
+}
+
+static bool put_all(struct putting *p, const struct json *list, const struct json *options, struct error *err) {
+    JSON_EACH(file, list)
+        TRY(put_file(p, file, err));
+    return put_config(p, options, err);
 }
 
 bool node_bundle_put(struct app *app, const struct node_place *place, struct view bundle, const char **ret_notes,
@@ -340,9 +378,11 @@ bool node_bundle_put(struct app *app, const struct node_place *place, struct vie
         json_array(document, "notes", &notes, err));
     if (format != FORMAT || options == NULL)
         return fail(err, ERROR_MALFORMED, "bad-bundle", "The other node is of another release: install the same one.");
-    JSON_EACH(file, list)
-        TRY(put_file(app, place, file, err));
-    TRY(put_config(app, place, options, err));
+    struct putting putting = {.app = app, .place = place};
+    if (!put_all(&putting, list, options, err)) {
+        take_back(&putting);
+        return false;
+    }
     JSON_EACH(note, notes)
         if (note->type == JSON_STRING)
             buffer_printf(&out, "notice   %s\n", note->text);

@@ -69,26 +69,9 @@ static bool libp11_failed(const char *what, struct error *err) {
     return false;
 }
 
-static PKCS11_SLOT *slot_with_label(struct module *module, const char *label) {
-    for (unsigned i = 0; i < module->list->count; i++) {
-        PKCS11_TOKEN *token = module->list->slots[i].token;
-        if (token != NULL && token->initialized && token->label != NULL &&
-            strcmp(token->label, label) == 0)
-            return &module->list->slots[i];
-    }
-    return NULL;
-}
-
-static PKCS11_SLOT *blank_slot(struct module *module) {
-    for (unsigned i = 0; i < module->list->count; i++)
-        if (module->list->slots[i].token != NULL && !module->list->slots[i].token->initialized)
-            return &module->list->slots[i];
-    return NULL;
-}
-
 static bool make_token(struct module *module, const struct init_config *config, struct error *err) {
     char label[LABEL_SIZE + 1], *so_pin;
-    PKCS11_SLOT *slot = blank_slot(module);
+    PKCS11_SLOT *slot = module_blank_slot(module);
     if (slot == NULL)
         return fail(err, ERROR_CONFLICT, "no-blank-token",
                     "There is no token \"%s\" and no blank one to make it of.",
@@ -124,9 +107,9 @@ static bool set_user_pin(PKCS11_SLOT *slot, const struct init_config *config, st
 
 static bool ensure_token(struct module *module, const struct init_config *config,
                          struct error *err) {
-    if (slot_with_label(module, config->token_label) == NULL)
+    if (module_slot_labelled(module, config->token_label) == NULL)
         TRY(make_token(module, config, err));
-    PKCS11_SLOT *slot = slot_with_label(module, config->token_label);
+    PKCS11_SLOT *slot = module_slot_labelled(module, config->token_label);
     if (slot == NULL)
         return fail(err, ERROR_UNAVAILABLE, "token-failed",
                     "The token \"%s\" was made but does not show up.", config->token_label);

@@ -106,3 +106,19 @@ PKCS11_SLOT *module_slot(struct module *module, CK_SLOT_ID id) {
             return &module->list->slots[i];
     return NULL;
 }
+
+PKCS11_SLOT *module_slot_labelled(struct module *module, const char *label) {
+    for (unsigned i = 0; module->list != NULL && i < module->list->count; i++) {
+        PKCS11_TOKEN *token = module->list->slots[i].token;
+        if (token != NULL && token->initialized && token->label != NULL && strcmp(token->label, label) == 0)
+            return &module->list->slots[i];
+    }
+    return NULL;
+}
+
+PKCS11_SLOT *module_blank_slot(struct module *module) {
+    for (unsigned i = 0; module->list != NULL && i < module->list->count; i++)
+        if (module->list->slots[i].token != NULL && !module->list->slots[i].token->initialized)
+            return &module->list->slots[i];
+    return NULL;
+}

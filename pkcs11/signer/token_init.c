@@ -10,28 +10,12 @@
 #define ROOM "signer"
 #define LABEL_SIZE 32
 #define PIN_MIN 4
+#define PIN_MAX 255
 
 static struct module *module_by_name(struct vault *vault, const char *name) {
     for (size_t i = 0; name != NULL && i < vault->module_count; i++)
         if (strcmp(vault->modules[i].name, name) == 0)
             return &vault->modules[i];
-    return NULL;
-}
-
-static PKCS11_SLOT *blank_slot(struct module *module) {
-    for (unsigned i = 0; i < module->list->count; i++)
-        if (module->list->slots[i].token != NULL && !module->list->slots[i].token->initialized)
-            return &module->list->slots[i];
-    return NULL;
-}
-
-/* By its label: numbers of slots change when a token is made. */
-static PKCS11_SLOT *slot_of(struct module *module, const char *label) {
-    for (unsigned i = 0; i < module->list->count; i++) {
-        PKCS11_TOKEN *token = module->list->slots[i].token;
-        if (token != NULL && token->initialized && token->label != NULL && strcmp(token->label, label) == 0)
-            return &module->list->slots[i];
-    }
     return NULL;
 }
 
@@ -47,9 +31,9 @@ static bool libp11_failed(const char *label, const char *what, struct error *err
 static bool make(struct module *module, const char *label, const char *so_pin, const char *pin, struct error *err) {
     char padded[LABEL_SIZE + 1];
     TRY(module_refresh(module, err));
-    if (slot_of(module, label) != NULL)
+    if (module_slot_labelled(module, label) != NULL)
         return fail(err, ERROR_CONFLICT, "exists", "The module \"%s\" has a token \"%s\" already.", module->name, label);
-    PKCS11_SLOT *slot = blank_slot(module);
+    PKCS11_SLOT *slot = module_blank_slot(module);
     if (slot == NULL)
         return fail(err, ERROR_CONFLICT, "no-blank-token",
                     "The module \"%s\" has no blank token to make one of; SoftHSM2 and softtoken always have.",
@@ -58,7 +42,7 @@ static bool make(struct module *module, const char *label, const char *so_pin, c
     if (PKCS11_init_token(slot->token, so_pin, padded) != 0)
         return libp11_failed(label, "initialise", err);
     TRY(module_refresh(module, err));
-    slot = slot_of(module, label);
+    slot = module_slot_labelled(module, label);
     if (slot == NULL || PKCS11_login(slot, 1, so_pin) != 0 || PKCS11_init_pin(slot->token, pin) != 0 ||
         PKCS11_logout(slot) != 0)
         return libp11_failed(label, "set the user PIN", err);
@@ -71,12 +55,14 @@ static void add_row(struct arena *arena, struct token *token, struct wire_buffer
     wire_add_row(rows, &row);
 }
 
+static bool is_pin(struct view pin) {
+    return pin.len >= PIN_MIN && pin.len <= PIN_MAX && memchr(pin.at, 0, pin.len) == NULL;
+}
+
 static bool are_fit(const struct token_order *order, const struct pkcs11_uri *uri, struct error *err) {
     if (uri->token == NULL || uri->token[0] == '\0' || strlen(uri->token) > LABEL_SIZE)
         return fail(err, ERROR_MALFORMED, "bad-uri", "A token's label has 1 to 32 octets: token= of the URI.");
-    if (order->user_pin.len < PIN_MIN || order->user_pin.len > 255 || order->officer_pin.len < PIN_MIN ||
-        memchr(order->user_pin.at, 0, order->user_pin.len) != NULL ||
-        memchr(order->officer_pin.at, 0, order->officer_pin.len) != NULL)
+    if (!is_pin(order->user_pin) || !is_pin(order->officer_pin))
         return fail(err, ERROR_POLICY, "bad-pin", "The PINs of a new token have 4 to 255 characters, and no NUL.");
     return true;
 }

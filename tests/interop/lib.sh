@@ -197,6 +197,14 @@ make_ca() {
     rest POST cas "@$work/ca.json" | jq -er .id || die "CA $1 was not made"
 }
 
+# certify_elsewhere CSR PEM: a certificate for timestamps from a CA that is not ours, elsewhere.pem.
+certify_elsewhere() {
+    "$openssl" req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout elsewhere.key -out elsewhere.pem \
+        -subj '/CN=Elsewhere' -addext basicConstraints=critical,CA:TRUE -days 30 2>/dev/null
+    printf 'extendedKeyUsage=critical,timeStamping\nkeyUsage=critical,digitalSignature\n' >elsewhere.ext
+    "$openssl" x509 -req -in "$1" -CA elsewhere.pem -CAkey elsewhere.key -extfile elsewhere.ext -days 20 -out "$2" 2>/dev/null
+}
+
 # make_csr KEY-TYPE FILE NAME: FILE.key and FILE.csr, by openssl req.
 make_csr() {
     local -a key

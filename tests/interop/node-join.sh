@@ -33,6 +33,17 @@ write_first() {
         'jobs-interval = 1' >first.conf
 }
 
+# A join that fails in the middle leaves a machine on which it can be tried again.
+half_way() {
+    invite --node-db "mysql://gatehouse@localhost/gatehouse?socket=$instance/db/db.sock"
+    ! join "$code" second --write-config "$work/nowhere/gatehouse.conf" || die "a configuration in no directory"
+    grep -q 'nowhere/gatehouse.conf cannot be written' join.err || die "$(cat join.err)"
+    [ -z "$(find second -mindepth 1)" ] || die "left behind: $(find second -mindepth 1)"
+    within 5 gone "$inviter" || die "the code was seen and holds on"
+    grep -q 'could not put it in place' invite.err || die "the inviter is told nothing: $(cat invite.err)"
+    shown "a join that fails half way takes back what it wrote, and the inviter is told; the code is spent"
+}
+
 refused() {
     local wrong
     ! "$bin/gatehouse" node invite "127.0.0.1:1" --config first.conf >/dev/null 2>err || die "a database of this machine alone"
@@ -67,8 +78,8 @@ joined() {
     ! join "$code" third || die "the code holds twice"
     ! join "$code" second || die "it joins twice"
     grep -q 'empty machine' join.err || die "$(cat join.err)"
-    rest GET 'events?code=node.joined' | jq -e '.items | length == 1' >/dev/null || die "no event"
-    shown "the code is spent, a machine that has a token is left alone, the event node.joined is there"
+    rest GET 'events?code=node.joined' | jq -e '.items | length == 2' >/dev/null || die "no event for each that had a code"
+    shown "the code is spent, a machine that has a token is left alone, each that had a code is an event node.joined"
 }
 
 serves() {
@@ -105,6 +116,7 @@ rest GET "cas/$ca/certificate?format=pem" >ca.pem
 first_url=$GATEHOUSE_URL
 unset GATEHOUSE_DB # an option from the environment, which would win over the file
 write_first
+half_way
 refused
 joined
 serves

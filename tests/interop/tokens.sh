@@ -86,10 +86,7 @@ stamps() {
     rest POST timestamping-certificates @stamps.json >stamps.made || die "no request for the key in the token"
     id=$(jq -er 'select(.managed | not) | .id' stamps.made) || die "managed: $(cat stamps.made)"
     jq -er .csr stamps.made >stamps.csr
-    "$openssl" req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout elsewhere.key -out elsewhere.pem \
-        -subj '/CN=Elsewhere' -addext basicConstraints=critical,CA:TRUE -days 30 2>/dev/null
-    printf 'extendedKeyUsage=critical,timeStamping\nkeyUsage=critical,digitalSignature\n' >stamps.ext
-    "$openssl" x509 -req -in stamps.csr -CA elsewhere.pem -CAkey elsewhere.key -extfile stamps.ext -days 20 -out stamps.pem 2>/dev/null
+    certify_elsewhere stamps.csr stamps.pem
     jq -Rs '{certificate: .}' stamps.pem >stamps.up
     rest POST "timestamping-certificates/$id/certificate" @stamps.up >/dev/null || die "the certificate is refused"
     rest POST "cas/$ca/timestamping" "{\"id\":\"stamps\",\"document\":{\"certificate\":\"$id\"}}" >/dev/null

@@ -77,10 +77,7 @@ shared() {
         \"subject\":{\"CN\":\"Shared TSA\"}}" >shared.json || die "no key"
     id=$(jq -er .id shared.json)
     jq -er .csr shared.json >shared.csr
-    "$openssl" req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout elsewhere.key -out elsewhere.pem \
-        -subj '/CN=Elsewhere' -addext basicConstraints=critical,CA:TRUE -days 30 2>/dev/null
-    printf 'extendedKeyUsage=critical,timeStamping\nkeyUsage=critical,digitalSignature\n' >tsa.ext
-    "$openssl" x509 -req -in shared.csr -CA elsewhere.pem -CAkey elsewhere.key -extfile tsa.ext -days 20 -out shared.pem 2>/dev/null
+    certify_elsewhere shared.csr shared.pem
     jq -Rs '{certificate: .}' shared.pem >upload.json
     rest POST "timestamping-certificates/$id/certificate" @upload.json >/dev/null || die "the certificate was refused"
     for one in "$ca" "$other"; do
