@@ -25,6 +25,9 @@
 #define PIECE ((size_t)16384) /* one TLS record */
 #define LINGER_MS 1000        /* for a client that is still sending what we refused */
 #define LINGER_BYTES ((size_t)1024 * 1024)
+#define PATIENCE_MS 1000      /* for a header or a piece of a body while others wait for a thread */
+#define IDLE_PATIENCE_MS 250  /* with one that asks for nothing */
+#define CROWD_MS 300          /* others wait: for longer than an arrival does that a free thread takes */
 #define ADDRESS_SIZE 80
 #define USUAL_HEAD ((size_t)640) /* of an answer; a longer one takes another piece of the arena */
 
@@ -73,7 +76,36 @@ struct exchange {
     bool invited;     /* 100 Continue was sent */
 };
 
-/* From our patch (scripts/patches): CivetWeb's own time-out starts anew with every byte. */
+/* ---- patience ---- */
+
+/* A peer that is slow holds a thread until its deadline; while others wait for one it has less time than that. */
+struct patience {
+    struct mg_context *context;
+    int64_t ends_us;    /* 0: to be counted from the first wait on, the handshake's */
+    int64_t crowded_us; /* since when others wait; 0: they do not */
+};
+
+static _Thread_local struct patience patience;
+
+static void be_patient(uint64_t milliseconds) {
+    patience.ends_us = clock_monotonic_us() + (int64_t)milliseconds * 1000;
+    patience.crowded_us = 0;
+}
+
+/* Asked by our patch (scripts/patches) before this thread waits for its peer, and time and again meanwhile. */
+static int hurry(void) {
+    int64_t now_us = clock_monotonic_us();
+    if (patience.ends_us == 0)
+        be_patient(PATIENCE_MS);
+    if (now_us < patience.ends_us)
+        return 0;
+    bool crowded = mg_get_waiting_connections(patience.context) > 0;
+    if (!crowded || patience.crowded_us == 0)
+        patience.crowded_us = crowded ? now_us : 0;
+    return crowded && now_us - patience.crowded_us >= CROWD_MS * 1000;
+}
+
+/* From our patch, too: CivetWeb's own time-out starts anew with every byte. */
 static void set_deadline(unsigned milliseconds) {
     mg_set_io_deadline(milliseconds);
 }
@@ -153,7 +185,8 @@ static bool read_sized(struct exchange *x, struct error *err) {
     size_t len = (size_t)x->framing.length, got = 0;
     uint8_t *at = arena_alloc(x->request.arena, len + 1);
     while (got < len) {
-        int n = mg_read(x->connection, at + got, len - got);
+        be_patient(PATIENCE_MS);
+        int n = mg_read(x->connection, at + got, len - got < PIECE ? len - got : PIECE);
         if (n <= 0)
             return incomplete(err);
         got += (size_t)n;
@@ -168,6 +201,7 @@ static bool read_chunked(struct exchange *x, size_t limit, struct error *err) {
     for (;;) {
         /* mg_read waits for all it is asked for: never ask beyond the byte that is too many. */
         size_t ask = limit - body.len + 1;
+        be_patient(PATIENCE_MS);
         int n = mg_read(x->connection, piece, ask < sizeof piece ? ask : sizeof piece);
         if (n < 0)
             return incomplete(err);
@@ -235,6 +269,7 @@ static int read_request(struct exchange *x, const struct mg_request_info *info, 
 static bool send_all(struct mg_connection *connection, struct view bytes) {
     while (bytes.len > 0) {
         size_t piece = bytes.len < PIECE ? bytes.len : PIECE;
+        be_patient(PATIENCE_MS);
         if (mg_write(connection, bytes.at, piece) != (int)piece)
             return false;
         bytes = view_of(bytes.at + piece, bytes.len - piece);
@@ -397,6 +432,7 @@ static int on_request(struct mg_connection *connection) {
     METRIC_ADD(&requests_running, -1, kind_names[site->kind]);
     linger(&x);
     set_deadline(0);
+    be_patient(IDLE_PATIENCE_MS);
     log_request_id(NULL);
     return x.response.status > 0 && x.response.status < 1000 ? x.response.status : 500;
 }
@@ -427,11 +463,20 @@ static int on_unreadable(struct mg_connection *connection, int status, const cha
     return 0;
 }
 
+static void *on_thread(const struct mg_context *context, int type) {
+    if (type == 1) { /* serves connections */
+        patience.context = (struct mg_context *)context; /* its lock is taken, for us alone it is constant */
+        mg_set_io_hurry(hurry);
+    }
+    return NULL;
+}
+
 static int on_connect(const struct mg_connection *connection, void **ret_data) {
     struct site *site = mg_get_user_data(mg_get_context(connection)); /* there is no request yet */
     atomic_fetch_add(&site->connections, 1);
     METRIC_ADD(&connections_open, 1, kind_names[site->kind]);
     served = 0;
+    be_patient(PATIENCE_MS);
     *ret_data = site;
     return 0;
 }
@@ -439,6 +484,7 @@ static int on_connect(const struct mg_connection *connection, void **ret_data) {
 static void on_close(const struct mg_connection *connection) {
     struct site *site = mg_get_user_connection_data(connection);
     http_tls_forget();
+    patience.ends_us = 0;
     if (site == NULL) /* a failed handshake */
         return;
     atomic_fetch_sub(&site->connections, 1);
@@ -466,6 +512,7 @@ static int give_tls(void **ret_tls, void *site) {
 static const struct mg_callbacks callbacks = {
     .begin_request = on_request,
     .http_error = on_unreadable,
+    .init_thread = on_thread,
     .init_connection = on_connect,
     .connection_close = on_close,
     .log_message = on_message,

@@ -407,6 +407,77 @@ static void test_slow_readers(void **state) {
     close(s);
 }
 
+/* Of four threads and much time. */
+static struct http_server *start_patient(int *ret_port) {
+    static const struct http_listen listen = {.kind = LISTENER_HTTP, .address = "127.0.0.1:0"};
+    struct http_server_config config = {.listens = &listen,
+                                        .listen_count = 1,
+                                        .threads = 4,
+                                        .header_limit = 8192,
+                                        .request_timeout_ms = 60000,
+                                        .router = &live_router};
+    struct http_server *patient = NULL;
+    struct error err = {0};
+    assert_true(http_server_start(&config, &patient, &err));
+    *ret_port = http_server_port(patient, 0);
+    return patient;
+}
+
+static void wait_ms(int64_t ms) {
+    nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000}, NULL);
+}
+
+/* Peers stop in the middle, more than there are threads: who comes next is answered long before their time is over. One
+ * server for each place to stop at, all at the same time. */
+static void test_slow_in_a_crowd(void **state) {
+    (void)state;
+    static const char *const begins[] = {
+        "", "GET /ec", G "Host: x\r\n\r\n", P "Content-Length: 900\r\n\r\na",
+        P "Transfer-Encoding: chunked\r\n\r\n5\r\na", "GET /big HTTP/1.1\r\nHost: x\r\n\r\n",
+    };
+    enum { KINDS = sizeof begins / sizeof begins[0], SLOW = 6 };
+    SCOPED_ARENA struct arena *arena = arena_new();
+    struct http_server *servers[KINDS];
+    int slow[KINDS][SLOW], last[KINDS], at;
+    for (int i = 0; i < KINDS; i++) {
+        servers[i] = start_patient(&at);
+        for (int k = 0; k < SLOW; k++)
+            live_say(slow[i][k] = live_connect(at), begins[i]);
+        live_say(last[i] = live_connect(at), G "Host: x\r\nConnection: close\r\n\r\n");
+    }
+    for (int i = 0; i < KINDS; i++) {
+        const char *answer = live_read(arena, last[i], 20000, NULL);
+        if (live_status(answer) != 200)
+            fail_msg("behind peers that said \"%s\": %s", begins[i], answer);
+        close(last[i]);
+        for (int k = 0; k < SLOW; k++)
+            close(slow[i][k]);
+        http_server_stop(servers[i]);
+    }
+}
+
+/* While nobody waits for a thread, who is slow has the time that he was given. */
+static void test_slow_alone(void **state) {
+    (void)state;
+    SCOPED_ARENA struct arena *arena = arena_new();
+    int at, slow[4];
+    struct http_server *patient = start_patient(&at);
+    for (int k = 0; k < 4; k++)
+        live_say(slow[k] = live_connect(at), P "Content-Length: 4\r\n\r\na");
+    wait_ms(2000);
+    for (int k = 0; k < 4; k++) {
+        live_say(slow[k], "bcd");
+        assert_string_equal(live_body(live_response(arena, slow[k], false)), "abcd");
+    }
+    wait_ms(1000); /* idle, and then again */
+    for (int k = 0; k < 4; k++) {
+        live_say(slow[k], G "Host: x\r\n\r\n");
+        assert_int_equal(live_status(live_response(arena, slow[k], false)), 200);
+        close(slow[k]);
+    }
+    http_server_stop(patient);
+}
+
 static void test_ipv6(void **state) {
     (void)state;
     SCOPED_ARENA struct arena *arena = arena_new();
@@ -598,6 +669,8 @@ int main(void) {
         cmocka_unit_test(test_expect),
         cmocka_unit_test(test_slow_senders),
         cmocka_unit_test(test_slow_readers),
+        cmocka_unit_test(test_slow_in_a_crowd),
+        cmocka_unit_test(test_slow_alone),
         cmocka_unit_test(test_ipv6),
         cmocka_unit_test(test_many_at_once),
         cmocka_unit_test(test_addresses),
