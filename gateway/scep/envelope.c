@@ -1,6 +1,8 @@
 /* Opening what a device has encrypted to us. */
 #include "scep/message.h"
 
+#include "x509/csr.h"
+
 #include <openssl/err.h>
 #include <string.h>
 
@@ -87,7 +89,7 @@ static bool is_whole(X509_REQ *csr, const struct scep_message *message, bool sel
         work_without_csr(message);
         return false;
     }
-    return X509_REQ_verify(csr, self ? key : own) == 1 && (!self || EVP_PKEY_eq(own, key) == 1);
+    return csr_verifies(csr, self ? key : own) && (!self || EVP_PKEY_eq(own, key) == 1);
 }
 
 bool scep_message_open_csr(struct arena *arena, const struct scep_message *message,

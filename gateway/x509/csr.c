@@ -12,6 +12,8 @@
 
 #define MAX_ATTRIBUTES 32
 #define MAX_EXTENSIONS 64
+/* The version shall be 0 (rfc2986#4.1), but libraries in use write a certificate's 2 into it, and nothing depends on it. */
+#define MOST_VERSION 2
 
 static bool malformed(struct error *err, const char *what) {
     return REFUSE(err, ERROR_MALFORMED, "malformed-csr", "CSR: %s", what);
@@ -135,9 +137,28 @@ static bool check_unsigned(X509_REQ *csr, struct error *err) {
     return malformed(err, "the null signature is not the SHA-256 of the request (rfc5272#C.1).");
 }
 
+/* X509_REQ_verify takes version 0 alone. */
+static bool verifies_in_parts(X509_REQ *csr, EVP_PKEY *key) {
+    unsigned char *tbs = NULL;
+    int len = i2d_re_X509_REQ_tbs(csr, &tbs);
+    const unsigned char *at = tbs;
+    X509_REQ_INFO *info = len > 0 ? d2i_X509_REQ_INFO(NULL, &at, len) : NULL;
+    const ASN1_BIT_STRING *signature;
+    const X509_ALGOR *algorithm;
+    X509_REQ_get0_signature(csr, &signature, &algorithm);
+    bool ok = info != NULL && ASN1_item_verify(ASN1_ITEM_rptr(X509_REQ_INFO), algorithm, signature, info, key) == 1;
+    X509_REQ_INFO_free(info);
+    OPENSSL_free(tbs);
+    return ok;
+}
+
+bool csr_verifies(X509_REQ *csr, EVP_PKEY *key) {
+    return X509_REQ_get_version(csr) == X509_REQ_VERSION_1 ? X509_REQ_verify(csr, key) == 1 : verifies_in_parts(csr, key);
+}
+
 static bool check_signature(X509_REQ *csr, struct error *err) {
     TRY(check_signature_digest(csr, err));
-    if (X509_REQ_verify(csr, X509_REQ_get0_pubkey(csr)) != 1)
+    if (!csr_verifies(csr, X509_REQ_get0_pubkey(csr)))
         return REFUSE(err, ERROR_MALFORMED, "bad-signature",
                       "CSR: the signature does not verify with the key in it, so it proves no "
                       "possession of the private key (rfc2986#4.2). Make the request again.");
@@ -147,7 +168,7 @@ static bool check_signature(X509_REQ *csr, struct error *err) {
 enum proof { PROOF_BY_SIGNATURE, PROOF_ELSEWHERE, PROOF_NONE };
 
 static bool check(X509_REQ *csr, enum proof proof, struct error *err) {
-    if (X509_REQ_get_version(csr) != X509_REQ_VERSION_1)
+    if (X509_REQ_get_version(csr) < X509_REQ_VERSION_1 || X509_REQ_get_version(csr) > MOST_VERSION)
         return malformed(err, "the version is not 0 (rfc2986#4.1).");
     if (X509_NAME_entry_count(X509_REQ_get_subject_name(csr)) > NAME_MAX_ATTRIBUTES)
         return malformed(err, "the subject has more than 64 attributes.");

@@ -41,6 +41,8 @@ MUST_USE bool csr_extensions(const X509_REQ *csr, EXTENSION_LIST **ret_extension
 /* The text of the challengePassword attribute (rfc2985#5.4.1) on the arena, or NULL. It is a
  * secret. */
 const char *csr_challenge_password(struct arena *arena, const X509_REQ *csr);
+/* Whether the request is signed by that key. */
+bool csr_verifies(X509_REQ *csr, EVP_PKEY *key);
 /* Builds and signs a request, and verifies it: for "CSR only" authorities. sans may be NULL. */
 MUST_USE bool csr_build(struct arena *arena, const X509_NAME *subject, const GENERAL_NAMES *sans,
                         EVP_PKEY *key, const EVP_MD *digest, struct view *ret_der,

@@ -111,7 +111,7 @@ static void csr_details(struct json_writer *w, const struct inspection *in, X509
     put_key(w, in->arena, key);
     int nid = X509_REQ_get_signature_nid(csr);
     json_put_string(w, "signatureAlgorithm", nid == NID_undef ? "unknown" : OBJ_nid2ln(nid));
-    json_put_bool(w, "signatureVerifies", key != NULL && X509_REQ_verify(csr, key) == 1);
+    json_put_bool(w, "signatureVerifies", key != NULL && csr_verifies(csr, key));
     /* Only whether: the password is a secret between device and CA. */
     json_put_bool(w, "challengePassword", csr_challenge_password(in->arena, csr) != NULL);
     if (csr_extensions(csr, &extensions, &err))
