@@ -6,28 +6,29 @@
 #include "store/db.h"
 #include "store/pool.h"
 
+#include <semaphore.h>
 #include <stdlib.h>
 
 #define MOST 64 /* bodies in one transaction */
 
+/* On its caller's stack: gone once its semaphore was posted. */
 struct member {
     struct member *next;
     bool (*body)(struct tx *tx, void *context, struct error *err);
     void *context;
     struct error *err;
-    enum state { WAITS, DONE, FAILED, ALONE } state;
+    enum state { WAITS, LEADS, DONE, FAILED, ALONE } state;
+    sem_t ready;
 };
 
 struct group *group_new(void) {
     struct group *group = must_alloc(sizeof *group);
     pthread_mutex_init(&group->lock, NULL);
-    pthread_cond_init(&group->turn, NULL);
     group->last = &group->first;
     return group;
 }
 
 void group_free(struct group *group) {
-    pthread_cond_destroy(&group->turn);
     pthread_mutex_destroy(&group->lock);
     free(group);
 }
@@ -57,43 +58,69 @@ static enum state run_together(struct db *db, struct member **members, size_t co
     return done ? DONE : unknown ? FAILED : ALONE;
 }
 
-static size_t take(struct group *group, struct member **members) {
+/* The lock is held. Takes up to `most` of those who wait. */
+static size_t take(struct group *group, struct member **members, size_t most) {
     size_t count = 0;
-    while (group->first != NULL && count < MOST) {
+    for (; group->first != NULL && count < most; group->first = group->first->next)
         members[count++] = group->first;
-        group->first = group->first->next;
-    }
     if (group->first == NULL)
         group->last = &group->first;
     return count;
 }
 
-static void lead(struct db *db, struct group *group) {
-    struct member *members[MOST];
-    size_t count = take(group, members);
-    group->led = true;
+/* The oldest of those who wait leads next; nobody else of them is woken for it. */
+static void hand_over(struct group *group) {
+    struct member *next = NULL;
+    pthread_mutex_lock(&group->lock);
+    if (take(group, &next, 1) == 0)
+        group->led = false;
+    else
+        next->state = LEADS;
+    pthread_mutex_unlock(&group->lock);
+    if (next != NULL)
+        sem_post(&next->ready);
+}
+
+static void lead(struct db *db, struct group *group, struct member *self) {
+    struct member *members[MOST] = {self};
+    pthread_mutex_lock(&group->lock);
+    size_t count = 1 + take(group, members + 1, MOST - 1);
     pthread_mutex_unlock(&group->lock);
     enum state state = run_together(db, members, count);
-    pthread_mutex_lock(&group->lock);
-    for (size_t i = 0; i < count; i++)
+    hand_over(group);
+    self->state = state;
+    for (size_t i = 1; i < count; i++) {
         members[i]->state = state;
-    group->led = false;
-    pthread_cond_broadcast(&group->turn);
+        sem_post(&members[i]->ready);
+    }
+}
+
+/* True when this one leads. */
+static bool join(struct group *group, struct member *self) {
+    pthread_mutex_lock(&group->lock);
+    bool leads = !group->led;
+    if (leads) {
+        group->led = true;
+    } else {
+        *group->last = self;
+        group->last = &self->next;
+    }
+    pthread_mutex_unlock(&group->lock);
+    if (leads)
+        return true;
+    while (sem_wait(&self->ready) != 0)
+        ; /* a signal */
+    return self->state == LEADS;
 }
 
 bool tx_together(struct db *db, bool (*body)(struct tx *tx, void *context, struct error *err),
                  void *context, struct error *err) {
     struct group *group = db_group(db);
     struct member self = {.body = body, .context = context, .err = err};
-    pthread_mutex_lock(&group->lock);
-    *group->last = &self;
-    group->last = &self.next;
-    while (self.state == WAITS)
-        if (group->led)
-            pthread_cond_wait(&group->turn, &group->lock);
-        else
-            lead(db, group);
-    pthread_mutex_unlock(&group->lock);
+    sem_init(&self.ready, 0, 0);
+    if (join(group, &self))
+        lead(db, group, &self);
+    sem_destroy(&self.ready);
     if (self.state == ALONE)
         return run_alone(db, &self);
     if (self.state == DONE)

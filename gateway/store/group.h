@@ -8,9 +8,8 @@
 struct member;
 struct group {
     pthread_mutex_t lock;
-    pthread_cond_t turn;
     struct member *first, **last; /* who waits for the next transaction */
-    bool led;                     /* somebody is at work on one */
+    bool led;                     /* somebody is at work on one, or was told to */
 };
 struct group *group_new(void);
 void group_free(struct group *group);
