@@ -1,6 +1,7 @@
 #include "store/sql.h"
 
 #include "base/json.h"
+#include "store/gather.h"
 #include "store/later.h"
 
 #include <errmsg.h>
@@ -265,8 +266,8 @@ static bool broken(struct tx *tx, const char *sql, struct error *err) {
     return false;
 }
 
-static bool send_all(struct tx *tx, const char *turn, const struct packed *packed, size_t count,
-                     struct error *err) {
+static bool send_each(struct tx *tx, const char *turn, const struct packed *packed, size_t count,
+                      struct error *err) {
     MYSQL *mysql = tx->mysql;
     if (turn != NULL && mysql_send_query(mysql, turn, strlen(turn)) != 0)
         return broken(tx, turn, err);
@@ -276,6 +277,17 @@ static bool send_all(struct tx *tx, const char *turn, const struct packed *packe
                                        packed[i].statement->stmt) != 0)
             return broken(tx, packed[i].statement->sql, err);
     return true;
+}
+
+static bool send_all(struct tx *tx, const char *turn, const struct packed *packed, size_t count,
+                     struct error *err) {
+    struct gather gather;
+    if (count + (turn != NULL) < 2)
+        return send_each(tx, turn, packed, count, err);
+    gather_begin(&gather, tx->mysql);
+    bool ok = send_each(tx, turn, packed, count, err);
+    bool gone = !gather_end(&gather);
+    return ok && (!gone || broken(tx, packed[0].statement->sql, err));
 }
 
 /* The library counts packets from the last command it has sent; each answer is the first after its own. */
