@@ -67,7 +67,7 @@ bool view_is(struct view v, const char *text) {
 #define SPARE_MAX 0
 #endif
 #ifndef SPARE_MAX
-#define SPARE_MAX 2
+#define SPARE_MAX 8
 #endif
 
 static pthread_key_t spare_key;
