@@ -9,6 +9,7 @@
 #include "ca/enrol.h"
 #include "store/acme.h"
 
+#include <openssl/evp.h>
 #include <pthread.h>
 
 #define VALIDATORS 4
@@ -22,8 +23,7 @@ struct acme {
     struct sessions *sessions;
     struct finished_orders *finished;
     pthread_mutex_t mutex;
-    bool have_key;
-    uint8_t nonce_key[32];
+    EVP_MAC_CTX *nonce_mac; /* NULL until it is needed; only copied from then on */
     /* validators */
     pthread_cond_t wake;
     pthread_t threads[VALIDATORS];

@@ -263,6 +263,7 @@ void acme_free(struct acme *acme) {
     pthread_cond_destroy(&acme->wake);
     sessions_free(acme->sessions);
     finished_free(acme->finished);
+    EVP_MAC_CTX_free(acme->nonce_mac);
     pthread_mutex_destroy(&acme->mutex);
     free(acme);
 }

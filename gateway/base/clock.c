@@ -1,10 +1,14 @@
 #include "base/clock.h"
 
+#include <openssl/crypto.h>
 #include <openssl/rand.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+#define SMALL 16 /* octets */
+#define STORE_SIZE 512
 
 static int64_t system_now_us(void) {
     struct timespec now;
@@ -12,11 +16,30 @@ static int64_t system_now_us(void) {
     return (int64_t)now.tv_sec * US_PER_SECOND + now.tv_nsec / 1000;
 }
 
-static void drbg(void *at, size_t len) {
+static void generate(void *at, size_t len) {
     if (RAND_bytes(at, (int)len) != 1) {
         fputs("gatehouse: no random numbers\n", stderr);
         abort();
     }
+}
+
+/* Ids, serial numbers and nonces come from a store of each thread, since a call of the generator costs far more than
+ * their few octets. Keys and tokens are longer and never lie there beforehand. What was given away is wiped; no process
+ * of ours goes on after fork() but to exec. */
+static void drbg(void *at, size_t len) {
+    static _Thread_local uint8_t store[STORE_SIZE];
+    static _Thread_local size_t left;
+    if (len > SMALL) {
+        generate(at, len);
+        return;
+    }
+    if (left < len) {
+        generate(store, sizeof store);
+        left = sizeof store;
+    }
+    left -= len;
+    memcpy(at, store + left, len);
+    OPENSSL_cleanse(store + left, len);
 }
 
 static int64_t (*now_source)(void) = system_now_us;
