@@ -15,6 +15,7 @@
 
 enum cut { CUT_NEVER, CUT_BEFORE, CUT_AFTER };
 static _Atomic enum cut next_cut;
+static atomic_int pieces; /* that clients have written */
 static char server_socket[100]; /* threads of the relay may outlive a test's arena */
 static struct uuid organisation;
 static struct db *relayed, *with_marks;
@@ -35,6 +36,7 @@ static bool pass(int from, int to, bool from_client) {
     ssize_t len = read(from, bytes, sizeof bytes);
     if (len <= 0)
         return false;
+    pieces += from_client;
     bool is_commit = from_client && len == 11 && memcmp(bytes + 4, "\003COMMIT", 7) == 0;
     enum cut cut = is_commit ? atomic_exchange(&next_cut, CUT_NEVER) : CUT_NEVER;
     if (cut == CUT_BEFORE || write(to, bytes, (size_t)len) != len)
@@ -182,6 +184,16 @@ static void many(void **state) {
     assert_int_equal(doubles, 0);
 }
 
+/* The turn to a transaction and its first statement; what waited for the end; COMMIT. */
+static void one_piece_each_time(void **state) {
+    (void)state;
+    for (int i = 0; i < 3; i++) { /* statements are prepared at first */
+        pieces = 0;
+        one(arena_printf(arena, "pieces-%d", i), CUT_NEVER, 1, 0);
+    }
+    assert_int_equal(pieces, 3);
+}
+
 /* Without an event there is nothing to look for. */
 static void unmarked(void **state) {
     bool done = true;
@@ -240,6 +252,7 @@ int main(void) {
         cmocka_unit_test(lost_before),
         cmocka_unit_test(lost_after),
         cmocka_unit_test(many),
+        cmocka_unit_test(one_piece_each_time),
         cmocka_unit_test(unmarked),
         cmocka_unit_test(marked_by_row),
     };
