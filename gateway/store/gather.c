@@ -1,6 +1,7 @@
 #include "store/gather.h"
 
 #define MOST ((size_t)256 * 1024) /* is kept back; what is larger goes when it comes */
+#define USUAL ((size_t)8 * 1024)
 
 static bool write_all(const struct gather *gather, const uchar *at, size_t len) {
     while (len > 0) {
@@ -34,17 +35,18 @@ void gather_begin(struct gather *gather, MYSQL *mysql) {
         return;
     gather->arena = arena_new();
     gather->bytes = buffer_on(gather->arena);
+    buffer_reserve(&gather->bytes, USUAL);
     gather->real = pvio->methods;
     gather->methods = *pvio->methods;
     gather->methods.write = keep;
     pvio->methods = &gather->methods;
 }
 
-bool gather_end(struct gather *gather) {
+bool gather_end(struct gather *gather, bool send) {
     bool open = gather->pvio != NULL && gather->mysql->net.pvio == gather->pvio; /* the library closes what fails */
     if (open)
         gather->pvio->methods = gather->real;
-    bool ok = open && let_go(gather);
+    bool ok = open && (!send || let_go(gather));
     arena_free(gather->arena);
     return ok;
 }

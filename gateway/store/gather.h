@@ -17,7 +17,8 @@ struct gather {
     struct buffer bytes;
 };
 void gather_begin(struct gather *gather, MYSQL *mysql);
-/* Writes it all. False when the connection is of no more use. After begin, whatever came between. */
-bool gather_end(struct gather *gather);
+/* Writes it all, or, unless `send`, forgets what has not been written. False when the connection is of no more use.
+ * After begin, whatever came between. */
+bool gather_end(struct gather *gather, bool send);
 
 #endif

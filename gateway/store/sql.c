@@ -286,7 +286,7 @@ static bool send_all(struct tx *tx, const char *turn, const struct packed *packe
         return send_each(tx, turn, packed, count, err);
     gather_begin(&gather, tx->mysql);
     bool ok = send_each(tx, turn, packed, count, err);
-    bool gone = !gather_end(&gather);
+    bool gone = !gather_end(&gather, ok);
     return ok && (!gone || broken(tx, packed[0].statement->sql, err));
 }
 
