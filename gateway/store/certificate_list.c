@@ -5,8 +5,9 @@
  *   revoked, held    revocations, which are few
  *   expires_before   the index by expiry: the window is small, and sorted afterwards
  *   text             certificate_search, one narrow row a certificate: a text that matches often
- * fills the page at once; one that matches nothing reads all of a CA's rows (a million: about half
- *                    a second)
+ *                    fills the page at once; one that matches nothing reads all of a CA's rows (a million:
+ *                    about half a second). With "expired" or an end, a text that matches often is looked
+ *                    up for each certificate instead
  *   other filters    see certificate_search.c
  *   else             certificates_by_ca or, for the whole instance, certificates_by_time
  *
@@ -54,6 +55,9 @@ static const char sql_newest_row[] =
 static const char sql_search_revoked[] =
     " AND EXISTS (SELECT 1 FROM certificate_search s WHERE s.ca_id = c.ca_id "
     "AND s.certificate_id = c.certificate_id AND " MATCHES ")";
+static const char sql_certificate_matches[] =
+    " AND EXISTS (SELECT 1 FROM certificate_search s WHERE s.ca_id = c.ca_id "
+    "AND s.certificate_id = c.id AND " MATCHES ")";
 /* What is put away is not shown; few are, so this is a look into a small table. */
 static const char sql_not_archived[] =
     " AND NOT EXISTS (SELECT 1 FROM certificate_notes o WHERE o.certificate_id = c.id "
@@ -132,44 +136,61 @@ static bool finish(const struct search *search, struct query *query, const char 
     return keys_collect(search->keys, search->tx, query, false, err);
 }
 
-/* The ids of a window of expiry come from the index alone and are sorted; what became of each
- * certificate is looked up piece by piece, until the page is full. */
-#define WINDOW_PIECE 500
+static void add_text(const struct search *search, struct query *query) {
+    if (search->text.len == 0)
+        return;
+    query_add(query, sql_certificate_matches);
+    query_bind(query, p_blob(search->text));
+}
 
-static bool window_piece(const struct search *search, const struct uuid *ca, struct uuid before,
-                         struct keys *piece, struct error *err) {
+/* The ids of a window of expiry come from the index alone and are sorted; what became of each
+ * certificate is looked up piece by piece, until the page is full. The window is read once for all ids that it
+ * may take, so what is rare in it does not read it again and again. */
+#define WINDOW_FIRST 500
+#define WINDOW_MOST 32000
+#define PIECE 500
+
+static bool read_window(const struct search *search, const struct uuid *ca, struct uuid before, size_t most,
+                        struct keys *window, struct error *err) {
     struct query query = query_on(search->arena);
     query_add(&query, sql_walk_expiry);
     query_bind(&query, p_uuid(&before));
     add_ca(&query, ca, " AND c.ca_id = ?");
     add_expiry(search, &query);
     query_add(&query, " ORDER BY c.id DESC LIMIT ?");
-    query_bind(&query, p_int(WINDOW_PIECE));
-    return keys_collect(piece, search->tx, &query, false, err);
+    query_bind(&query, p_int((int64_t)most));
+    return keys_collect(window, search->tx, &query, false, err);
 }
 
-static bool add_piece(const struct search *search, const struct keys *piece, struct error *err) {
+static bool add_piece(const struct search *search, const struct uuid *ids, size_t count, struct error *err) {
     struct query query = query_on(search->arena);
     query_add(&query, "SELECT c.id FROM certificates c FORCE INDEX (PRIMARY) WHERE c.id IN ");
-    query_ids(&query, keys_ids(piece), piece->count);
+    query_ids(&query, ids, count);
     query_add(&query, " AND " REASON_NOW " = 8");
     query_add(&query, sql_not_archived);
+    add_text(search, &query);
     return finish(search, &query, " ORDER BY c.id DESC LIMIT ?", err);
 }
 
 static bool walk_window(const struct search *search, const struct uuid *ca, struct error *err) {
     struct uuid before = search->before;
-    size_t had = search->keys->count;
-    struct keys piece;
+    size_t had = search->keys->count, most = WINDOW_FIRST;
+    struct keys window;
     do {
-        piece = (struct keys){.arena = search->arena};
-        TRY(window_piece(search, ca, before, &piece, err));
-        if (piece.count == 0)
+        window = (struct keys){.arena = search->arena};
+        TRY(read_window(search, ca, before, most, &window, err));
+        struct uuid *ids = keys_ids(&window);
+        for (size_t from = 0; from < window.count; from += PIECE) {
+            size_t count = window.count - from < PIECE ? window.count - from : PIECE;
+            TRY(add_piece(search, ids + from, count, err));
+            if (search->keys->count - had > search->limit)
+                return true;
+        }
+        if (window.count < most)
             return true;
-        TRY(add_piece(search, &piece, err));
-        before = key_id(&piece.at[piece.count - 1]);
-    } while (piece.count == WINDOW_PIECE && search->keys->count - had <= search->limit);
-    return true;
+        before = ids[window.count - 1];
+        most = most < WINDOW_MOST / 4 ? most * 4 : WINDOW_MOST;
+    } while (true);
 }
 
 static bool walk_certificates(const struct search *search, const struct uuid *ca,
@@ -182,6 +203,7 @@ static bool walk_certificates(const struct search *search, const struct uuid *ca
     add_ca(&query, ca, " AND c.ca_id = ?");
     add_state(search, &query);
     query_add(&query, sql_not_archived);
+    add_text(search, &query);
     return finish(search, &query, " ORDER BY c.id DESC LIMIT ?", err);
 }
 
@@ -252,12 +274,31 @@ static bool walk_numbers(const struct search *search, const struct uuid *ca, str
     return finish(search, &fingerprint, " ORDER BY c.id DESC LIMIT ?", err);
 }
 
+bool search_is_frequent(struct tx *tx, struct arena *arena, const struct uuid *ca, struct view pattern, bool *ret_frequent,
+                        struct error *err) {
+    struct query query = query_on(arena);
+    int64_t count = 0;
+    query_add(&query, "SELECT COUNT(*) FROM (SELECT c.id, c.ca_id FROM certificates c FORCE INDEX (");
+    query_add(&query, uuid_is_nil(*ca) ? "certificates_by_time) WHERE TRUE" : "certificates_by_ca) WHERE TRUE");
+    add_ca(&query, ca, " AND c.ca_id = ?");
+    query_add(&query, " ORDER BY c.id DESC LIMIT 1000) k STRAIGHT_JOIN certificate_search s FORCE INDEX (PRIMARY) "
+                      "ON s.ca_id = k.ca_id AND s.certificate_id = k.id WHERE " MATCHES);
+    query_bind(&query, p_blob(pattern));
+    TRY(tx_number(tx, query_sql(&query), query_params(&query), &count, err));
+    *ret_frequent = count >= 10;
+    return true;
+}
+
 static bool walk(const struct search *search, const struct uuid *ca, struct error *err) {
-    if (search->text.len > 0)
+    bool by_text = search->text.len > 0, frequent = false;
+    if (by_text)
         TRY(walk_numbers(search, ca, err));
     if (is_status_filter(search))
         return walk_revocations(search, ca, err);
-    return search->text.len > 0 ? walk_search(search, ca, err) : walk_certificates(search, ca, err);
+    /* Most of the newest are valid. */
+    if (by_text && (search->filter->state == CERTIFICATE_EXPIRED || search->filter->expires_before_us != 0))
+        TRY(search_is_frequent(search->tx, search->arena, ca, search->text, &frequent, err));
+    return by_text && !frequent ? walk_search(search, ca, err) : walk_certificates(search, ca, err);
 }
 
 /* "%text%", with "!" before what LIKE would understand. */

@@ -31,6 +31,15 @@ enum { REASON_CERTIFICATE_HOLD = 6, REASON_REMOVE_FROM_CRL = 8 };
     "LEFT JOIN revocations r ON r.certificate_id = c.id AND r.ordinal = "                          \
     "(SELECT MAX(n.ordinal) FROM revocations n WHERE n.certificate_id = c.id) WHERE "
 
+/* certificate_count.c: how many there are by authority, state, end and use; own_only is not asked. */
+bool certificate_filter_is_plain(const struct certificate_filter *filter);
+MUST_USE bool certificate_count_plain(struct tx *tx, struct arena *arena, const struct scope *scope,
+                                      const struct certificate_filter *filter, int64_t *ret_count,
+                                      struct error *err);
+/* Whether one of a hundred of the newest certificates (of the CA, unless nil) has the text, a search_pattern. */
+MUST_USE bool search_is_frequent(struct tx *tx, struct arena *arena, const struct uuid *ca, struct view pattern,
+                                 bool *ret_frequent, struct error *err);
+
 /* certificate_search.c: the conditions of a filter that do not fit into the walks of certificate_list.c. Adds
  * the ids of one page, newest first, or (count) only how many there are. */
 bool certificate_filter_is_rich(const struct certificate_filter *filter);

@@ -23,6 +23,8 @@ struct search {
     struct query query;
     struct view from, to; /* the range of a name's beginning or (reversed) end */
     bool reversed, frequent;
+    bool few_revoked; /* few are revoked (or held), and that state is asked for */
+    bool rare_text;
 };
 
 static bool is_given(const char *text) {
@@ -115,6 +117,49 @@ static void lead_by_name(struct search *s) {
             p_blob(name_key(s->arena, s->filter->name)));
 }
 
+/* A state that few are in leads, whatever else is asked. */
+static bool read_status(struct search *s, struct error *err) {
+    static const char count_held[] = "SELECT COUNT(*) FROM (SELECT 1 FROM revocations r FORCE INDEX (revocations_by_reason) "
+                                     "WHERE r.reason = 6 LIMIT ?) k";
+    static const char count_revoked[] = "SELECT COUNT(*) FROM (SELECT 1 FROM revocations r FORCE INDEX (revocations_by_reason) "
+                                        "WHERE r.reason NOT IN (6, 8) LIMIT ?) k";
+    enum certificate_state state = s->filter->state;
+    int64_t count = 0;
+    if (state != CERTIFICATE_REVOKED && state != CERTIFICATE_HELD)
+        return true;
+    TRY(tx_number(s->tx, state == CERTIFICATE_HELD ? count_held : count_revoked, PARAMS(p_int(FEW + 1)), &count, err));
+    s->few_revoked = count <= FEW;
+    return true;
+}
+
+static void lead_by_status(struct search *s) {
+    query_add(&s->query, "SELECT DISTINCT d.certificate_id FROM revocations d FORCE INDEX "
+                         "(revocations_by_reason)" JOIN_CERTIFICATES("d.certificate_id"));
+    query_add(&s->query, s->filter->state == CERTIFICATE_HELD ? " WHERE d.reason = 6" : " WHERE d.reason NOT IN (6, 8)");
+}
+
+/* A text that hardly any certificate has leads, too: it reads a narrow row of each certificate, and no wide one. A number in
+ * hexadecimal may be a serial number, which is not among the words. */
+static bool read_rarity(struct search *s, struct error *err) {
+    const char *text = s->filter->text;
+    struct view digits;
+    bool frequent = true;
+    if (is_given(text) && strlen(text) <= SEARCH_TEXT_MAX && !hex_decode(s->arena, view_text(text), &digits))
+        TRY(search_is_frequent(s->tx, s->arena, &s->filter->ca_id, search_pattern(s->arena, text_fold(s->arena, text)),
+                               &frequent, err));
+    s->rare_text = !frequent;
+    return true;
+}
+
+static void lead_by_text(struct search *s) {
+    add(s,
+        "SELECT DISTINCT d.certificate_id FROM certificate_search d FORCE INDEX (PRIMARY)" JOIN_CERTIFICATES(
+            "d.certificate_id") " WHERE d.words LIKE ? ESCAPE '!'",
+        p_blob(search_pattern(s->arena, text_fold(s->arena, s->filter->text))));
+    if (!uuid_is_nil(s->filter->ca_id))
+        add(s, " AND d.ca_id = ?", p_uuid(&s->filter->ca_id));
+}
+
 /* A table of its own that leads to certificates; its id column is d.certificate_id. */
 static void lead_by_table(struct search *s) {
     const struct certificate_filter *f = s->filter;
@@ -141,6 +186,8 @@ static void lead_by_table(struct search *s) {
         query_add(&s->query, "SELECT d.certificate_id FROM certificate_notes d FORCE INDEX "
                              "(certificate_notes_by_archive)" JOIN_CERTIFICATES(
                                  "d.certificate_id") " WHERE d.archived_us > 0");
+    else if (uuid_is_nil(f->requester_id) && !s->scope->own_only)
+        s->few_revoked ? lead_by_status(s) : lead_by_text(s);
     else
         add(s,
             "SELECT d.certificate_id FROM requests d FORCE INDEX "
@@ -149,16 +196,22 @@ static void lead_by_table(struct search *s) {
             p_uuid(uuid_is_nil(f->requester_id) ? &s->scope->actor : &f->requester_id));
 }
 
+/* Of service certificates, unlike those that are issued, there are few. */
+static bool has_narrow_index(const struct certificate_filter *f) {
+    return f->serial.len > 0 || f->fingerprint_sha256.len > 0 || (f->use != 0 && f->use != CERTIFICATE_END_ENTITY);
+}
+
 static bool leads_by_table(const struct search *s) {
     const struct certificate_filter *f = s->filter;
     return (is_given(f->name) && !s->frequent) || is_given(f->email) || is_given(f->tag) ||
            is_given(f->owner) || f->archived == ARCHIVED_ONLY || !uuid_is_nil(f->requester_id) ||
-           s->scope->own_only;
+           s->scope->own_only || ((s->few_revoked || s->rare_text) && !has_narrow_index(f));
 }
 
 static const char *leading_index(const struct certificate_filter *f) {
     return f->serial.len > 0                             ? "certificates_by_serial"
            : f->fingerprint_sha256.len > 0               ? "certificates_by_fingerprint"
+           : has_narrow_index(f)                         ? "certificates_by_use"
            : is_given(f->requester)                      ? "certificates_by_requester"
            : !uuid_is_nil(f->template_id)                ? "certificates_by_template_time"
            : is_given(f->door)                           ? "certificates_by_door"
@@ -169,7 +222,9 @@ static const char *leading_index(const struct certificate_filter *f) {
 }
 
 static bool lead(struct search *s, const char **ret_id, struct error *err) {
-    TRY(read_part(s, err));
+    TRY(read_part(s, err) && read_status(s, err));
+    if (!has_narrow_index(s->filter) && !s->few_revoked)
+        TRY(read_rarity(s, err));
     if (leads_by_table(s)) {
         *ret_id = "d.certificate_id";
         lead_by_table(s);
@@ -329,6 +384,11 @@ bool certificate_count(struct tx *tx, struct arena *arena, const struct scope *s
                        struct error *err) {
     struct search s = {.tx = tx, .arena = arena, .scope = scope, .filter = filter};
     const char *id;
+    if (!scope->own_only && certificate_filter_is_plain(filter)) {
+        TRY(certificate_count_plain(tx, arena, scope, filter, ret_count, err));
+        *ret_count = *ret_count > most ? most + 1 : *ret_count;
+        return true;
+    }
     TRY(compose(&s, &id, err));
     add(&s, " LIMIT ?", p_int(most + 1));
     const char *sql = arena_printf(arena, "SELECT COUNT(*) FROM (%s) k", query_sql(&s.query));

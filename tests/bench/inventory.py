@@ -1,4 +1,4 @@
-"""Asks a filled inventory (tests/bench/inventory) and prints medians: inventory.py ROWS CALLS"""
+"""Asks a filled inventory (tests/bench/inventory) and prints medians: inventory.py ROWS CALLS CA"""
 
 import base64
 import http.client
@@ -36,6 +36,7 @@ def cursor(page, size=50):
 
 
 middle = rows // 2
+CA, TEMPLATE = sys.argv[3], sys.argv[3] + "-web-server"
 QUESTIONS = [  # what, query, has a limit
     ("first page of 50", "", True),
     ("page 10,000 of 50", "?cursor=" + cursor(min(10000, rows // 50)), True),
@@ -46,15 +47,36 @@ QUESTIONS = [  # what, query, has a limit
     ("name, frequent end", "?nameSuffix=.example.com", True),
     ("name, nowhere", "?name=nowhere.example.com", True),
     ("expiring in 30 days", "?expiresWithin=30", True),
+    ("expiring in 30 days, one CA", f"?expiresWithin=30&ca={CA}", True),
+    ("expiring in 30 days, frequent text", "?expiresWithin=30&q=example", True),
+    ("expiring in 30 days, tag", "?expiresWithin=30&tag=web", True),
+    ("valid, one CA", f"?state=valid&ca={CA}", True),
+    ("valid, frequent text", "?state=valid&q=example", True),
+    ("expired; the newest half million are valid", "?state=expired", True),
     ("revoked", "?state=revoked", True),
+    ("revoked, of a key", "?state=revoked&keyType=P-256", True),
+    ("revoked, frequent text", "?state=revoked&q=example", True),
+    ("held (none is), of a template", f"?state=held&template={TEMPLATE}", True),
+    ("held (none is), of a requester", "?state=held&requester=alice", True),
     ("by door", "?door=acme", True),
+    ("by template, one CA", f"?template={TEMPLATE}&ca={CA}", True),
+    ("of OCSP responders (one)", "?use=ocsp", True),
+    ("of OCSP responders, valid", "?use=ocsp&state=valid", True),
+    ("of OCSP responders, held", "?use=ocsp&state=held", True),
     ("by tag and owner", "?tag=web&owner=alice", True),
     ("part of a name, frequent", "?q=example", True),
     ("part of a name, rare", f"?q=st-{middle}.", False),
-    ("count of those that expire in 30 days", "/count?expiresWithin=30", False),
+    ("part of a name, rare, of a key", f"?q=st-{middle}.&keyType=P-256", False),
+    ("count: all", "/count", False),
+    ("count: valid", "/count?state=valid", False),
+    ("count: expired", "/count?state=expired", False),
+    ("count: revoked", "/count?state=revoked", False),
+    ("count: valid of one CA, of people", f"/count?state=valid&use=end-entity&ca={CA}", False),
+    ("count: expiring in 30 days", "/count?expiresWithin=30", False),
+    ("count: frequent text", "/count?q=example", False),
 ]
 slow = []
-print(f"{'':40} {'median ms':>10} {'worst ms':>10} {'items':>6}")
+print(f"{'':44} {'median ms':>10} {'worst ms':>10} {'items':>6}")
 for what, query, limited in QUESTIONS:
     times = []
     for _ in range(calls):
@@ -62,7 +84,7 @@ for what, query, limited in QUESTIONS:
         times.append(took)
     median = statistics.median(times)
     count = len(answer["items"]) if "items" in answer else answer["count"]
-    print(f"{what:40} {median:10.1f} {max(times):10.1f} {count:6}")
+    print(f"{what:44} {median:10.1f} {max(times):10.1f} {count:6}")
     if limited and median > LIMIT_MS:
         slow.append(what)
 sys.exit(f"over {LIMIT_MS} ms: {', '.join(slow)}" if slow else 0)

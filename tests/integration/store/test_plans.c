@@ -174,6 +174,15 @@ static void certificates(void **state) {
          &org,
          {.text = "example", .state = CERTIFICATE_REVOKED},
          2500},
+        {"text that is frequent, expired", &all, {.text = "example", .state = CERTIFICATE_EXPIRED}, rows + 15000},
+        {"text that is frequent, ends within a day",
+         &all,
+         {.text = "example", .state = CERTIFICATE_VALID, .expires_before_us = NOW + DAY},
+         rows / 100 + 12000},
+        {"text that is rare, of a key", &all, {.text = "host-77.", .key_type = "EC-P256"}, rows + 10000},
+        {"of a use that is rare", &all, {.use = CERTIFICATE_OCSP}, 300},
+        {"of a use that is rare, held", &all, {.use = CERTIFICATE_OCSP, .state = CERTIFICATE_HELD}, rows / 500 + 300},
+        {"held, of a key", &all, {.state = CERTIFICATE_HELD, .key_type = "EC-P256"}, rows / 100 + 2000},
         {"text that is rare", &all, {.text = "host-77."}, rows + 2000},
         {"text that is nowhere", &org, {.text = "nowhere"}, rows + 2000},
         {"text that is rare, small CA", &small, {.text = "host-107."}, rows / 100 + 2000},
@@ -203,6 +212,40 @@ static void certificates(void **state) {
     struct revoked_row *revoked;
     MEASURE("rows of a CRL", 4 * (rows / 50) + 100,
             revocation_list(tx, arena, big_ca, NOW, &revoked, &count, &err));
+}
+
+/* What the console asks for beside its lists: each reads narrow rows of one index, once. */
+static void counts(void **state) {
+    const struct scope all = scope_everything, org = scope_of_organisation(&big_org);
+    const struct {
+        const char *label;
+        const struct scope *scope;
+        struct certificate_filter filter;
+        int64_t at_most;
+    } lists[] = {
+        {"count", &all, {.text = NULL}, rows + 1000},
+        {"count, organisation", &org, {.text = NULL}, rows + 1000},
+        {"count of a small CA", &all, {.ca_id = small_ca}, rows / 100 + 1000},
+        {"count of what is valid", &all, {.state = CERTIFICATE_VALID}, rows + rows / 10 + 1000},
+        {"count of what is valid, of people",
+         &all,
+         {.state = CERTIFICATE_VALID, .use = CERTIFICATE_END_ENTITY},
+         rows + rows / 10 + 1000},
+        {"count of what is revoked", &all, {.state = CERTIFICATE_REVOKED}, rows / 10 + 1000},
+        {"count of what ends within a day", &all, {.state = CERTIFICATE_VALID, .expires_before_us = NOW + DAY}, rows / 10 + 1000},
+        {"count of a text", &all, {.text = "example"}, 3 * rows + 1000},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
+        struct certificate_filter filter = lists[i].filter;
+        int64_t counted = 0;
+        size_t count = 0;
+        filter.now_us = NOW;
+        MEASURE(lists[i].label, lists[i].at_most,
+                certificate_count(tx, arena, lists[i].scope, &filter, 1000000, &counted, &err));
+        count = (size_t)counted;
+        assert_true(count > 0 && count <= (size_t)rows);
+    }
 }
 
 static void requests(void **state) {
@@ -298,6 +341,7 @@ static void look_ups(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(certificates),
+        cmocka_unit_test(counts),
         cmocka_unit_test(requests),
         cmocka_unit_test(events),
         cmocka_unit_test(look_ups),
