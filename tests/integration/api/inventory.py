@@ -192,6 +192,8 @@ def check_bulk(gateway, admin, made, one, two):
     row = next(csv.DictReader(io.StringIO(admin.get("/certificates/export?format=csv&name=one.inventory.example").body.decode())))
     assert row["owner"].startswith("'="), "a spreadsheet would run this"
     assert {c["id"] for c in admin.get("/certificates/export?format=json&tag=bulk").value} == {one, two}
+    everything_of_one = admin.get("/certificates/export?format=json&archived=shown&subject=CN=one.inventory.example").value
+    assert [c["id"] for c in everything_of_one] == [one]
     archive = zipfile.ZipFile(io.BytesIO(admin.get("/certificates/export?format=zip&tag=bulk").body))
     assert archive.testzip() is None and len(archive.namelist()) == 3
     for name in archive.namelist():
