@@ -61,7 +61,7 @@ static bool ask_policy(const struct http_request *request, struct uuid *ret, str
 }
 
 HANDLER(acme_accounts_list) {
-    static const char *const others[] = {"policy", NULL};
+    static const char *const others[] = {"policy", "sort", NULL};
     struct acme *acme = context;
     struct acme_account *items = NULL;
     struct scope scope;
@@ -70,7 +70,7 @@ HANDLER(acme_accounts_list) {
     const char *next = NULL;
     size_t count = 0;
     bool done = false;
-    TRY(ask_page(request, others, &page, err));
+    TRY(ask_page(request, others, &page, err) && ask_direction(request, "createdAt", &page, err));
     TRY(ask_policy(request, &policy, err));
     actor_scope(request->arena, manage_actor(request), MAY_READ_TEMPLATES, &scope);
     TX(tx, core_db(acme->core), &done, err)
@@ -173,10 +173,10 @@ static bool list_orders(struct acme *acme, struct http_request *request,
 }
 
 HANDLER(acme_orders_list) {
-    static const char *const others[] = {"policy", NULL};
+    static const char *const others[] = {"policy", "sort", NULL};
     struct page page;
     struct uuid policy, none = {{0}};
-    TRY(ask_page(request, others, &page, err));
+    TRY(ask_page(request, others, &page, err) && ask_direction(request, "createdAt", &page, err));
     TRY(ask_policy(request, &policy, err));
     return list_orders(context, request, response, none, policy, &page, err);
 }

@@ -139,8 +139,8 @@ bool certificate_collect(struct core *core, const struct http_request *request, 
 /* The names of the filter and "format". */
 static bool check_query(const struct http_request *request, struct error *err) {
     const char *names[40] = {"format"};
-    for (size_t i = 0; certificate_filter_names[i] != NULL; i++)
-        names[i + 1] = certificate_filter_names[i];
+    for (size_t i = 0; certificate_list_names[i] != NULL; i++)
+        names[i + 1] = certificate_list_names[i];
     return ask_query(request, names, err);
 }
 

@@ -109,7 +109,7 @@ static bool list(struct core *core, struct http_request *request, struct http_re
     struct certificate_record *items = NULL;
     size_t count = 0;
     const char *next = NULL;
-    TRY(ask_page(request, certificate_filter_names, &page, err));
+    TRY(ask_page(request, certificate_list_names, &page, err));
     TRY(certificate_filter_read(core, request, &ca, &filter, err));
     TRY(certificate_page(core, request->arena, actor_of(request), ca, &filter, &page, &items,
                          &count, &next, err));

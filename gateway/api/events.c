@@ -31,7 +31,7 @@ static bool read_time(const struct http_request *request, const char *name, int6
 }
 
 HANDLER(events_list) {
-    static const char *const filters[] = {"code", "object", "since", "until", NULL};
+    static const char *const filters[] = {"code", "object", "since", "until", "sort", NULL};
     const struct actor *actor = actor_of(request);
     struct page page;
     struct scope scope;
@@ -39,7 +39,7 @@ HANDLER(events_list) {
     size_t count = 0;
     const char *next = NULL;
     bool done = false;
-    TRY(ask_page(request, filters, &page, err));
+    TRY(ask_page(request, filters, &page, err) && ask_direction(request, "at", &page, err));
     struct event_filter filter = {.code = http_query(request, "code"),
                                   .object = http_query(request, "object")};
     TRY(read_time(request, "since", &filter.since_us, err));

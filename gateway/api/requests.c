@@ -146,13 +146,13 @@ static bool read_state(struct http_request *request, enum request_state *ret, st
 
 static bool list(struct core *core, struct http_request *request, struct http_response *response,
                  const char *ca, struct error *err) {
-    static const char *const filters[] = {"state", NULL};
+    static const char *const filters[] = {"state", "sort", NULL};
     struct page page;
     struct request_record *items = NULL;
     size_t count = 0;
     const char *next = NULL;
     enum request_state state;
-    TRY(ask_page(request, filters, &page, err));
+    TRY(ask_page(request, filters, &page, err) && ask_direction(request, "createdAt", &page, err));
     TRY(read_state(request, &state, err));
     TRY(request_page(core, request->arena, actor_of(request), ca, state, &page, &items, &count,
                      &next, err));

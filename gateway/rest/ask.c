@@ -88,6 +88,15 @@ bool ask_page(const struct http_request *request, const char *const others[], st
     return true;
 }
 
+bool ask_direction(const struct http_request *request, const char *member, struct page *page, struct error *err) {
+    const char *sort = http_query(request, "sort");
+    if (sort == NULL)
+        return true;
+    page->oldest_first = sort[0] != '-';
+    return strcmp(sort + !page->oldest_first, member) == 0 ||
+           fail(err, ERROR_MALFORMED, "bad-query", "The query parameter \"sort\" is \"%s\" or \"-%s\" here.", member, member);
+}
+
 const char *ask_media_type(const struct http_request *request) {
     const char *header = http_header(request, "Content-Type");
     if (header == NULL)

@@ -15,6 +15,8 @@ MUST_USE bool ask_no_query(const struct http_request *request, struct error *err
 /* limit (1-500, default 50) and cursor of a list; the others are allowed beside them. */
 MUST_USE bool ask_page(const struct http_request *request, const char *const others[],
                        struct page *ret_page, struct error *err);
+/* "sort" (one of `others`): a member by which the list can be in order, with "-" before it newest first, as without it. */
+MUST_USE bool ask_direction(const struct http_request *request, const char *member, struct page *page, struct error *err);
 
 /* The body's media type without parameters, lower-case, on the arena; "" when absent. */
 const char *ask_media_type(const struct http_request *request);

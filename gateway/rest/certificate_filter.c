@@ -11,12 +11,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const certificate_filter_names[] = {
+const char *const certificate_list_names[] = {
+    "sort",
     "q",           "state",      "expiresBefore", "expiresAfter", "expiresWithin",
     "name",        "namePrefix", "nameSuffix",    "email",        "serial",
     "fingerprint", "template",   "keyType",       "door",         "requester",
     "owner",       "tag",        "use",           "archived",     "ca",
     "subject",     NULL};
+const char *const *const certificate_filter_names = certificate_list_names + 1;
 
 struct word {
     const char *name;
@@ -36,6 +38,11 @@ static const struct word uses[] = {{"end-entity", CERTIFICATE_END_ENTITY},
                                    {"tls", CERTIFICATE_TLS},
                                    {"cmp", CERTIFICATE_CMP},
                                    {NULL, 0}};
+static const struct word sorts[] = {{"createdAt", CERTIFICATE_OLDEST},
+                                    {"-createdAt", CERTIFICATE_NEWEST},
+                                    {"notAfter", CERTIFICATE_ENDS_FIRST},
+                                    {"-notAfter", CERTIFICATE_ENDS_LAST},
+                                    {NULL, 0}};
 static const struct word archives[] = {
     {"hidden", ARCHIVED_HIDDEN}, {"only", ARCHIVED_ONLY}, {"shown", ARCHIVED_SHOWN}, {NULL, 0}};
 
@@ -159,10 +166,12 @@ bool certificate_filter_read(struct core *core, const struct http_request *reque
                              const char **ret_ca, struct certificate_filter *ret,
                              struct error *err) {
     struct certificate_filter filter = {.now_us = clock_now_us()};
-    int state = 0, use = 0, archived = ARCHIVED_HIDDEN;
+    int state = 0, use = 0, archived = ARCHIVED_HIDDEN, sort = CERTIFICATE_NEWEST;
     TRY(read_word(request, "state", states, &state, err) &&
         read_word(request, "use", uses, &use, err) &&
-        read_word(request, "archived", archives, &archived, err));
+        read_word(request, "archived", archives, &archived, err) &&
+        read_word(request, "sort", sorts, &sort, err));
+    filter.sort = (enum certificate_sort)sort;
     filter.state = (enum certificate_state)state;
     filter.use = (enum certificate_use)use;
     filter.archived = (enum archive_filter)archived;
@@ -194,6 +203,6 @@ bool certificate_filter_parse(struct core *core, const struct http_request *requ
                               struct error *err) {
     struct http_request as_query = {
         .arena = request->arena, .id = request->id, .query = text, .actor = request->actor};
-    TRY(ask_query(&as_query, certificate_filter_names, err));
+    TRY(ask_query(&as_query, certificate_list_names, err));
     return certificate_filter_read(core, &as_query, ret_ca, ret, err);
 }

@@ -5,7 +5,9 @@
 #include "ca/issue.h"
 #include "http/types.h"
 
-extern const char *const certificate_filter_names[];
+/* Those of a list, and without "sort" where nothing is in order: counting. */
+extern const char *const certificate_list_names[];
+extern const char *const *const certificate_filter_names;
 /* ret_ca is filled from the parameter "ca" when it is NULL. */
 MUST_USE bool certificate_filter_read(struct core *core, const struct http_request *request,
                                       const char **ret_ca, struct certificate_filter *ret,

@@ -19,7 +19,7 @@ static const char sql_rekey[] =
     "UPDATE IGNORE acme_accounts SET thumbprint = ?, jwk = ?, changed_us = ? WHERE id = ?";
 static const char sql_list[] = "SELECT " ACME_ACCOUNT_COLUMNS
                                "FROM acme_accounts n JOIN acme_policies p ON p.id = n.policy_id "
-                               "WHERE n.id < ? AND ";
+                               "WHERE ";
 static const char sql_count[] = "SELECT COUNT(*) FROM (SELECT 1 FROM acme_accounts n "
                                 "WHERE n.policy_id = ? AND n.state = 1 LIMIT ?) x";
 
@@ -98,6 +98,7 @@ bool acme_account_list(struct tx *tx, struct arena *arena, const struct scope *s
     struct uuid before;
     TRY(page_before(arena, page, accounts.list, &before, err));
     query_add(&query, sql_list);
+    query_add(&query, page->oldest_first ? "n.id > ? AND " : "n.id < ? AND ");
     query_bind(&query, p_uuid(&before));
     query_scope(&query, scope, "p.organisation_id", NULL);
     if (!uuid_is_nil(policy_id)) {

@@ -37,7 +37,7 @@ static const struct insert update_order = {
     .missed = moved};
 static const char sql_list[] =
     "SELECT " ACME_ORDER_COLUMNS FROM "JOIN acme_policies p ON p.id = o.policy_id "
-    "WHERE o.id < ? AND ";
+    "WHERE ";
 static const char sql_count_account[] =
     "SELECT COUNT(*) FROM (SELECT 1 FROM acme_orders o WHERE o.account_id = ? AND o.id >= ? "
     "LIMIT ?) x";
@@ -136,6 +136,7 @@ bool acme_order_list(struct tx *tx, struct arena *arena, const struct scope *sco
     struct uuid before;
     TRY(page_before(arena, page, orders.list, &before, err));
     query_add(&query, sql_list);
+    query_add(&query, page->oldest_first ? "o.id > ? AND " : "o.id < ? AND ");
     query_bind(&query, p_uuid(&before));
     query_scope(&query, scope, "p.organisation_id", NULL);
     if (!uuid_is_nil(account_id)) {

@@ -40,13 +40,13 @@ bool acme_page(struct tx *tx, struct arena *arena, const struct row_kind *kind, 
     uint8_t *items;
     query_add(query, " ORDER BY ");
     query_add(query, id_column);
-    query_add(query, " DESC LIMIT ?");
+    query_add(query, page->oldest_first ? " LIMIT ?" : " DESC LIMIT ?");
     query_bind(query, p_int(page->limit + 1));
     TRY(acme_rows(tx, arena, kind, query_sql(query), query_params(query), &items, ret_count, err));
     *ret_next = NULL;
     if (*ret_count > page->limit) {
         *ret_count = page->limit;
-        *ret_next = page_next(arena, kind->list,
+        *ret_next = page_next(arena, page_letter(page, kind->list),
                               view_of(items + kind->size * (*ret_count - 1), sizeof(struct uuid)));
     }
     memcpy(ret_items, &items, sizeof items);

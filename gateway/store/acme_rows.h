@@ -22,7 +22,7 @@ MUST_USE bool acme_row(struct tx *tx, struct arena *arena, const struct row_kind
 MUST_USE bool acme_rows(struct tx *tx, struct arena *arena, const struct row_kind *kind,
                         const char *sql, struct params params, void *ret_items, size_t *ret_count,
                         struct error *err);
-/* A page, newest first. The query has its text up to the conditions; id_column ("o.id") sorts it.
+/* A page, in its direction. The query has its text up to the conditions; id_column ("o.id") sorts it.
  * `page` was checked by page_before. ret_items: the address of a pointer to rows of the kind. */
 MUST_USE bool acme_page(struct tx *tx, struct arena *arena, const struct row_kind *kind,
                         struct query *query, const char *id_column, const struct page *page,

@@ -11,6 +11,7 @@
  *   other filters    see certificate_search.c
  *   else             certificates_by_ca or, for the whole instance, certificates_by_time
  *
+ * Other orders than newest first: see list_sorted.
  * A text of hexadecimal digits is also looked up as a serial number or the beginning of a
  * fingerprint. */
 #include "store/certificate_rows.h"
@@ -19,6 +20,7 @@
 #include <string.h>
 
 #define LIST 'c'
+#define LIST_BY_END 'x'
 
 /* The reason of the newest row, 8 (not revoked) when there is none. */
 #define REASON_NOW                                                                                 \
@@ -372,6 +374,93 @@ bool certificate_by_ids(struct tx *tx, struct arena *arena, const struct uuid *i
     return true;
 }
 
+/* --- other orders
+ * -------------------------------------------------------------------------------------------- */
+
+/* What so many at most fit is taken whole and sorted; of what more fit a page fills quickly along the order's index. */
+#define FEW 5000
+
+static bool is_plain(const struct search *search, const struct scope *scope) {
+    const struct certificate_filter *filter = search->filter;
+    return !scope->own_only && !certificate_filter_is_rich(filter) && search->text.len == 0 && !is_status_filter(search) &&
+           (certificate_sorts_by_end(filter) || filter->expires_before_us == 0);
+}
+
+static bool find_few(struct search *search, const struct scope *scope, bool *ret_many, struct error *err) {
+    memset(search->before.bytes, 0xff, sizeof search->before.bytes);
+    search->limit = FEW;
+    if (scope->own_only || certificate_filter_is_rich(search->filter))
+        TRY(certificate_search(search->tx, scope, search->filter, search->before, FEW, search->keys, err));
+    else
+        TRY(collect(search, scope, err));
+    *ret_many = search->keys->count > FEW;
+    return true;
+}
+
+/* The keys of these ids in the filter's order, of those behind `after` alone. */
+static bool sort_few(const struct search *search, const struct uuid *ids, size_t count, const struct key *after,
+                     struct keys *keys, struct error *err) {
+    for (size_t from = 0; from < count; from += PAGE_MAX) {
+        struct query query = query_on(search->arena);
+        query_add(&query, certificate_sorts_by_end(search->filter)
+                              ? "SELECT " SORT_TIME ", c.id FROM certificates c FORCE INDEX (PRIMARY) WHERE c.id IN "
+                              : "SELECT 0, c.id FROM certificates c FORCE INDEX (PRIMARY) WHERE c.id IN ");
+        query_ids(&query, ids + from, count - from < PAGE_MAX ? count - from : PAGE_MAX);
+        TRY(keys_collect(keys, search->tx, &query, true, err));
+    }
+    keys_behind(keys, after);
+    return true;
+}
+
+static bool list_sorted(struct search *search, const struct scope *scope, const struct page *page, struct keys *keys,
+                        const char **ret_next, struct error *err) {
+    struct page by = *page;
+    char list = certificate_sorts_by_end(search->filter) ? LIST_BY_END : LIST;
+    struct view cursor;
+    struct key after;
+    bool many = true;
+    by.oldest_first = keys->oldest_first =
+        search->filter->sort == CERTIFICATE_OLDEST || search->filter->sort == CERTIFICATE_ENDS_FIRST;
+    TRY(page_start(search->arena, &by, page_letter(&by, list), sizeof after.bytes, &cursor, err));
+    memset(after.bytes, by.oldest_first ? 0 : 0xff, sizeof after.bytes);
+    if (cursor.len > 0)
+        memcpy(after.bytes, cursor.at, sizeof after.bytes);
+    TRY(read_text(search, err));
+    if (!is_plain(search, scope))
+        TRY(find_few(search, scope, &many, err));
+    if (many)
+        TRY(certificate_search_along(search->tx, scope, search->filter, &after, page->limit, keys, err));
+    else
+        TRY(sort_few(search, keys_ids(search->keys), search->keys->count, &after, keys, err));
+    keys_page(keys, &by, list, 0, ret_next);
+    return true;
+}
+
+/* Rows come newest first. */
+static void put_in_order(struct arena *arena, const struct keys *keys, struct certificate_record *items, size_t count) {
+    struct certificate_record *old = arena_array(arena, count + 1, sizeof *old);
+    size_t put = 0;
+    if (count > 0)
+        memcpy(old, items, count * sizeof *old);
+    for (size_t i = 0; i < keys->count; i++)
+        for (size_t k = 0; k < count; k++)
+            if (uuid_equal(old[k].id, key_id(&keys->at[i])))
+                items[put++] = old[k];
+}
+
+static bool list_newest(struct search *search, const struct scope *scope, const struct page *page, const char **ret_next,
+                        struct error *err) {
+    TRY(page_before(search->arena, page, LIST, &search->before, err));
+    if (scope->own_only || certificate_filter_is_rich(search->filter)) {
+        TRY(certificate_search(search->tx, scope, search->filter, search->before, page->limit, search->keys, err));
+    } else {
+        TRY(read_text(search, err));
+        TRY(collect(search, scope, err));
+    }
+    keys_page(search->keys, page, LIST, KEY_TIME_SIZE, ret_next);
+    return true;
+}
+
 bool certificate_list(struct tx *tx, struct arena *arena, const struct scope *scope,
                       const struct certificate_filter *filter, const struct page *page,
                       struct certificate_record **ret_items, size_t *ret_count,
@@ -379,16 +468,17 @@ bool certificate_list(struct tx *tx, struct arena *arena, const struct scope *sc
     struct keys keys = {.arena = arena};
     struct search search = {
         .tx = tx, .arena = arena, .filter = filter, .limit = page->limit, .keys = &keys};
+    struct keys sorted = {.arena = arena};
     const char *next;
-    TRY(page_before(arena, page, LIST, &search.before, err));
-    if (scope->own_only || certificate_filter_is_rich(filter)) {
-        TRY(certificate_search(tx, scope, filter, search.before, page->limit, &keys, err));
+    if (filter->sort == CERTIFICATE_NEWEST) {
+        TRY(list_newest(&search, scope, page, &next, err));
+        sorted = keys;
     } else {
-        TRY(read_text(&search, err));
-        TRY(collect(&search, scope, err));
+        TRY(list_sorted(&search, scope, page, &sorted, &next, err));
     }
-    keys_page(&keys, page, LIST, KEY_TIME_SIZE, &next);
-    TRY(certificate_by_ids(tx, arena, keys_ids(&keys), keys.count, false, ret_items, ret_count, err));
+    TRY(certificate_by_ids(tx, arena, keys_ids(&sorted), sorted.count, false, ret_items, ret_count, err));
+    if (filter->sort != CERTIFICATE_NEWEST)
+        put_in_order(arena, &sorted, *ret_items, *ret_count);
     *ret_next = next;
     return true;
 }

@@ -48,6 +48,17 @@ MUST_USE bool certificate_search(struct tx *tx, const struct scope *scope,
                                  const struct certificate_filter *filter, struct uuid before,
                                  unsigned limit, struct keys *keys, struct error *err);
 
+/* Along the index of the filter's order, each certificate looked up: for what fits often. The page begins behind the
+ * key, whose time is SORT_TIME or 0; the keys have that time, too. */
+MUST_USE bool certificate_search_along(struct tx *tx, const struct scope *scope, const struct certificate_filter *filter,
+                                       const struct key *after, unsigned limit, struct keys *keys, struct error *err);
+/* Ends of certificates as times of keys, which are not negative: those before 1970 count, too. */
+#define SORT_TIME "c.not_after_us + 1152921504606846976"
+#define SORT_TIME_BEGINS ((int64_t)1 << 60)
+static inline bool certificate_sorts_by_end(const struct certificate_filter *filter) {
+    return filter->sort == CERTIFICATE_ENDS_FIRST || filter->sort == CERTIFICATE_ENDS_LAST;
+}
+
 /* A name as it is kept and looked for: folded, cut to 255 octets. */
 #define NAME_KEY_MAX ((size_t)255)
 struct view name_key(struct arena *arena, const char *name);

@@ -379,6 +379,53 @@ bool certificate_search(struct tx *tx, const struct scope *scope,
     return keys_collect(keys, tx, &s.query, false, err);
 }
 
+static void begin_along(struct search *s) {
+    const struct certificate_filter *f = s->filter;
+    s->query = query_on(s->arena);
+    query_add(&s->query, certificate_sorts_by_end(f)
+                             ? "SELECT " SORT_TIME ", c.id FROM certificates c FORCE INDEX (certificates_by_expiry) WHERE TRUE"
+                         : uuid_is_nil(f->ca_id)
+                             ? "SELECT 0, c.id FROM certificates c FORCE INDEX (certificates_by_time) WHERE TRUE"
+                             : "SELECT 0, c.id FROM certificates c FORCE INDEX (certificates_by_ca) WHERE TRUE");
+}
+
+static void end_along(struct search *s, const struct key *after, unsigned limit) {
+    static const char *const forms[] = {
+        [CERTIFICATE_NEWEST] = " AND c.id < ? ORDER BY c.id DESC LIMIT ?",
+        [CERTIFICATE_OLDEST] = " AND c.id > ? ORDER BY c.id LIMIT ?",
+        [CERTIFICATE_ENDS_FIRST] = " AND c.not_after_us >= ? AND (c.not_after_us > ? OR c.id > ?) "
+                                   "ORDER BY c.not_after_us, c.id LIMIT ?",
+        [CERTIFICATE_ENDS_LAST] = " AND c.not_after_us <= ? AND (c.not_after_us < ? OR c.id < ?) "
+                                  "ORDER BY c.not_after_us DESC, c.id DESC LIMIT ?",
+    };
+    struct uuid *id = arena_alloc(s->arena, sizeof *id);
+    *id = key_id(after);
+    query_add(&s->query, forms[s->filter->sort]);
+    if (certificate_sorts_by_end(s->filter)) {
+        query_bind(&s->query, p_int(key_time(after) - SORT_TIME_BEGINS));
+        query_bind(&s->query, p_int(key_time(after) - SORT_TIME_BEGINS));
+    }
+    query_bind(&s->query, p_uuid(id));
+    query_bind(&s->query, p_int((int64_t)limit + 1));
+}
+
+bool certificate_search_along(struct tx *tx, const struct scope *scope, const struct certificate_filter *filter,
+                              const struct key *after, unsigned limit, struct keys *keys, struct error *err) {
+    struct search s = {.tx = tx, .arena = keys->arena, .scope = scope, .filter = filter};
+    TRY(read_part(&s, err));
+    s.frequent = is_given(filter->name) && filter->match != NAME_EXACT;
+    begin_along(&s);
+    add_own_columns(&s);
+    add_state(&s);
+    if (is_given(filter->name) && filter->match == NAME_EXACT)
+        add(&s, " AND EXISTS (SELECT 1 FROM certificate_names p WHERE p.certificate_id = c.id AND p.name = ?)",
+            p_blob(name_key(s.arena, filter->name)));
+    add_other_tables(&s);
+    TRY(add_text(&s, err) && add_scope(&s));
+    end_along(&s, after, limit);
+    return keys_collect(keys, tx, &s.query, true, err);
+}
+
 bool certificate_count(struct tx *tx, struct arena *arena, const struct scope *scope,
                        const struct certificate_filter *filter, int64_t most, int64_t *ret_count,
                        struct error *err) {

@@ -71,6 +71,7 @@ enum certificate_state { /* at a moment; for filters. A certificate is in exactl
     CERTIFICATE_HELD = 4,
 };
 enum name_match { NAME_EXACT, NAME_PREFIX, NAME_SUFFIX };
+enum certificate_sort { CERTIFICATE_NEWEST, CERTIFICATE_OLDEST, CERTIFICATE_ENDS_FIRST, CERTIFICATE_ENDS_LAST };
 enum archive_filter { ARCHIVED_HIDDEN, ARCHIVED_ONLY, ARCHIVED_SHOWN };
 struct certificate_filter {
     struct uuid ca_id;            /* nil: all in scope */
@@ -93,8 +94,9 @@ struct certificate_filter {
     enum certificate_use use;
     enum archive_filter archived;
     struct uuid requester_id;     /* of its request */
+    enum certificate_sort sort;   /* of lists; does not count */
 };
-/* Newest first; der is left out (empty view). Quick on a million certificates but for a text that is hardly
+/* In the filter's order; der is left out (empty view). Quick on a million certificates but for a text that is hardly
  * ever found: that reads one narrow row a certificate (see certificate_list.c). Certificates of deleted CAs
  * are listed; own_only: those whose request the actor made. */
 MUST_USE bool certificate_list(struct tx *tx, struct arena *arena, const struct scope *scope,

@@ -21,10 +21,8 @@ static const char sql_by_ids[] =
     "v.address, v.object_kind, v.object, v.request_id, v.details FROM events v WHERE v.id IN ";
 static const char sql_delete[] = "DELETE FROM events WHERE id IN ";
 
-/* Keys of one page, from the newest end of an index; the page begins before (time, id). */
-#define WALK(index)                                                                                \
-    "SELECT v.at_us, v.id FROM events v FORCE INDEX (" index ") "                                  \
-    "WHERE v.at_us <= ? AND (v.at_us < ? OR v.id < ?)"
+/* Keys of one page, from the newest end of an index, or from its oldest; the page begins before (behind) (time, id). */
+#define WALK(index) "SELECT v.at_us, v.id FROM events v FORCE INDEX (" index ") WHERE TRUE"
 static const char sql_walk_time[] = WALK("events_by_time");
 static const char sql_walk_organisation[] = WALK("events_by_organisation");
 static const char sql_walk_ca[] = WALK("events_by_ca");
@@ -75,6 +73,18 @@ struct walk {
     unsigned limit;
 };
 
+static bool page_of(const struct walk *walk, struct query *query, struct error *err) {
+    bool oldest_first = walk->keys->oldest_first;
+    query_add(query, oldest_first ? " AND v.at_us >= ? AND (v.at_us > ? OR v.id > ?) ORDER BY v.at_us, v.id LIMIT ?"
+                                  : " AND v.at_us <= ? AND (v.at_us < ? OR v.id < ?) "
+                                    "ORDER BY v.at_us DESC, v.id DESC LIMIT ?");
+    query_bind(query, p_int(walk->before_us));
+    query_bind(query, p_int(walk->before_us));
+    query_bind(query, p_uuid(&walk->before_id));
+    query_bind(query, p_int((int64_t)walk->limit + 1));
+    return keys_collect(walk->keys, walk->tx, query, true, err);
+}
+
 static void add_filter(const struct walk *walk, struct query *query) {
     const struct event_filter *filter = walk->filter;
     if (filter->since_us != 0) {
@@ -97,33 +107,23 @@ static bool walk_one(const struct walk *walk, const char *sql, const char *condi
                      struct param value, struct error *err) {
     struct query query = query_on(walk->keys->arena);
     query_add(&query, sql);
-    query_bind(&query, p_int(walk->before_us));
-    query_bind(&query, p_int(walk->before_us));
-    query_bind(&query, p_uuid(&walk->before_id));
     if (condition != NULL) {
         query_add(&query, condition);
         query_bind(&query, value);
     }
     add_filter(walk, &query);
-    query_add(&query, " ORDER BY v.at_us DESC, v.id DESC LIMIT ?");
-    query_bind(&query, p_int((int64_t)walk->limit + 1));
-    return keys_collect(walk->keys, walk->tx, &query, true, err);
+    return page_of(walk, &query, err);
 }
 
 /* Events of one object are few: all scopes' conditions go onto one walk. */
 static bool walk_object(const struct walk *walk, const struct scope *scope, struct error *err) {
     struct query query = query_on(walk->keys->arena);
     query_add(&query, sql_walk_object);
-    query_bind(&query, p_int(walk->before_us));
-    query_bind(&query, p_int(walk->before_us));
-    query_bind(&query, p_uuid(&walk->before_id));
     query_add(&query, " AND v.object = ? AND ");
     query_bind(&query, p_text(walk->filter->object));
     query_scope(&query, scope, "v.organisation_id", "v.ca_id");
     add_filter(walk, &query);
-    query_add(&query, " ORDER BY v.at_us DESC, v.id DESC LIMIT ?");
-    query_bind(&query, p_int((int64_t)walk->limit + 1));
-    return keys_collect(walk->keys, walk->tx, &query, true, err);
+    return page_of(walk, &query, err);
 }
 
 static bool collect(const struct walk *walk, const struct scope *scope, struct error *err) {
@@ -148,7 +148,7 @@ static bool read_ids(struct tx *tx, struct arena *arena, const struct keys *keys
     if (keys->count > 0) {
         query_add(&query, sql_by_ids);
         query_ids(&query, keys_ids(keys), keys->count);
-        query_add(&query, " ORDER BY v.at_us DESC, v.id DESC");
+        query_add(&query, keys->oldest_first ? " ORDER BY v.at_us, v.id" : " ORDER BY v.at_us DESC, v.id DESC");
         TRY(rows_open(tx, arena, query_sql(&query), query_params(&query), &rows, err));
         while (count < keys->count && rows_next(&rows))
             read_row(&rows, &items[count++]);
@@ -163,14 +163,14 @@ bool event_list(struct tx *tx, struct arena *arena, const struct scope *scope,
                 const struct event_filter *filter, const struct page *page,
                 struct event **ret_items, size_t *ret_count, const char **ret_next,
                 struct error *err) {
-    struct keys keys = {.arena = arena};
+    struct keys keys = {.arena = arena, .oldest_first = page->oldest_first};
     struct walk walk = {.tx = tx, .keys = &keys, .filter = filter, .limit = page->limit};
     struct view cursor;
     struct key before;
     const char *next;
 
-    TRY(page_start(arena, page, LIST, sizeof before.bytes, &cursor, err));
-    memset(before.bytes, 0xff, sizeof before.bytes);
+    TRY(page_start(arena, page, page_letter(page, LIST), sizeof before.bytes, &cursor, err));
+    memset(before.bytes, page->oldest_first ? 0 : 0xff, sizeof before.bytes);
     if (cursor.len > 0)
         memcpy(before.bytes, cursor.at, sizeof before.bytes);
     walk.before_us = key_time(&before);

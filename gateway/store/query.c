@@ -118,11 +118,16 @@ bool page_start(struct arena *arena, const struct page *page, char list, size_t 
 bool page_before(struct arena *arena, const struct page *page, char list, struct uuid *ret_before,
                  struct error *err) {
     struct view key;
-    TRY(page_start(arena, page, list, sizeof ret_before->bytes, &key, err));
-    memset(ret_before->bytes, 0xff, sizeof ret_before->bytes); /* after every id there is */
+    TRY(page_start(arena, page, page_letter(page, list), sizeof ret_before->bytes, &key, err));
+    /* Beyond every id there is. */
+    memset(ret_before->bytes, page->oldest_first ? 0 : 0xff, sizeof ret_before->bytes);
     if (key.len > 0)
         memcpy(ret_before->bytes, key.at, sizeof ret_before->bytes);
     return true;
+}
+
+char page_letter(const struct page *page, char list) {
+    return page->oldest_first ? (char)(list - 'a' + 'A') : list;
 }
 
 const char *page_next(struct arena *arena, char list, struct view key) {
@@ -171,25 +176,46 @@ bool keys_collect(struct keys *keys, struct tx *tx, struct query *query, bool wi
     return rows_close(&rows, err);
 }
 
+/* Turned over, keys sort the other way round. */
+static void turn(struct keys *keys) {
+    for (size_t i = 0; i < keys->count; i++)
+        for (size_t k = 0; k < sizeof keys->at[i].bytes; k++)
+            keys->at[i].bytes[k] = (uint8_t)~keys->at[i].bytes[k];
+}
+
 static int newest_first(const void *a, const void *b) {
     return memcmp(((const struct key *)b)->bytes, ((const struct key *)a)->bytes,
                   sizeof(struct key));
 }
 
+void keys_behind(struct keys *keys, const struct key *after) {
+    size_t kept = 0;
+    for (size_t i = 0; i < keys->count; i++) {
+        int order = newest_first(&keys->at[i], after);
+        if (keys->oldest_first ? order < 0 : order > 0)
+            keys->at[kept++] = keys->at[i];
+    }
+    keys->count = kept;
+}
+
 void keys_page(struct keys *keys, const struct page *page, char list, size_t key_skip,
                const char **ret_next) {
     size_t kept = 0;
+    if (keys->oldest_first)
+        turn(keys);
     if (keys->count > 0)
         qsort(keys->at, keys->count, sizeof *keys->at, newest_first);
     for (size_t i = 0; i < keys->count; i++)
         if (kept == 0 || newest_first(&keys->at[kept - 1], &keys->at[i]) != 0)
             keys->at[kept++] = keys->at[i];
     keys->count = kept;
+    if (keys->oldest_first)
+        turn(keys);
     *ret_next = NULL;
     if (kept > page->limit) {
         keys->count = page->limit;
         *ret_next = page_next(
-            keys->arena, list,
+            keys->arena, page_letter(page, list),
             view_of(keys->at[page->limit - 1].bytes + key_skip, sizeof(struct key) - key_skip));
     }
 }

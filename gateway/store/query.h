@@ -46,10 +46,13 @@ MUST_USE bool scope_cas(struct tx *tx, struct arena *arena, const struct scope *
  * key is empty for the first page, else of key_len octets; key_len 0: text of up to 255 octets. */
 MUST_USE bool page_start(struct arena *arena, const struct page *page, char list, size_t key_len,
                          struct view *ret_key, struct error *err);
-/* The same for lists by id, newest first: the id before which the page begins. */
+/* The same for lists by id: the id before which the page begins (behind which, where the page is oldest first). Pages of
+ * the two directions do not take each other's cursors. */
 MUST_USE bool page_before(struct arena *arena, const struct page *page, char list,
                           struct uuid *ret_before, struct error *err);
 const char *page_next(struct arena *arena, char list, struct view key);
+/* The list's letter in cursors of that direction. */
+char page_letter(const struct page *page, char list);
 
 /* Sort keys of lists that show the newest first: a time (0 where the id alone sorts) and an id. */
 #define KEY_TIME_SIZE 8
@@ -60,16 +63,19 @@ struct key key_of(int64_t at_us, struct uuid id);
 struct uuid key_id(const struct key *key);
 int64_t key_time(const struct key *key);
 
-/* Collects keys of several sources, each newest first. */
+/* Collects keys of several sources, each newest first, or each oldest first. */
 struct keys {
     struct arena *arena;
+    bool oldest_first;
     struct key *at;
     size_t count, capacity;
 };
 /* Runs a query of two columns (time, id) or one (id) and adds its rows. */
 MUST_USE bool keys_collect(struct keys *keys, struct tx *tx, struct query *query, bool with_time,
                            struct error *err);
-/* Sorts newest first, drops doubles, cuts to the page; *ret_next is the next page's cursor or NULL. The
+/* Drops what is not behind the key, in the direction of the keys. */
+void keys_behind(struct keys *keys, const struct key *after);
+/* Sorts, drops doubles, cuts to the page; *ret_next is the next page's cursor or NULL. The
  * cursor leaves the first key_skip octets of the key out (KEY_TIME_SIZE where the time is always 0). */
 void keys_page(struct keys *keys, const struct page *page, char list, size_t key_skip,
                const char **ret_next);

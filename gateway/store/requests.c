@@ -37,18 +37,18 @@ static const char sql_state[] = "SELECT q.state FROM requests q WHERE q.id = ?";
 /* Ids of one page; each walks one index from its newest end, and no wide row. */
 static const char sql_ids_all[] =
     "SELECT q.id FROM requests q FORCE INDEX (requests_by_time) STRAIGHT_JOIN cas a "
-    "FORCE INDEX (PRIMARY) ON a.id = q.ca_id AND a.deleted_us = 0 WHERE q.id < ?";
+    "FORCE INDEX (PRIMARY) ON a.id = q.ca_id AND a.deleted_us = 0 WHERE TRUE";
 static const char sql_ids_state[] =
     "SELECT q.id FROM requests q FORCE INDEX (requests_by_state) STRAIGHT_JOIN cas a "
-    "FORCE INDEX (PRIMARY) ON a.id = q.ca_id AND a.deleted_us = 0 WHERE q.id < ? AND q.state = ?";
+    "FORCE INDEX (PRIMARY) ON a.id = q.ca_id AND a.deleted_us = 0 WHERE q.state = ?";
 static const char sql_ids_ca[] =
-    "SELECT q.id FROM requests q FORCE INDEX (requests_by_ca) WHERE q.id < ? AND q.ca_id = ?";
+    "SELECT q.id FROM requests q FORCE INDEX (requests_by_ca) WHERE q.ca_id = ?";
 static const char sql_ids_ca_state[] =
     "SELECT q.id FROM requests q FORCE INDEX (requests_by_ca_state) "
-    "WHERE q.id < ? AND q.ca_id = ? AND q.state = ?";
+    "WHERE q.ca_id = ? AND q.state = ?";
 static const char sql_ids_own[] =
     "SELECT q.id FROM requests q FORCE INDEX (requests_by_requester) STRAIGHT_JOIN cas a "
-    "FORCE INDEX (PRIMARY) ON a.id = q.ca_id AND a.deleted_us = 0 WHERE q.id < ? AND "
+    "FORCE INDEX (PRIMARY) ON a.id = q.ca_id AND a.deleted_us = 0 WHERE "
     "q.requester_id = ?";
 
 static bool transaction_known(struct error *err) {
@@ -168,7 +168,6 @@ static bool collect(struct keys *keys, struct tx *tx, const struct scope *scope,
     query_add(&query, scope->own_only ? sql_ids_own
                       : one_ca        ? (by_state ? sql_ids_ca_state : sql_ids_ca)
                                       : (by_state ? sql_ids_state : sql_ids_all));
-    query_bind(&query, p_uuid(&before));
     if (scope->own_only) {
         query_bind(&query, p_uuid(&scope->actor));
         query_add(&query, " AND ");
@@ -187,7 +186,9 @@ static bool collect(struct keys *keys, struct tx *tx, const struct scope *scope,
         if (by_state)
             query_bind(&query, p_int(state));
     }
-    query_add(&query, " ORDER BY q.id DESC LIMIT ?");
+    query_add(&query, keys->oldest_first ? " AND q.id > ?" : " AND q.id < ?");
+    query_bind(&query, p_uuid(&before));
+    query_add(&query, keys->oldest_first ? " ORDER BY q.id LIMIT ?" : " ORDER BY q.id DESC LIMIT ?");
     query_bind(&query, p_int((int64_t)limit + 1));
     return keys_collect(keys, tx, &query, false, err);
 }
@@ -214,7 +215,7 @@ static bool read_ids(struct tx *tx, struct arena *arena, const struct keys *keys
     if (keys->count > 0) {
         query_add(&query, sql_by_ids);
         query_ids(&query, keys_ids(keys), keys->count);
-        query_add(&query, " ORDER BY q.id DESC");
+        query_add(&query, keys->oldest_first ? " ORDER BY q.id" : " ORDER BY q.id DESC");
         TRY(rows_open(tx, arena, query_sql(&query), query_params(&query), &rows, err));
         while (count < keys->count && rows_next(&rows))
             read_row(&rows, &items[count++]);
@@ -229,7 +230,7 @@ bool request_list(struct tx *tx, struct arena *arena, const struct scope *scope,
                   enum request_state state, const struct page *page,
                   struct request_record **ret_items, size_t *ret_count, const char **ret_next,
                   struct error *err) {
-    struct keys keys = {.arena = arena};
+    struct keys keys = {.arena = arena, .oldest_first = page->oldest_first};
     struct uuid before;
     const char *next;
     TRY(page_before(arena, page, LIST, &before, err));

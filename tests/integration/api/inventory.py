@@ -80,6 +80,25 @@ def check_filters(gateway, admin, made, one, two):
     assert found("expiresWithin=36525&nameSuffix=.inventory.example") == {one, two}
     assert found("expiresWithin=1") == set()
     assert found("expiresAfter=2100-01-01T00:00:00Z") == set()
+    for sort, members in (("createdAt", ("createdAt", "id")), ("notAfter", ("notAfter", "id"))):
+        for query in ("", "&nameSuffix=.inventory.example", "&state=valid", "&q=inventory", f"&ca={made['issuing']}"):
+            up = admin.all_items(f"/certificates?sort={sort}{query}", 2)
+            down = admin.all_items(f"/certificates?sort=-{sort}{query}", 3)
+            assert up and [c["id"] for c in up] == [c["id"] for c in reversed(down)], (sort, query)
+            assert [c[members[0]] for c in up] == sorted(c[members[0]] for c in up), (sort, query)
+    cursor = admin.get("/certificates?limit=1&sort=notAfter")["next"]
+    admin.get("/certificates?limit=1&sort=-notAfter&cursor=" + cursor, 400, problem="bad-cursor")
+    admin.get("/certificates/count?sort=notAfter", 400, problem="bad-query")
+    for place, member in (("/requests", "createdAt"), (f"/cas/{made['issuing']}/requests", "createdAt"), ("/events", "at")):
+        last = admin.get(f"{place}?limit=4&sort=-{member}")["items"]
+        assert last == admin.get(f"{place}?limit=4")["items"]
+        up = admin.get(f"{place}?limit=4&sort={member}")
+        assert up["items"][0][member] < last[0][member] and up["items"] == sorted(up["items"], key=lambda one: one[member])
+        then = admin.get(f"{place}?limit=4&sort={member}&cursor={up['next']}")["items"]
+        assert then[0][member] >= up["items"][-1][member] and then[0] not in up["items"], place
+        admin.get(f"{place}?sort={member}&cursor={admin.get(place + '?limit=1')['next']}", 400, problem="bad-cursor")
+    for bad in ("/certificates?sort=name", "/requests?sort=subject", "/events?sort=code", "/acme/orders?sort=-", "/acme/accounts?sort="):
+        admin.get(bad, 400, problem="bad-query")
     for bad in ("state=odd", "use=odd", "serial=xyz", "fingerprint=00", "expiresWithin=0", "archived=maybe",
                 "name=a&namePrefix=b", "expiresWithin=5&state=valid", "nonsense=1"):
         admin.get("/certificates?" + bad, 400)

@@ -120,25 +120,44 @@ static void revocation_lists(void **state) {
     assert_int_equal(count, 0);
 }
 
-static size_t walk(const struct scope *scope, struct certificate_filter filter, unsigned limit) {
+/* b comes behind a in this order. */
+static bool comes_behind(const struct certificate_record *a, const struct certificate_record *b, enum certificate_sort sort) {
+    int order = memcmp(b->id.bytes, a->id.bytes, 16);
+    if ((sort == CERTIFICATE_ENDS_FIRST || sort == CERTIFICATE_ENDS_LAST) && a->not_after_us != b->not_after_us)
+        order = b->not_after_us > a->not_after_us ? 1 : -1;
+    return sort == CERTIFICATE_OLDEST || sort == CERTIFICATE_ENDS_FIRST ? order > 0 : order < 0;
+}
+
+static size_t walk_sorted(const struct scope *scope, const struct certificate_filter *filter, unsigned limit) {
     struct page page = page_of(limit, NULL);
-    struct certificate_record *items;
-    struct uuid last;
+    struct certificate_record *items, last;
     size_t count, total = 0;
     const char *next;
-    filter.now_us = NOW;
-    memset(last.bytes, 0xff, 16);
     do {
-        DONE(certificate_list(tx, arena, scope, &filter, &page, &items, &count, &next, &err));
+        DONE(certificate_list(tx, arena, scope, filter, &page, &items, &count, &next, &err));
         assert_true(count <= limit && (next == NULL || count == limit));
         for (size_t i = 0; i < count; i++) {
-            assert_true(memcmp(items[i].id.bytes, last.bytes, 16) < 0);
+            assert_true(total + i == 0 || comes_behind(&last, &items[i], filter->sort));
             assert_true(items[i].der.len == 0 && items[i].serial.len == 16);
-            last = items[i].id;
+            last = items[i];
         }
         total += count;
         page.cursor = next;
     } while (next != NULL);
+    return total;
+}
+
+/* In every order there are as many. */
+static size_t walk(const struct scope *scope, struct certificate_filter filter, unsigned limit) {
+    size_t total = 0;
+    filter.now_us = NOW;
+    for (int sort = CERTIFICATE_NEWEST; sort <= CERTIFICATE_ENDS_LAST; sort++) {
+        filter.sort = (enum certificate_sort)sort;
+        size_t seen = walk_sorted(scope, &filter, limit);
+        if (sort != CERTIFICATE_NEWEST && seen != total)
+            fail_msg("order %d: %zu instead of %zu", sort, seen, total);
+        total = seen;
+    }
     return total;
 }
 
@@ -150,9 +169,10 @@ static void fill_lists(void) {
     for (int i = 0; i < 3; i++)
         list_cas[i] = make_ca(arena_printf(arena, "lists-%d", i), list_org);
     for (int i = 0; i < 30; i++) {
+        bool soon = i == 1 || i == 4 || i == 7 || i == 8; /* the others end in fours at the same time */
         struct uuid id =
             make_certificate(list_cas[i % 3], arena_printf(arena, "Host-%02d.shop.EXAMPLE.org", i),
-                             i % 5 == 0 ? NOW - DAY : NOW + (i + 1) * DAY);
+                             i % 5 == 0 ? NOW - DAY : NOW + (soon ? i + 1 : i / 4 + 11) * DAY);
         if (i == 1 || i == 2)
             revoke_certificate(id, 6);
         if (i == 4) {

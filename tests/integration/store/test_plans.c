@@ -185,6 +185,15 @@ static void certificates(void **state) {
         {"held, of a key", &all, {.state = CERTIFICATE_HELD, .key_type = "EC-P256"}, rows / 100 + 2000},
         {"text that is rare", &all, {.text = "host-77."}, rows + 2000},
         {"text that is nowhere", &org, {.text = "nowhere"}, rows + 2000},
+        {"ends first", &all, {.sort = CERTIFICATE_ENDS_FIRST}, 800},
+        {"ends last, valid", &org, {.sort = CERTIFICATE_ENDS_LAST, .state = CERTIFICATE_VALID}, 1300},
+        {"ends first, within a day",
+         &all,
+         {.sort = CERTIFICATE_ENDS_FIRST, .state = CERTIFICATE_VALID, .expires_before_us = NOW + DAY},
+         rows / 100 + 2000},
+        {"oldest", &all, {.sort = CERTIFICATE_OLDEST}, 500},
+        {"oldest of a CA", &all, {.sort = CERTIFICATE_OLDEST, .ca_id = small_ca}, 500},
+        {"text that is rare, ends first", &all, {.sort = CERTIFICATE_ENDS_FIRST, .text = "host-77."}, rows + 2000},
         {"text that is rare, small CA", &small, {.text = "host-107."}, rows / 100 + 2000},
     };
     struct page page = page_of(50, NULL);
