@@ -41,16 +41,17 @@ static const char sql_epoch[] = "SELECT e.epoch FROM ca_epochs e WHERE e.ca_id =
 static const char sql_lock[] =
     "SELECT a.certificate FROM cas a WHERE a.id = ? AND a.deleted_us = 0 FOR UPDATE";
 static const char sql_subordinates[] =
-    "SELECT EXISTS (SELECT 1 FROM cas a WHERE a.issuer_id = ? AND a.id <> ? AND a.deleted_us = 0)";
+    "SELECT a.name FROM cas a WHERE a.issuer_id = ? AND a.id <> ? AND a.deleted_us = 0 ORDER BY a.name LIMIT " NAMES_ASKED;
 static const char sql_open_requests[] =
-    "SELECT EXISTS (SELECT 1 FROM requests q WHERE q.ca_id = ? AND q.state IN (?, ?, 6))";
+    "SELECT IF(q.subject = '', LEFT(q.sans, 100), q.subject) FROM requests q "
+    "WHERE q.ca_id = ? AND q.state IN (?, ?, 6) LIMIT " NAMES_ASKED;
 /* Its own certificate and those of its own services do not count. 6, 8: CRLReason certificateHold and
  * removeFromCRL; a held certificate may come back. */
 static const char sql_live_certificates[] =
-    "SELECT EXISTS (SELECT 1 FROM certificates c FORCE INDEX (certificates_by_ca) "
+    "SELECT IF(c.subject = '', LEFT(c.sans, 100), c.subject) FROM certificates c FORCE INDEX (certificates_by_ca) "
     "WHERE c.ca_id = ? AND c.not_after_us > ? AND c.purpose IN (?, ?, ?) AND c.der <> ? "
     "AND COALESCE((SELECT r.reason FROM revocations r WHERE r.certificate_id = c.id "
-    "ORDER BY r.ordinal DESC LIMIT 1), 8) IN (6, 8))";
+    "ORDER BY r.ordinal DESC LIMIT 1), 8) IN (6, 8) LIMIT " NAMES_ASKED;
 static const char sql_delete[] = "UPDATE cas SET deleted_us = ? WHERE id = ?";
 static const char sql_delete_templates[] =
     "UPDATE templates SET deleted_us = ? WHERE ca_id = ? AND deleted_us = 0";
@@ -234,23 +235,22 @@ bool ca_update(struct tx *tx, struct uuid id, int64_t revision, const char *name
 /* Refuses with the first thing that keeps the CA alive. */
 static bool check_unused(struct tx *tx, struct uuid id, struct view own, int64_t now_us,
                          struct error *err) {
-    int64_t any;
-    TRY(tx_number(tx, sql_subordinates, PARAMS(p_uuid(&id), p_uuid(&id)), &any, err));
-    if (any != 0)
-        return fail(err, ERROR_CONFLICT, "ca-in-use",
-                    "The CA has subordinate CAs; delete them first.");
-    TRY(tx_number(tx, sql_open_requests,
-                  PARAMS(p_uuid(&id), p_int(REQUEST_PENDING), p_int(REQUEST_APPROVED)), &any, err));
-    if (any != 0)
-        return fail(err, ERROR_CONFLICT, "ca-in-use",
-                    "The CA has open requests; decide or cancel them first.");
-    TRY(tx_number(tx, sql_live_certificates,
-                  PARAMS(p_uuid(&id), p_int(now_us), p_int(CERTIFICATE_END_ENTITY),
-                         p_int(CERTIFICATE_CA), p_int(CERTIFICATE_TLS), p_blob(own)),
-                  &any, err));
-    return any == 0 || fail(err, ERROR_CONFLICT, "ca-in-use",
-                            "The CA has certificates that are neither expired nor revoked; revoke "
-                            "them first.");
+    SCOPED_ARENA struct arena *arena = arena_new();
+    const char *names;
+    TRY(names_of(tx, arena, sql_subordinates, PARAMS(p_uuid(&id), p_uuid(&id)), &names, err));
+    if (names[0] != '\0')
+        return fail(err, ERROR_CONFLICT, "ca-in-use", "The CA has subordinate CAs (%s); delete them first.", names);
+    TRY(names_of(tx, arena, sql_open_requests,
+                 PARAMS(p_uuid(&id), p_int(REQUEST_PENDING), p_int(REQUEST_APPROVED)), &names, err));
+    if (names[0] != '\0')
+        return fail(err, ERROR_CONFLICT, "ca-in-use", "The CA has open requests (%s); decide or cancel them first.", names);
+    TRY(names_of(tx, arena, sql_live_certificates,
+                 PARAMS(p_uuid(&id), p_int(now_us), p_int(CERTIFICATE_END_ENTITY), p_int(CERTIFICATE_CA),
+                        p_int(CERTIFICATE_TLS), p_blob(own)),
+                 &names, err));
+    return names[0] == '\0' ||
+           fail(err, ERROR_CONFLICT, "ca-in-use",
+                "The CA has certificates that are neither expired nor revoked (%s); revoke them first.", names);
 }
 
 bool ca_delete(struct tx *tx, struct uuid id, int64_t now_us, struct error *err) {

@@ -2,6 +2,7 @@
 
 #include "base/encode.h"
 #include "base/json.h"
+#include "store/text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -87,6 +88,24 @@ bool scope_cas(struct tx *tx, struct arena *arena, const struct scope *scope, st
     TRY(keys_collect(&keys, tx, &query, false, err));
     *ret_ids = keys_ids(&keys);
     *ret_count = keys.count;
+    return true;
+}
+
+bool names_of(struct tx *tx, struct arena *arena, const char *sql, struct params params, const char **ret_names,
+              struct error *err) {
+    struct buffer names = buffer_on(arena);
+    struct rows rows;
+    size_t count = 0;
+    TRY(rows_open(tx, arena, sql, params, &rows, err));
+    for (; rows_next(&rows); count++) {
+        const char *name = text_fit(arena, rows_text(&rows), 60);
+        if (count < 3)
+            buffer_printf(&names, "%s%s", count == 0 ? "" : ", ", name[0] == '\0' ? "one without a name" : name);
+    }
+    TRY(rows_close(&rows, err));
+    if (count > 3)
+        buffer_printf(&names, " and others");
+    *ret_names = buffer_text(&names);
     return true;
 }
 

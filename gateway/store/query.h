@@ -40,6 +40,12 @@ MUST_USE bool scope_cas(struct tx *tx, struct arena *arena, const struct scope *
                         struct uuid only, bool live_only, struct uuid **ret_ids, size_t *ret_count,
                         struct error *err);
 
+/* Who uses something, for the refusal to delete it: the names that the query gives (one column, NAMES_ASKED rows at most) as
+ * "a, b, c and others"; "" when there are none. */
+#define NAMES_ASKED "4"
+MUST_USE bool names_of(struct tx *tx, struct arena *arena, const char *sql, struct params params, const char **ret_names,
+                       struct error *err);
+
 /* Cursors: base64url of a letter (which list) and the sort key of the last item that was shown. */
 #define PAGE_MAX 500
 /* Checks the limit (ERROR_MALFORMED "bad-limit") and reads the cursor (ERROR_MALFORMED "bad-cursor"): the

@@ -9,7 +9,9 @@ static const char sql_insert[] = "INSERT INTO roles (number, slug, name, permiss
 static const char sql_highest[] = "SELECT COALESCE(MAX(number), 0) FROM roles";
 static const char sql_update[] =
     "UPDATE roles SET name = ?, permissions = ?, own_only = ? WHERE number = ?";
-static const char sql_granted[] = "SELECT COUNT(*) FROM role_grants WHERE role = ?";
+static const char sql_granted[] =
+    "SELECT DISTINCT COALESCE(u.username, '') FROM role_grants g LEFT JOIN users u ON u.id = g.user_id WHERE g.role = ? "
+    "ORDER BY 1 LIMIT " NAMES_ASKED;
 static const char sql_delete[] = "DELETE FROM roles WHERE number = ?";
 static const char sql_all[] = "SELECT " COLUMNS "FROM roles r ORDER BY r.slug";
 static const char sql_by_slug[] = "SELECT " COLUMNS "FROM roles r WHERE r.slug = ?";
@@ -52,12 +54,12 @@ bool role_update(struct tx *tx, const struct role_record *role, struct error *er
 }
 
 bool role_delete(struct tx *tx, const struct role_record *role, struct error *err) {
-    int64_t granted;
-    TRY(tx_number(tx, sql_granted, PARAMS(p_int(role->number)), &granted, err));
-    if (granted > 0)
-        return fail(err, ERROR_CONFLICT, "in-use",
-                    "The role %s is granted %lld times; take it away from its users first.", role->slug,
-                    (long long)granted);
+    SCOPED_ARENA struct arena *arena = arena_new();
+    const char *names;
+    TRY(names_of(tx, arena, sql_granted, PARAMS(p_int(role->number)), &names, err));
+    if (names[0] != '\0')
+        return fail(err, ERROR_CONFLICT, "in-use", "The role %s is granted to %s; take it away from them first.", role->slug,
+                    names);
     return tx_execute(tx, sql_delete, PARAMS(p_int(role->number)), NULL, err);
 }
 

@@ -40,13 +40,14 @@ static const char sql_exists[] =
 static const char sql_lock[] =
     "SELECT t.version FROM templates t WHERE t.id = ? AND t.deleted_us = 0 FOR UPDATE";
 static const char sql_open_requests[] =
-    "SELECT EXISTS (SELECT 1 FROM requests q WHERE q.template_id = ? AND q.state IN (?, ?, 6))";
+    "SELECT IF(q.subject = '', LEFT(q.sans, 100), q.subject) FROM requests q "
+    "WHERE q.template_id = ? AND q.state IN (?, ?, 6) LIMIT " NAMES_ASKED;
 /* 6, 8: CRLReason certificateHold and removeFromCRL; a held certificate may come back. */
 static const char sql_live_certificates[] =
-    "SELECT EXISTS (SELECT 1 FROM certificates c FORCE INDEX (certificates_by_template) "
+    "SELECT IF(c.subject = '', LEFT(c.sans, 100), c.subject) FROM certificates c FORCE INDEX (certificates_by_template) "
     "WHERE c.template_id = ? AND c.not_after_us > ? "
     "AND COALESCE((SELECT r.reason FROM revocations r WHERE r.certificate_id = c.id "
-    "ORDER BY r.ordinal DESC LIMIT 1), 8) IN (6, 8))";
+    "ORDER BY r.ordinal DESC LIMIT 1), 8) IN (6, 8) LIMIT " NAMES_ASKED;
 static const char sql_delete[] = "UPDATE templates SET deleted_us = ? WHERE id = ?";
 
 static void read_row(struct rows *rows, struct template_record *ret) {
@@ -180,22 +181,22 @@ bool template_update(struct tx *tx, struct uuid id, int64_t old_version, const c
 bool template_delete(struct tx *tx, struct uuid id, int64_t now_us, struct error *err) {
     struct rows rows;
     bool found;
-    int64_t any;
+    SCOPED_ARENA struct arena *arena = arena_new();
+    const char *names;
     TRY(rows_first(tx, NULL, sql_lock, PARAMS(p_uuid(&id)), &rows, &found, err));
     if (!found)
         return no_template(id, err);
     rows_int(&rows);
     TRY(rows_close(&rows, err));
-    TRY(tx_number(tx, sql_open_requests,
-                  PARAMS(p_uuid(&id), p_int(REQUEST_PENDING), p_int(REQUEST_APPROVED)), &any, err));
-    if (any != 0)
+    TRY(names_of(tx, arena, sql_open_requests,
+                 PARAMS(p_uuid(&id), p_int(REQUEST_PENDING), p_int(REQUEST_APPROVED)), &names, err));
+    if (names[0] != '\0')
         return fail(err, ERROR_CONFLICT, "template-in-use",
-                    "The template has open requests; decide or cancel them first.");
-    TRY(tx_number(tx, sql_live_certificates, PARAMS(p_uuid(&id), p_int(now_us)), &any, err));
-    if (any != 0)
+                    "The template has open requests (%s); decide or cancel them first.", names);
+    TRY(names_of(tx, arena, sql_live_certificates, PARAMS(p_uuid(&id), p_int(now_us)), &names, err));
+    if (names[0] != '\0')
         return fail(err, ERROR_CONFLICT, "template-in-use",
-                    "Certificates of the template are neither expired nor revoked; revoke them "
-                    "first.");
+                    "Certificates of the template are neither expired nor revoked (%s); revoke them first.", names);
     tx_changes_rules(tx);
     return tx_execute(tx, sql_delete, PARAMS(p_int(now_us), p_uuid(&id)), NULL, err);
 }

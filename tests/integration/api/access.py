@@ -57,7 +57,7 @@ def check_roles(gateway, admin, made):
     assert client.get(f"/cas/{made['issuing']}/certificates")["items"]
     client.get("/users", 403)
     client.post("/roles", {"id": "more", "name": "x", "permissions": ["cas:read"]}, 403)
-    admin.delete("/roles/desk", 409, problem="in-use")
+    assert "desk-one" in admin.delete("/roles/desk", 409, problem="in-use")["detail"], "who has it is said"
     # What the role may changes for who has it at once.
     admin.put("/roles/desk", {"name": "Help desk", "permissions": ["cas:read", "certificates:read"], "ownOnly": True})
     assert client.get(f"/cas/{made['issuing']}/certificates")["items"] == []

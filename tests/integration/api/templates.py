@@ -165,12 +165,12 @@ def check_deletion(admin, ca):
     events = admin.get("/events?code=request.submitted&limit=5")["items"]
     assert any("P-256" in str(event["details"]) for event in events), events
     certificate = issued["certificate"]["id"]
-    admin.delete(f"/templates/{one}", 409, problem="template-in-use")
+    assert "CN=held.example" in admin.delete(f"/templates/{one}", 409, problem="template-in-use")["detail"]
     admin.post(f"/certificates/{certificate}/revoke", {"reason": "certificateHold"})
     admin.delete(f"/templates/{one}", 409, problem="template-in-use")
     admin.post(f"/certificates/{certificate}/revoke", {"reason": "superseded"})
     pending = admin.post(f"/templates/{one}/requests", {"csr": make_csr("open.example").decode()}, 201)
-    admin.delete(f"/templates/{one}", 409, problem="template-in-use")
+    assert "CN=open.example" in admin.delete(f"/templates/{one}", 409, problem="template-in-use")["detail"]
     admin.post(f"/requests/{pending['id']}/cancel", {"reason": "not needed"})
     admin.delete(f"/templates/{one}")
     admin.get(f"/templates/{one}", 404)
