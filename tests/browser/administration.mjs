@@ -148,7 +148,7 @@ async function others(page, { api, template }) {
 async function validation(page, { api, ca }) {
   await open(page, 'validation', 'Validation');
   const before = (await api('GET', `/cas/${ca}/crl`)).number;
-  await page.getByRole('button', { name: 'Publish now' }).click();
+  await page.getByRole('button', { name: 'Publish now: Example Root' }).click();
   await page.getByRole('cell', { name: String(before), exact: true }).waitFor({ state: 'detached' });
   const after = (await api('GET', `/cas/${ca}/crl`)).number;
   assert.ok(after > before, 'there is a newer list');

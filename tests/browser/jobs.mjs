@@ -45,13 +45,47 @@ async function jobs(page, { api }) {
   for (const name of NAMES) assert.match(text, new RegExp(name));
 }
 
-/** A page among many is not sorted: it would only look so. */
+/** A page among many is not sorted here: it would only look so. The server puts the whole list in order, by time. */
 async function sorting(page, { api, template }) {
   for (let i = 0; i < 21; i++) await api('POST', `/templates/${template}/requests`, { csr: csr(`waiting-${i}.example`) });
   await page.evaluate(() => localStorage.setItem('gatehouse-rows', '20'));
   await open(page, 'requests?state=pending', 'Requests');
   await page.getByText('21 in all').waitFor();
-  assert.equal(await page.locator('th button').count(), 0, 'nothing to sort by');
+  assert.deepEqual(await page.locator('th button').allTextContents(), ['Asked'], 'nothing else to sort by');
+  assert.equal(await page.getByRole('columnheader', { name: 'Asked' }).getAttribute('aria-sort'), 'descending', 'the newest come first');
+  await page.getByRole('button', { name: 'Asked' }).click();
+  await page.waitForURL(/sort=createdAt/);
+  await page.getByRole('link', { name: 'CN=waiting-0.example' }).waitFor();
+  assert.equal(await page.getByRole('columnheader', { name: 'Asked' }).getAttribute('aria-sort'), 'ascending');
+  await page.getByRole('button', { name: 'Next' }).click();
+  await page.getByRole('link', { name: 'CN=waiting-20.example' }).waitFor();
+  assert.equal(await page.locator('tbody tr').count(), 1, 'the second page goes on where the first ended');
+  // The order is in the address, and a saved view keeps it.
+  await page.reload();
+  await page.getByRole('link', { name: 'CN=waiting-0.example' }).waitFor();
+  await page.getByRole('button', { name: 'Saved views' }).click();
+  await page.getByRole('menuitem', { name: 'Save this view' }).click();
+  await field(page, 'Name').fill('Longest waiting');
+  await dialog(page).getByRole('button', { name: 'Save' }).click();
+  await dialog(page).waitFor({ state: 'detached' });
+  await open(page, 'requests', 'Requests');
+  await page.getByRole('button', { name: 'Saved views' }).click();
+  await page.getByRole('menuitem', { name: 'Longest waiting' }).click();
+  await page.waitForURL(/state=pending&sort=createdAt/);
+  await page.getByRole('link', { name: 'CN=waiting-0.example' }).waitFor();
+  // Other lists are sorted by any column, as a whole.
+  await open(page, 'templates', 'Templates');
+  for (const [order, first] of [['ascending', 'Devices'], ['descending', 'Web Server']]) {
+    await page.getByRole('button', { name: 'Name', exact: true }).click();
+    await page.locator(`th[aria-sort=${order}]`).waitFor();
+    assert.equal(await page.locator('tbody tr td a').first().textContent(), first);
+  }
+  // Certificates by their end, through all pages.
+  await open(page, 'certificates?sort=-notAfter', 'Certificates');
+  await page.getByRole('link', { name: NAMES[0] }).waitFor();
+  const ends = (await api('GET', '/certificates?sort=-notAfter')).items;
+  assert.deepEqual(await page.locator('tbody tr td:nth-child(2) a').allTextContents(), ends.map((one) => one.commonName ?? one.subject).slice(0, 20));
+  await open(page, 'requests?state=pending', 'Requests');
   await page.locator('.gh-pager select').selectOption('50');
   await page.getByRole('button', { name: 'Subject' }).click();
   const shown = await page.locator('tbody tr td:nth-child(2) a').allTextContents();

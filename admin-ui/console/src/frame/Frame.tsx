@@ -82,7 +82,7 @@ function UserMenu() {
   const { session, leave } = useSession();
   const navigate = useNavigate();
   return (
-    <Dropdown isOpen={open} onOpenChange={setOpen} onSelect={() => setOpen(false)} popperProps={{ position: 'right' }}
+    <Dropdown shouldFocusFirstItemOnOpen isOpen={open} onOpenChange={setOpen} onSelect={() => setOpen(false)} popperProps={{ position: 'right' }}
       toggle={(ref) => <MenuToggle ref={ref} onClick={() => setOpen(!open)} isExpanded={open}>{session?.user.username}</MenuToggle>}>
       <DropdownList>
         <DropdownItem onClick={() => navigate('/account')}>{t('account')}</DropdownItem>

@@ -119,7 +119,7 @@ function More({ ca, choose }: { ca: Ca; choose: (dialog: Dialog) => void }) {
   const shown = items.filter(([, , on]) => on);
   if (shown.length === 0) return null;
   return (
-    <Dropdown isOpen={open} onOpenChange={setOpen} onSelect={() => setOpen(false)} popperProps={{ position: 'right' }}
+    <Dropdown shouldFocusFirstItemOnOpen isOpen={open} onOpenChange={setOpen} onSelect={() => setOpen(false)} popperProps={{ position: 'right' }}
       toggle={(ref) => <MenuToggle ref={ref} onClick={() => setOpen(!open)} isExpanded={open}>{t('acts')}</MenuToggle>}>
       <DropdownList>{shown.map(([key, text]) => <DropdownItem key={key} isDanger={key === 'delete'} onClick={() => choose(key)}>{text}</DropdownItem>)}</DropdownList>
     </Dropdown>

@@ -18,14 +18,14 @@ import { Outcomes, type Outcome } from './RequestActs';
 type Certificate = Schema['Certificate'];
 
 const columns: Column<Certificate>[] = [
-  { id: 'name', title: t('name'), text: (c) => c.commonName ?? c.subject, cell: (c) => <Link to={`/certificates/${c.id}`}>{c.commonName ?? (c.subject || c.sans[0] || c.serial)}</Link> },
+  { id: 'name', title: t('name'), text: (c) => c.commonName ?? c.subject, cell: (c) => <Link className="gh-names" to={`/certificates/${c.id}`}>{c.commonName ?? (c.subject || c.sans[0] || c.serial)}</Link> },
   { id: 'state', title: t('state'), text: (c) => c.state, cell: (c) => <StateLabel state={c.state} /> },
-  { id: 'sans', title: t('sans'), text: (c) => c.sans.join(' '), cell: (c) => c.sans.slice(0, 3).join(', ') + (c.sans.length > 3 ? ` +${c.sans.length - 3}` : '') },
+  { id: 'sans', title: t('sans'), text: (c) => c.sans.join(' '), cell: (c) => <span className="gh-names">{c.sans.slice(0, 3).join(', ') + (c.sans.length > 3 ? ` +${c.sans.length - 3}` : '')}</span> },
   { id: 'ca', title: t('authority'), text: (c) => c.ca ?? '', cell: (c) => (c.ca === null ? '–' : <Link to={`/cas/${c.ca}`}>{c.ca}</Link>) },
   { id: 'template', title: t('template'), text: (c) => c.template ?? '', cell: (c) => (c.template === null ? c.use : <Link to={`/templates/${c.template}`}>{c.template}</Link>) },
   { id: 'key', title: t('key'), text: (c) => c.keyType, cell: (c) => c.keyType },
-  { id: 'until', title: t('validUntil'), text: (c) => c.notAfter, cell: (c) => <When at={c.notAfter} dateOnly /> },
-  { id: 'created', title: t('issuedAt'), text: (c) => c.createdAt, cell: (c) => <When at={c.createdAt} />, hidden: true },
+  { id: 'until', title: t('validUntil'), sort: 'notAfter', text: (c) => c.notAfter, cell: (c) => <When at={c.notAfter} dateOnly /> },
+  { id: 'created', title: t('issuedAt'), sort: 'createdAt', text: (c) => c.createdAt, cell: (c) => <When at={c.createdAt} />, hidden: true },
   { id: 'serial', title: t('serial'), text: (c) => c.serial, cell: (c) => <code>{c.serial}</code>, hidden: true },
   { id: 'tags', title: t('tags'), text: (c) => c.tags.join(' '), cell: (c) => c.tags.join(', ') || '–', hidden: true },
   { id: 'owner', title: t('owner'), text: (c) => c.owner ?? '', cell: (c) => c.owner ?? '–', hidden: true },
@@ -109,6 +109,11 @@ export default function Certificates() {
   const [bulk, setBulk] = useState<{ items: Certificate[]; action: Action; done: () => void }>();
   // What ends within some days is valid now: the two filters exclude each other.
   const query = { q, state: days === '' ? state : '', tag, keyType, expiresWithin: days, archived };
+  // Of the orders those that the server knows: a view and a file are for more than what is on the page.
+  const sort = parameters.get('sort') ?? '';
+  const sorted = columns.some((one) => one.sort !== undefined && one.sort === sort.replace(/^-/, ''));
+  const viewed = new URLSearchParams(parameters);
+  if (!sorted) viewed.delete('sort');
   const total = useLoad(() => api.get<Schema['Count']>('/certificates/count', { ...query, ca }), `count-${ca}-${JSON.stringify(query)}`, 30000);
   const set = (name: string, value: string) => {
     const next = new URLSearchParams(parameters);
@@ -127,7 +132,7 @@ export default function Certificates() {
       </>
     )}>
       <DataList name="certificates" label={t('certificates')} path={ca === '' ? '/certificates' : `/cas/${ca}/certificates`} query={query} columns={columns} id={(c) => c.id} empty={t('noCertificate')} total={total.value === undefined ? undefined : counted(total.value)}
-        exports={['csv', 'json', 'zip'].map((format) => [format.toUpperCase(), api.href('/certificates/export', { ...query, ca, format })] as const)}
+        exports={['csv', 'json', 'zip'].map((format) => [format.toUpperCase(), api.href('/certificates/export', { ...query, ca, format, sort: sorted ? sort : '' })] as const)}
         bulk={may('certificates:edit') ? (items, done) => (
           <div className="gh-actions">{(['revoke', 'hold', 'unhold', 'tag', 'archive'] as const).filter((one) => one === 'tag' || one === 'archive' || may('certificates:revoke')).map((action) => (
             <Button key={action} size="sm" variant={action === 'revoke' ? 'danger' : 'secondary'} onClick={() => setBulk({ items, action, done })}>{t(`bulk-${action}`)} ({items.length})</Button>
@@ -155,7 +160,7 @@ export default function Certificates() {
             </ToolbarItem>
             {keyType !== '' && <ToolbarItem><Label onClose={() => set('keyType', '')} closeBtnAriaLabel={`${t('remove')}: ${keyType}`}>{t('key')}: {keyType}</Label></ToolbarItem>}
             <ToolbarItem><SearchInput aria-label={t('tag')} placeholder={t('tag')} value={tagText} onChange={(_, value) => setTagText(value)} onSearch={() => set('tag', tagText.trim())} onClear={() => set('tag', '')} /></ToolbarItem>
-            <Views filter={parameters.toString()} open={(filter) => setParameters(new URLSearchParams(filter))} />
+            <Views filter={viewed.toString()} open={(filter) => setParameters(new URLSearchParams(filter))} />
           </>
         )} />
       {whole && total.value !== undefined && <ActOnAll filter={{ ...query, ca }} count={total.value.count} close={() => setWhole(false)} />}

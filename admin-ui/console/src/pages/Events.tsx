@@ -21,7 +21,7 @@ const places: Record<string, (object: string) => string> = {
 function Thing({ of }: { of: Event }) {
   if (of.object === null) return <>{of.objectKind ?? '–'}</>;
   const place = places[of.objectKind ?? '']?.(of.object);
-  return <>{of.objectKind} {place === undefined ? of.object : <Link to={place}>{of.object}</Link>}</>;
+  return <span className="gh-names">{of.objectKind} {place === undefined ? of.object : <Link to={place}>{of.object}</Link>}</span>;
 }
 
 const isMembers = (value: unknown): value is Members => typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -105,7 +105,7 @@ export default function Events() {
   };
   const outcome = parameters.get('outcome') ?? '';
   const columns: Column<Event>[] = [
-    { id: 'at', title: t('time'), text: (e) => e.at, cell: (e) => <When at={e.at} /> },
+    { id: 'at', title: t('time'), sort: 'at', text: (e) => e.at, cell: (e) => <When at={e.at} /> },
     { id: 'code', title: t('event'), text: (e) => e.code, cell: (e) => <Button variant="link" isInline onClick={() => setShown(e)}>{e.code}</Button> },
     { id: 'outcome', title: t('outcome'), text: (e) => e.outcome, cell: (e) => <StateLabel state={e.outcome} /> },
     { id: 'actor', title: t('actor'), text: who, cell: who },

@@ -99,31 +99,28 @@ function Mine() {
 
 interface Generation { ca: string; name: string; generation: number; keyType: string; signs: boolean; notBefore: string | null; notAfter: string | null; crl: string }
 
+const generationColumns: Column<Generation>[] = [
+  { id: 'authority', title: t('authority'), text: (one) => one.name, cell: (one) => <Link to={`/cas/${one.ca}`}>{one.name}</Link> },
+  { id: 'number', title: t('number'), text: (one) => String(one.generation), cell: (one) => one.generation },
+  { id: 'key', title: t('keyType'), text: (one) => one.keyType, cell: (one) => one.keyType },
+  { id: 'state', title: t('state'), text: (one) => (one.signs ? 'active' : 'retired'), cell: (one) => <StateLabel state={one.signs ? 'active' : 'retired'} /> },
+  { id: 'from', title: t('validFrom'), text: (one) => one.notBefore ?? '', cell: (one) => <When at={one.notBefore} dateOnly /> },
+  { id: 'until', title: t('validUntil'), text: (one) => one.notAfter ?? '', cell: (one) => <When at={one.notAfter} dateOnly /> },
+  { id: 'acts', title: 'CRL', text: () => '', cell: (one) => <a href={new URL(one.crl, location.origin).pathname} aria-label={`${t('download')}: CRL ${one.name} ${one.generation}`}>{t('download')}</a> },
+];
+
 /** The keys of the authorities: the one that signs, and those whose lists still answer. */
 function OfAuthorities() {
   const { cas, ca } = useScope();
   const of = (cas.value ?? []).filter((one) => ca === '' || one.id === ca);
-  const loaded = useLoad(async () => (await Promise.all(of.map(async (one) =>
-    (await api.get<Schema['CaGenerationList']>(`/cas/${one.id}/generations`)).items.map((item): Generation => ({ ...item, ca: one.id, name: one.name }))))).flat(), `generations-${of.map((one) => one.id).join()}`);
-  if (cas.value === undefined || (loaded.value === undefined && loaded.problem === undefined)) return <Waiting />;
+  const load = async (): Promise<List<Generation>> => ({
+    items: (await Promise.all(of.map(async (one) => (await api.get<Schema['CaGenerationList']>(`/cas/${one.id}/generations`)).items.map((item): Generation => ({ ...item, ca: one.id, name: one.name }))))).flat(), next: null,
+  });
+  if (cas.value === undefined) return <Waiting />;
   return (
     <>
       <p>{t('authorityKeysSay')}</p>
-      <ProblemAlert problem={loaded.problem} retry={loaded.reload} />
-      {of.length === 0 ? <p>{t('noAuthority')}</p> : (
-        <div className="gh-wide" tabIndex={0} role="group" aria-label={t('authorityKeys')}>
-          <table className="gh-table">
-            <thead><tr>{[t('authority'), t('number'), t('keyType'), t('state'), t('validity'), 'CRL'].map((one) => <th key={one} scope="col">{one}</th>)}</tr></thead>
-            <tbody>{(loaded.value ?? []).map((one) => (
-              <tr key={`${one.ca}-${one.generation}`}>
-                <td><Link to={`/cas/${one.ca}`}>{one.name}</Link></td><td>{one.generation}</td><td>{one.keyType}</td>
-                <td><StateLabel state={one.signs ? 'active' : 'retired'} /></td>
-                <td><When at={one.notBefore} dateOnly /> – <When at={one.notAfter} dateOnly /></td><td><a href={new URL(one.crl, location.origin).pathname}>{t('download')}</a></td>
-              </tr>
-            ))}</tbody>
-          </table>
-        </div>
-      )}
+      {of.length === 0 ? <p>{t('noAuthority')}</p> : <DataList paged={false} name="generations" label={t('authorityKeys')} path={`/generations#${of.map((one) => one.id).join()}`} load={load} columns={generationColumns} id={(one) => `${one.ca}-${one.generation}`} empty={t('nothingHere')} />}
     </>
   );
 }

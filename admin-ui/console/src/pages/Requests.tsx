@@ -19,10 +19,10 @@ const columns: Column<Request>[] = [
   { id: 'state', title: t('state'), text: (r) => r.state, cell: (r) => <StateLabel state={r.state} /> },
   { id: 'sans', title: t('sans'), text: (r) => r.sans.join(' '), cell: (r) => r.sans.slice(0, 3).join(', ') },
   { id: 'template', title: t('template'), text: (r) => r.template, cell: (r) => <Link to={`/templates/${r.template}`}>{r.template}</Link> },
-  { id: 'door', title: t('door'), text: (r) => r.door, cell: (r) => r.door },
+  { id: 'door', title: t('door'), text: (r) => r.door, cell: (r) => r.door, hidden: true },
   { id: 'requester', title: t('requester'), text: (r) => r.requester ?? '', cell: (r) => r.requester ?? '–' },
-  { id: 'key', title: t('key'), text: (r) => r.keyType, cell: (r) => r.keyType },
-  { id: 'created', title: t('askedAt'), text: (r) => r.createdAt, cell: (r) => <When at={r.createdAt} /> },
+  { id: 'key', title: t('key'), text: (r) => r.keyType, cell: (r) => r.keyType, hidden: true },
+  { id: 'created', title: t('askedAt'), sort: 'createdAt', text: (r) => r.createdAt, cell: (r) => <When at={r.createdAt} /> },
 ];
 
 type Act = 'sign' | 'decline' | 'move';
@@ -74,7 +74,7 @@ export default function Requests() {
   const total = useLoad(() => api.get<Schema['Count']>('/requests/count', { ca, state }), `requests-count?${ca}?${state}`, 30000);
   return (
     <Page title={t('requests')} actions={may('requests:create') && <Button component={(props) => <Link {...props} to="/request" />}>{t('newRequest')}</Button>}>
-      <DataList name="requests" label={t('requests')} path={ca === '' ? '/requests' : `/cas/${ca}/requests`} query={{ state }} columns={columns} id={(r) => r.id} empty={t('noRequest')} total={total.value === undefined ? undefined : counted(total.value)}
+      <DataList name="requests" label={t('requests')} path={ca === '' ? '/requests' : `/cas/${ca}/requests`} query={{ state }} views columns={columns} id={(r) => r.id} empty={t('noRequest')} total={total.value === undefined ? undefined : counted(total.value)}
         bulk={may('requests:decide') ? (items, done) => (
           <>
             <Button size="sm" onClick={() => setBulk({ items, action: 'sign', done })}>{t('sign')} ({items.length})</Button>{' '}
@@ -84,7 +84,7 @@ export default function Requests() {
         ) : undefined}
         filters={(
           <ToolbarItem>
-            <FormSelect aria-label={t('state')} value={state} onChange={(_, value) => setParameters(value === '' ? {} : { state: value })}>
+            <FormSelect aria-label={t('state')} value={state} onChange={(_, value) => { const next = new URLSearchParams(parameters); if (value === '') next.delete('state'); else next.set('state', value); setParameters(next); }}>
               <FormSelectOption value="" label={t('everyState')} />
               {['pending', 'approved', 'awaiting-csr', 'issued', 'declined', 'cancelled', 'expired'].map((one) => <FormSelectOption key={one} value={one} label={one} />)}
             </FormSelect>

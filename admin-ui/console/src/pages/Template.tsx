@@ -6,6 +6,7 @@ import { Confirm } from '../parts/Confirm';
 import { useGuard } from '../parts/guard';
 import { asProblem, useLoad } from '../parts/load';
 import { Copy, Page, ProblemAlert, Waiting } from '../parts/small';
+import { TabRow } from '../parts/tabs';
 import { useSession } from '../session';
 import { t } from '../texts';
 import { TemplatePublic } from './TemplatePublic';
@@ -107,6 +108,8 @@ function Urls({ template }: { template: Template }) {
   return <>{rows.map(([name, url]) => <FormGroup key={name} label={name} fieldId={`url-${name}`}><Copy label={name} text={url} /></FormGroup>)}</>;
 }
 
+const tabs = ['general', 'names', 'usage', 'json', 'preview', 'openssl', 'versions', 'urls', 'public'];
+
 export default function TemplatePage() {
   const { template: slug = '' } = useParams();
   const { may } = useSession();
@@ -114,7 +117,8 @@ export default function TemplatePage() {
   const loaded = useLoad(() => api.get<Template>(`/templates/${slug}`), `template-${slug}`);
   const [draft, setDraft] = useState<Template>();
   const [parameters, setParameters] = useSearchParams();
-  const tab = parameters.get('tab') ?? 'general';
+  const asked = parameters.get('tab') ?? '';
+  const tab = tabs.includes(asked) ? asked : 'general';
   const setTab = (key: string) => setParameters(key === 'general' ? {} : { tab: key }, { replace: true });
   const [cloning, setCloning] = useState(false);
   const [problem, setProblem] = useState<Problem>();
@@ -146,9 +150,9 @@ export default function TemplatePage() {
     <Page title={template.name} actions={actions}>
       <div><Link to={`/cas/${template.ca}`}>{template.ca}</Link> · {t('version', { version: template.version })}</div>
       <ProblemAlert problem={problem} />
-      <Tabs activeKey={tab} onSelect={(_, key) => setTab(String(key))} aria-label={t('templates')}>
+      <TabRow at={tab}><Tabs activeKey={tab} onSelect={(_, key) => setTab(String(key))} aria-label={t('templates')}>
         {pane('general', t('general'))}{pane('names', t('names'))}{pane('usage', t('usage'))}{pane('json', 'JSON')}{pane('preview', t('preview'))}{pane('openssl', 'OpenSSL')}{pane('versions', t('versions'))}{pane('urls', t('serviceUrls'))}{pane('public', t('publicPage'))}
-      </Tabs>
+      </Tabs></TabRow>
       {tab === 'public' ? (
         <div id="template-pane" role="tabpanel" aria-label={t('publicPage')} className="gh-stack"><TemplatePublic template={slug} open={template.document.doors?.includes('public') === true} fixed={fixed} /></div>
       ) : tab === 'openssl' ? (
@@ -170,7 +174,7 @@ export default function TemplatePage() {
         {!fixed && ['general', 'names', 'usage', 'json', 'preview'].includes(tab) && (
           <ActionGroup>
             <Button type="submit" isDisabled={draft === undefined}>{t('save')}</Button>
-            <Button variant="link" isDisabled={draft === undefined} onClick={() => setDraft(undefined)}>{t('discard')}</Button>
+            {draft !== undefined && <Button variant="link" onClick={() => setDraft(undefined)}>{t('discard')}</Button>}
           </ActionGroup>
         )}
       </Form>}

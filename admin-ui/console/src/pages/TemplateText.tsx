@@ -71,7 +71,7 @@ export default function TemplateText({ template, text, set, fixed, waits, saved 
           {!locked && <FormGroup label={t('fromFile')} fieldId="openssl-file"><input id="openssl-file" type="file" onChange={(event) => void event.currentTarget.files?.[0]?.text().then(edit)} /></FormGroup>}
           <ActionGroup>
             {!locked && <Button isDisabled={text === undefined || changes.length === 0 || document === undefined} isLoading={busy} onClick={save}>{t('save')}</Button>}
-            {!locked && <Button variant="link" isDisabled={text === undefined} onClick={() => { setRefused(undefined); set(undefined); }}>{t('discard')}</Button>}
+            {!locked && text !== undefined && <Button variant="link" onClick={() => { setRefused(undefined); set(undefined); }}>{t('discard')}</Button>}
             <Button variant="secondary" onClick={() => saveFile(new Blob([shown], { type: 'text/plain' }), `${template.id}.cnf`)}>{t('download')}</Button>
           </ActionGroup>
         </div>

@@ -1,10 +1,11 @@
-import { Button, Card, CardBody, CardTitle, Form, FormGroup, FormSelect, FormSelectOption, Label, LabelGroup, Modal, ModalBody, ModalFooter, ModalHeader, TextInput } from '@patternfly/react-core';
+import { Button, Form, FormGroup, FormSelect, FormSelectOption, Label, LabelGroup, Modal, ModalBody, ModalFooter, ModalHeader, TextInput } from '@patternfly/react-core';
 import { useState } from 'react';
 import { Link, useNavigate } from 'react-router-dom';
 import { api, type Page as List, type Problem, type Schema } from '../api/client';
 import { useScope } from '../frame/scope';
+import { DataList, type Column } from '../parts/DataList';
 import { asProblem, useLoad } from '../parts/load';
-import { Page, ProblemAlert, Waiting } from '../parts/small';
+import { Page, ProblemAlert, StateLabel, When } from '../parts/small';
 import { Panes } from '../parts/tabs';
 import { useSession } from '../session';
 import { t } from '../texts';
@@ -58,26 +59,21 @@ function NewTemplate({ close }: { close: () => void }) {
   );
 }
 
-function OfCa({ slug, name }: { slug: string; name: string }) {
-  const list = useLoad(() => api.all<Template>(`/cas/${slug}/templates`), `templates-of-${slug}`, 60000);
-  return (
-    <Card>
-      <CardTitle component="h2"><Link to={`/cas/${slug}`}>{name}</Link></CardTitle>
-      <CardBody>
-        <ProblemAlert problem={list.problem} retry={list.reload} />
-        {list.value === undefined ? <Waiting /> : (
-          <ul className="gh-plain">
-            {list.value.map((one) => (
-              <li key={one.id}>
-                <Link to={`/templates/${one.id}`}>{one.name}</Link> {one.document.enabled === false && <Label isCompact>{t('off')}</Label>}{' '}
-                <LabelGroup aria-label={t('doors')} numLabels={10}>{(one.document.doors ?? []).map((door) => <Label isCompact variant="outline" key={door}>{door}</Label>)}</LabelGroup>
-              </li>
-            ))}
-          </ul>
-        )}
-      </CardBody>
-    </Card>
-  );
+interface Row extends Template { authority: string }
+
+const columns: Column<Row>[] = [
+  { id: 'name', title: t('name'), text: (one) => one.name, cell: (one) => <Link to={`/templates/${one.id}`}>{one.name}</Link> },
+  { id: 'ca', title: t('authority'), text: (one) => one.authority, cell: (one) => <Link to={`/cas/${one.ca}`}>{one.authority}</Link> },
+  { id: 'state', title: t('state'), text: (one) => (one.document.enabled === false ? 'disabled' : 'active'), cell: (one) => <StateLabel state={one.document.enabled === false ? 'disabled' : 'active'} /> },
+  { id: 'doors', title: t('doors'), text: (one) => (one.document.doors ?? []).join(' '), cell: (one) => <LabelGroup aria-label={`${t('doors')}: ${one.name}`} numLabels={10}>{(one.document.doors ?? []).map((door) => <Label isCompact variant="outline" key={door}>{door}</Label>)}</LabelGroup> },
+  { id: 'description', title: t('description'), text: (one) => one.document.description ?? '', cell: (one) => one.document.description ?? '–', hidden: true },
+  { id: 'changed', title: t('changedAt'), text: (one) => one.changedAt, cell: (one) => <When at={one.changedAt} />, hidden: true },
+];
+
+/** Of all authorities in view, one after the other. */
+async function loadTemplates(cas: readonly Schema['Ca'][]): Promise<List<Row>> {
+  const lists = await Promise.all(cas.map(async (ca) => (await api.all<Template>(`/cas/${ca.id}/templates`)).map((one): Row => ({ ...one, authority: ca.name }))));
+  return { items: lists.flat(), next: null };
 }
 
 export default function Templates() {
@@ -94,7 +90,7 @@ export default function Templates() {
         { key: 'templates', title: t('allTemplates'), body: () => (
           <>
             {cas.value !== undefined && shown.length === 0 && t('noAuthority')}
-            <div className="gh-two">{shown.map((one) => <OfCa key={`${one.id}-${version}`} slug={one.id} name={one.name} />)}</div>
+            {shown.length > 0 && <DataList paged={false} name="templates" label={t('templates')} path={`/templates#${shown.map((one) => one.id).join()}`} load={() => loadTemplates(shown)} columns={columns} id={(one) => one.id} empty={t('nothingHere')} version={version} />}
           </>
         ) },
         { key: 'uses', title: t('useCases'), body: () => <StarterSets changed={() => setVersion(version + 1)} /> },

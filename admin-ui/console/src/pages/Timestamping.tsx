@@ -1,4 +1,4 @@
-import { Alert, Button, Card, CardBody, CardTitle, DescriptionList, FormGroup, TextInput } from '@patternfly/react-core';
+import { Alert, Button, DescriptionList, FormGroup, TextInput } from '@patternfly/react-core';
 import { useEffect, useState } from 'react';
 import { Link, useNavigate, useParams, useSearchParams } from 'react-router-dom';
 import { api, type Schema } from '../api/client';
@@ -21,28 +21,14 @@ type Issuer = Schema['TimestampIssuer'];
 
 const milliseconds = (micros: number): string => `${(micros / 1000).toLocaleString(undefined, { maximumFractionDigits: 3 })} ms`;
 
-function ClockCard() {
+function ClockState() {
   const clock = useLoad(() => api.get<Schema['Clock']>('/clock'), 'clock', 15000);
   const one = clock.value;
   return (
-    <Card>
-      <CardTitle component="h2">{t('clock')}</CardTitle>
-      <CardBody>
-        <ProblemAlert problem={clock.problem} retry={clock.reload} />
-        {one !== undefined && (
-          <div className="gh-stack">
-            <Alert isInline variant={one.trusted ? 'success' : 'danger'} title={one.trusted ? t('clockGood') : one.reason ?? t('clockBad')} />
-            <DescriptionList isHorizontal>
-              <Row term={t('clockSource')}>{one.source}</Row>
-              <Row term={t('clockOffset')}>{milliseconds(one.offsetMicroseconds)}</Row>
-              <Row term={t('clockServers')}>{one.serversAgreed} / {one.serversAsked}</Row>
-              <Row term={t('tokensGranted')}>{one.tokens.granted}</Row>
-              <Row term={t('tokensRefused')}>{one.tokens.refused + one.tokens.denied + one.tokens.unavailable}</Row>
-            </DescriptionList>
-          </div>
-        )}
-      </CardBody>
-    </Card>
+    <>
+      <ProblemAlert problem={clock.problem} retry={clock.reload} />
+      {one !== undefined && <Alert isInline variant={one.trusted ? 'success' : 'danger'} title={one.trusted ? t('clockGood') : one.reason ?? t('clockBad')} actionLinks={<Link to="/timestamping?tab=clock">{t('clock')}</Link>} />}
+    </>
   );
 }
 
@@ -127,7 +113,7 @@ export default function Timestamping() {
   const chosen = ca !== '' ? ca : picked !== '' ? picked : able[0]?.id ?? '';
   return (
     <Page title={t('timestamping')}>
-      {tab !== 'clock' && <ClockCard />}
+      {tab !== 'clock' && <ClockState />}
       {chosen === '' ? <p>{t('noAuthority')}</p> : (
         <>
           {ca === '' && able.length > 1 && <div className="gh-form"><Pick id="tsa-ca" label={t('authority')} value={chosen} set={setPicked} choices={able.map((one) => [one.id, one.name] as const)} /></div>}

@@ -1,7 +1,7 @@
 import { Button, Card, CardBody, CardTitle, FormGroup, TextArea, TextInput } from '@patternfly/react-core';
 import { useState } from 'react';
 import { Link, useNavigate, useParams } from 'react-router-dom';
-import { api, type Problem, type Schema } from '../api/client';
+import { api, type Page as List, type Problem, type Schema } from '../api/client';
 import { useScope } from '../frame/scope';
 import { Confirm } from '../parts/Confirm';
 import { DataList, type Column } from '../parts/DataList';
@@ -15,38 +15,46 @@ import { t } from '../texts';
 
 type Validator = Schema['Validator'];
 
-function Crl({ ca, name }: { ca: string; name: string }) {
-  const { may } = useSession();
-  const loaded = useLoad(() => api.get<Schema['CrlInfo']>(`/cas/${ca}/crl`), `crl-${ca}`);
-  const [problem, setProblem] = useState<Problem>();
-  const publish = () => api.postNothing(`/cas/${ca}/crl`).then(() => { setProblem(undefined); loaded.reload(); }, (reason: unknown) => setProblem(asProblem(reason)));
-  return (
-    <tr>
-      <td><Link to={`/cas/${ca}`}>{name}</Link></td>
-      <td>{loaded.value?.number ?? '–'}</td>
-      <td><When at={loaded.value?.thisUpdate} /></td>
-      <td><When at={loaded.value?.nextUpdate} /></td>
-      <td>{loaded.value === undefined ? '–' : t('octets', { count: loaded.value.size })}</td>
-      <td>
-        <Button size="sm" variant="link" component="a" href={`/crl/${ca}.crl`}>{t('download')}</Button>
-        {may('cas:manage') && <Button size="sm" variant="link" onClick={() => void publish()}>{t('publishNow')}</Button>}
-        <ProblemAlert problem={problem ?? loaded.problem} />
-      </td>
-    </tr>
-  );
+interface CaList { ca: string; name: string; crl: Schema['CrlInfo'] | undefined; problem: string }
+
+/** The newest list of each authority; one that cannot be had says why. */
+async function loadLists(cas: readonly Schema['Ca'][]): Promise<List<CaList>> {
+  const items = await Promise.all(cas.map(async (one): Promise<CaList> => {
+    try {
+      return { ca: one.id, name: one.name, crl: await api.get<Schema['CrlInfo']>(`/cas/${one.id}/crl`), problem: '' };
+    } catch (reason) {
+      return { ca: one.id, name: one.name, crl: undefined, problem: asProblem(reason).message };
+    }
+  }));
+  return { items, next: null };
 }
 
 function Lists() {
   const { cas, ca } = useScope();
+  const { may } = useSession();
+  const [version, setVersion] = useState(0);
+  const [problem, setProblem] = useState<Problem>();
   const able = (cas.value ?? []).filter((one) => one.state !== 'waiting' && (ca === '' || ca === one.id));
+  const publish = (of: string) => api.postNothing(`/cas/${of}/crl`).then(() => { setProblem(undefined); setVersion(version + 1); }, (reason: unknown) => setProblem(asProblem(reason)));
+  const lists: Column<CaList>[] = [
+    { id: 'authority', title: t('authority'), text: (one) => one.name, cell: (one) => <Link to={`/cas/${one.ca}`}>{one.name}</Link> },
+    { id: 'number', title: t('number'), text: (one) => String(one.crl?.number ?? ''), cell: (one) => one.crl?.number ?? (one.problem || '–') },
+    { id: 'issued', title: t('issuedAt'), text: (one) => one.crl?.thisUpdate ?? '', cell: (one) => <When at={one.crl?.thisUpdate} /> },
+    { id: 'next', title: t('nextUpdate'), text: (one) => one.crl?.nextUpdate ?? '', cell: (one) => <When at={one.crl?.nextUpdate} /> },
+    { id: 'size', title: t('size'), text: (one) => String(one.crl?.size ?? ''), cell: (one) => (one.crl === undefined ? '–' : t('octets', { count: one.crl.size })) },
+    { id: 'acts', title: t('acts'), text: () => '', cell: (one) => (
+      <>
+        <Button size="sm" variant="link" component="a" href={`/crl/${one.ca}.crl`} aria-label={`${t('download')}: ${one.name}`}>{t('download')}</Button>
+        {may('cas:manage') && <Button size="sm" variant="link" aria-label={`${t('publishNow')}: ${one.name}`} onClick={() => void publish(one.ca)}>{t('publishNow')}</Button>}
+      </>
+    ) },
+  ];
   if (able.length === 0) return <p>{t('noAuthority')}</p>;
   return (
-    <div className="gh-wide" tabIndex={0} role="group" aria-label={t('revocationLists')}>
-      <table className="gh-table">
-        <thead><tr>{[t('authority'), t('number'), t('issuedAt'), t('nextUpdate'), t('size'), t('acts')].map((one) => <th key={one} scope="col">{one}</th>)}</tr></thead>
-        <tbody>{able.map((one) => <Crl key={one.id} ca={one.id} name={one.name} />)}</tbody>
-      </table>
-    </div>
+    <>
+      <ProblemAlert problem={problem} />
+      <DataList paged={false} name="crls" label={t('revocationLists')} path={`/crls#${able.map((one) => one.id).join()}`} load={() => loadLists(able)} columns={lists} id={(one) => one.ca} empty={t('nothingHere')} version={version} />
+    </>
   );
 }
 

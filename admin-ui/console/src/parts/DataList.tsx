@@ -15,6 +15,8 @@ export interface Column<T> {
   cell: (item: T) => ReactNode;
   /** What sorting and the CSV export use. */
   text: (item: T) => string;
+  /** The member by which the server puts the whole list in order. Lists that have one are too long to be sorted here. */
+  sort?: string;
   hidden?: boolean;
 }
 
@@ -77,7 +79,6 @@ function useColumns<T>(name: string, columns: Column<T>[]): [Column<T>[], (id: s
 export function DataList<T>({ name, label, path, query = {}, columns, id, filters, empty, bulk, version = 0, paged = true, total, exports = [], load, views = false }: Props<T>) {
   const [cursors, setCursors] = useState<(string | undefined)[]>([undefined]);
   const [limit, setLimit] = useState(() => Number(localStorage.getItem(ROWS) ?? 50));
-  const [sort, setSort] = useState<{ index: number; down: boolean }>();
   const [ticked, setTicked] = useState<Set<string>>(new Set());
   const [menu, setMenu] = useState(false);
   const [visible, toggle, shown] = useColumns(name, columns);
@@ -88,26 +89,38 @@ export function DataList<T>({ name, label, path, query = {}, columns, id, filter
   const needle = searched ? (parameters.get('find') ?? '').toLowerCase() : '';
   const [find, setFind] = useState(needle);
   useEffect(() => setFind(needle), [needle]);
-  const search = (text: string) => {
+  const put = (what: string, text: string) => {
     const next = new URLSearchParams(parameters);
-    if (text === '') next.delete('find');
-    else next.set('find', text);
+    if (text === '') next.delete(what);
+    else next.set(what, text);
     setParameters(next, { replace: true });
   };
-  const base = `${path}?${JSON.stringify(query)}?${paged && needle !== '' ? 'all' : ''}`;
+  const search = (text: string) => put('find', text);
+  // The order stands in the address: a column's member or id, with "-" before it the other way round.
+  const long = paged && load === undefined && columns.some((one) => one.sort !== undefined);
+  const order = parameters.get('sort') ?? '';
+  const down = order.startsWith('-');
+  const by = columns.find((one) => (one.sort ?? one.id) === (down ? order.slice(1) : order));
+  const served = long && by?.sort !== undefined;
+  const asked = served ? { ...query, sort: order } : query;
+  const everything = paged && load === undefined && (needle !== '' || (by !== undefined && !long));
+  const base = `${path}?${JSON.stringify(asked)}?${everything ? 'all' : ''}`;
   useEffect(() => { setCursors([undefined]); setTicked(new Set()); }, [base, limit]);
   const cursor = cursors[cursors.length - 1];
-  const loadAll = async (most: number): Promise<Page<T>> => ({ items: await api.all<T>(path, query, most), next: null });
-  const page = useLoad<Page<T>>(load ?? (() => (paged && needle !== '' ? loadAll(MOST_SEARCHED) : api.get(path, paged ? { ...query, limit, cursor } : query))), `${base}#${cursor ?? ''}#${limit}#${version}`, 30000);
-  // Sorted is what is here: a page among many would only look sorted.
+  const loadAll = async (most: number): Promise<Page<T>> => ({ items: await api.all<T>(path, asked, most), next: null });
+  const page = useLoad<Page<T>>(load ?? (() => (everything ? loadAll(MOST_SEARCHED) : api.get(path, paged ? { ...asked, limit, cursor } : query))), `${base}#${cursor ?? ''}#${limit}#${version}`, 30000);
+  // Sorted here is what is here: a page among many would only look sorted.
   const whole = page.value?.next == null && cursors.length === 1;
   const items = useMemo(() => {
     const list = (page.value?.items ?? []).filter((item) => needle === '' || columns.some((one) => one.text(item).toLowerCase().includes(needle)));
-    const column = whole && sort ? visible[sort.index] : undefined;
-    if (column !== undefined)
-      list.sort((a, b) => column.text(a).localeCompare(column.text(b), undefined, { numeric: true }) * (sort?.down === true ? -1 : 1));
+    if (by !== undefined && whole && !served)
+      list.sort((a, b) => by.text(a).localeCompare(by.text(b), undefined, { numeric: true }) * (down ? -1 : 1));
     return list;
-  }, [page.value, whole, sort, visible, needle, columns]);
+  }, [page.value, whole, by, down, served, needle, columns]);
+  const sortable = (column: Column<T>) => column.id !== 'acts' && (whole || !long || column.sort !== undefined);
+  // What nobody has put in order comes newest first.
+  const shownBy = by !== undefined && sortable(by) ? by : order === '' && long ? columns.find((one) => one.sort === 'createdAt' || one.sort === 'at') : undefined;
+  const sortBy = shownBy === undefined ? {} : { index: visible.indexOf(shownBy), direction: down || by === undefined ? 'desc' as const : 'asc' as const };
   const chosen = items.filter((item) => ticked.has(id(item)));
   const done = () => { setTicked(new Set()); page.reload(); };
   // A short list that is empty has nothing to arrange.
@@ -128,6 +141,7 @@ export function DataList<T>({ name, label, path, query = {}, columns, id, filter
           <ToolbarGroup align={{ default: 'alignEnd' }}>
             <Select
               role="menu"
+              shouldFocusFirstItemOnOpen
               isOpen={menu}
               onOpenChange={setMenu}
               onSelect={(_, value) => toggle(String(value))}
@@ -153,7 +167,7 @@ export function DataList<T>({ name, label, path, query = {}, columns, id, filter
             <Tr>
               {bulk !== undefined && <Th aria-label={t('select')} select={{ isSelected: chosen.length === items.length && items.length > 0, onSelect: (_, on) => setTicked(new Set(on ? items.map(id) : [])) }} />}
               {visible.map((column, index) => (
-                <Th key={column.id} modifier="nowrap" sort={column.id === 'acts' || !whole ? undefined : { columnIndex: index, sortBy: { index: sort?.index, direction: sort?.down === true ? 'desc' : 'asc' }, onSort: (_, i, direction) => setSort({ index: i, down: direction === 'desc' }) }}>
+                <Th key={column.id} modifier="nowrap" sort={!sortable(column) ? undefined : { columnIndex: index, sortBy, onSort: (_event, _index, direction) => put('sort', `${direction === 'desc' ? '-' : ''}${column.sort ?? column.id}`) }}>
                   {column.title}
                 </Th>
               ))}

@@ -20,7 +20,7 @@ export function ListViews({ list }: { list: string }) {
   const toggle = (next: boolean) => { setOpen(next); if (next) void load(); };
   return (
     <>
-      <Dropdown isOpen={open} onOpenChange={toggle} onSelect={() => setOpen(false)} popperProps={{ position: 'right' }}
+      <Dropdown shouldFocusFirstItemOnOpen isOpen={open} onOpenChange={toggle} onSelect={() => setOpen(false)} popperProps={{ position: 'right' }}
         toggle={(ref) => <MenuToggle ref={ref} variant="plain" aria-label={t('savedViews')} onClick={() => toggle(!open)} isExpanded={open}><BookmarkIcon /></MenuToggle>}>
         <DropdownList>
           {(views ?? []).map((one) => <DropdownItem key={one.id} isSelected={one.id === shown?.id} onClick={() => setParameters(new URLSearchParams(one.filter.slice(prefix.length)))}>{one.name}</DropdownItem>)}

@@ -60,7 +60,7 @@ function Accounts() {
     { id: 'state', title: t('state'), text: (a) => a.state, cell: (a) => <StateLabel state={a.state} /> },
     { id: 'key', title: t('keyThumbprint'), text: (a) => a.keyThumbprint, cell: (a) => <code>{a.keyThumbprint.slice(0, 16)}…</code> },
     { id: 'policy', title: t('policy'), text: (a) => a.policy, cell: (a) => <Link to={`/acme/${a.policy}`}>{t('policy')}</Link> },
-    { id: 'created', title: t('createdAt'), text: (a) => a.createdAt, cell: (a) => <When at={a.createdAt} /> },
+    { id: 'created', title: t('createdAt'), sort: 'createdAt', text: (a) => a.createdAt, cell: (a) => <When at={a.createdAt} /> },
     { id: 'acts', title: t('acts'), text: () => '', cell: (a) => may('templates:manage') && a.state === 'valid' && <Button size="sm" variant="link" onClick={() => setEnding(a)}>{t('deactivate')}</Button> },
   ];
   return (
@@ -78,7 +78,7 @@ const orderColumns: Column<Order>[] = [
   { id: 'state', title: t('state'), text: (o) => o.status, cell: (o) => <StateLabel state={o.status} /> },
   { id: 'problem', title: t('reason'), text: (o) => o.problem?.detail ?? '', cell: (o) => o.problem?.detail ?? '–' },
   { id: 'certificate', title: t('certificate'), text: (o) => o.certificate ?? '', cell: (o) => (o.certificate === null ? '–' : <Link to={`/certificates/${o.certificate}`}>{t('show')}</Link>) },
-  { id: 'created', title: t('createdAt'), text: (o) => o.createdAt, cell: (o) => <When at={o.createdAt} /> },
+  { id: 'created', title: t('createdAt'), sort: 'createdAt', text: (o) => o.createdAt, cell: (o) => <When at={o.createdAt} /> },
   { id: 'expires', title: t('expires'), text: (o) => o.expiresAt, cell: (o) => <When at={o.expiresAt} /> },
 ];
 
