@@ -1,5 +1,5 @@
 // An administrator's first hour in the console: log in, first authority, first certificate, and a look at every page.
-import { assert, csr, look, url, withBrowser } from './browser.mjs';
+import { assert, csr, fresh, look, url, withBrowser } from './browser.mjs';
 
 const PASSWORD = 'a long enough pass phrase';
 
@@ -136,6 +136,87 @@ async function search(page) {
   assert.equal(new URL(page.url()).pathname, '/console/');
 }
 
+/** Tab until the element has the focus; what has it must be seen to have it. */
+async function tabTo(page, target, most = 80) {
+  const reached = () => target.evaluate((one) => one === document.activeElement).catch(() => false);
+  for (let i = 0; i < most && !(await reached()); i++) await page.keyboard.press('Tab');
+  assert.ok(await reached(), `by Tab alone: ${target}`);
+}
+
+/** That the focus shows: the place looks otherwise than without it. */
+async function visible(page, target) {
+  const place = await target.boundingBox();
+  const clip = { x: Math.max(0, place.x - 6), y: Math.max(0, place.y - 6), width: place.width + 12, height: place.height + 12 };
+  await page.waitForTimeout(250);
+  const focused = await page.screenshot({ clip, caret: 'hide' });
+  await target.evaluate((one) => one.blur());
+  await page.waitForTimeout(250);
+  assert.ok(!focused.equals(await page.screenshot({ clip, caret: 'hide' })), `the focus shows: ${target}`);
+  await target.focus();
+}
+
+/** Without a mouse: log-in, skip link, one authority alone, navigation, a row, a menu, a dialog, and back to where one was. */
+async function keyboard(page) {
+  const other = await fresh(page);
+  await other.goto(`${url}/console/`);
+  await other.getByLabel('User name').waitFor();
+  await tabTo(other, other.getByLabel('User name'));
+  await other.keyboard.type(process.env.GATEHOUSE_USER);
+  await tabTo(other, other.locator('#password'));
+  await other.keyboard.type(PASSWORD);
+  await other.keyboard.press('Enter');
+  await other.getByRole('heading', { level: 1, name: 'Dashboard' }).waitFor();
+  await other.goto(`${url}/console/certificates`);
+  await other.getByRole('heading', { level: 1, name: 'Certificates' }).waitFor();
+  const skip = other.getByRole('link', { name: 'Skip to content' });
+  await other.keyboard.press('Tab');
+  assert.ok(await skip.evaluate((one) => one === document.activeElement), 'the first stop skips to the content');
+  await visible(other, skip);
+  await other.keyboard.press('Enter');
+  await other.waitForFunction(() => document.activeElement?.closest('#main') !== null || document.activeElement?.id === 'main');
+  await other.keyboard.press('Tab');
+  assert.ok(await other.evaluate(() => document.activeElement.closest('#main') !== null), 'what comes next is in the content');
+  await other.goto(`${url}/console/`);
+  await other.getByRole('heading', { level: 1, name: 'Dashboard' }).waitFor();
+  const scope = other.getByRole('banner').getByLabel('Certificate authority');
+  await tabTo(other, scope);
+  await visible(other, scope);
+  await other.keyboard.type('Example');
+  assert.equal(await scope.inputValue(), 'example-root');
+  const place = other.getByRole('navigation').getByRole('link', { name: 'Issued' });
+  await tabTo(other, place);
+  await visible(other, place);
+  await other.keyboard.press('Enter');
+  await other.getByRole('heading', { level: 1, name: 'Certificates' }).waitFor();
+  const row = other.getByRole('link', { name: 'pending.example.com' });
+  await row.waitFor();
+  const views = other.getByRole('button', { name: 'Columns' });
+  await tabTo(other, views);
+  await visible(other, views);
+  await other.keyboard.press('Enter');
+  await other.waitForFunction(() => document.activeElement?.closest('[role=menu]') !== null);
+  await other.keyboard.press('ArrowDown');
+  await other.keyboard.press('Escape');
+  await other.getByRole('menu').waitFor({ state: 'detached' });
+  assert.ok(await views.evaluate((one) => one === document.activeElement), 'a closed menu gives the focus back');
+  await tabTo(other, row);
+  await visible(other, row);
+  await other.keyboard.press('Enter');
+  await other.getByRole('heading', { level: 1, name: 'pending.example.com' }).waitFor();
+  const revoke = other.getByRole('button', { name: 'Revoke' });
+  await tabTo(other, revoke);
+  await visible(other, revoke);
+  await other.keyboard.press('Enter');
+  await other.getByRole('dialog').waitFor();
+  const inside = () => other.evaluate(() => document.activeElement?.closest('[role=dialog]') !== null);
+  await other.waitForFunction(() => document.activeElement?.closest('[role=dialog]') !== null);
+  for (let i = 0; i < 12; i++) { await other.keyboard.press('Tab'); assert.ok(await inside(), 'the focus stays in the dialog'); }
+  await other.keyboard.press('Escape');
+  await other.getByRole('dialog').waitFor({ state: 'detached' });
+  await other.waitForFunction((one) => one === document.activeElement, await revoke.elementHandle());
+  await other.context().close();
+}
+
 await withBrowser(async (page, context) => {
   await logIn(page);
   await firstAuthority(page);
@@ -145,6 +226,7 @@ await withBrowser(async (page, context) => {
   await people(page);
   await tokens(page);
   await search(page);
+  await keyboard(page);
   await everyPage(page);
   // An expired session shows the log-in in place and leads back to the same page.
   await page.goto(`${url}/console/events`);

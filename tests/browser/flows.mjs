@@ -145,9 +145,25 @@ async function lists(page, { api, template }) {
     const [file] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name }).or(page.getByRole('link', { name })).click()]);
     assert.match(readFileSync(await file.path(), 'utf8'), start);
   }
-  // It comes by itself, within half a minute.
+}
+
+/** Lists and dashboard come anew by themselves, within half a minute; the clock is put forward so long. */
+async function byThemselves(page, { api, template }) {
+  await page.clock.install();
+  await open(page, 'certificates', 'Certificates');
+  await page.getByRole('button', { name: 'Refresh' }).waitFor();
+  await page.waitForLoadState('networkidle');
   await api('POST', `/templates/${template}/requests`, { csr: csr('later.example'), issue: true });
-  await page.getByRole('link', { name: 'later.example' }).waitFor({ timeout: 45000 });
+  await page.clock.fastForward(31000);
+  await page.getByRole('link', { name: 'later.example' }).waitFor();
+  await open(page, '', 'Dashboard');
+  const pending = page.getByRole('link', { name: /^Pending requests: / });
+  const before = Number(await pending.innerText());
+  await page.waitForLoadState('networkidle');
+  await api('POST', `/templates/${template}/requests`, { csr: csr('waits.example') });
+  await page.clock.fastForward(61000);
+  await page.getByRole('link', { name: `Pending requests: ${before + 1}` }).waitFor();
+  await page.clock.resume();
 }
 
 async function numbers(page, { api }) {
@@ -163,6 +179,9 @@ async function numbers(page, { api }) {
     if (/keyType/.test(place.source)) await page.getByText(`${shown} in all`).waitFor();
   }
   await open(page, '', 'Dashboard');
+  await page.locator('.gh-number').first().waitFor();
+  const bare = await page.evaluate(() => [...document.querySelectorAll('#main .gh-number, #main .gh-column, #main .gh-ring li')].filter((one) => one.closest('a[href]') === null && one.querySelector('a[href]') === null).map((one) => one.textContent));
+  assert.deepEqual(bare, [], 'every number leads to its list');
   await look(page, 'w30-dashboard');
 }
 
@@ -213,6 +232,7 @@ try {
     await manyRequests(page, made);
     await manyCertificates(page, made);
     await lists(page, made);
+    await byThemselves(page, made);
     await numbers(page, made);
     await unsaved(page, made);
     await configuration(page, made);

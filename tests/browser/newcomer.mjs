@@ -98,7 +98,7 @@ async function back(page, api, template) {
   await page.getByRole('button', { name: 'Delete' }).click();
   await field(page, /Type Sensors/).fill('Sensors');
   await dialog(page).getByRole('button', { name: 'Delete' }).click();
-  await dialog(page).locator('.pf-v6-c-alert.pf-m-danger').waitFor();
+  await dialog(page).locator('.pf-v6-c-alert.pf-m-danger').filter({ hasText: 'sensor.example' }).waitFor();
   await look(page, 'n14-in-use');
   await dialog(page).getByRole('button', { name: 'Cancel' }).click();
 }
