@@ -29,6 +29,8 @@ static bool read_dns(struct arena *arena, const char *value, struct identifier *
     struct identifier out = {.kind = ACME_DNS, .value = lower(arena, value)};
     struct net_address address;
     const char *problem = dns_name_problem(out.value, true);
+    if (problem == NULL) /* rfc8555#7.1.4 */
+        problem = a_label_problem(out.value);
     if (problem != NULL)
         return fail(err, ERROR_MALFORMED, "malformed-identifier", "\"%.100s\" is no DNS name: %s.",
                     value, problem);

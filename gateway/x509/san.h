@@ -34,6 +34,8 @@ MUST_USE bool san_check(const GENERAL_NAMES *sans, struct error *err);
 
 /* What is wrong with a host name in preferred name syntax (rfc1034#3.5, rfc1123#2.1), or NULL. */
 const char *dns_name_problem(const char *name, bool wildcard_allowed);
+/* What is wrong with its labels that begin with xn--, or NULL. */
+const char *a_label_problem(const char *name);
 /* What is wrong with an absolute URI (rfc3986, rfc5280#4.2.1.6), or NULL. */
 const char *uri_problem(const char *uri);
 
