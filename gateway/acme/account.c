@@ -42,7 +42,9 @@ static void reply_account(struct post *post, int status, const struct acme_accou
 static bool check_contact(const char *contact, struct error *err) {
     if (strncmp(contact, "mailto:", 7) != 0)
         return acme_refuse(err, "unsupportedContact", ERROR_MALFORMED,
-                           "The contact \"%.100s\" is no mailto: URL.", contact);
+                           "The contact \"%.100s\" is of an unknown kind: contacts are mailto: URLs with one "
+                           "address.",
+                           contact);
     const char *address = contact + 7, *at = strchr(address, '@');
     if (strlen(address) > MAX_EMAIL || at == NULL || at == address || at[1] == '\0' ||
         strpbrk(address, "?, \t\r\n<>") != NULL || strchr(at + 1, '@') != NULL)
@@ -83,6 +85,19 @@ static bool terms(struct post *post, const char **ret, struct error *err) {
     post->terms_link = post->settings.terms;
     return acme_refuse(err, "userActionRequired", ERROR_FORBIDDEN,
                        "The terms of service must be agreed to: %.300s", post->settings.terms);
+}
+
+bool account_may_order(struct post *post, struct error *err) {
+    if (!post->policy.enabled)
+        return acme_refuse(err, "unauthorized", ERROR_FORBIDDEN,
+                           "The account's ACME policy is switched off.");
+    if (*post->settings.terms == '\0' || strcmp(post->settings.terms, post->account.terms) == 0)
+        return true;
+    /* rfc8555#7.3.3 */
+    post->terms_link = post->settings.terms;
+    return acme_refuse(err, "userActionRequired", ERROR_FORBIDDEN,
+                       "The terms of service have changed; agree to them: %.300s",
+                       post->settings.terms);
 }
 
 static bool refuse_binding(struct error *err, const char *why) {
@@ -270,7 +285,7 @@ bool acme_new_account(struct post *post, struct error *err) {
     TRY(find_account(post, &account, &found, err));
     if (found) { /* rfc8555#7.3: 200 with its URL; the rest is ignored */
         if (account.state != ACME_ACCOUNT_VALID)
-            return acme_refuse(err, "unauthorized", ERROR_FORBIDDEN, "The account is %s.",
+            return acme_refuse(err, "unauthorized", ERROR_UNAUTHENTICATED, "The account is %s.",
                                state_name(account.state));
         reply_account(post, 200, &account);
         return true;
@@ -299,12 +314,10 @@ bool acme_account(struct post *post, struct error *err) {
     }
     TRY(json_string(post->payload, "status", &status, err));
     TRY(json_bool(post->payload, "termsOfServiceAgreed", &agreed, err));
-    if (status != NULL && strcmp(status, "deactivated") != 0 && strcmp(status, "valid") != 0)
-        return acme_refuse(err, "malformed", ERROR_MALFORMED,
-                           "An account's status can only become \"deactivated\".");
     TRY(read_contacts(post, &account.contacts, err));
     if (agreed)
         account.terms = *post->settings.terms == '\0' ? "agreed" : post->settings.terms;
+    /* rfc8555#7.3.2: any other status is ignored */
     if (status != NULL && strcmp(status, "deactivated") == 0)
         account.state = ACME_ACCOUNT_DEACTIVATED;
     account.changed_us = clock_now_us();
@@ -328,6 +341,7 @@ bool acme_account_orders(struct post *post, struct error *err) {
     size_t count = 0;
     bool done = false;
     struct uuid none = {{0}};
+    int64_t now = clock_now_us();
     TRY(own(post, err));
     TRY(post_is_get(post, err));
     TX(tx, core_db(post->core), &done, err)
@@ -338,7 +352,8 @@ bool acme_account_orders(struct post *post, struct error *err) {
     json_name(&w, "orders");
     json_open_array(&w);
     for (size_t i = 0; i < count; i++)
-        if (orders[i].state != ACME_ORDER_INVALID)
+        if (orders[i].state != ACME_ORDER_INVALID &&
+            (orders[i].state != ACME_ORDER_PENDING || orders[i].expires_us > now))
             json_add_string(&w, post_url(post, "order", orders[i].id));
     json_close_array(&w);
     json_close_object(&w);

@@ -16,6 +16,9 @@ struct acme *acme_new(struct core *core);
 /* After acme_stop. NULL is accepted. */
 void acme_free(struct acme *acme);
 struct http_room acme_room(struct acme *acme);
+/* 405 below /acme/ is a problem of ACME, too (rfc8555#6.3). See struct http_router. */
+bool acme_method_refused(const struct http_request *request, struct http_response *response,
+                         const struct error *err);
 /* The management routes below /api/v1. */
 struct http_room acme_manage_room(struct acme *acme);
 

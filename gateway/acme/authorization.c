@@ -279,6 +279,7 @@ bool acme_new_authz(struct post *post, struct error *err) {
     struct acme_authorization authorization;
     bool done = false;
     TRY(post_needs_payload(post, err));
+    TRY(account_may_order(post, err));
     TRY(json_object(post->payload, "identifier", &document, err));
     TRY(identifier_read(post->arena, document, &identifier, err));
     /* rfc8555#7.4.1: wildcards cannot be pre-authorized */
@@ -360,6 +361,22 @@ static bool start_work(struct post *post, struct acme_authorization *authorizati
     return true;
 }
 
+/* It waits for its next try; a validator that holds it has moved the time much farther ahead. */
+static int64_t next_try_s(const struct post *post, const struct acme_authorization *authorization,
+                          const struct challenge *one) {
+    int64_t left_us = authorization->work_us - clock_now_us();
+    bool waits = one->state == CHALLENGE_PROCESSING && one->attempts > 0 && left_us > 0 &&
+                 left_us <= post->policy.retry_seconds * one->attempts * US_PER_SECOND;
+    return waits ? left_us / US_PER_SECOND + 1 : 0;
+}
+
+/* rfc8555#8.2: a client may ask for another try at once. Its policy bounds how many there are. */
+static bool may_start(const struct post *post, const struct acme_authorization *authorization,
+                      const struct challenge *one) {
+    return post->payload != NULL && authorization_state(authorization) == ACME_AUTHZ_PENDING &&
+           (one->state == CHALLENGE_PENDING || next_try_s(post, authorization, one) > 0);
+}
+
 bool acme_challenge(struct post *post, struct error *err) {
     struct acme_authorization authorization;
     struct challenges challenges;
@@ -372,14 +389,15 @@ bool acme_challenge(struct post *post, struct error *err) {
         at++;
     if (at == challenges.count)
         return acme_refuse(err, "malformed", ERROR_NOT_FOUND, "There is no such challenge.");
-    if (post->payload != NULL && challenges.items[at].state == CHALLENGE_PENDING &&
-        authorization_state(&authorization) == ACME_AUTHZ_PENDING)
+    if (may_start(post, &authorization, &challenges.items[at]))
         TRY(strcmp(challenges.items[at].type, "device-attest-01") == 0
                 ? challenge_attest(post, &authorization, &challenges, &challenges.items[at], err)
                 : start_work(post, &authorization, &challenges, at, err));
     post_link(post, post_url(post, "authz", authorization.id), "up");
-    if (challenges.items[at].state == CHALLENGE_PROCESSING)
-        post->retry_after_s = 1;
+    if (challenges.items[at].state == CHALLENGE_PROCESSING) {
+        int64_t wait_s = next_try_s(post, &authorization, &challenges.items[at]);
+        post->retry_after_s = wait_s > 0 ? wait_s : 1;
+    }
     challenge_show(post, &w, authorization.id, &challenges.items[at]);
     post_reply(post, 200, &w);
     return true;

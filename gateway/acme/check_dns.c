@@ -70,7 +70,8 @@ bool check_caa(struct arena *arena, const struct acme_policy *policy,
         return true;
     for (size_t i = 0; i < settings->caa_identities.count; i++)
         identities[i] = settings->caa_identities.items[i];
-    struct caa_issuer issuer = {identities, account_url, method, method == NULL};
+    /* rfc8657#4: who was approved ahead was proved by no method, and fits no list of them */
+    struct caa_issuer issuer = {identities, account_url, method, false};
     return (caa_check(arena, &config, &name, &issuer, &why) &&
             caa_from_vantages(arena, policy, &name, &issuer, &why)) ||
            acme_refuse(err, "caa", ERROR_POLICY, "%.400s", why.message);

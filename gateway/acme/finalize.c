@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/encode.h"
+#include "x509/certificate.h"
 #include "x509/csr.h"
 
 #include <string.h>
@@ -59,13 +60,43 @@ static bool read_csr(struct finalization *f, struct error *err) {
     return true;
 }
 
+/* How the identifier was proved: the type of the challenge that succeeded, or NULL when it needed none. */
+static bool method_of(struct post *post, const struct acme_authorization *authorizations, size_t count,
+                      const struct identifier *identifier, const char **ret, struct error *err) {
+    *ret = NULL;
+    for (size_t i = 0; i < count; i++) {
+        const struct acme_authorization *one = &authorizations[i];
+        struct challenges challenges;
+        if (one->kind != identifier->kind || one->wildcard != identifier->wildcard ||
+            strcmp(one->identifier, identifier->value) != 0)
+            continue;
+        TRY(challenges_read(post->arena, one->challenges, &challenges, err));
+        for (size_t j = 0; j < challenges.count; j++)
+            if (challenges.items[j].state == CHALLENGE_VALID)
+                *ret = challenges.items[j].type;
+    }
+    return true;
+}
+
 static bool check_caa_of_all(struct finalization *f, struct error *err) {
     struct post *post = f->post;
+    struct acme_authorization *authorizations = NULL;
+    size_t wanted = f->order.authorizations.len / 16, count = 0;
+    bool done = false;
     if (!post->policy.caa)
         return true;
-    for (size_t i = 0; i < f->count; i++)
+    struct uuid *ids = arena_array(post->arena, wanted, sizeof *ids);
+    for (size_t i = 0; i < wanted; i++)
+        memcpy(ids[i].bytes, f->order.authorizations.at + 16 * i, 16);
+    TX(tx, core_db(post->core), &done, err)
+    tx.ok = acme_authorization_by_ids(tx.tx, post->arena, ids, wanted, &authorizations, &count, err);
+    TRY(done);
+    for (size_t i = 0; i < f->count; i++) {
+        const char *method;
+        TRY(method_of(post, authorizations, count, &f->identifiers[i], &method, err));
         TRY(check_caa(post->arena, &post->policy, &post->settings, &f->identifiers[i],
-                      post_url(post, "acct", post->account.id), NULL, err));
+                      post_url(post, "acct", post->account.id), method, err));
+    }
     return true;
 }
 
@@ -176,13 +207,32 @@ static bool read_again(struct finalization *f, struct error *err) {
     return done;
 }
 
+/* The order's certificate is for the CSR's key. */
+static bool was_for(struct finalization *f) {
+    struct post *post = f->post;
+    const char *text = NULL;
+    struct view bytes, der;
+    X509_REQ *csr = NULL;
+    X509 *certificate = NULL;
+    struct error ignored;
+    if (post->payload == NULL || !json_string(post->payload, "csr", &text, &ignored) || text == NULL ||
+        !base64url_decode(post->arena, view_text(text), &bytes) ||
+        !csr_decode(post->arena, bytes, &csr, &der, &ignored))
+        return false;
+    keep_X509_REQ(post->arena, csr);
+    if (!certificate_decode(post->arena, post->certificate, &certificate, &ignored))
+        return false;
+    keep_X509(post->arena, certificate);
+    return EVP_PKEY_eq(X509_REQ_get0_pubkey(csr), X509_get0_pubkey(certificate)) == 1;
+}
+
 bool acme_finalize(struct post *post, struct error *err) {
     struct finalization f = {.post = post};
     enum order_status status;
     TRY(order_load(post, &f.order, err));
     TRY(order_status(post->core, post->arena, &f.order, &status, err));
     /* A client that did not get the answer asks again. */
-    if (status == ORDER_VALID || status == ORDER_PROCESSING)
+    if (status == ORDER_PROCESSING || (status == ORDER_VALID && was_for(&f)))
         return order_show(post, &f.order, err);
     if (status != ORDER_READY)
         return acme_refuse(err, "orderNotReady", ERROR_FORBIDDEN, "The order is %s.",

@@ -138,7 +138,9 @@ struct post {
     size_t subproblem_count;
     const char *terms_link; /* with userActionRequired */
     int64_t retry_after_s;
-    bool algorithms; /* with badSignatureAlgorithm */
+    bool algorithms;   /* with badSignatureAlgorithm */
+    bool is_directory; /* it does not link to itself */
+    int status;        /* of a refusal; 0: that of its problem */
 };
 
 /* POST_ORDER: the path's second parameter is an order. POST_FINISHED: what is remembered of a valid one will do. */
@@ -168,6 +170,8 @@ MUST_USE bool ask_uuid(const struct post *post, size_t parameter, const char *wh
 /* --- account.c
  * ------------------------------------------------------------------------------------------ */
 bool acme_new_account(struct post *post, struct error *err);
+/* Its policy is switched on, and it has agreed to the terms as they are now. */
+MUST_USE bool account_may_order(struct post *post, struct error *err);
 bool acme_account(struct post *post, struct error *err);
 bool acme_account_orders(struct post *post, struct error *err);
 bool acme_key_change(struct post *post, struct error *err);

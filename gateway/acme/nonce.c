@@ -115,8 +115,9 @@ bool nonce_check(struct acme *acme, struct arena *arena, const char *text,
     uint8_t expected[MAC_SIZE];
     struct view bytes;
     uint64_t made = 0;
-    if (!base64url_decode(arena, view_text(text), &bytes) ||
-        bytes.len != ACME_NONCE_SIZE + MAC_SIZE)
+    if (!base64url_decode(arena, view_text(text), &bytes)) /* rfc8555#6.5.2 */
+        return acme_refuse(err, "malformed", ERROR_MALFORMED, "The nonce is no base64url.");
+    if (bytes.len != ACME_NONCE_SIZE + MAC_SIZE)
         return acme_refuse(err, "badNonce", ERROR_MALFORMED,
                            "The nonce is not one of this server.");
     TRY(mac(acme, bytes.at, expected, err));

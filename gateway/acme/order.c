@@ -174,16 +174,6 @@ struct wish {
     bool ready; /* all is authorized already */
 };
 
-static bool check_terms(struct post *post, struct error *err) {
-    if (*post->settings.terms == '\0' || strcmp(post->settings.terms, post->account.terms) == 0)
-        return true;
-    /* rfc8555#7.3.3 */
-    post->terms_link = post->settings.terms;
-    return acme_refuse(err, "userActionRequired", ERROR_FORBIDDEN,
-                       "The terms of service have changed; agree to them: %.300s",
-                       post->settings.terms);
-}
-
 static const char *profile_template(const struct post *post, const char *profile) {
     for (size_t i = 0; i < post->policy.profile_names.count; i++)
         if (strcmp(post->policy.profile_names.items[i], profile) == 0)
@@ -232,9 +222,39 @@ static bool read_time(const struct post *post, const char *name, int64_t *ret, s
     return text == NULL || time_parse(text, ret, err);
 }
 
+static bool shares_name(const struct wish *wish, const struct identifier *others, size_t count) {
+    for (size_t i = 0; i < wish->count; i++)
+        for (size_t j = 0; j < count; j++)
+            if (identifiers_same(&wish->identifiers[i], 1, &others[j], 1))
+                return true;
+    return false;
+}
+
+/* An order that has failed replaces nothing; only one that may still succeed, or has, is in the way. */
+static bool check_not_replaced(struct post *post, struct uuid certificate, struct error *err) {
+    struct acme_order other;
+    enum order_status status;
+    bool done = false;
+    TX(tx, core_db(post->core), &done, err)
+    tx.ok = acme_order_by_replaced(tx.tx, post->arena, certificate, &other, err);
+    if (!done)
+        return err->kind == ERROR_NOT_FOUND;
+    TRY(order_status(post->core, post->arena, &other, &status, err));
+    if (status != ORDER_INVALID)
+        return acme_refuse(err, "alreadyReplaced", ERROR_CONFLICT,
+                           "The certificate has been replaced by another order.");
+    enum acme_order_state before = other.state;
+    other.state = ACME_ORDER_INVALID;
+    TX(tx, core_db(post->core), &done, err)
+    tx.ok = acme_order_move(tx.tx, &other, before, clock_now_us(), err);
+    return done || err->kind == ERROR_CONFLICT; /* another request has done the same */
+}
+
 static bool read_replaces(struct post *post, struct wish *wish, struct error *err) {
     const char *text = NULL;
     struct acme_order old;
+    struct identifier *names;
+    size_t count;
     bool done = false;
     TRY(json_string(post->payload, "replaces", &text, err));
     if (text == NULL)
@@ -248,6 +268,11 @@ static bool read_replaces(struct post *post, struct wish *wish, struct error *er
         return acme_refuse(err, "malformed", ERROR_MALFORMED,
                            "The certificate to be replaced is not one of this account.");
     TRY(done);
+    TRY(order_identifiers(post->arena, &old, &names, &count, err));
+    if (!shares_name(wish, names, count))
+        return acme_refuse(err, "malformed", ERROR_MALFORMED,
+                           "The order has no identifier of the certificate that it is to replace (rfc9773#5).");
+    TRY(check_not_replaced(post, wish->replaced.id, err));
     wish->order.replaces_id = wish->replaced.id;
     wish->order.replaces = text;
     return true;
@@ -387,10 +412,7 @@ bool acme_new_order(struct post *post, struct error *err) {
                                   .problem = "",
                                   .created_us = clock_now_us()}};
     TRY(post_needs_payload(post, err));
-    if (!post->policy.enabled)
-        return acme_refuse(err, "unauthorized", ERROR_FORBIDDEN,
-                           "The account's ACME policy is switched off.");
-    TRY(check_terms(post, err));
+    TRY(account_may_order(post, err));
     TRY(read_wish(post, &wish, err));
     TRY(check_identifiers(post, &wish, err));
     TRY(choose_template(post, &wish, err));

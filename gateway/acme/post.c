@@ -107,7 +107,8 @@ static bool load_order(struct post *post, bool finished, struct error *err) {
 static bool check_account_state(const struct post *post, struct error *err) {
     if (!post->has_account || post->account.state == ACME_ACCOUNT_VALID)
         return true;
-    return acme_refuse(err, "unauthorized", ERROR_FORBIDDEN, "The account is %s.",
+    /* rfc8555#7.3.6 */
+    return acme_refuse(err, "unauthorized", ERROR_UNAUTHENTICATED, "The account is %s.",
                        post->account.state == ACME_ACCOUNT_DEACTIVATED ? "deactivated" : "revoked");
 }
 
@@ -138,13 +139,19 @@ static bool check_account(struct post *post, struct error *err) {
     return post->remembered && load_account(post, true, err) && check_signature(post, err);
 }
 
+/* rfc8555#6.2 */
+static bool refuse_media_type(struct post *post, struct error *err) {
+    post->status = 415;
+    return acme_refuse(err, "malformed", ERROR_MALFORMED,
+                       "The Content-Type must be application/jose+json (rfc8555#6.2).");
+}
+
 /* rfc8555#6.2 to 6.5, in an order in which strangers cost little. */
 static bool open_post(struct post *post, unsigned gates, struct error *err) {
     const char *type = http_header(post->request, "Content-Type");
     if (type == NULL || strcasecmp(arena_text(post->arena, view_of(type, strcspn(type, "; "))),
                                    "application/jose+json") != 0)
-        return acme_refuse(err, "malformed", ERROR_MALFORMED,
-                           "The Content-Type must be application/jose+json (rfc8555#6.2).");
+        return refuse_media_type(post, err);
     TRY(jws_read(post->arena, post->request->body, &post->jws, err));
     TRY(known_algorithm(post, err));
     TRY(check_url(post, err));
@@ -243,7 +250,7 @@ static void add_common(struct post *post, bool with_nonce) {
     if (with_nonce && nonce_make(post->acme, post->arena, &nonce, &err))
         http_add_header(post->response, "Replay-Nonce", nonce);
     http_add_header(post->response, "Cache-Control", "no-store");
-    if (post->base != NULL)
+    if (post->base != NULL && !post->is_directory) /* rfc8555#7.1 */
         post_link(
             post,
             strcmp(post->directory, SHARED_DIRECTORY) == 0
@@ -277,7 +284,7 @@ static void put_algorithms(struct json_writer *w) {
 static void problem(struct post *post, const struct error *err) {
     struct json_writer w = json_writer_on(post->arena);
     const char *name = acme_problem_name(err);
-    int status = acme_problem_status(err);
+    int status = post->status != 0 ? post->status : acme_problem_status(err);
     json_open_object(&w);
     json_put_string(&w, "type", arena_printf(post->arena, "urn:ietf:params:acme:error:%s", name));
     json_put_string(&w, "detail",
@@ -355,6 +362,20 @@ bool post_handle(struct acme *acme, struct http_request *request, struct http_re
         problem(post, &err);
     }
     add_common(post, true);
+    return true;
+}
+
+bool acme_method_refused(const struct http_request *request, struct http_response *response,
+                         const struct error *err) {
+    struct json_writer w = json_writer_on(response->arena);
+    if (strncmp(request->path, "/acme/", 6) != 0)
+        return false;
+    json_open_object(&w);
+    json_put_string(&w, "type", "urn:ietf:params:acme:error:malformed");
+    json_put_string(&w, "detail", err->message);
+    json_put_int(&w, "status", 405);
+    json_close_object(&w);
+    http_reply_text(response, 405, "application/problem+json", json_written(&w));
     return true;
 }
 

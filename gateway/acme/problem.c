@@ -30,7 +30,7 @@ static const struct {
     {"rejectedIdentifier", 403},
     {"serverInternal", 0},
     {"tls", 400},
-    {"unauthorized", 403},
+    {"unauthorized", 0}, /* 401 or 403 */
     {"unsupportedContact", 400},
     {"unsupportedIdentifier", 400},
     {"userActionRequired", 403},

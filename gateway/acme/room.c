@@ -54,6 +54,7 @@ static bool open_without_binding(struct post *post) {
 static bool directory(struct post *post, struct error *err) {
     struct json_writer w = json_writer_on(post->arena);
     TRY(acme_settings_get(post->acme, post->arena, &post->settings, err));
+    post->is_directory = true;
     json_open_object(&w);
     put_url(post, &w, "newNonce", "new-nonce");
     put_url(post, &w, "newAccount", "new-account");
@@ -83,11 +84,20 @@ static bool directory(struct post *post, struct error *err) {
     return true;
 }
 
+/* rfc8555#6.3: signed, too */
+static bool acme_directory(struct post *post, struct error *err) {
+    return post_is_get(post, err) && directory(post, err);
+}
+
 static bool new_nonce(struct post *post, struct error *err) {
     (void)err;
     /* rfc8555#7.2 */
     http_reply(post->response, post->request->head ? 200 : 204, NULL, (struct view){NULL, 0});
     return true;
+}
+
+static bool acme_new_nonce(struct post *post, struct error *err) {
+    return post_is_get(post, err) && new_nonce(post, err);
 }
 
 /* rfc9773#4.1, #4.2 */
@@ -125,6 +135,8 @@ PLAIN(renewal_info, false)
         (void)err;                                                                                 \
         return post_handle(context, request, response, gates, name);                               \
     }
+SIGNED(acme_directory, POST_KID)
+SIGNED(acme_new_nonce, POST_KID)
 SIGNED(acme_new_account, POST_JWK)
 SIGNED(acme_account, POST_KID)
 SIGNED(acme_account_orders, POST_KID)
@@ -141,8 +153,11 @@ SIGNED(acme_revoke, POST_KID | POST_JWK)
 /* clang-format off */
 static const struct http_route routes[] = {
     {"GET", "/acme/directory", GATE_OPEN, LISTENERS, 0, route_directory, NULL},
+    {"POST", "/acme/directory", GATE_OPEN, LISTENERS, SMALL_BODY, route_acme_directory, NULL},
     {"GET", "/acme/{}/directory", GATE_OPEN, LISTENERS, 0, route_directory, NULL},
+    {"POST", "/acme/{}/directory", GATE_OPEN, LISTENERS, SMALL_BODY, route_acme_directory, NULL},
     {"GET", "/acme/{}/new-nonce", GATE_OPEN, LISTENERS, 0, route_new_nonce, NULL},
+    {"POST", "/acme/{}/new-nonce", GATE_OPEN, LISTENERS, SMALL_BODY, route_acme_new_nonce, NULL},
     {"GET", "/acme/{}/renewal-info/{}", GATE_OPEN, LISTENERS, 0, route_renewal_info, NULL},
     {"POST", "/acme/{}/new-account", GATE_OPEN, LISTENERS, SMALL_BODY, route_acme_new_account, NULL},
     {"POST", "/acme/{}/acct/{}", GATE_OPEN, LISTENERS, SMALL_BODY, route_acme_account, NULL},

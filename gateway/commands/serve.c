@@ -278,7 +278,8 @@ static void build_router(struct service *s) {
                                      .authenticate = api_authenticate,
                                      .authenticate_context = s->app.core,
                                      .refused = api_refused,
-                                     .refused_context = s->app.core};
+                                     .refused_context = s->app.core,
+                                     .method_refused = acme_method_refused};
     http_router_index(s->app.arena, &s->router);
 }
 

@@ -311,7 +311,8 @@ static void answer_unrouted(const struct http_router *router, const struct http_
         const char *allowed = allowed_methods(router, request->listener, raw, response->arena);
         (void)fail(&err, ERROR_MALFORMED, "method-not-allowed",
                    "The method %.20s is not possible here; use %s.", request->method, allowed);
-        http_problem_as(request, response, 405, &err);
+        if (router->method_refused == NULL || !router->method_refused(request, response, &err))
+            http_problem_as(request, response, 405, &err);
         http_add_header(response, "Allow", allowed);
         return;
     }

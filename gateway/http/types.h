@@ -139,6 +139,8 @@ struct http_router {
      */
     void (*refused)(void *context, const struct http_request *request, const struct error *err);
     void *refused_context;
+    /* Answers 405 in the words of the path's protocol; false when it has none of its own. May be NULL. */
+    bool (*method_refused)(const struct http_request *request, struct http_response *response, const struct error *err);
 };
 
 /* Once rooms are all there: routes are found by the beginning of the path. The index lives on the arena. */

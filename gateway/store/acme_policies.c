@@ -63,7 +63,7 @@ static const struct insert insert_nonce_of = {
 
 static const char sql_sweep_nonces[] = "DELETE FROM acme_nonces WHERE nonce < ? LIMIT 5000";
 static const char sql_sweep_orders[] =
-    "UPDATE acme_orders SET state = 4, changed_us = ?, problem = ? "
+    "UPDATE acme_orders SET state = 4, changed_us = ?, problem = ?, replaces_id = NULL "
     "WHERE state IN (1, 2) AND expires_us < ? LIMIT 5000";
 static const char sql_sweep_authorizations[] =
     "DELETE FROM acme_authorizations WHERE expires_us < ? LIMIT 5000";

@@ -32,5 +32,5 @@ rest PUT acme/settings "$(rest GET acme/settings | jq '.caaIdentities = ["ca.exa
 dns="\"dns\": {\"resolvers\": [\"127.0.0.1@$dns_port\"]}, \"validation\": {\"attempts\": 1}"
 scenario account "{\"challenges\": [\"dns-account-01\"], $dns}"
 scenario persist "{\"challenges\": [\"dns-persist-01\"], $dns, \"lifetimes\": {\"authorizationHours\": 1}}"
-scenario caa "{\"preapproved\": [\"**.example.test\"], \"caa\": true, $dns}"
+scenario caa "{\"preapproved\": [\"**.caa.example.test\", \"**.caa2.example.test\", \"**.caa3.example.test\"], \"caa\": true, $dns}"
 finish

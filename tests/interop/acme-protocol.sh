@@ -9,7 +9,7 @@ here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 
 scenario() { # NAME ARGUMENT...
     local line
-    PYTHONDONTWRITEBYTECODE=1 python3 "$here/acme_scenarios.py" "$@" >scenario.out 2>&1 ||
+    PYTHONDONTWRITEBYTECODE=1 python3 "$here/${script:-acme_scenarios}.py" "$@" >scenario.out 2>&1 ||
         die "$1: $(cat scenario.out)"
     while read -r line; do shown "${line#shown: }"; done < <(grep '^shown: ' scenario.out)
 }
@@ -38,6 +38,18 @@ policy=$(acme_policy Hostile "{\"dns\":{\"resolvers\":[\"127.0.0.1@$dns_port\"]}
   \"reach\":\"public\",\"allowed\":[\"127.0.0.1\"],\"attempts\":1,\"timeoutSeconds\":3,\"redirects\":3}}")
 acme_binding "$policy" hostile "$any"
 scenario hostile "$directory" "$kid" "$hmac" "$port" "$(free_port)"
+
+script=acme_rules
+port=$(free_port)
+policy=$(acme_policy Rules "{\"identifiers\":[\"**.example.test\"],\"preapproved\":[\"**.pre.example.test\"],
+  \"dns\":{\"resolvers\":[\"127.0.0.1@$dns_port\"]},\"validation\":{\"httpPort\":$port,\"retrySeconds\":300}}")
+acme_binding "$policy" rules "$any"
+for name in messages accounts terms; do scenario "$name" "$directory" "$kid" "$hmac"; done
+for name in orders retries renewal; do scenario "$name" "$directory" "$kid" "$hmac" "$port"; done
+policy=$(acme_policy Limits '{"limits":{"ordersPerHour":2,"pendingAuthorizations":2}}')
+acme_binding "$policy" limits "$any"
+scenario limits "$directory" "$kid" "$hmac"
+script=acme_scenarios
 
 # A second gateway on the same database and token; it is told the first one's public URLs.
 second=$(free_port)

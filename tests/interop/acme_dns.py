@@ -107,6 +107,25 @@ def caa(client):
     issue("a.caa.example.test", "valid", f'0 issue "ca.example.test; accounturi={client.kid}"')
     issue("a.caa.example.test", "caa", '0 issue "ca.example.test; accounturi=https://other.example/1"')
     shown("CAA: accounturi (rfc8657)")
+    methods(client, issue)
+
+
+def methods(client, issue):
+    def proved(name, wanted, *listed):
+        update(*[f'update add {name}. 1 CAA 0 issue "ca.example.test; validationmethods={one}"' for one in listed])
+        order, authz, one = challenge(client, [name], "dns-01")
+        value = b64(hashlib.sha256(client.key_authorization(one["token"]).encode()).digest())
+        update(f'update add _acme-challenge.{name}. 1 TXT "{value}"')
+        expect("dns-01", outcome(client, authz, one)["status"], "valid")
+        answer = client.post(order.json["finalize"], {"csr": b64(make_csr([name]))})
+        expect(f"{name} {listed}", answer.problem if answer.status >= 400 else answer.json["status"], wanted)
+    proved("m1.proved.example.test", "valid", "dns-01")
+    proved("m2.proved.example.test", "valid", "http-01,dns-01")
+    proved("m3.proved.example.test", "caa", "http-01")
+    proved("m4.proved.example.test", "valid", "http-01", "dns-01")
+    proved("m5.proved.example.test", "caa", "dns-01x")
+    issue("b.caa.example.test", "caa", '0 issue "ca.example.test; validationmethods=dns-01"')
+    shown("CAA: validationmethods (rfc8657) by the challenge that succeeded; who is approved ahead fits no list")
 
 
 def main(directory, kid, secret, kind):
