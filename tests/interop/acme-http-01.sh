@@ -1,6 +1,6 @@
 #!/bin/bash
-# http-01 with certbot (standalone), lego, acme-tiny, dehydrated, uacme: each registers, gets, renews and revokes; acmetool
-# registers and gets. The names are resolved by the policy's own resolver.
+# http-01 with certbot (standalone), lego, dehydrated, uacme: each registers, gets, renews and revokes; acme-tiny and
+# acmetool, which cannot revoke, have it done by their certificates' keys. Names are resolved by the policy's resolver.
 here=$(dirname -- "${BASH_SOURCE[0]}")
 # shellcheck source=tests/interop/lib.sh
 . "$here/lib.sh"
@@ -124,12 +124,25 @@ run_acme_tiny() {
     acme-tiny --account-key tiny-account.key --csr tiny.csr --acme-dir www/.well-known/acme-challenge --directory-url "$own" \
         --disable-check >tiny.pem 2>tiny.err || die "acme-tiny: $(cat tiny.err)"
     checked tiny.pem tiny.example.test
-    shown "acme-tiny: refused without EAB; served by the template's directory once the instance is open"
+    acme-tiny --account-key tiny-account.key --csr tiny.csr --acme-dir www/.well-known/acme-challenge --directory-url "$own" \
+        --disable-check >tiny2.pem 2>tiny.err || die "acme-tiny again: $(cat tiny.err)"
+    cmp -s tiny.pem tiny2.pem && die "acme-tiny did not renew"
+    revoke_by_key tiny2.pem tiny.key
+    shown "acme-tiny: refused without EAB; served by the template's directory once the instance is open; renewed; revoked by its key"
 }
 
-# acmetool knows no EAB, either.
+# acmetool knows no EAB, either. It renews in the last third of a certificate's life: this CA gives none that is younger.
 run_acmetool() {
-    local own=$GATEHOUSE_URL/acme/$template/directory
+    local aged own template
+    aged=$(rest POST cas '{"name":"Aged","key":{"type":"P-256"},"subject":{"CN":"Aged"},"backdateSeconds":172800}' |
+        jq -er .id) || die "the CA was not made"
+    template=$aged-web-server
+    acme_door "$template"
+    rest GET "templates/$template" |
+        jq '{name, version, document: (.document | .validity += {days: 1, maxDays: 1, backdateSeconds: 72000})}' >aged.json
+    rest PUT "templates/$template" @aged.json >/dev/null || die "the template was not changed"
+    acme_policy Aged "{\"open\":true,\"dns\":{\"resolvers\":[\"127.0.0.1@$dns_port\"]},\"validation\":{\"httpPort\":$http_port}}" >/dev/null
+    own=$GATEHOUSE_URL/acme/$template/directory
     local -a base=(acmetool --state "$work/acmetool" --hooks "$work/hooks" --batch --stdio)
     mkdir -p acmetool/conf hooks
     cat >acmetool/conf/target <<EOF
@@ -145,8 +158,15 @@ EOF
     "${base[@]}" want --no-reconcile acmetool.example.test >acmetool.out 2>&1 || die "acmetool want: $(cat acmetool.out)"
     "${base[@]}" reconcile >acmetool.out 2>&1 || die "acmetool reconcile: $(cat acmetool.out)"
     cat acmetool/live/acmetool.example.test/fullchain >acmetool.pem
-    checked acmetool.pem acmetool.example.test
-    shown "acmetool: registered in the template's directory, got"
+    "$openssl" x509 -in acmetool.pem -noout -checkhost acmetool.example.test | grep -q 'does match' || die "acmetool: the name"
+    "${base[@]}" reconcile >acmetool.out 2>&1 || die "acmetool reconcile: $(cat acmetool.out)"
+    cmp -s acmetool.pem acmetool/live/acmetool.example.test/fullchain && die "acmetool did not renew"
+    "${base[@]}" revoke "$(basename "$(readlink -f acmetool/live/acmetool.example.test)")" >acmetool.out 2>&1 ||
+        die "acmetool revoke: $(cat acmetool.out)"
+    [ "$(state_of acmetool/live/acmetool.example.test/cert)" = valid ] &&
+        note "this acmetool marks a certificate as revoked and tells nobody"
+    revoke_by_key acmetool/live/acmetool.example.test/cert acmetool/live/acmetool.example.test/privkey
+    shown "acmetool: registered in the template's directory, got, renewed; its certificate is revoked by its key"
 }
 
 begin

@@ -32,7 +32,7 @@ lego_by_tls() {
 }
 
 caddy_serves() {
-    local http https
+    local http https crt
     http=$(free_port)
     https=$(free_port)
     policy=$(policy_for Caddy tls-alpn-01 "$http" "$https")
@@ -62,6 +62,9 @@ EOF
     expect "Caddy's answer" "$(curl -s --cacert root.pem --resolve "caddy.example.test:$https:127.0.0.1" \
         "https://caddy.example.test:$https/")" "by caddy"
     shown "Caddy gets its certificate by tls-alpn-01 and serves the site with it"
+    crt=$(find caddy -name caddy.example.test.crt)
+    revoke_by_key "$crt" "${crt%.crt}.key"
+    shown "Caddy's certificate is revoked by its key"
 }
 
 mod_md_serves() {
@@ -135,11 +138,13 @@ renews_by_ari() { # APACHE-PID HTTPS-PORT
     rest GET acme/orders | jq -e '[.items[] | select(.replaces != null)] | length == 1' >/dev/null ||
         note "mod_md does not say what its order replaces"
     shown "mod_md renews by renewal information (RFC 9773): its certificate was revoked, the suggested time is now"
+    revoke_by_key md/domains/md.example.test/pubcert.pem md/domains/md.example.test/privkey.pem
+    shown "mod_md's renewed certificate is revoked by its key"
 }
 served_anew() { serves "$1" md.example.test && [ "$(serial_of served.md.example.test.pem)" != "$2" ]; }
 
 begin
-need lego caddy apache2
+need lego caddy apache2 certbot
 acme_instance
 start_bind
 lego_by_tls

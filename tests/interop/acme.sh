@@ -49,6 +49,14 @@ state_of() { # FILE.pem: valid, revoked ...
     rest GET "certificates?q=$(serial_of "$1")" | jq -er '.items[0].state'
 }
 
+# revoke_by_key FILE.pem KEY: what clients leave out that cannot revoke; the certificate's key is enough (rfc8555#7.6).
+revoke_by_key() {
+    certbot --config-dir by-key --work-dir by-key --logs-dir by-key --non-interactive revoke --server "$directory" \
+        --cert-path "$1" --key-path "$2" --no-delete-after-revoke --reason keycompromise >by-key.out 2>&1 ||
+        die "certbot revoke --key-path: $(cat by-key.out)"
+    expect "$1" "$(state_of "$1")" revoked
+}
+
 # A name server for tests: BIND with the zone example.test, answered to everybody, updated with a TSIG key.
 # Sets $dns_port, $tsig_key. Every name of the zone is this host.
 start_bind() {
