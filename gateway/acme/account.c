@@ -100,7 +100,8 @@ bool account_may_order(struct post *post, struct error *err) {
                        post->settings.terms);
 }
 
-static bool refuse_binding(struct error *err, const char *why) {
+static bool refuse_binding(struct error *err, const char *outcome, const char *why) {
+    count_binding(outcome);
     return acme_refuse(err, "unauthorized", ERROR_FORBIDDEN, "The external account binding %s.",
                        why);
 }
@@ -133,21 +134,21 @@ static bool verify_binding(const struct post *post, const struct jws *inner, str
     bool done = false;
     int64_t now = clock_now_us();
     if (!uuid_parse(inner->kid, &id))
-        return refuse_binding(err, "has an unknown key identifier or a wrong MAC");
+        return refuse_binding(err, "wrong", "has an unknown key identifier or a wrong MAC");
     TX(tx, core_db(post->core), &done, err)
     tx.ok = acme_eab_by_id(tx.tx, post->arena, id, eab, err);
     if (!done && err->kind == ERROR_NOT_FOUND)
-        return refuse_binding(err, "has an unknown key identifier or a wrong MAC");
+        return refuse_binding(err, "wrong", "has an unknown key identifier or a wrong MAC");
     TRY(done);
     TRY(secret_open(post->core, post->arena,
                     arena_printf(post->arena, "acme_eabs/%s/secret", uuid_text(post->arena, id)),
                     eab->secret, &key, err));
     if (!jws_verify_mac(inner, key) || eab->revoked)
-        return refuse_binding(err, "has an unknown key identifier or a wrong MAC");
+        return refuse_binding(err, "wrong", "has an unknown key identifier or a wrong MAC");
     if (eab->expires_us != 0 && eab->expires_us <= now)
-        return refuse_binding(err, "has expired");
+        return refuse_binding(err, "expired", "has expired");
     if (eab->uses != 0 && eab->used >= eab->uses)
-        return refuse_binding(err, "is used up");
+        return refuse_binding(err, "used-up", "is used up");
     return true;
 }
 
@@ -164,12 +165,12 @@ static bool binding(struct post *post, const struct json *document, struct acme_
     TX(tx, core_db(post->core), &done, err)
     tx.ok = acme_policy_by_id(tx.tx, post->arena, &scope_everything, eab.policy_id, &record, err);
     if (!done && err->kind == ERROR_NOT_FOUND)
-        return refuse_binding(err, "belongs to a policy that is gone");
+        return refuse_binding(err, "policy-gone", "belongs to a policy that is gone");
     TRY(done);
     TRY(post_policy(post, &record, err));
     if (!uuid_is_nil(post->directory_id) &&
         !text_list_has(&post->policy.templates, post->target.record.slug))
-        return refuse_binding(err, "is for another directory");
+        return refuse_binding(err, "other-directory", "is for another directory");
     json_add_value(&w, document);
     account->policy_id = eab.policy_id;
     account->eab_id = eab.id;
@@ -179,6 +180,7 @@ static bool binding(struct post *post, const struct json *document, struct acme_
 }
 
 static bool binding_required(struct error *err) {
+    count_binding("required");
     return acme_refuse(
         err, "externalAccountRequired", ERROR_FORBIDDEN,
         "An account here needs an external account binding; ask the administrator for a "
@@ -230,15 +232,17 @@ static bool insert(struct tx *tx, struct post *post, const struct acme_account *
     TRY(post_spend(tx, post, err));
     if (post->policy.accounts > 0) {
         TRY(acme_account_count(tx, account->policy_id, post->policy.accounts, &accounts, err));
-        if (accounts >= post->policy.accounts)
+        if (accounts >= post->policy.accounts) {
+            count_limit("accounts");
             return acme_refuse(err, "rateLimited", ERROR_TOO_MANY,
                                "The policy has its %lld accounts; deactivate one first.",
                                (long long)post->policy.accounts);
+        }
     }
     if (!uuid_is_nil(account->eab_id))
         TRY(acme_eab_spend(tx, account->eab_id, account->created_us, &spent, err));
     if (!spent)
-        return refuse_binding(err, "is used up, expired or revoked");
+        return refuse_binding(err, "used-up", "is used up, expired or revoked");
     TRY(acme_account_insert(tx, account, ret_duplicate, err));
     if (*ret_duplicate) /* rolled back: the binding's use, too */
         return acme_refuse(err, "malformed", ERROR_CONFLICT, "The key has an account already.");
@@ -263,7 +267,7 @@ static bool create(struct post *post, struct error *err) {
     TRY(json_object(post->payload, "externalAccountBinding", &eab, err));
     TRY(eab != NULL ? binding(post, eab, &account, err) : open_policy(post, &account, err));
     if (!post->policy.enabled)
-        return refuse_binding(err, "belongs to a policy that is switched off");
+        return refuse_binding(err, "policy-off", "belongs to a policy that is switched off");
     TX(tx, core_db(post->core), &done, err)
     tx.ok = insert(tx.tx, post, &account, &duplicate, err);
     if (!done && duplicate && find_account(post, &account, &found, err) && found) {
@@ -272,6 +276,8 @@ static bool create(struct post *post, struct error *err) {
     }
     TRY(done);
     post->spent = true;
+    if (eab != NULL)
+        count_binding("taken");
     reply_account(post, 201, &account);
     return true;
 }

@@ -111,6 +111,7 @@ bool challenge_attest(struct post *post, struct acme_authorization *authorizatio
         authorization->state = ACME_AUTHZ_INVALID;
     }
     one->attempts++;
+    count_validation(TYPE, authorization->state);
     authorization->challenges = challenges_write(post->arena, challenges);
     return store(post, authorization, one, err);
 }

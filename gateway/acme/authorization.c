@@ -163,11 +163,13 @@ bool authorization_make(struct tx *tx, const struct post *post, const struct ide
     int64_t now = clock_now_us(), pending = 0, most = post->policy.pending_authorizations;
     if (!ready && most > 0) {
         TRY(acme_authorization_count(tx, post->account.id, now, most, &pending, err));
-        if (pending >= most)
+        if (pending >= most) {
+            count_limit("pending-authorizations");
             return acme_refuse(
                 err, "rateLimited", ERROR_TOO_MANY,
                 "The account has %lld pending authorizations; finish or deactivate some.",
                 (long long)most);
+        }
     }
     int64_t hours = ready ? post->policy.authorization_hours : post->policy.pending_hours;
     struct acme_authorization authorization = {

@@ -240,11 +240,17 @@ bool acme_finalize(struct post *post, struct error *err) {
     TRY(order_identifiers(post->arena, &f.order, &f.identifiers, &f.count, err));
     if (!read_csr(&f, err) || !check_caa_of_all(&f, err) || !issue(&f, err)) {
         keep_problem(&f, err);
+        if (!post_not_spent(err))
+            count_order("failed");
         return false;
     }
     /* Told before under this order: then nothing was written now. */
     if (!post->spent)
         TRY(read_again(&f, err));
+    else if (f.stored.state == ACME_ORDER_VALID)
+        count_issued(&f.stored);
+    else
+        count_order("waiting");
     return order_show(post, &f.stored, err);
 }
 
@@ -278,6 +284,10 @@ static bool refresh(struct core *core, struct arena *arena, struct acme_order *o
     }
     TX(tx, core_db(core), &done, err)
     tx.ok = acme_order_move(tx.tx, &next, ACME_ORDER_PROCESSING, clock_now_us(), err);
+    if (done && next.state == ACME_ORDER_VALID)
+        count_issued(&next);
+    else if (done)
+        count_order("declined");
     if (!done && err->kind == ERROR_CONFLICT) { /* another node has seen it */
         TX(tx, core_db(core), &done, err)
         tx.ok = acme_order_by_id(tx.tx, arena, order->id, &next, err);

@@ -60,6 +60,15 @@ int acme_problem_status(const struct error *err);
 void acme_problem_write(struct json_writer *w, struct arena *arena, const struct error *err,
                         const struct identifier *identifier);
 
+/* --- counts.c
+ * ------------------------------------------------------------------------------------------ */
+void count_order(const char *outcome);
+void count_issued(const struct acme_order *order);
+void count_validation(const char *type, enum acme_authorization_state state);
+void count_binding(const char *outcome);
+void count_limit(const char *limit);
+void count_problem(const char *problem);
+
 /* --- nonce.c
  * ------------------------------------------------------------------------------------------ */
 MUST_USE bool nonce_make(struct acme *acme, struct arena *arena, const char **ret,

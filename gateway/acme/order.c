@@ -327,8 +327,10 @@ static bool read_wish(struct post *post, struct wish *wish, struct error *err) {
 }
 
 static bool limited(struct error *err, struct post *post, const char *what, int64_t most,
-                    const char *span, int64_t retry_s) {
-    post->retry_after_s = retry_s;
+                    const char *span) {
+    bool week = strcmp(span, "week") == 0;
+    post->retry_after_s = week ? 3600 : 600;
+    count_limit(week ? "orders-of-identifier" : strcmp(what, "The policy") == 0 ? "orders-of-policy" : "orders-of-account");
     return acme_refuse(err, "rateLimited", ERROR_TOO_MANY,
                        "%s has made its %lld orders of this %s.", what, (long long)most, span);
 }
@@ -342,20 +344,20 @@ static bool check_limits(struct tx *tx, struct post *post, const struct wish *wi
         TRY(acme_order_count(tx, post->account.id, none, now - HOUR_US, p->orders_per_hour, &count,
                              err));
         if (count >= p->orders_per_hour)
-            return limited(err, post, "The account", p->orders_per_hour, "hour", 600);
+            return limited(err, post, "The account", p->orders_per_hour, "hour");
     }
     if (p->policy_orders_per_hour > 0) {
         TRY(acme_order_count(tx, none, policy, now - HOUR_US, p->policy_orders_per_hour, &count,
                              err));
         if (count >= p->policy_orders_per_hour)
-            return limited(err, post, "The policy", p->policy_orders_per_hour, "hour", 600);
+            return limited(err, post, "The policy", p->policy_orders_per_hour, "hour");
     }
     int64_t most = p->orders_per_identifier_per_week;
     for (size_t i = 0; most > 0 && i < wish->count; i++) {
         const char *name = identifier_text(post->arena, &wish->identifiers[i]);
         TRY(acme_order_name_count(tx, policy, name, now - 7 * US_PER_DAY, most, &count, err));
         if (count >= most)
-            return limited(err, post, name, most, "week", 3600);
+            return limited(err, post, name, most, "week");
         TRY(acme_order_name_add(tx, policy, name, wish->order.id, err));
     }
     return true;
@@ -403,7 +405,7 @@ static bool store(struct tx *tx, void *context, struct error *err) {
                      details(post->arena, &wish->order), err);
 }
 
-bool acme_new_order(struct post *post, struct error *err) {
+static bool make_order(struct post *post, struct error *err) {
     struct wish wish = {.post = post,
                         .order = {.id = uuid_new(),
                                   .account_id = post->account.id,
@@ -427,6 +429,13 @@ bool acme_new_order(struct post *post, struct error *err) {
     post->spent = true;
     order_reply(post, 201, &wish.order, wish.ready ? ORDER_READY : ORDER_PENDING);
     return true;
+}
+
+bool acme_new_order(struct post *post, struct error *err) {
+    bool made = make_order(post, err);
+    if (made || !post_not_spent(err))
+        count_order(made ? "created" : "refused");
+    return made;
 }
 
 bool acme_order(struct post *post, struct error *err) {

@@ -285,6 +285,7 @@ static void problem(struct post *post, const struct error *err) {
     struct json_writer w = json_writer_on(post->arena);
     const char *name = acme_problem_name(err);
     int status = post->status != 0 ? post->status : acme_problem_status(err);
+    count_problem(name);
     json_open_object(&w);
     json_put_string(&w, "type", arena_printf(post->arena, "urn:ietf:params:acme:error:%s", name));
     json_put_string(&w, "detail",

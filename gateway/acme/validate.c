@@ -6,7 +6,6 @@
 #include "base/clock.h"
 #include "base/encode.h"
 #include "base/log.h"
-#include "base/metrics.h"
 
 #include <openssl/sha.h>
 #include <stdlib.h>
@@ -151,17 +150,6 @@ static bool store(struct work *work, const struct challenge *last, struct error 
     return done;
 }
 
-METRIC(validations, METRIC_COUNTER, "gatehouse_acme_validations_total",
-       "Looks at ACME challenges by type and outcome.", "challenge", "outcome");
-
-static void note_outcome(const struct work *work, const struct challenge *last) {
-    if (last != NULL)
-        METRIC_ADD(&validations, 1, last->type,
-                   work->authorization.state == ACME_AUTHZ_VALID     ? "valid"
-                   : work->authorization.state == ACME_AUTHZ_PENDING ? "again"
-                                                                     : "invalid");
-}
-
 static void do_work(struct acme *acme, const struct acme_authorization *due) {
     SCOPED_ARENA struct arena *arena = arena_new();
     struct work work = {.acme = acme, .arena = arena, .authorization = *due};
@@ -184,7 +172,8 @@ static void do_work(struct acme *acme, const struct acme_authorization *due) {
             look(&work, last);
         }
     static struct challenge none;
-    note_outcome(&work, last);
+    if (last != NULL)
+        count_validation(last->type, work.authorization.state);
     if (!store(&work, last == NULL ? &none : last, &err))
         log_failure(LOG_WARN, "acme", "result of a challenge", &err);
 }

@@ -72,4 +72,16 @@ shown "an account that an administrator has revoked gets nothing"
 for i in 1 2 3 4; do order one "limit$i.example.test" || break; done
 grep -qi 'orders of this hour' one.out one/letsencrypt.log || die "no limit: $(cat one.out)"
 shown "a policy's limit of orders per hour is told as rateLimited"
+
+curl -sS --cacert "$GATEHOUSE_TLS_CERT" -H "Authorization: Bearer $GATEHOUSE_TOKEN" "$GATEHOUSE_URL/metrics" >metrics.txt
+for sample in 'bindings_total{outcome="taken"} 2' 'bindings_total{outcome="used-up"} 1' 'bindings_total{outcome="expired"} 1' \
+    'bindings_total{outcome="wrong"} 2' 'limits_total{limit="orders-of-account"} 1' 'problems_total{problem="rateLimited"} 1' \
+    'problems_total{problem="rejectedIdentifier"} 2'; do
+    grep -qxF "gatehouse_acme_$sample" metrics.txt || die "no $sample: $(grep '^gatehouse_acme' metrics.txt)"
+done
+expect "orders that were made" "$(sed -n 's/^gatehouse_acme_orders_total{outcome="created"} //p' metrics.txt)" \
+    "$(rest GET acme/orders | jq '.items | length')"
+expect "orders that took time" "$(sed -n 's/^gatehouse_acme_order_seconds_count //p' metrics.txt)" \
+    "$(rest GET acme/orders | jq '[.items[] | select(.status == "valid")] | length')"
+shown "/metrics counts bindings, limits, refusals and orders by what became of them"
 finish
