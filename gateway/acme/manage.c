@@ -130,17 +130,54 @@ HANDLER(acme_accounts_deactivate) {
     return true;
 }
 
+static bool read_authorizations(struct core *core, struct arena *arena, const struct acme_order *order,
+                                struct acme_authorization **ret_items, size_t *ret_count, struct error *err) {
+    size_t wanted = order->authorizations.len / 16;
+    struct uuid *ids = arena_array(arena, wanted, sizeof *ids);
+    bool done = false;
+    *ret_count = 0;
+    for (size_t i = 0; i < wanted; i++)
+        memcpy(ids[i].bytes, order->authorizations.at + 16 * i, 16);
+    TX(tx, core_db(core), &done, err)
+    tx.ok = wanted == 0 || acme_authorization_by_ids(tx.tx, arena, ids, wanted, ret_items, ret_count, err);
+    return done;
+}
+
+/* Why an order is invalid that says nothing itself: what its first failed challenge has met. */
+static bool find_failure(struct core *core, struct arena *arena, const struct acme_order *order,
+                         const struct json **ret, struct error *err) {
+    struct acme_authorization *items = NULL;
+    size_t count;
+    TRY(read_authorizations(core, arena, order, &items, &count, err));
+    for (size_t i = 0; i < count && *ret == NULL; i++) {
+        struct challenges challenges;
+        TRY(challenges_read(arena, items[i].challenges, &challenges, err));
+        for (size_t j = 0; j < challenges.count && *ret == NULL; j++)
+            if (challenges.items[j].state == CHALLENGE_INVALID)
+                *ret = challenges.items[j].problem;
+    }
+    return true;
+}
+
 static bool write_order(struct core *core, struct json_writer *w, struct arena *arena,
                         const struct acme_order *order, struct error *err) {
     enum order_status status;
+    const struct json *failure = NULL;
     TRY(order_status(core, arena, order, &status, err));
+    if (status == ORDER_INVALID && *order->problem == '\0')
+        TRY(find_failure(core, arena, order, &failure, err));
     put_uuid(w, "id", order->id);
     put_uuid(w, "account", order->account_id);
     put_uuid(w, "policy", order->policy_id);
     json_put_string(w, "status", order_status_name(status));
     put_json(w, arena, "identifiers", order->identifiers);
     put_text_or_null(w, "profile", order->profile);
-    put_json(w, arena, "problem", order->problem);
+    if (failure != NULL) {
+        json_name(w, "problem");
+        json_add_value(w, failure);
+    } else {
+        put_json(w, arena, "problem", order->problem);
+    }
     put_uuid(w, "certificate", order->certificate_id);
     put_uuid(w, "replaces", order->replaces_id);
     json_put_time(w, "createdAt", order->created_us);
@@ -240,14 +277,7 @@ HANDLER(acme_orders_get) {
     tx.ok = acme_order_by_id(tx.tx, request->arena, id, &order, err);
     TRY(done);
     TRY(manage_policy(acme, request, MAY_READ_TEMPLATES, order.policy_id, &policy, err));
-    size_t wanted = order.authorizations.len / 16;
-    struct uuid *ids = arena_array(request->arena, wanted, sizeof *ids);
-    for (size_t i = 0; i < wanted; i++)
-        memcpy(ids[i].bytes, order.authorizations.at + 16 * i, 16);
-    TX(tx, core_db(acme->core), &done, err)
-    tx.ok = wanted == 0 ||
-            acme_authorization_by_ids(tx.tx, request->arena, ids, wanted, &items, &count, err);
-    TRY(done);
+    TRY(read_authorizations(acme->core, request->arena, &order, &items, &count, err));
     json_open_object(&w);
     TRY(write_order(acme->core, &w, request->arena, &order, err));
     json_name(&w, "authorizations");

@@ -5,7 +5,38 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { assert, dialog, field, look, open, prepare, save, url, withBrowser } from './browser.mjs';
 
-async function acme(page, { api }) {
+// A client's order whose name cannot be looked up: the list and the order tell why, in words.
+const CLIENT = `
+import sys, time
+from acme_client import Client
+directory, ca, kid, key = sys.argv[1:]
+client = Client(directory, ca)
+assert client.register(kid, key).status == 201
+authz = client.order(["shop.example.org"]).json["authorizations"][0]
+client.post([one for one in client.post(authz).json["challenges"] if one["type"] == "http-01"][0]["url"], {})
+until = time.monotonic() + 60
+while client.post(authz).json["status"] == "pending" and time.monotonic() < until:
+    time.sleep(0.2)
+`;
+async function failedOrder(page, api, template) {
+  const document = { templates: [template], dns: { resolvers: ['127.0.0.1@1'] }, validation: { attempts: 1, timeoutSeconds: 1 } };
+  const policy = await api('POST', '/acme/policies', { name: 'Shops', document });
+  const { kid, hmacKey } = await api('POST', `/acme/policies/${policy.id}/bindings`, { name: 'shop' });
+  execFileSync('python3', ['-B', '-W', 'ignore', '-c', CLIENT, `${url}/acme/directory`, process.env.GATEHOUSE_TLS_CERT, kid, hmacKey],
+    { env: { ...process.env, PYTHONPATH: join(process.env.GATEHOUSE_ROOT, 'tests/interop') } });
+  await open(page, 'acme?tab=orders', 'ACME');
+  const row = page.getByRole('row', { name: /shop\.example\.org/ });
+  await row.getByText(/DNS/).waitFor();
+  await row.getByRole('button', { name: 'shop.example.org' }).click();
+  await dialog(page).getByRole('row', { name: /http-01 invalid 1 .*DNS/ }).waitFor();
+  await look(page, 'a06-acme-order');
+  await dialog(page).getByRole('link').first().click();
+  await page.getByRole('heading', { level: 1, name: 'a@example.org' }).waitFor();
+  await page.getByRole('button', { name: 'shop.example.org' }).waitFor();
+  await look(page, 'a07-acme-account');
+}
+
+async function acme(page, { api, template }) {
   await open(page, 'acme', 'ACME');
   await look(page, 'a01-acme');
   await page.getByRole('button', { name: 'New policy' }).click();
@@ -34,6 +65,8 @@ async function acme(page, { api }) {
     await open(page, `acme?tab=${tab}`, 'ACME');
     await look(page, `a05-acme-${tab}`);
   }
+  await failedOrder(page, api, template);
+  await open(page, 'acme?tab=settings', 'ACME');
   await field(page, 'Address of the terms of service').fill('https://example.org/terms');
   await save(page);
   assert.equal((await api('GET', '/acme/settings')).terms, 'https://example.org/terms');

@@ -44,6 +44,7 @@ const Foreign = lazy(() => import('./pages/Validation').then((m) => ({ default: 
 const Timestamping = lazy(() => import('./pages/Timestamping'));
 const TimestampIssuer = lazy(() => import('./pages/Timestamping').then((m) => ({ default: m.TimestampIssuerPage })));
 const Acme = lazy(() => import('./pages/protocols/Acme'));
+const AcmeAccount = lazy(() => import('./pages/protocols/AcmeAccount'));
 const AcmePolicy = lazy(() => import('./pages/protocols/AcmePolicy'));
 const Protocol = lazy(() => import('./pages/protocols/Protocol'));
 const Nothing = lazy(() => import('./pages/Nothing'));
@@ -82,6 +83,7 @@ export function App() {
             <Route path="/keys" element={<Keys />} />
             <Route path="/acme" element={<Acme />} />
             <Route path="/acme/:id" element={<AcmePolicy />} />
+            <Route path="/acme/accounts/:id" element={<AcmeAccount />} />
             <Route path="/protocols/:protocol" element={<Protocol />} />
             <Route path="/validation" element={<Validation />} />
             <Route path="/validation/:validator" element={<Foreign />} />

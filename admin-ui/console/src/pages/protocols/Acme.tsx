@@ -12,10 +12,10 @@ import { Copy, Page, ProblemAlert, StateLabel, When } from '../../parts/small';
 import { Panes } from '../../parts/tabs';
 import { useSession } from '../../session';
 import { t } from '../../texts';
+import { AcmeOrders } from './AcmeOrders';
 
 type Policy = Schema['AcmePolicy'];
 type Account = Schema['AcmeAccount'];
-type Order = Schema['AcmeOrder'];
 
 function NewPolicy({ close }: { close: (done: boolean) => void }) {
   const templates = useTemplates();
@@ -56,7 +56,7 @@ function Accounts() {
   const [ending, setEnding] = useState<Account>();
   const [version, setVersion] = useState(0);
   const columns: Column<Account>[] = [
-    { id: 'contacts', title: t('contact'), text: (a) => a.contacts.join(' '), cell: (a) => a.contacts.join(', ') || '–' },
+    { id: 'contacts', title: t('contact'), text: (a) => a.contacts.join(' '), cell: (a) => <Link to={`/acme/accounts/${a.id}`}>{a.contacts.join(', ') || t('clientAccount')}</Link> },
     { id: 'state', title: t('state'), text: (a) => a.state, cell: (a) => <StateLabel state={a.state} /> },
     { id: 'key', title: t('keyThumbprint'), text: (a) => a.keyThumbprint, cell: (a) => <code>{a.keyThumbprint.slice(0, 16)}…</code> },
     { id: 'policy', title: t('policy'), text: (a) => a.policy, cell: (a) => <Link to={`/acme/${a.policy}`}>{t('policy')}</Link> },
@@ -72,15 +72,6 @@ function Accounts() {
     </>
   );
 }
-
-const orderColumns: Column<Order>[] = [
-  { id: 'names', title: t('names'), text: (o) => o.identifiers.map((i) => i.value).join(' '), cell: (o) => o.identifiers.map((i) => i.value).join(', ') },
-  { id: 'state', title: t('state'), text: (o) => o.status, cell: (o) => <StateLabel state={o.status} /> },
-  { id: 'problem', title: t('reason'), text: (o) => o.problem?.detail ?? '', cell: (o) => o.problem?.detail ?? '–' },
-  { id: 'certificate', title: t('certificate'), text: (o) => o.certificate ?? '', cell: (o) => (o.certificate === null ? '–' : <Link to={`/certificates/${o.certificate}`}>{t('show')}</Link>) },
-  { id: 'created', title: t('createdAt'), sort: 'createdAt', text: (o) => o.createdAt, cell: (o) => <When at={o.createdAt} /> },
-  { id: 'expires', title: t('expires'), text: (o) => o.expiresAt, cell: (o) => <When at={o.expiresAt} /> },
-];
 
 const settingFields: Field[] = [
   { path: 'open', kind: 'yes' }, { path: 'defaultPolicy', kind: 'text' }, { path: 'terms', kind: 'text' }, { path: 'website', kind: 'text' }, { path: 'caaIdentities', kind: 'lines' },
@@ -106,7 +97,7 @@ export default function Acme() {
       <Panes label="ACME" panes={[
         { key: 'policies', title: t('policies'), body: () => <Policies /> },
         { key: 'accounts', title: t('accounts'), body: () => <Accounts /> },
-        { key: 'orders', title: t('orders'), body: () => <DataList name="acme-orders" label={t('orders')} path="/acme/orders" columns={orderColumns} id={(o) => o.id} empty={t('noOrder')} /> },
+        { key: 'orders', title: t('orders'), body: () => <AcmeOrders path="/acme/orders" /> },
         { key: 'settings', title: t('settings'), body: () => <AcmeSettings /> },
       ]} />
     </Page>

@@ -1,0 +1,30 @@
+import { DescriptionList } from '@patternfly/react-core';
+import { Link, useParams } from 'react-router-dom';
+import { api, type Schema } from '../../api/client';
+import { useLoad } from '../../parts/load';
+import { Page, ProblemAlert, StateLabel, Waiting, When } from '../../parts/small';
+import { t } from '../../texts';
+import { Row } from '../Authority';
+import { AcmeOrders } from './AcmeOrders';
+
+type Account = Schema['AcmeAccount'];
+
+/** A client's account, and what it has ordered. */
+export default function AcmeAccount() {
+  const { id = '' } = useParams();
+  const loaded = useLoad(() => api.get<Account>(`/acme/accounts/${id}`), `acme-account-${id}`);
+  const account = loaded.value;
+  if (account === undefined) return <Page title={t('clientAccount')}>{loaded.problem === undefined ? <Waiting /> : <ProblemAlert problem={loaded.problem} retry={loaded.reload} />}</Page>;
+  return (
+    <Page title={account.contacts.join(', ') || t('clientAccount')}>
+      <DescriptionList isHorizontal>
+        <Row term={t('state')}><StateLabel state={account.state} /></Row>
+        <Row term={t('policy')}><Link to={`/acme/${account.policy}`}>{t('show')}</Link></Row>
+        <Row term={t('keyThumbprint')}><code>{account.keyThumbprint}</code></Row>
+        <Row term={t('orderable')}>{account.scope.join(', ') || '–'}</Row>
+        <Row term={t('createdAt')}><When at={account.createdAt} /></Row>
+      </DescriptionList>
+      <AcmeOrders path={`/acme/accounts/${id}/orders`} />
+    </Page>
+  );
+}
