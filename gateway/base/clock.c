@@ -23,9 +23,9 @@ static void generate(void *at, size_t len) {
     }
 }
 
-/* Ids, serial numbers and nonces come from a store of each thread, since a call of the generator costs far more than
- * their few octets. Keys and tokens are longer and never lie there beforehand. What was given away is wiped; no process
- * of ours goes on after fork() but to exec. */
+/* A few octets, as ids, serial numbers and nonces need, come from a store of each thread, since a call of the generator
+ * costs far more than they do. Whoever reads the store could read the generator's own state as well; what was given away
+ * is wiped. Keys and access tokens are longer and never lie there. No process of ours goes on after fork() but to exec. */
 static void drbg(void *at, size_t len) {
     static _Thread_local uint8_t store[STORE_SIZE];
     static _Thread_local size_t left;
