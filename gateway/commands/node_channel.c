@@ -5,6 +5,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -19,6 +20,7 @@
 #define IDENTITY "gatehouse-node"
 #define SECRET_LEN 48 /* as long as the digest of the cipher suite */
 #define PATIENCE_S 10 /* for each step of the other side */
+#define MOST_CALLERS 32
 
 static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
@@ -108,7 +110,7 @@ static struct node_channel *channel_on(int fd, bool server) {
 }
 
 /* Only the code makes a connection: who calls trusts no certificate, and who is called has none to show. */
-static bool shake_hands(struct node_channel *channel, bool server) {
+static bool prepare(struct node_channel *channel, bool server) {
     SSL_CTX *ctx = channel->ctx;
     if (ctx == NULL || SSL_CTX_set_min_proto_version(ctx, TLS1_3_VERSION) != 1 ||
         SSL_CTX_set_ciphersuites(ctx, "TLS_AES_256_GCM_SHA384") != 1 ||
@@ -122,9 +124,7 @@ static bool shake_hands(struct node_channel *channel, bool server) {
     }
     channel->ssl = SSL_new(ctx);
     return channel->ssl != NULL && SSL_set_app_data(channel->ssl, channel) == 1 &&
-           SSL_set_fd(channel->ssl, channel->fd) == 1 &&
-           (server ? SSL_accept(channel->ssl) : SSL_connect(channel->ssl)) == 1 &&
-           SSL_session_reused(channel->ssl) == 1;
+           SSL_set_fd(channel->ssl, channel->fd) == 1;
 }
 
 void node_close(struct node_channel *channel) {
@@ -183,31 +183,118 @@ static void name_peer(const struct sockaddr_storage *from, char ret[static 64]) 
     snprintf(ret, 64, "%s", text);
 }
 
-bool node_accept(int fd, const char *code, int64_t until_us, struct node_channel **ret, char ret_peer[static 64],
-                 struct error *err) {
-    for (;;) {
-        struct pollfd ready = {.fd = fd, .events = POLLIN};
-        struct sockaddr_storage from = {0};
-        socklen_t len = sizeof from;
-        int64_t left_us = until_us - clock_monotonic_us();
-        if (left_us <= 0)
-            return fail(err, ERROR_UNAVAILABLE, "invitation-over",
-                        "Nobody came with the code, and it holds no longer; invite again.");
-        if (poll(&ready, 1, (int)(left_us / 1000) + 1) <= 0)
-            continue;
-        int peer = accept4(fd, (struct sockaddr *)&from, &len, SOCK_CLOEXEC);
-        if (peer < 0)
-            continue;
-        struct node_channel *channel = channel_on(peer, true);
-        name_peer(&from, ret_peer);
-        if (secret_of(code, channel->secret, err) && shake_hands(channel, true)) {
-            *ret = channel;
+/* --- callers: all at once, for whoever is silent shall not keep the one with the code waiting ------------------------ */
+
+struct caller {
+    struct node_channel *channel;
+    int64_t until_us;
+    short waits_for; /* of poll */
+    char peer[64];
+};
+
+struct callers {
+    struct caller at[MOST_CALLERS]; /* the oldest first */
+    size_t count;
+};
+
+static void take_out(struct callers *callers, size_t i) {
+    callers->count--;
+    memmove(&callers->at[i], &callers->at[i + 1], (callers->count - i) * sizeof callers->at[0]);
+}
+
+static void refuse(struct callers *callers, size_t i) {
+    log_warn("node", "a caller from %s does not have the code", callers->at[i].peer);
+    node_close(callers->at[i].channel);
+    take_out(callers, i);
+}
+
+/* With no place left the oldest goes: a handshake with the code takes milliseconds. */
+static void take_in(struct callers *callers, int fd, const uint8_t secret[static SECRET_LEN]) {
+    struct sockaddr_storage from = {0};
+    socklen_t len = sizeof from;
+    int peer = accept4(fd, (struct sockaddr *)&from, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (peer < 0)
+        return;
+    if (callers->count == MOST_CALLERS)
+        refuse(callers, 0);
+    struct caller *caller = &callers->at[callers->count++];
+    *caller = (struct caller){.channel = channel_on(peer, true),
+                              .until_us = clock_monotonic_us() + PATIENCE_S * US_PER_SECOND,
+                              .waits_for = POLLIN};
+    memcpy(caller->channel->secret, secret, SECRET_LEN);
+    name_peer(&from, caller->peer);
+    if (!prepare(caller->channel, true))
+        refuse(callers, callers->count - 1);
+}
+
+enum step { STEP_WAITS, STEP_FAILED, STEP_DONE };
+
+static enum step go_on(struct caller *caller) {
+    SSL *ssl = caller->channel->ssl;
+    int rc = SSL_accept(ssl), why = SSL_get_error(ssl, rc);
+    if (rc == 1)
+        return SSL_session_reused(ssl) == 1 ? STEP_DONE : STEP_FAILED;
+    if (why != SSL_ERROR_WANT_READ && why != SSL_ERROR_WANT_WRITE)
+        return STEP_FAILED;
+    caller->waits_for = why == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT;
+    return STEP_WAITS;
+}
+
+static void wait_for_any(const struct callers *callers, struct pollfd *polled, int fd, int64_t until_us) {
+    polled[callers->count] = (struct pollfd){.fd = fd, .events = POLLIN};
+    for (size_t i = 0; i < callers->count; i++) {
+        const struct caller *caller = &callers->at[i];
+        polled[i] = (struct pollfd){.fd = caller->channel->fd, .events = caller->waits_for};
+        until_us = caller->until_us < until_us ? caller->until_us : until_us;
+    }
+    int64_t left_us = until_us - clock_monotonic_us();
+    if (poll(polled, callers->count + 1, left_us <= 0 ? 0 : (int)(left_us / 1000) + 1) > 0)
+        return;
+    for (size_t i = 0; i <= callers->count; i++)
+        polled[i].revents = 0;
+}
+
+/* The one who has the code: out of the callers, and from now on waited for by reading. */
+static bool find_guest(struct callers *callers, const struct pollfd *polled, struct caller *ret) {
+    for (size_t i = callers->count; i-- > 0;) {
+        enum step step = polled[i].revents == 0 ? STEP_WAITS : go_on(&callers->at[i]);
+        int flags = fcntl(callers->at[i].channel->fd, F_GETFL);
+        if (step == STEP_DONE && fcntl(callers->at[i].channel->fd, F_SETFL, flags & ~O_NONBLOCK) == 0) {
+            *ret = callers->at[i];
+            take_out(callers, i);
             return true;
         }
-        log_warn("node", "a caller from %s does not have the code", ret_peer);
-        node_close(channel);
+        if (step != STEP_WAITS || clock_monotonic_us() >= callers->at[i].until_us)
+            refuse(callers, i);
     }
+    return false;
 }
+
+bool node_accept(int fd, const char *code, int64_t until_us, struct node_channel **ret, char ret_peer[static 64],
+                 struct error *err) {
+    struct callers callers = {.count = 0};
+    struct pollfd polled[MOST_CALLERS + 1];
+    struct caller guest = {0};
+    uint8_t secret[SECRET_LEN];
+    TRY(secret_of(code, secret, err));
+    while (guest.channel == NULL && clock_monotonic_us() < until_us) {
+        wait_for_any(&callers, polled, fd, until_us);
+        bool calls = polled[callers.count].revents != 0;
+        if (!find_guest(&callers, polled, &guest) && calls)
+            take_in(&callers, fd, secret);
+    }
+    while (callers.count > 0)
+        refuse(&callers, callers.count - 1);
+    OPENSSL_cleanse(secret, sizeof secret);
+    if (guest.channel == NULL)
+        return fail(err, ERROR_UNAVAILABLE, "invitation-over",
+                    "Nobody came with the code, and it holds no longer; invite again.");
+    *ret = guest.channel;
+    memcpy(ret_peer, guest.peer, sizeof guest.peer);
+    return true;
+}
+
+/* --- calling -------------------------------------------------------------------------------------------------------- */
 
 bool node_call(const char *address, const char *code, struct node_channel **ret, struct error *err) {
     struct addrinfo *found;
@@ -230,7 +317,7 @@ bool node_call(const char *address, const char *code, struct node_channel **ret,
     struct node_channel *channel = channel_on(fd, false);
     memcpy(channel->secret, secret, sizeof secret);
     OPENSSL_cleanse(secret, sizeof secret);
-    if (!shake_hands(channel, false)) {
+    if (!prepare(channel, false) || SSL_connect(channel->ssl) != 1 || SSL_session_reused(channel->ssl) != 1) {
         node_close(channel);
         return fail(err, ERROR_FORBIDDEN, "wrong-code",
                     "%.200s does not know this code: it is another one, or was used, or is over.", address);

@@ -15,7 +15,8 @@ struct node_channel;
 /* Binds ADDRESS:PORT. *ret_fd is to be given to node_accept and closed. */
 MUST_USE bool node_listen(const char *address, int *ret_fd, struct error *err);
 /* Waits for a caller with the code, at most until the time (monotonic). Callers without it are told nothing and noted in
- * the log. ERROR_UNAVAILABLE "invitation-over" when nobody came. ret_peer: the caller's address. */
+ * the log; who is silent keeps nobody else waiting. ERROR_UNAVAILABLE "invitation-over" when nobody came. ret_peer: the
+ * caller's address. */
 MUST_USE bool node_accept(int fd, const char *code, int64_t until_us, struct node_channel **ret, char ret_peer[static 64],
                           struct error *err);
 /* ERROR_MALFORMED "bad-code" for what cannot be one; ERROR_FORBIDDEN "wrong-code" when the other side has another one. */

@@ -62,11 +62,32 @@ refused() {
     shown "a wrong code, half a code and callers without one get nothing, and the invitation holds on"
 }
 
+# Who connects and says nothing, or half a handshake: more of them than the listener keeps.
+crowd() {
+    python3 - "${address##*:}" <<'PYTHON' &
+import socket, sys, time
+callers = []
+for number in range(40):
+    callers.append(socket.create_connection(("127.0.0.1", int(sys.argv[1]))))
+    if number % 2:
+        callers[-1].sendall(b"\x16\x03\x01\x02\x00\x01")
+open("crowd", "w").close()
+time.sleep(60)
+PYTHON
+    other_pids+=("$!")
+    within 10 test -e crowd || die "the silent callers do not come through"
+    asked=$(date +%s%N)
+}
+
 joined() {
     second_http=$(free_port)
     second_https=$(free_port)
+    crowd
     join "$code" second --http "127.0.0.1:$second_http" --https "127.0.0.1:$second_https" ||
         die "it does not join: $(cat join.err join.out)"
+    # Each of them used to hold up the next for ten seconds.
+    [ $((($(date +%s%N) - asked) / 1000000)) -lt 8000 ] || die "silent callers hold up the one with the code"
+    shown "forty callers that are silent, or stop in the middle of a handshake, keep the one with the code waiting for nothing"
     grep -q '^ready: gatehouse serve --config' join.out || die "$(cat join.out)"
     within 5 gone "$inviter" || die "the invitation goes on"
     grep -q '^joined: 127.0.0.1' invite.out || die "$(cat invite.out)"

@@ -6,10 +6,11 @@ here=$(dirname -- "${BASH_SOURCE[0]}")
 . "$here/lib.sh"
 
 socket=
-# Becomes the signer: call it in a subshell, whose pid is then the signer's.
+# Becomes the signer: call it in a subshell, whose pid is then the signer's. $home has its files.
+home=
 become_signer() {
     exec "$bin/gatehouse-signer" --managed-module "$bin/../lib/gatehouse/gatehouse-softtoken.so" \
-        --managed-token gatehouse --managed-pin-file "$work/pin" --token-dir "$work/token" "$@"
+        --managed-token gatehouse --managed-pin-file "$home/token.pin" --token-dir "$home/token" "$@"
 }
 
 start_signer() {
@@ -22,10 +23,42 @@ start_signer() {
 signs() { [ "$(rest_status POST cas "{\"name\":\"$1\",\"key\":{\"type\":\"P-256\"}}")" = 201 ]; }
 ready_is() { [ "$(curl -s -o "$work/ready.json" -w '%{http_code}' "$GATEHOUSE_HTTP_URL/readyz")" = "$1" ]; }
 
+# A second node of the same kind: the signer's files go from one signer's directory to the other's.
+joins() {
+    local address code port
+    address=127.0.0.1:$(free_port)
+    port=$(free_port)
+    "$bin/gatehouse" node invite "$address" --db "$GATEHOUSE_DB" --data "$instance/data" --signer-socket "$socket" \
+        --node-db "$GATEHOUSE_DB" --token-from "$home" --public-url "$GATEHOUSE_HTTP_URL" --https none >invite.out 2>invite.err &
+    other_pids+=("$!")
+    within 20 grep -q 'node join' invite.out || die "no invitation: $(cat invite.err)"
+    code=$(sed -n 's/.*node join [^ ]* //p' invite.out)
+    mkdir second
+    "$bin/gatehouse" node join "$address" "$code" --data "$work/second-data" --token-to "$work/second" \
+        --signer-socket "$work/s2" --write-config "$work/second.conf" --http "127.0.0.1:$port" >join.out 2>join.err ||
+        die "it does not join: $(cat join.err join.out)"
+    diff -r first second || die "the token is not the same"
+    expect "modes" "$(find second -type f ! -perm 600 | wc -l)" 0
+    expect "files of the signer with the gateway" "$(find second-data -name 'token*' | wc -l)" 0
+    grep -q '^in place; see to the problems above' join.out || die "its signer does not run yet, and it says: $(cat join.out)"
+    home=$work/second
+    socket=$work/s2
+    start_signer
+    "$bin/gatehouse" serve --config second.conf </dev/null >second.out 2>second.log &
+    other_pids+=("$!")
+    within 30 grep -q '^ready:' second.out || die "the second node does not start: $(tail -n 5 second.log)"
+    curl -sSf "http://127.0.0.1:$port/ca/before.pem" >before.pem
+    "$openssl" ocsp -issuer before.pem -serial 0x1234 -url "http://127.0.0.1:$port/ocsp/before" -CAfile before.pem >ocsp.out 2>&1 ||
+        die "$(cat ocsp.out)"
+    grep -q 'Response verify OK' ocsp.out || die "$(cat ocsp.out)"
+    shown "node invite --token-from and join --token-to bring the token to the new node's own signer, and that one signs"
+}
+
 begin
 need jq curl
 socket=$work/s
-mkdir "$work/token"
+home=$work/first
+mkdir -p "$home/token"
 (become_signer --init) >>"$work/signer.log" 2>&1 || die "gatehouse-signer --init fails: $(tail -n 3 "$work/signer.log")"
 start_signer
 start_instance --signer-socket "$socket"
@@ -44,4 +77,5 @@ start_signer
 within 20 ready_is 200 || die "readyz does not recover"
 within 10 signs After || die "no CA is made after the signer came back"
 shown "signer back: the same gateway signs again"
+joins
 finish
