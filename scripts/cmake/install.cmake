@@ -21,15 +21,21 @@ install(FILES ${CMAKE_SOURCE_DIR}/scripts/systemd/gatehouse-sysusers.conf
     DESTINATION lib/sysusers.d RENAME gatehouse.conf COMPONENT signer)
 install(FILES ${CMAKE_SOURCE_DIR}/scripts/systemd/signer.conf.example
     DESTINATION share/gatehouse COMPONENT signer)
+install(FILES ${CMAKE_SOURCE_DIR}/scripts/container/Containerfile DESTINATION share/gatehouse COMPONENT gateway)
+install(PROGRAMS ${CMAKE_SOURCE_DIR}/scripts/container/start DESTINATION lib/gatehouse RENAME container-start COMPONENT gateway)
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/docs/monitoring DESTINATION share/gatehouse COMPONENT gateway)
 # The web console and the public pages, when scripts/lib/build-console has put them beside the programs.
 install(DIRECTORY ${CMAKE_BINARY_DIR}/share/gatehouse/console ${CMAKE_BINARY_DIR}/share/gatehouse/public
     DESTINATION share/gatehouse COMPONENT gateway OPTIONAL)
 
-# OpenSSL comes along where the system's is too old.
+# OpenSSL comes along where the system's is too old, and libp11 with it: then signer and agent need the C library alone,
+# and one package serves every distribution that has the one it was built with, or a newer one.
 if(EXISTS "${GATEHOUSE_DEPS}/lib/libcrypto.so.3")
+    find_library(LIBP11_SHARED p11 REQUIRED)
+    file(REAL_PATH "${LIBP11_SHARED}" _libp11)
     install(FILES "${GATEHOUSE_DEPS}/lib/libcrypto.so.3" "${GATEHOUSE_DEPS}/lib/libssl.so.3"
         DESTINATION lib/gatehouse COMPONENT signer)
+    install(FILES "${_libp11}" DESTINATION lib/gatehouse RENAME libp11.so.3 COMPONENT signer)
 endif()
 
 # From the table of the program itself, so that they are never old.
@@ -55,13 +61,31 @@ set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SECTION net)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS_PRIVATE_DIRS "${GATEHOUSE_DEPS}/lib")
+# The users are made by systemd-sysusers, with or without systemd itself (in a container).
+set(_sysusers "systemd | systemd-standalone-sysusers")
+set(_libraries "")
+if(EXISTS "${GATEHOUSE_DEPS}/lib/libcrypto.so.3")
+    # dpkg-shlibdeps would ask for the system's OpenSSL, which is not used. The package test holds that no newer symbol of
+    # the C library than 2.35 (Ubuntu 22.04) is wanted.
+    set(CPACK_DEBIAN_SIGNER_PACKAGE_SHLIBDEPS OFF)
+    set(CPACK_DEBIAN_AGENT_PACKAGE_SHLIBDEPS OFF)
+    set(_libraries ", libc6 (>= 2.35)")
+endif()
 set(CPACK_DEBIAN_GATEWAY_PACKAGE_NAME gatehouse)
 set(CPACK_DEBIAN_SIGNER_PACKAGE_NAME gatehouse-signer)
 set(CPACK_DEBIAN_AGENT_PACKAGE_NAME gatehouse-agent)
-set(CPACK_DEBIAN_AGENT_PACKAGE_DEPENDS "gatehouse-signer (= ${PROJECT_VERSION}), adduser | systemd")
+set(CPACK_DEBIAN_SIGNER_PACKAGE_DEPENDS "${_sysusers}${_libraries}")
+set(CPACK_DEBIAN_AGENT_PACKAGE_DEPENDS "gatehouse-signer (= ${PROJECT_VERSION}), ${_sysusers}${_libraries}")
 set(CPACK_DEBIAN_AGENT_PACKAGE_SUGGESTS "pcscd, ykcs11, softhsm2")
-set(CPACK_DEBIAN_GATEWAY_PACKAGE_DEPENDS "gatehouse-signer (= ${PROJECT_VERSION}), adduser | systemd")
-set(CPACK_DEBIAN_GATEWAY_PACKAGE_RECOMMENDS "mariadb-client")
+set(CPACK_DEBIAN_GATEWAY_PACKAGE_DEPENDS "gatehouse-signer (= ${PROJECT_VERSION})")
+# The gateway uses libraries of its distribution (MariaDB, curl, LDAP, unbound): its file is named for that.
+file(STRINGS /etc/os-release _release REGEX "^(ID|VERSION_ID)=")
+list(TRANSFORM _release REPLACE "^[A-Z_]+=\"?([^\"]*)\"?$" "\\1")
+list(SORT _release ORDER DESCENDING)
+list(JOIN _release "" _release)
+execute_process(COMMAND dpkg --print-architecture OUTPUT_VARIABLE _architecture OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+set(CPACK_DEBIAN_GATEWAY_FILE_NAME "gatehouse_${PROJECT_VERSION}_${_release}_${_architecture}.deb")
+set(CPACK_DEBIAN_GATEWAY_PACKAGE_RECOMMENDS "mariadb-client, ca-certificates")
 set(CPACK_DEBIAN_GATEWAY_PACKAGE_SUGGESTS "mariadb-server, haproxy, prometheus")
 set(CPACK_DEBIAN_GATEWAY_PACKAGE_CONTROL_EXTRA
     "${CMAKE_SOURCE_DIR}/scripts/systemd/gateway/postinst;${CMAKE_SOURCE_DIR}/scripts/systemd/gateway/prerm")
