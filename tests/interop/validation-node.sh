@@ -1,13 +1,37 @@
 #!/bin/bash
-# A validation node: its database account can only read, and reads no key but those of OCSP certificates. It answers as
-# the node that writes does, says how far behind it is, and says nothing when that is too far.
+# A validation node at a replica of the database (MariaDB, by GTID): its account can only read, and reads no key but those
+# of OCSP certificates. It answers as the node that writes does, says how far behind it is, and says nothing when that is
+# too far.
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 # shellcheck source=tests/interop/lib.sh
 . "$here/lib.sh"
 
 sql() { mariadb --no-defaults --socket="$instance/db/db.sock" --batch --skip-column-names "$@" gatehouse; }
 as_edge() { sql --user=edge --password=edge; }
-edge_url() { printf 'mysql://edge:edge@localhost/gatehouse?socket=%s' "$instance/db/db.sock"; }
+edge_url() { printf 'mysql://edge:edge@localhost/gatehouse?socket=%s' "$work/replica/db.sock"; }
+replica() { mariadb --no-defaults --socket="$work/replica/db.sock" --user=root --batch --skip-column-names "$@"; }
+
+# The source has a log of changes from its first one on, so the replica begins with nothing.
+start_source() {
+    source_port=$(free_port)
+    GATEHOUSE_MARIADBD_ARGS="--skip-networking=0 --bind-address=127.0.0.1 --port=$source_port --server-id=1 --log-bin=changes
+        --binlog-format=ROW --gtid-strict-mode" start_instance --jobs-interval 2
+}
+
+caught_up() {
+    [ "$(replica <<<"SELECT MASTER_GTID_WAIT('$(sql --user=root <<<'SELECT @@gtid_binlog_pos')', 20)")" = 0 ] ||
+        die "the replica does not follow: $(replica -E <<<'SHOW REPLICA STATUS' | grep -E 'Error|Running')"
+}
+
+start_replica() {
+    sql --user=root <<<"CREATE USER follower@'127.0.0.1' IDENTIFIED BY 'follow'; GRANT REPLICATION SLAVE ON *.* TO follower@'127.0.0.1'"
+    GATEHOUSE_MARIADBD_ARGS='--server-id=2 --read-only --slave-parallel-threads=0' \
+        "$interop_root/tests/lib/mariadb.sh" start "$work/replica" >/dev/null
+    other_pids+=("$(cat replica/mariadbd.pid)")
+    replica <<<"CHANGE MASTER TO MASTER_HOST='127.0.0.1', MASTER_PORT=$source_port, MASTER_USER='follower',
+        MASTER_PASSWORD='follow', MASTER_USE_GTID=slave_pos; START REPLICA"
+    caught_up
+}
 
 # edge_options: those of the node's serve and check
 edge_options() {
@@ -19,6 +43,7 @@ start_edge() {
     sql --user=root <"$interop_root/sql/validation.sql" || die "validation.sql"
     sql --user=root <<<"CREATE USER edge@localhost IDENTIFIED BY 'edge'; GRANT gatehouse_validation TO edge@localhost;
         SET DEFAULT ROLE gatehouse_validation FOR edge@localhost"
+    start_replica
     edge_port=$(free_port)
     edge=http://127.0.0.1:$edge_port
     cp -a "$instance/data" "$work/edge"
@@ -100,16 +125,21 @@ ready_is() { [ "$(curl -sS -o readyz -w '%{http_code}' "$edge/readyz")" = "$1" ]
 behind() {
     ready_is 200 || die "$(cat readyz)"
     jq -e '.behindSeconds >= 0 and .behindSeconds < 8' readyz >/dev/null || die "$(cat readyz)"
-    stop_gateway
-    within 20 ready_is 503 || die "it is ready though nobody writes: $(cat readyz)"
+    replica <<<'STOP REPLICA SQL_THREAD'
+    rest POST "certificates/$(certificate_id late)/revoke" '{"reason":"keyCompromise"}' >/dev/null
+    within 20 ready_is 503 || die "it is ready though its replica does not follow: $(cat readyz)"
+    curl -sS "$edge/metrics" | awk '$1 == "gatehouse_database_behind_seconds" { exit !($2 >= 8) }' || die "the metric does not say so"
     jq -e '.behindSeconds >= 8 and (.checks[] | select(.name == "database-age") | .ok | not)' readyz >/dev/null ||
         die "$(cat readyz)"
-    says good | grep -q trylater || die "an answer by what is too old: $(says good)"
+    for leaf in good late; do
+        says $leaf | grep -q trylater || die "an answer by what is too old: $(says $leaf)"
+    done
     curl -sSf -o /dev/null "$edge/crl/$ca.crl" || die "the CRL goes on to its end"
-    start_gateway
+    replica <<<'START REPLICA SQL_THREAD'
     within 20 ready_is 200 || die "it does not come back: $(cat readyz)"
-    expect "and answers" "$(says bad)" revoked
-    shown "readyz says how far behind it is; beyond most-behind it is not ready and OCSP says tryLater, CRLs go on"
+    expect "what was revoked meanwhile" "$(says late)" revoked
+    shown "a replica that no longer follows: readyz and the metric say how far it is behind; beyond most-behind it is not ready
+          and OCSP says tryLater, never what was; CRLs go on; it follows again, and knows what was revoked meanwhile"
 }
 
 refuses_to_start() {
@@ -121,10 +151,10 @@ refuses_to_start() {
 }
 
 begin
-start_instance --jobs-interval 2
+start_source
 ca=$(make_ca Issuing '{"type":"EC","curve":"P-256"}')
 rest GET "cas/$ca/certificate?format=pem" >ca.pem
-for leaf in good bad; do
+for leaf in good bad late; do
     make_csr P-256 "$leaf" "$leaf.example.test"
     submit_and_sign "$ca-web-server" "$leaf"
 done
