@@ -88,7 +88,7 @@ static bool run(void *context, struct arena *arena, struct error *err) {
     struct bulk_job job;
     bool found = true;
     (void)context;
-    if (clock_monotonic_us() - worker.forgotten_us > FORGET_US) {
+    if (worker.forgotten_us == 0 || clock_monotonic_us() - worker.forgotten_us > FORGET_US) {
         TRY(bulk_forget_old(worker.core, arena, err));
         worker.forgotten_us = clock_monotonic_us();
     }
@@ -103,6 +103,5 @@ static bool run(void *context, struct arena *arena, struct error *err) {
 struct job api_bulk_job(struct core *core) {
     worker.core = core;
     worker.holder = uuid_new();
-    worker.forgotten_us = clock_monotonic_us();
     return (struct job){.name = "certificate-jobs", .every_us = EVERY_US, .everywhere = true, .run = run};
 }

@@ -16,6 +16,7 @@
 #include <time.h>
 
 #define LEASE_RESERVE_US (30 * US_PER_SECOND)
+#define FIRST_ROUND_US (15 * US_PER_SECOND)
 
 struct worker {
     struct jobs *jobs;
@@ -171,11 +172,15 @@ static bool run_once(const struct worker *worker, bool failed) {
     return ok;
 }
 
+/* The first round comes soon, or a node that is started again every hour would never clean up. */
 static void *run(void *context) {
     const struct worker *worker = context;
+    int64_t wait_us = worker->job.every_us < FIRST_ROUND_US ? worker->job.every_us : FIRST_ROUND_US;
     bool failed = false;
-    while (wait_for(worker->jobs, worker->job.every_us))
+    while (wait_for(worker->jobs, wait_us)) {
         failed = !run_once(worker, failed);
+        wait_us = worker->job.every_us;
+    }
     return NULL;
 }
 
