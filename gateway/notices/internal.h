@@ -20,6 +20,8 @@ MUST_USE bool notices_put(struct core *core, struct arena *arena, const struct a
                           const struct json *document, int64_t version, struct error *err);
 /* As the API shows it: without secrets. */
 void notices_write(struct json_writer *w, const struct notice_settings *settings);
+/* The setting that says up to where a rule about events has looked: microseconds. */
+const char *notices_position(struct arena *arena, const char *rule);
 const char *notices_webhook_place(struct arena *arena, const char *id);
 
 /* -- deliver.c -- */
@@ -28,6 +30,7 @@ struct notice {
     const char *occasion; /* names it for good: what was told once is not told again */
     const char *text;     /* a line for people */
     const char *data;     /* a JSON object for programs */
+    struct uuid request;  /* the request that it is about, or nil */
 };
 struct notice_target {
     const char *mail;           /* an address, or NULL */
@@ -39,6 +42,27 @@ MUST_USE bool notices_tell(struct core *core, struct arena *arena, const char *r
 /* To all that the rule names. A target that fails keeps the others from nothing; the first failure is told. */
 MUST_USE bool notices_tell_all(struct core *core, struct arena *arena, const struct notice_settings *settings,
                                const struct json *rule, const struct notice *notices, size_t count, struct error *err);
+
+/* -- rules.c: what is told, each to somebody -- */
+
+struct found {
+    struct notice *notices;
+    const char **owners; /* whose each is: an address, or something else */
+    size_t count;
+};
+/* The smallest of the numbers of days (NULL: 30, 15, 7, 2, 1) that this time has come to; 0: none yet. */
+int64_t notices_stage(const struct json *days, int64_t left_us);
+int64_t notices_longest(const struct json *days);
+/* Each owner gets what is theirs. */
+MUST_USE bool notices_tell_owners(struct core *core, struct arena *arena, const struct json *rule,
+                                  const struct found *found, struct error *err);
+
+/* -- secrets.c, approvers.c -- */
+
+MUST_USE bool notices_find_secrets(struct core *core, struct arena *arena, const struct json *rule, struct found *ret,
+                                   struct error *err);
+MUST_USE bool notices_tell_approvers(struct core *core, struct arena *arena, const struct json *rule,
+                                     const struct notice *notices, size_t count, struct error *err);
 
 /* -- webhook.c -- */
 

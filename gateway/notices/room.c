@@ -53,7 +53,8 @@ static bool find(const struct http_request *request, const struct json *list, co
 }
 
 HANDLER(notices_webhook_test) {
-    static const struct notice test = {"test", "This is the test that was asked for.", "{\"kind\":\"test\"}"};
+    static const struct notice test = {
+        .occasion = "test", .text = "This is the test that was asked for.", .data = "{\"kind\":\"test\"}"};
     const struct notice *const notices[] = {&test};
     struct notice_settings settings;
     const struct json *webhook;

@@ -1,4 +1,4 @@
-/* What the rules look for: certificates that end soon, those of the instance itself, and events. */
+/* What the rules look for: certificates and secrets that end soon, those of the instance itself, and events. */
 #include "notices/internal.h"
 
 #include "base/clock.h"
@@ -56,8 +56,7 @@ bool notices_filter(struct core *core, struct arena *arena, const struct json *o
 
 /* --- certificates that end soon --------------------------------------------------------------------------------------- */
 
-/* The smallest number of days that this certificate has come to; 0: none yet. */
-static int64_t stage_of(const struct json *days, int64_t left_us) {
+int64_t notices_stage(const struct json *days, int64_t left_us) {
     static const int usual[] = {1, 2, 7, 15, 30};
     int64_t found = 0;
     for (size_t i = 0; days == NULL && i < 5; i++)
@@ -71,7 +70,7 @@ static int64_t stage_of(const struct json *days, int64_t left_us) {
     return found;
 }
 
-static int64_t longest(const struct json *days) {
+int64_t notices_longest(const struct json *days) {
     int64_t most = days == NULL ? 30 : 0;
     JSON_EACH (day, days) {
         int64_t number = strtol(day->text, NULL, 10);
@@ -101,12 +100,6 @@ static struct notice expiring(struct arena *arena, const struct certificate_reco
         .data = json_written(&w)};
 }
 
-struct found {
-    struct notice *notices;
-    const char **owners;
-    size_t count;
-};
-
 /* What has been renewed already needs nobody's attention. */
 static bool is_renewed(struct tx *tx, struct arena *arena, struct uuid id, bool *ret, struct error *err) {
     struct uuid predecessor, *successors = NULL;
@@ -119,7 +112,7 @@ static bool is_renewed(struct tx *tx, struct arena *arena, struct uuid id, bool 
 static bool add_found(struct tx *tx, struct arena *arena, const struct json *rule, const struct certificate_record *c,
                       int64_t now_us, struct found *found, struct error *err) {
     bool own = strcmp(notices_text(rule, "on"), "authority.expiring") == 0, renewed = false;
-    int64_t stage = stage_of(json_get(rule, "days"), c->not_after_us - now_us);
+    int64_t stage = notices_stage(json_get(rule, "days"), c->not_after_us - now_us);
     bool of_instance = c->use != CERTIFICATE_END_ENTITY;
     if (stage == 0 || of_instance != own || found->count == MOST_AT_ONCE)
         return true;
@@ -137,7 +130,7 @@ static bool find_expiring(struct core *core, struct arena *arena, const struct j
     struct page page = {.limit = PAGE};
     TRY(notices_filter(core, arena, rule, &filter, err));
     filter.state = CERTIFICATE_VALID;
-    filter.expires_before_us = filter.now_us + longest(json_get(rule, "days")) * US_PER_DAY;
+    filter.expires_before_us = filter.now_us + notices_longest(json_get(rule, "days")) * US_PER_DAY;
     found->notices = arena_array(arena, MOST_AT_ONCE, sizeof *found->notices);
     found->owners = arena_array(arena, MOST_AT_ONCE, sizeof *found->owners);
     do {
@@ -157,9 +150,8 @@ static bool find_expiring(struct core *core, struct arena *arena, const struct j
     return true;
 }
 
-/* Each owner gets what is theirs. */
-static bool tell_owners(struct core *core, struct arena *arena, const struct json *rule, const struct found *found,
-                        struct error *err) {
+bool notices_tell_owners(struct core *core, struct arena *arena, const struct json *rule, const struct found *found,
+                         struct error *err) {
     struct notice *theirs = arena_array(arena, found->count + 1, sizeof *theirs);
     for (size_t i = 0; i < found->count; i++) {
         struct error no_address = {0};
@@ -181,9 +173,11 @@ static bool look_for_ends(struct core *core, struct arena *arena, const struct n
                           const struct json *rule, struct error *err) {
     struct found found = {0};
     bool to_owner = false;
-    TRY(find_expiring(core, arena, rule, &found, err) && json_bool(rule, "toOwner", &to_owner, err));
+    bool secrets = strcmp(notices_text(rule, "on"), "secret.expiring") == 0;
+    TRY(secrets ? notices_find_secrets(core, arena, rule, &found, err) : find_expiring(core, arena, rule, &found, err));
+    TRY(json_bool(rule, "toOwner", &to_owner, err));
     TRY(notices_tell_all(core, arena, settings, rule, found.notices, found.count, err));
-    return !to_owner || tell_owners(core, arena, rule, &found, err);
+    return !to_owner || notices_tell_owners(core, arena, rule, &found, err);
 }
 
 /* --- events -------------------------------------------------------------------------------------------------------------- */
@@ -202,7 +196,11 @@ static struct notice of_event(struct arena *arena, const struct event *e) {
     json_put_string(&w, "object", e->object);
     put_document(&w, arena, "details", e->details);
     json_close_object(&w);
-    return (struct notice){.occasion = arena_printf(arena, "event/%s", uuid_text(arena, e->id)),
+    struct uuid request = {{0}};
+    if (strcmp(e->object_kind, "request") == 0 && !uuid_parse(e->object, &request))
+        request = (struct uuid){{0}};
+    return (struct notice){.request = request,
+                           .occasion = arena_printf(arena, "event/%s", uuid_text(arena, e->id)),
                            .text = arena_printf(arena, "%s %s (%s) by %s: %s %s", at, e->code, e->outcome, e->actor,
                                                 e->object_kind, e->object),
                            .data = json_written(&w)};
@@ -227,7 +225,7 @@ static bool find_events(struct core *core, struct arena *arena, const char *code
     return true;
 }
 
-/* Up to where a rule has looked. A new one begins now: nobody wants the past. */
+/* Up to where a rule has looked; now, when nobody has written that down. */
 static bool position(struct core *core, struct arena *arena, const char *name, int64_t now_us, int64_t *ret,
                      struct error *err) {
     const char *text = NULL;
@@ -241,16 +239,18 @@ static bool position(struct core *core, struct arena *arena, const char *name, i
 
 static bool look_for_events(struct core *core, struct arena *arena, const struct notice_settings *settings,
                             const struct json *rule, struct error *err) {
-    const char *name = arena_printf(arena, "notices/%s", notices_text(rule, "id"));
+    const char *name = notices_position(arena, notices_text(rule, "id"));
     struct notice *notices = arena_array(arena, MOST_EVENTS, sizeof *notices);
     int64_t now_us = clock_now_us(), from_us = now_us;
     size_t count = 0;
-    bool done = false;
+    bool done = false, to_approvers = false;
     TRY(position(core, arena, name, now_us, &from_us, err));
     JSON_EACH (code, json_get(rule, "codes"))
         TRY(find_events(core, arena, code->text, from_us > now_us - OVERLAP_US ? from_us : from_us - OVERLAP_US, notices,
                         &count, err));
     TRY(notices_tell_all(core, arena, settings, rule, notices, count, err));
+    TRY(json_bool(rule, "toApprovers", &to_approvers, err));
+    TRY(!to_approvers || notices_tell_approvers(core, arena, rule, notices, count, err));
     if (now_us - from_us < OVERLAP_US)
         return true; /* the beginning stays until it is far enough behind */
     TX(tx, core_db(core), &done, err)

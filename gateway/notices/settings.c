@@ -34,6 +34,10 @@ const char *notices_webhook_place(struct arena *arena, const char *id) {
     return arena_printf(arena, "notices/webhooks/%s", id);
 }
 
+const char *notices_position(struct arena *arena, const char *rule) {
+    return arena_printf(arena, "notices/%s", rule);
+}
+
 static bool read_in(struct tx *tx, struct arena *arena, struct notice_settings *ret, struct error *err) {
     const char *text = NULL;
     const struct json *document;
@@ -123,19 +127,22 @@ static bool check_rule(struct core *core, struct arena *arena, const struct json
                        struct error *err) {
     static const char *const expiring[] = {"id", "on", "days", "ca", "template", "tag", "owner", "to", "toOwner", "webhook",
                                            NULL};
-    static const char *const event[] = {"id", "on", "codes", "to", "webhook", NULL};
+    static const char *const secret[] = {"id", "on", "days", "to", "toOwner", "webhook", NULL};
+    static const char *const event[] = {"id", "on", "codes", "to", "toApprovers", "webhook", NULL};
     const char *on = NULL, *webhook = NULL, *id = notices_text(item, "id");
     struct certificate_filter filter;
-    bool to_owner = false;
+    bool to_owner = false, to_approvers = false;
     TRY(json_string(item, "on", &on, err));
-    bool is_event = on != NULL && strcmp(on, "event") == 0;
-    if (!is_event && (on == NULL || (strcmp(on, "certificate.expiring") != 0 && strcmp(on, "authority.expiring") != 0)))
-        return bad(err, id, "\"on\" is certificate.expiring, authority.expiring or event");
-    TRY(json_only(item, is_event ? event : expiring, err) && json_string(item, "webhook", &webhook, err) &&
-        json_bool(item, "toOwner", &to_owner, err));
+    on = on == NULL ? "" : on;
+    bool is_event = strcmp(on, "event") == 0, is_secret = strcmp(on, "secret.expiring") == 0;
+    if (!is_event && !is_secret && strcmp(on, "certificate.expiring") != 0 && strcmp(on, "authority.expiring") != 0)
+        return bad(err, id, "\"on\" is certificate.expiring, authority.expiring, secret.expiring or event");
+    TRY(json_only(item, is_event ? event : is_secret ? secret : expiring, err) &&
+        json_string(item, "webhook", &webhook, err) && json_bool(item, "toOwner", &to_owner, err) &&
+        json_bool(item, "toApprovers", &to_approvers, err));
     if (webhook != NULL && notices_find(webhooks, webhook) == NULL)
         return bad(err, id, "there is no webhook of that name");
-    return check_addresses(item, webhook == NULL && !to_owner, err) &&
+    return check_addresses(item, webhook == NULL && !to_owner && !to_approvers, err) &&
            (is_event ? check_codes(item, err) : check_days(item, err)) &&
            notices_filter(core, arena, item, &filter, err);
 }
@@ -240,12 +247,28 @@ static bool seal_webhooks(struct core *core, struct arena *arena, const struct j
     return true;
 }
 
-static bool replace(struct tx *tx, struct arena *arena, const struct actor *actor, const char *text, int64_t version,
-                    struct error *err) {
+static bool is_on_events(const struct json *rule) {
+    return rule != NULL && strcmp(notices_text(rule, "on"), "event") == 0;
+}
+
+/* A new rule begins now: nobody wants the past, and nothing from here on is missed. */
+static bool begin_new(struct tx *tx, struct arena *arena, const struct json *wanted, const struct json *standing,
+                      struct error *err) {
+    JSON_EACH (rule, wanted) {
+        const char *id = notices_text(rule, "id");
+        if (is_on_events(rule) && !is_on_events(notices_find(standing, id)))
+            TRY(setting_put(tx, notices_position(arena, id), arena_printf(arena, "%lld", (long long)clock_now_us()), err));
+    }
+    return true;
+}
+
+static bool replace(struct tx *tx, struct arena *arena, const struct actor *actor, const struct json *rules,
+                    const char *text, int64_t version, struct error *err) {
     struct notice_settings standing;
     TRY(read_in(tx, arena, &standing, err));
     if (standing.version != version)
         return fail(err, ERROR_CONFLICT, "changed-meanwhile", "Somebody has changed the notices meanwhile; read them again.");
+    TRY(begin_new(tx, arena, rules, standing.rules, err));
     return setting_put(tx, SETTING, text, err) &&
            access_note(tx, actor, &(struct event_note){.code = "notices.changed", .object_kind = "setting", .object = SETTING},
                        err);
@@ -268,6 +291,6 @@ bool notices_put(struct core *core, struct arena *arena, const struct actor *act
     json_close_object(&w);
     const char *text = json_written(&w);
     TX(tx, core_db(core), &done, err)
-        tx.ok = replace(tx.tx, arena, actor, text, version, err);
+        tx.ok = replace(tx.tx, arena, actor, wanted.rules, text, version, err);
     return done;
 }

@@ -10,7 +10,6 @@
 #include <string.h>
 
 #define ROUND 50
-#define MAX_APPROVERS 50
 
 struct news {
     struct public_pages *pages;
@@ -21,8 +20,7 @@ struct news {
     struct template_record template;
     struct certificate_record certificate;
     struct public_rules rules;
-    const char **approvers;
-    size_t approver_count;
+    struct deciders approvers;
     struct mail_ready *mails; /* to be queued */
     size_t mail_count;
     bool claim;
@@ -33,8 +31,7 @@ static bool load(struct tx *tx, struct news *n, struct error *err) {
     TRY(request_by_id(tx, n->arena, &scope_everything, n->row->request_id, &n->request, err));
     TRY(ca_by_id(tx, n->arena, &scope_everything, n->request.ca_id, &n->ca, err));
     TRY(template_version(tx, n->arena, n->request.template_id, 0, &n->template, err));
-    TRY(user_emails_of_deciders(tx, n->arena, n->ca.organisation_id, n->ca.id, MAX_APPROVERS, &n->approvers,
-                                &n->approver_count, err));
+    TRY(user_deciders(tx, n->arena, n->ca.organisation_id, n->ca.id, INT64_C(1) << MAY_DECIDE_REQUESTS, &n->approvers, err));
     return uuid_is_nil(n->request.certificate_id) ||
            certificate_by_id(tx, n->arena, &scope_everything, n->request.certificate_id, &n->certificate, err);
 }
@@ -92,8 +89,8 @@ static bool write_to_asker(struct news *n, const char *https, struct error *err)
 static bool write_to_deciders(struct news *n, const char *https, struct error *err) {
     const char *link =
         arena_printf(n->arena, "%s/console/requests/%s", https, uuid_text(n->arena, n->request.id));
-    const char **to = n->rules.notify.count > 0 ? n->rules.notify.items : n->approvers;
-    size_t count = n->rules.notify.count > 0 ? n->rules.notify.count : n->approver_count;
+    const char *const *to = n->rules.notify.count > 0 ? n->rules.notify.items : n->approvers.emails;
+    size_t count = n->rules.notify.count > 0 ? n->rules.notify.count : n->approvers.count;
     struct error ignored = {0};
     if (n->row->state != REQUEST_PENDING)
         return true;
@@ -122,7 +119,7 @@ static bool tell(struct public_pages *pages, const struct public_request *row, s
     bool done = false;
     bool open = row->state == REQUEST_PENDING || row->state == REQUEST_APPROVED ||
                 row->state == REQUEST_AWAITING_CSR;
-    n.mails = arena_array(arena, MAX_APPROVERS + 21, sizeof *n.mails);
+    n.mails = arena_array(arena, MOST_DECIDERS + 21, sizeof *n.mails);
     TX(tx, core_db(pages->core), &done, err)
         tx.ok = load(tx.tx, &n, err);
     TRY(done);

@@ -18,9 +18,9 @@ static const char sql_by_name[] = "SELECT " COLUMNS "FROM users u WHERE u.userna
 static const char sql_by_id[] = "SELECT " COLUMNS "FROM users u WHERE u.id = ? AND ";
 static const char sql_list[] = "SELECT " COLUMNS "FROM users u WHERE u.username_folded > ? AND ";
 static const char sql_deciders[] =
-    "SELECT DISTINCT u.email FROM role_grants g JOIN users u ON u.id = g.user_id "
-    "WHERE u.state = 1 AND u.email <> '' AND g.role IN (1, 2) AND (g.scope = 1 OR "
-    "(g.scope = 2 AND g.object_id = ?) OR (g.scope = 3 AND g.object_id = ?)) ORDER BY u.email LIMIT ?";
+    "SELECT DISTINCT u.email FROM role_grants g JOIN users u ON u.id = g.user_id LEFT JOIN roles r ON r.number = g.role "
+    "WHERE u.state = 1 AND u.email <> '' AND (g.role IN (1, 2) OR (r.permissions & ?) <> 0) AND (g.scope = 1 OR "
+    "(g.scope = 2 AND g.object_id = ?) OR (g.scope = 3 AND g.object_id = ?)) ORDER BY u.email LIMIT 50";
 static const char sql_count[] = "SELECT COUNT(*) FROM users";
 static const char sql_set_password[] =
     "UPDATE users SET password_hash = ?, must_change_password = ? WHERE id = ?";
@@ -142,19 +142,15 @@ bool user_list(struct tx *tx, struct arena *arena, const struct scope *scope,
     return true;
 }
 
-bool user_emails_of_deciders(struct tx *tx, struct arena *arena, struct uuid organisation_id,
-                             struct uuid ca_id, size_t limit, const char ***ret_emails,
-                             size_t *ret_count, struct error *err) {
-    const char **emails = arena_array(arena, limit, sizeof *emails);
+bool user_deciders(struct tx *tx, struct arena *arena, struct uuid organisation_id, struct uuid ca_id,
+                   int64_t permissions, struct deciders *ret, struct error *err) {
     struct rows rows;
     size_t count = 0;
-    TRY(rows_open(tx, arena, sql_deciders,
-                  PARAMS(p_uuid(&organisation_id), p_uuid(&ca_id), p_int((int64_t)limit)), &rows, err));
-    while (count < limit && rows_next(&rows))
-        emails[count++] = rows_text(&rows);
+    TRY(rows_open(tx, arena, sql_deciders, PARAMS(p_int(permissions), p_uuid(&organisation_id), p_uuid(&ca_id)), &rows, err));
+    while (count < MOST_DECIDERS && rows_next(&rows))
+        ret->emails[count++] = rows_text(&rows);
     TRY(rows_close(&rows, err));
-    *ret_emails = emails;
-    *ret_count = count;
+    ret->count = count;
     return true;
 }
 

@@ -56,10 +56,14 @@ MUST_USE bool user_list(struct tx *tx, struct arena *arena, const struct scope *
                         const struct page *page, struct user **ret_items, size_t *ret_count,
                         const char **ret_next, struct error *err);
 /* Addresses of active users who may decide requests of that CA: administrators and officers of it, its organisation or
- * the instance. At most `limit`. */
-MUST_USE bool user_emails_of_deciders(struct tx *tx, struct arena *arena, struct uuid organisation_id,
-                                      struct uuid ca_id, size_t limit, const char ***ret_emails,
-                                      size_t *ret_count, struct error *err);
+ * the instance, and whose own roles have one of those permissions (bits). */
+#define MOST_DECIDERS 50
+struct deciders {
+    const char *emails[MOST_DECIDERS];
+    size_t count;
+};
+MUST_USE bool user_deciders(struct tx *tx, struct arena *arena, struct uuid organisation_id, struct uuid ca_id,
+                            int64_t permissions, struct deciders *ret, struct error *err);
 MUST_USE bool user_count(struct tx *tx, int64_t *ret_count, struct error *err);
 MUST_USE bool user_set_password(struct tx *tx, struct uuid id, const char *password_hash,
                                 bool must_change, struct error *err);

@@ -87,7 +87,7 @@ joined() {
         die "it does not join: $(cat join.err join.out)"
     # Each of them used to hold up the next for ten seconds.
     [ $((($(date +%s%N) - asked) / 1000000)) -lt 8000 ] || die "silent callers hold up the one with the code"
-    shown "forty callers that are silent, or stop in the middle of a handshake, keep the one with the code waiting for nothing"
+    shown "forty callers that are silent, or stop in the middle of a handshake, do not keep the one with the code waiting"
     grep -q '^ready: gatehouse serve --config' join.out || die "$(cat join.out)"
     within 5 gone "$inviter" || die "the invitation goes on"
     grep -q '^joined: 127.0.0.1' invite.out || die "$(cat invite.out)"

@@ -197,6 +197,7 @@ const fields: Record<string, Words> = {
   codes: ['Codes of events, or their beginnings (one a line)', 'Codes von Ereignissen oder ihr Anfang (einer je Zeile)', 'For example request.submitted or job.failed.', 'Zum Beispiel request.submitted oder job.failed.'],
   to: ['Mails go to (one address a line)', 'Mails gehen an (eine Adresse je Zeile)'],
   toOwner: ['The certificate\'s owner, when that is an address', 'Der Eigentümer des Zertifikats, wenn das eine Adresse ist'],
+  toApprovers: ['Those who can decide on the request', 'Wer über den Antrag entscheiden kann'],
   webhook: ['Webhook', 'Webhook'],
   'notice-rules:ca': ['Authority', 'Zertifizierungsstelle'],
   'notice-reports:ca': ['Authority', 'Zertifizierungsstelle'],
