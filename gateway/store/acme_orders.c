@@ -35,8 +35,9 @@ static const struct insert update_order = {
            "replaces_id = IF(? = 4, NULL, replaces_id) WHERE id = ? AND state = ?",
     .kind = INSERT_LEAF,
     .missed = moved};
+/* By the orders, whose newest come first: by their policies all would be read. */
 static const char sql_list[] =
-    "SELECT " ACME_ORDER_COLUMNS FROM "JOIN acme_policies p ON p.id = o.policy_id "
+    "SELECT " ACME_ORDER_COLUMNS FROM "STRAIGHT_JOIN acme_policies p ON p.id = o.policy_id "
     "WHERE ";
 static const char sql_count_account[] =
     "SELECT COUNT(*) FROM (SELECT 1 FROM acme_orders o WHERE o.account_id = ? AND o.id >= ? "

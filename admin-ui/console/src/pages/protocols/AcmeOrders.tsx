@@ -73,7 +73,7 @@ export function AcmeOrders({ path }: { path: string }) {
     { id: 'state', title: t('state'), text: (o) => o.status, cell: (o) => <StateLabel state={o.status} /> },
     { id: 'problem', title: t('reason'), text: (o) => o.problem?.detail ?? '', cell: (o) => o.problem?.detail ?? '–' },
     { id: 'certificate', title: t('certificate'), text: (o) => o.certificate ?? '', cell: (o) => (o.certificate === null ? '–' : <Link to={`/certificates/${o.certificate}`}>{t('show')}</Link>) },
-    { id: 'created', title: t('createdAt'), text: (o) => o.createdAt, cell: (o) => <When at={o.createdAt} /> },
+    { id: 'created', title: t('createdAt'), sort: 'createdAt', text: (o) => o.createdAt, cell: (o) => <When at={o.createdAt} /> },
     { id: 'expires', title: t('expires'), text: (o) => o.expiresAt, cell: (o) => <When at={o.expiresAt} /> },
   ];
   return (
