@@ -199,7 +199,7 @@ async function validation(page, { api, ca }) {
 
 async function timestamping(page, { api, ca }) {
   await open(page, 'timestamping', 'Timestamping');
-  await page.getByRole('heading', { name: 'Clock', exact: true }).waitFor();
+  await page.getByRole('link', { name: 'Clock', exact: true }).waitFor();
   await page.getByRole('button', { name: 'New issuer' }).click();
   await field(page, 'Name in the address').fill('code');
   await dialog(page).getByRole('button', { name: 'Create' }).click();
