@@ -87,7 +87,7 @@ void hub_leave(struct hub_agent *agent) {
     for (struct call *call = agent->calls; call != NULL; call = call->next) {
         if (call->state == CALL_WAITS)
             call->state = CALL_LOST;
-        pthread_cond_signal(&call->done);
+        pthread_cond_signal(call->done);
     }
     while (agent->users > 0)
         pthread_cond_wait(&hub->released, &hub->lock);
@@ -176,7 +176,7 @@ bool hub_take(struct hub_agent *agent, struct view message, struct error *err) {
         if (call->id == id && call->op == op && call->state == CALL_WAITS) {
             wire_buffer_add(&call->answer, message.at, message.len);
             call->state = CALL_ANSWERED;
-            pthread_cond_signal(&call->done);
+            pthread_cond_signal(call->done);
             found = true;
         }
     found = found || look || was_late(agent, id);

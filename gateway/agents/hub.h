@@ -2,9 +2,9 @@
  * asks for keys elsewhere (provider/signer.h); it knows no sockets.
  *
  * A key is known by its URI and public key. Whoever of the agents has it is asked, the least busy
- * one first; when that one goes or fails, the next is asked at once, and when it says nothing, after
- * a few seconds. An agent that is silent is asked nothing until it is heard again; what it answers
- * late is dropped. */
+ * one first; when that one goes or fails, the next is asked at once, and when it says nothing or that it is
+ * still at it, after a few seconds. An agent that is silent is asked nothing until it is heard again; what
+ * it answers late is dropped. */
 #ifndef GATEHOUSE_AGENTS_HUB_H
 #define GATEHOUSE_AGENTS_HUB_H
 

@@ -45,13 +45,16 @@ static bool was_tried(const struct hub_agent *agent, const uint64_t *tried, size
     return false;
 }
 
-/* Fewer calls under way, then the one that was asked longer ago: so they take turns. */
+/* Who owes an answer that others gave meanwhile (its module may hang) comes last; then fewer calls under way, then the one
+ * that was asked longer ago: so they take turns. */
 static bool is_better(const struct hub_agent *a, const struct hub_agent *b) {
-    return b == NULL || a->busy < b->busy || (a->busy == b->busy && a->last_use < b->last_use);
+    if (b == NULL || (a->late > 0) != (b->late > 0))
+        return b == NULL || b->late > 0;
+    return a->busy < b->busy || (a->busy == b->busy && a->last_use < b->last_use);
 }
 
-struct hub_agent *choose_agent(struct hub *hub, const struct pkcs11_uri *uri, size_t key_index,
-                               bool holds, const uint64_t *tried, size_t tried_count) {
+struct hub_agent *best_agent(struct hub *hub, const struct pkcs11_uri *uri, size_t key_index, bool holds,
+                             const uint64_t *tried, size_t tried_count) {
     struct hub_agent *best = NULL;
     for (struct hub_agent *agent = hub->agents; agent != NULL; agent = agent->next) {
         if (agent->gone || agent->silent_us != 0 || was_tried(agent, tried, tried_count) || (holds && !holds_token(agent, uri)))
@@ -61,6 +64,12 @@ struct hub_agent *choose_agent(struct hub *hub, const struct pkcs11_uri *uri, si
         if (is_better(agent, best))
             best = agent;
     }
+    return best;
+}
+
+struct hub_agent *choose_agent(struct hub *hub, const struct pkcs11_uri *uri, size_t key_index,
+                               bool holds, const uint64_t *tried, size_t tried_count) {
+    struct hub_agent *best = best_agent(hub, uri, key_index, holds, tried, tried_count);
     if (best != NULL) {
         best->users++;
         best->busy++;

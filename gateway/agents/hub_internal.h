@@ -14,11 +14,14 @@
 
 /* A call that waits for an agent's answer; on the caller's stack, in the agent's list. */
 struct call {
+    struct hub_agent *agent;
     uint32_t id;
     uint8_t op;
     enum { CALL_WAITS, CALL_ANSWERED, CALL_LOST } state;
     struct wire_buffer answer;
-    pthread_cond_t done;
+    struct error failure; /* why it could not be sent */
+    int64_t begun_us;
+    pthread_cond_t *done;
     struct call *next;
 };
 
@@ -76,11 +79,22 @@ struct hub {
 /* -- hub_exchange.c -- */
 
 enum exchange_end { EXCHANGED, EXCHANGE_FAILED, EXCHANGE_LOST };
-/* Asks this agent, which the caller holds, and waits. FAILED: the agent's own error; LOST: there was
- * no answer that one could use. The response lives on the arena. */
-enum exchange_end exchange(struct hub_agent *agent, const struct wire_request *request,
-                           struct arena *arena, struct wire_response *ret_response,
+
+int64_t earlier(int64_t a, int64_t b);
+void call_condition(pthread_cond_t *ret);
+/* Asks an agent, which the caller holds; `done` is signalled when the answer is there. */
+void call_begin(struct hub_agent *agent, const struct wire_request *request, pthread_cond_t *done, struct call *call);
+/* When it is to be looked at again; 0: it has its answer, or gets none. The caller holds hub->lock, as for the next. */
+int64_t call_look_again(struct call *call);
+void call_sleep(struct hub *hub, pthread_cond_t *done, int64_t until_us);
+/* FAILED: the agent's own error; LOST: there is no answer that one can use. The response lives on the arena. */
+enum exchange_end call_end(struct call *call, struct arena *arena, struct wire_response *ret_response,
                            struct error *err);
+
+struct round;
+/* Asks this agent, which the caller holds, and waits. */
+enum exchange_end exchange(const struct round *round, struct hub_agent *agent, const struct wire_request *request,
+                           struct wire_response *ret_response, struct error *err);
 
 /* -- hub_round.c: one question on its way round the agents -- */
 
@@ -99,10 +113,27 @@ struct round {
 /* Those that said they have the token first, then (`others`) whoever might have got it since. NULL:
  * none is left. done_with gives it back. */
 struct hub_agent *next_agent(struct round *round, bool others);
+/* Somebody that holds the token is left to be asked; the caller holds hub->lock. */
+bool is_another(const struct round *round);
 void done_with(struct hub_agent *agent);
 void note_failure(struct round *round, const struct error *err);
 /* Nobody did it: what is known of why. Returns false. */
 bool given_up(const struct round *round, struct error *err);
+
+/* -- hub_keys.c -- */
+
+/* The key's handle at this agent, whom it is asked for when it is not known. */
+MUST_USE bool handle_at(const struct round *round, struct hub_agent *agent, const struct hub_key *key,
+                        uint64_t *ret_handle, struct error *err);
+void set_handle(struct hub_agent *agent, size_t key, uint64_t handle);
+struct hub_key *key_by_handle(struct hub *hub, uint64_t handle, size_t *ret_index);
+/* It did what this thread had asked for last, for hub_wrong. */
+void note_answer(const struct hub_agent *agent, size_t key);
+
+/* -- hub_operate.c: signing, decrypting -- */
+
+bool operate(struct hub *hub, const struct wire_request *request, struct arena *arena,
+             struct wire_response *ret_response, struct error *err);
 
 /* -- hub_tokens.c: what is done with tokens, not with one key -- */
 
@@ -120,6 +151,9 @@ bool serve_token(struct hub *hub, const struct wire_request *request, struct are
  * NULL: none. key_index SIZE_MAX: whatever is known of keys. */
 struct hub_agent *choose_agent(struct hub *hub, const struct pkcs11_uri *uri, size_t key_index,
                                bool holds, const uint64_t *tried, size_t tried_count);
+/* The same without a reference. */
+struct hub_agent *best_agent(struct hub *hub, const struct pkcs11_uri *uri, size_t key_index, bool holds,
+                             const uint64_t *tried, size_t tried_count);
 void let_go(struct hub_agent *agent);
 struct agent_key *key_of_agent(struct hub_agent *agent, size_t index);
 bool token_fits(const struct wire_token *token, const struct pkcs11_uri *uri);

@@ -28,12 +28,6 @@ static void blame(struct hub_agent *agent, size_t key, const char *what) {
         hub->config.blame(hub->config.context, agent->id, agent->name, what);
 }
 
-/* Another agent with the same key may do better. */
-static bool may_do_elsewhere(const struct error *err) {
-    return err->kind == ERROR_UNAVAILABLE || err->kind == ERROR_NOT_FOUND ||
-           err->kind == ERROR_FORBIDDEN || err->kind == ERROR_TOO_MANY;
-}
-
 /* ---- the table of keys ----------------------------------------------------------------------- */
 
 static bool remember_key(struct hub *hub, const char *uri, const struct wire_response *found,
@@ -65,7 +59,7 @@ static bool remember_key(struct hub *hub, const char *uri, const struct wire_res
     return done;
 }
 
-static void set_handle(struct hub_agent *agent, size_t key, uint64_t handle) {
+void set_handle(struct hub_agent *agent, size_t key, uint64_t handle) {
     pthread_mutex_lock(&agent->hub->lock);
     key_of_agent(agent, key)->handle = handle;
     pthread_mutex_unlock(&agent->hub->lock);
@@ -98,7 +92,7 @@ static bool find(struct hub *hub, const struct wire_request *request, struct are
     const char *text = arena_text(arena, request->find.uri);
     while ((agent = next_agent(&round, found.op == 0)) != NULL) {
         struct error failure = {0};
-        enum exchange_end end = exchange(agent, request, arena, &response, &failure);
+        enum exchange_end end = exchange(&round, agent, request, &response, &failure);
         struct view known = found.op != 0 ? found.found.spki : request->find.known;
         bool same = end == EXCHANGED && (known.len == 0 || view_equal(known, response.found.spki));
         bool conflict = end == EXCHANGED && !same && request->find.known.len == 0;
@@ -124,52 +118,31 @@ static bool find(struct hub *hub, const struct wire_request *request, struct are
     return true;
 }
 
-/* ---- signing, decrypting --------------------------------------------------------------------- */
+/* ---- handles ---------------------------------------------------------------------------------- */
 
-static bool find_at(struct hub_agent *agent, size_t index, const struct hub_key *key,
-                    struct arena *arena, uint64_t *ret_handle, struct error *err) {
+static bool find_at(const struct round *round, struct hub_agent *agent, const struct hub_key *key,
+                    uint64_t *ret_handle, struct error *err) {
     struct wire_request request = {.op = WIRE_FIND, .find.uri = view_text(key->uri)};
     struct wire_response response;
-    if (exchange(agent, &request, arena, &response, err) != EXCHANGED)
+    if (exchange(round, agent, &request, &response, err) != EXCHANGED)
         return false;
     if (!view_equal(response.found.spki, key->spki)) {
-        blame(agent, index, "has another key under a URI than the one that is meant");
+        blame(agent, round->key, "has another key under a URI than the one that is meant");
         return fail(err, ERROR_UNAVAILABLE, "token-failed", "Agent \"%s\" has another key there.",
                     agent->name);
     }
-    set_handle(agent, index, response.found.handle);
+    set_handle(agent, round->key, response.found.handle);
     *ret_handle = response.found.handle;
     return true;
 }
 
-static void set_request_handle(struct wire_request *request, uint64_t handle) {
-    if (request->op == WIRE_SIGN)
-        request->sign.handle = handle;
-    else
-        request->decrypt.handle = handle;
+bool handle_at(const struct round *round, struct hub_agent *agent, const struct hub_key *key, uint64_t *ret_handle,
+               struct error *err) {
+    *ret_handle = get_handle(agent, round->key);
+    return *ret_handle != 0 || find_at(round, agent, key, ret_handle, err);
 }
 
-/* With this agent; once more when its signer has forgotten the handle. */
-static bool operate_at(struct hub_agent *agent, const struct round *round, const struct hub_key *key,
-                       struct wire_response *ret_response, struct error *err) {
-    struct wire_request request = *round->request;
-    uint64_t handle = get_handle(agent, round->key);
-    for (int tries = 0; tries < 2; tries++) {
-        if (handle == 0)
-            TRY(find_at(agent, round->key, key, round->arena, &handle, err));
-        set_request_handle(&request, handle);
-        enum exchange_end end = exchange(agent, &request, round->arena, ret_response, err);
-        if (end == EXCHANGED)
-            return true;
-        set_handle(agent, round->key, 0);
-        if (end == EXCHANGE_LOST || strcmp(err->type, "unknown-handle") != 0)
-            return false;
-        handle = 0;
-    }
-    return false;
-}
-
-static struct hub_key *key_by_handle(struct hub *hub, uint64_t handle, size_t *ret_index) {
+struct hub_key *key_by_handle(struct hub *hub, uint64_t handle, size_t *ret_index) {
     uint64_t number = handle & (((uint64_t)1 << ELSEWHERE_SHIFT) - 1);
     pthread_mutex_lock(&hub->lock);
     bool there = number > 0 && number <= hub->key_count;
@@ -180,30 +153,11 @@ static struct hub_key *key_by_handle(struct hub *hub, uint64_t handle, size_t *r
     return key;
 }
 
-static bool operate(struct hub *hub, const struct wire_request *request, struct arena *arena,
-                    struct wire_response *ret_response, struct error *err) {
-    size_t index = 0;
-    struct hub_agent *agent;
-    uint64_t handle = request->op == WIRE_SIGN ? request->sign.handle : request->decrypt.handle;
-    struct hub_key *key = key_by_handle(hub, handle, &index);
-    if (key == NULL)
-        return fail(err, ERROR_NOT_FOUND, "unknown-handle", "No agent's key has this handle.");
-    struct round round = {hub, request, arena, &key->parsed, .key = index};
-    while ((agent = next_agent(&round, true)) != NULL) {
-        struct error failure = {0};
-        bool done = operate_at(agent, &round, key, ret_response, &failure);
-        last_answer.connection = agent->number;
-        last_answer.key = index;
-        done_with(agent);
-        if (done)
-            return true;
-        note_failure(&round, &failure);
-        if (!may_do_elsewhere(&failure)) {
-            *err = failure;
-            return false;
-        }
-    }
-    return given_up(&round, err);
+/* ---- wrong signatures ------------------------------------------------------------------------- */
+
+void note_answer(const struct hub_agent *agent, size_t key) {
+    last_answer.connection = agent->number;
+    last_answer.key = key;
 }
 
 void hub_wrong(void *context) {

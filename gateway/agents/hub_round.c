@@ -17,6 +17,11 @@ struct hub_agent *next_agent(struct round *round, bool others) {
     return agent;
 }
 
+bool is_another(const struct round *round) {
+    return round->tried_count < TRIES_MAX &&
+           best_agent(round->hub, round->uri, round->key, true, round->tried, round->tried_count) != NULL;
+}
+
 void done_with(struct hub_agent *agent) {
     struct hub *hub = agent->hub;
     pthread_mutex_lock(&hub->lock);

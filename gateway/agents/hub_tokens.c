@@ -31,7 +31,7 @@ bool store_certificate(struct hub *hub, const struct wire_request *request,
     struct hub_agent *agent;
     while ((agent = next_agent(&round, true)) != NULL) {
         struct error failure = {0};
-        enum exchange_end end = exchange(agent, request, arena, ret_response, &failure);
+        enum exchange_end end = exchange(&round, agent, request, ret_response, &failure);
         done_with(agent);
         if (end == EXCHANGED)
             return true;
@@ -80,7 +80,7 @@ bool serve_token(struct hub *hub, const struct wire_request *request, struct are
     /* An officer's PIN goes to nobody but who said that he has the token. */
     while ((agent = next_agent(&round, !changes(request->token.action))) != NULL) {
         struct error failure = {0};
-        enum exchange_end end = exchange(agent, request, arena, ret_response, &failure);
+        enum exchange_end end = exchange(&round, agent, request, ret_response, &failure);
         bool doubtful = end == EXCHANGE_LOST && changes(request->token.action);
         if (doubtful)
             lost_on_the_way(agent, err);

@@ -13,6 +13,7 @@ agents_port=''
 proxy_port=''
 agent_options=()
 patience=2
+module_timeout=4
 
 find_softhsm() {
     local path
@@ -119,7 +120,10 @@ shown "two agents enrol with one-time codes, through a proxy that ends TLS"
 grep -q bad-code thief.log || die "no reason for the refusal: $(cat thief.log)"
 shown "a code is taken once"
 
-run_agent one "$softtoken"
+# The softtoken behind a module that does what the file "order" says.
+export FAULTY_MODULE=$softtoken FAULTY_TOKENS=$work/softtoken FAULTY_ORDER=$work/order
+agent_options=(--module-timeout "$module_timeout")
+run_agent one "$bin/../lib/gatehouse/libfaulty_module.so"
 one_pid=$agent_pid
 within 20 is_up one || die "agent one does not come: $(tail -n 5 one.log)"
 ca=$(make_ca "On Card" '{"uri":"pkcs11:token=card;object=ca;type=private"}')
@@ -205,8 +209,47 @@ stopped() {
 }
 is_warned() { public /readyz | jq -e --arg name "agent $1" '.degraded and any(.checks[]; .name == $name and .warning != null)' >/dev/null; }
 
+# A module that hangs under an agent that lives: the agent says that it is at it, ends the module's process and starts
+# it again. Alone, the request fails with that reason; beside another agent with the same key nobody waits for it.
+hang() {
+    cp order.pid order.before
+    echo 'hang once' >order
+}
+# The agent's module runs again, in another process.
+works_again() { ! cmp -s order.pid order.before && is_up one; }
+
+hung_alone() {
+    local before hung
+    jq -Rs '{csr: .}' leaf.csr >hung.json
+    hung=$(rest POST "templates/$ca-web-server/requests" @hung.json | jq -r .id)
+    hang
+    before=$SECONDS
+    ! rest POST "requests/$hung/sign" '{}' 2>hung.err || die "signed by a module that hangs"
+    [ $((SECONDS - before)) -le $((module_timeout + 3)) ] || die "it took $((SECONDS - before)) s to say so"
+    grep -q ': 503 .*/problems/module-hung.*module \\"local\\" gave no answer for '$module_timeout hung.err ||
+        die "not the reason: $(cat hung.err)"
+    rest POST "requests/$hung/sign" '{}' | jq -er .certificate.pem >hung.pem || die "not signed after the module hung"
+    "$openssl" verify -CAfile root.pem hung.pem >>openssl.log 2>&1 || die "not by the CA"
+    works_again || die "the module's process is the same"
+    shown "a module hangs under the only agent: after $module_timeout s the request is told so, its process is started again, the next one is signed"
+}
+
+hung_beside() {
+    local before took i
+    hang
+    before=$(date +%s%N)
+    for i in 1 2 3 4; do issue "hung-$i" || die "no certificate beside a module that hangs"; done
+    took=$((($(date +%s%N) - before) / 1000000))
+    [ ! -e order ] || die "the module was not asked"
+    [ "$took" -lt $((patience * 1000 + 2000)) ] || die "four certificates beside a module that hangs took $took ms"
+    within 15 works_again || die "the module does not come back: $(tail -n 3 one.log)"
+    [ "$(events | grep -c '^agent.gone')" = "$1" ] || die "the late answer ended the connection"
+    shown "a module hangs under one of two agents: four certificates by the other one in $took ms, its process is started again"
+}
+
 # ---- several agents -------------------------------------------------------------------------------
 
+hung_alone
 agent_options=(--gateway-keys none)
 run_agent two "$softhsm"
 agent_options=()
@@ -215,6 +258,7 @@ within 20 is_up two || die "agent two does not come: $(tail -n 5 two.log)"
 for i in 1 2 3 4; do issue "both-$i" || die "no certificate with two agents"; done
 elsewhere_keys
 stopped "$(events | grep -c '^agent.gone')"
+hung_beside "$(events | grep -c '^agent.gone')"
 
 kill_agent "$one_pid"
 for i in 1 2 3 4; do issue "one-left-$i" || die "no certificate by the other agent after kill -9"; done

@@ -33,6 +33,7 @@ enum mood {
     GARBAGE,         /* answers with what is no message */
     STOPPED,         /* says nothing, and later what it was asked for */
     SLOW,            /* says that it is at it, and answers after some seconds */
+    HANGS,           /* says that it is at it, and after more seconds that its module hung */
 };
 
 struct fake {
@@ -127,20 +128,32 @@ static void say(struct fake *fake, const struct wire_response *response) {
     wire_buffer_free(&out);
 }
 
+static void say_that_it_hung(struct fake *fake) {
+    struct wire_response response;
+    assert_true(wire_decode_response(view_of(fake->kept.at, fake->kept.len), &response, NULL));
+    response.failed = true;
+    fail(&response.error, ERROR_UNAVAILABLE, "module-hung", "PKCS#11 module \"m\" gave no answer.");
+    say(fake, &response);
+}
+
 /* Longer than the hub's patience, which is a second. */
 static void *slow_main(void *argument) {
     struct fake *fake = argument;
-    for (int i = 0; i < 4; i++) {
+    bool hangs = fake->mood == HANGS;
+    for (int i = 0; i < (hangs ? 6 : 4); i++) {
         nanosleep(&(struct timespec){.tv_nsec = 400000000}, NULL);
         say(fake, &(struct wire_response){.op = WIRE_PING});
     }
-    assert_true(hub_take(fake->agent, view_of(fake->kept.at, fake->kept.len), NULL));
+    if (hangs)
+        say_that_it_hung(fake);
+    else
+        assert_true(hub_take(fake->agent, view_of(fake->kept.at, fake->kept.len), NULL));
     return NULL;
 }
 
 static bool waits(struct fake *fake, const struct wire_request *request) {
     return request->op != WIRE_FIND &&
-           (fake->mood == STOPPED || (fake->mood == SLOW && request->op != WIRE_TOKENS));
+           (fake->mood == STOPPED || ((fake->mood == SLOW || fake->mood == HANGS) && request->op != WIRE_TOKENS));
 }
 
 /* Answers within the call, which the hub must bear. */
@@ -165,7 +178,7 @@ static bool line_send(void *context, struct view message, struct error *err) {
         wire_buffer_add(&fake->kept, out.at, out.len);
     else
         taken = hub_take(fake->agent, view_of(out.at, out.len), err);
-    if (later && fake->mood == SLOW)
+    if (later && fake->mood != STOPPED)
         fake->has_later = pthread_create(&fake->later, NULL, slow_main, fake) == 0;
     wire_buffer_free(&out);
     wire_buffer_free(&list);
@@ -375,6 +388,52 @@ static void who_says_that_he_is_at_it_is_waited_for(void **state) {
     assert_int_equal(f.fakes[0].signatures, 1);
 }
 
+/* A module that hangs at one agent: whoever else has the key is asked after the patience, and from then on first; the
+ * late answer changes nothing. */
+static void while_a_module_hangs_another_agent_signs(void **state) {
+    struct error err;
+    struct hub_look look;
+    (void)state;
+    join(0, HANGS, "card");
+    join(1, HONEST, "card");
+    uint64_t handle = find(NULL, &err);
+    int64_t before = clock_monotonic_us();
+    for (int i = 0; i < 6; i++)
+        assert_true(sign_once(handle, &err));
+    assert_in_range(clock_monotonic_us() - before, US_PER_SECOND, US_PER_SECOND * 19 / 10);
+    assert_int_equal(f.fakes[0].signatures, 1);
+    assert_true(hub_connected(f.hub, (struct uuid){{1}}, &look) && look.silent_us == 0);
+    pthread_join(f.fakes[0].later, NULL);
+    f.fakes[0].has_later = false;
+    f.fakes[0].mood = HONEST; /* its module was started again */
+    for (int i = 0; i < 6; i++)
+        assert_true(sign_once(handle, &err));
+    assert_in_range(f.fakes[0].signatures, 3, 5);
+    assert_null(f.fakes[0].hung_up);
+}
+
+static void alone_its_own_reason_is_told(void **state) {
+    struct error err;
+    (void)state;
+    join(0, HANGS, "card");
+    uint64_t handle = find(NULL, &err);
+    assert_false(sign_once(handle, &err));
+    assert_string_equal(err.type, "module-hung");
+}
+
+/* Both wait to be touched, one of them is. */
+static void the_first_of_two_that_take_long_counts(void **state) {
+    struct error err;
+    (void)state;
+    join(0, HANGS, "card");
+    join(1, SLOW, "card"); /* is asked first */
+    uint64_t handle = find(NULL, &err);
+    int64_t before = clock_monotonic_us();
+    assert_true(sign_once(handle, &err));
+    assert_in_range(clock_monotonic_us() - before, US_PER_SECOND * 3 / 2, US_PER_SECOND * 22 / 10);
+    assert_int_equal(f.fakes[0].signatures + f.fakes[1].signatures, 2);
+}
+
 /* ---- tokens ---------------------------------------------------------------------------------- */
 
 static bool ask_token(unsigned action, const char *uri, struct error *err) {
@@ -524,6 +583,9 @@ int main(void) {
         TEST(answers_to_nothing_are_refused),
         TEST(who_says_nothing_is_not_asked_until_he_is_heard),
         TEST(who_says_that_he_is_at_it_is_waited_for),
+        TEST(while_a_module_hangs_another_agent_signs),
+        TEST(alone_its_own_reason_is_told),
+        TEST(the_first_of_two_that_take_long_counts),
         TEST(a_key_is_made_at_the_agent_that_has_the_token),
         TEST(a_token_that_two_agents_might_mean_is_not_changed),
         TEST(a_key_that_may_have_been_made_is_not_made_again),
