@@ -1,9 +1,7 @@
 /* gatehouse token login URI: the PIN is typed here, and sent to the running instance over the REST API. */
 #include "commands/app.h"
 
-#include "base/json.h"
-#include "commands/network.h"
-#include "net/fetch.h"
+#include "commands/instance.h"
 
 #include <openssl/crypto.h>
 #include <stdio.h>
@@ -48,21 +46,13 @@ static bool still_waits(const struct json *problem, int *waited) {
     return true;
 }
 
-static bool refused(struct arena *arena, const struct fetch_reply *reply, struct error *err) {
-    const struct json *problem = NULL, *detail = NULL;
-    if (json_parse(arena, reply->body, &problem, NULL))
-        detail = json_get(problem, "detail");
-    return fail(err, ERROR_POLICY, "refused", "%d: %s", reply->status,
-                detail == NULL || detail->text == NULL ? "no reason given" : detail->text);
-}
-
 static bool send_pin(struct arena *arena, const char *uri, const char *pin, struct error *err) {
-    const char *url = getenv("GATEHOUSE_URL"), *file = getenv("GATEHOUSE_TOKEN_FILE"), *token = getenv("GATEHOUSE_TOKEN");
     struct json_writer w = json_writer_on(arena);
+    struct instance instance;
     struct fetch_reply reply;
-    if (file != NULL)
-        TRY(read_secret(arena, file, &token, err));
-    if (url == NULL || token == NULL)
+    bool named;
+    TRY(instance_named(arena, 0, NULL, &instance, &named, err));
+    if (!named)
         return fail(err, ERROR_MALFORMED, "usage",
                     "Say where the instance is and who you are: GATEHOUSE_URL, and GATEHOUSE_TOKEN_FILE or GATEHOUSE_TOKEN.");
     json_open_object(&w);
@@ -70,28 +60,17 @@ static bool send_pin(struct arena *arena, const char *uri, const char *pin, stru
     if (pin != NULL)
         json_put_string(&w, "pin", pin);
     json_close_object(&w);
-    struct fetch_header headers[] = {{"Authorization", arena_printf(arena, "Bearer %s", token)},
-                                     {"Content-Type", "application/json"}};
-    struct fetch_request request = {.method = "POST",
-                                    .url = arena_printf(arena, "%s/api/v1/tokens/login", url),
-                                    .headers = headers,
-                                    .header_count = 2,
-                                    .body = view_text(json_written(&w)),
-                                    .total_timeout_ms = 300000, /* a PIN pad takes its time */
-                                    .max_bytes = 65536,
-                                    .proxy = "",
-                                    .ca_file = getenv("GATEHOUSE_TLS_CERT")};
     const struct json *problem = NULL;
     int waited = 0;
     bool done, again;
     do {
-        done = fetch(arena, &request, &reply, err);
+        done = instance_ask(arena, &instance, "POST", "/tokens/login", json_written(&w), &reply, err);
         again = done && pin == NULL && reply.status == 503 && json_parse(arena, reply.body, &problem, NULL) &&
                 still_waits(problem, &waited);
     } while (again);
     OPENSSL_cleanse(w.out.at, w.out.len);
     TRY(done);
-    return reply.status == 204 || refused(arena, &reply, err);
+    return reply.status == 204 || instance_refused(arena, &reply, err);
 }
 
 int command_token_login(int argc, char *const argv[]) {

@@ -176,6 +176,14 @@ elsewhere_keys() {
     key csr --uri "$uri" --subject '{"CN":"again"}' | jq -r .csr | "$openssl" req -noout -subject | grep -q again || die "key csr"
     expect "keys" "$(key list --output json --uri "$token" | jq -c '[.items[].label] | sort')" '["ca","made"]'
     expect "check" "$(ctl check-token --uri "$uri" | jq -r '[.items[] | select(.outcome == "failed")] | length')" 0
+    "$bin/gatehouse" token list >list.txt || die "token list of the instance"
+    expect "tokens of agents" "$(grep -c 'module agent \(one\|two\): local' list.txt)" 2
+    grep -qF ', the managed token' list.txt || die "the gateway's own token is not in the list: $(cat list.txt)"
+    "$bin/gatehouse" token check "$uri" >check.txt || die "token check: $(cat check.txt)"
+    expect "steps of the check" "$(awk '{ print $1, $2 }' check.txt | grep -cE '^ok +(log-in|log|find|sign|verify)')" \
+        "$(ctl check-token --uri "$uri" | jq '[.items[] | select(.outcome == "done" and (.step | test("^(log|find|sign|verify)")))] | length')"
+    ! "$bin/gatehouse" token check pkcs11:serial=99 >none.txt 2>&1 || die "token check finds what is not there"
+    grep -q '^PROBLEM .*No token matches' none.txt || die "token check of nothing: $(cat none.txt)"
     jq -r .key.publicKey made.json >made.pub
     "$openssl" x509 -new -force_pubkey made.pub -key proxy.key -subj /CN=made -days 5 -out made.pem 2>>openssl.log
     key certificate --uri "$uri" --certificate @made.pem || die "key certificate"
@@ -189,7 +197,7 @@ elsewhere_keys() {
     grep -q 'gateway-keys in agent.conf' refused.err || die "not refused by the agent: $(cat refused.err)"
     key delete --uri "$uri" --confirm "$uri" || die "key delete"
     expect "keys that are left" "$(key list --output json --uri "$token" | jq '.items | length')" 1
-    shown "gatehouse key create, csr, list, certificate, delete and the check of a token at an agent, as the agent allows"
+    shown "gatehouse key create, csr, list, certificate, delete, gatehouse token list and check at an agent, as the agent allows"
 }
 
 # A process that is stopped keeps its connections: only its silence tells.
