@@ -48,7 +48,7 @@ CK_RV attributes_decode(struct reader *in, struct attributes *ret_attrs) MUST_US
 
 /* ---- rules ---------------------------------------------------------------------------------- */
 
-enum attribute_kind { KIND_BOOL, KIND_ULONG, KIND_BYTES, KIND_DATE, KIND_MECHANISMS };
+enum attribute_kind { KIND_BOOL, KIND_ULONG, KIND_BYTES, KIND_DATE, KIND_MECHANISMS, KIND_TEMPLATE };
 
 enum attribute_default { DEFAULT_NONE, DEFAULT_FALSE, DEFAULT_TRUE, DEFAULT_ZERO, DEFAULT_EMPTY };
 

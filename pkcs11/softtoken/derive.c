@@ -7,6 +7,7 @@
 
 #include "draft.h"
 #include "key.h"
+#include "nested.h"
 #include "session.h"
 
 #define DERIVED_MAX 512 /* octets */
@@ -278,16 +279,19 @@ static CK_RV derive_secret(struct session *session, const struct mechanism *mech
                            struct object *base, const CK_MECHANISM *given, struct draft *draft,
                            const CK_ATTRIBUTE *template, CK_ULONG count,
                            struct object **ret_object) {
-    AUTO(attributes) struct attributes attrs = {0};
+    AUTO(attributes) struct attributes attrs = {0}, imposed = {0};
     AUTO(bytes) struct bytes value = {0};
     if (mechanism->family == FAMILY_ECDH && base->class != CKO_PRIVATE_KEY)
         return CKR_KEY_TYPE_INCONSISTENT;
     TRY(mechanism_permitted(mechanism, base, CKA_DERIVE));
     if (attributes_bool(&base->attrs, CKA_ALWAYS_AUTHENTICATE))
         return CKR_USER_NOT_LOGGED_IN; /* nothing goes on here that a log-in could be for */
+    TRY(nested_of(base, CKA_DERIVE_TEMPLATE, &imposed));
+    draft->imposed = &imposed;
     TRY(draft_derived_kind(template, count, draft));
     TRY(draft_attributes(draft, template, count, &attrs));
     TRY(derive_value(session, mechanism, base, given, &attrs, &value));
+    draft->imposed = NULL;
     return draft_secret(draft, session->slot, &attrs, &value, ret_object);
 }
 

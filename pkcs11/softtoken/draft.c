@@ -5,6 +5,7 @@
 
 #include "key.h"
 #include "module.h"
+#include "nested.h"
 
 #define TEMPLATE_MAX 128
 #define GENERIC_MAX 512
@@ -32,13 +33,23 @@ bool template_ulong(const CK_ATTRIBUTE *given, CK_ULONG count, CK_ATTRIBUTE_TYPE
     return true;
 }
 
+bool draft_ulong(const struct draft *draft, const CK_ATTRIBUTE *given, CK_ULONG count, CK_ATTRIBUTE_TYPE type,
+                 CK_ULONG *ret_number) {
+    if (template_find(given, count, type) != NULL || draft->imposed == NULL)
+        return template_ulong(given, count, type, ret_number);
+    const struct attribute *attr = attributes_find(draft->imposed, type);
+    if (attr != NULL)
+        *ret_number = attributes_ulong(draft->imposed, type, *ret_number);
+    return attr != NULL;
+}
+
 CK_RV draft_derived_kind(const CK_ATTRIBUTE *given, CK_ULONG count, struct draft *draft) {
     TRY(template_check(given, count));
     draft->origin = ORIGIN_DERIVE;
     draft->class = CKO_SECRET_KEY;
     draft->key_type = CKK_GENERIC_SECRET;
-    (void)template_ulong(given, count, CKA_CLASS, &draft->class);
-    (void)template_ulong(given, count, CKA_KEY_TYPE, &draft->key_type);
+    (void)draft_ulong(draft, given, count, CKA_CLASS, &draft->class);
+    (void)draft_ulong(draft, given, count, CKA_KEY_TYPE, &draft->key_type);
     return draft->class == CKO_SECRET_KEY && attribute_key_type_fits(draft->class, draft->key_type)
                ? CKR_OK
                : CKR_TEMPLATE_INCONSISTENT;
@@ -76,7 +87,25 @@ static CK_RV take_given(const struct draft *draft, const CK_ATTRIBUTE *given,
     if ((rule->flags & RULE_TRUE_BY_SO) != 0 && *(const CK_BBOOL *)given->pValue != CK_FALSE &&
         !draft->by_so)
         return CKR_ATTRIBUTE_READ_ONLY;
-    return attributes_set(attrs, given->type, given->pValue, given->ulValueLen);
+    if (rule->kind != KIND_TEMPLATE)
+        return attributes_set(attrs, given->type, given->pValue, given->ulValueLen);
+    AUTO(bytes) struct bytes form = {0};
+    TRY(nested_read(given, &form));
+    return attributes_set(attrs, given->type, form.at, form.len);
+}
+
+/* pkcs11-v3.2#5.18.4: it is added to what the caller says, and must not contradict it. */
+static CK_RV take_imposed(const struct draft *draft, struct attributes *attrs) {
+    for (size_t i = 0; draft->imposed != NULL && i < draft->imposed->count; i++) {
+        const struct attribute *attr = &draft->imposed->items[i];
+        CK_ATTRIBUTE imposed = {attr->type, (void *)(uintptr_t)attribute_at(attr), attr->len};
+        if (attributes_equal(attrs, &imposed))
+            continue;
+        CK_RV rv = attributes_find(attrs, attr->type) != NULL ? CKR_TEMPLATE_INCONSISTENT : take_given(draft, &imposed, attrs);
+        if (rv != CKR_OK)
+            return rv == CKR_HOST_MEMORY ? rv : CKR_TEMPLATE_INCONSISTENT;
+    }
+    return CKR_OK;
 }
 
 static CK_RV set_default(const struct draft *draft, const struct attribute_rule *rule,
@@ -119,6 +148,7 @@ CK_RV draft_attributes(const struct draft *draft, const CK_ATTRIBUTE *given, CK_
     TRY(template_check(given, count));
     for (CK_ULONG i = 0; i < count; i++)
         TRY(take_given(draft, &given[i], &attrs));
+    TRY(take_imposed(draft, &attrs));
     if (attributes_ulong(&attrs, CKA_CLASS, draft->class) != draft->class ||
         attributes_ulong(&attrs, CKA_KEY_TYPE, draft->key_type) != draft->key_type)
         return CKR_TEMPLATE_INCONSISTENT;

@@ -12,6 +12,7 @@ struct draft {
     CK_KEY_TYPE key_type;        /* CK_UNAVAILABLE_INFORMATION when it is not a key */
     CK_MECHANISM_TYPE mechanism; /* ORIGIN_GENERATE */
     const struct object *base;   /* ORIGIN_DERIVE: whose history goes on, or NULL */
+    const struct attributes *imposed; /* what the key it comes out of says of such keys, or NULL */
     bool by_so;
 };
 
@@ -24,6 +25,9 @@ const CK_ATTRIBUTE *template_find(const CK_ATTRIBUTE *given, CK_ULONG count,
 bool template_ulong(const CK_ATTRIBUTE *given, CK_ULONG count, CK_ATTRIBUTE_TYPE type,
                     CK_ULONG *ret_number);
 
+/* A number of the template, or of what is imposed. */
+bool draft_ulong(const struct draft *draft, const CK_ATTRIBUTE *given, CK_ULONG count, CK_ATTRIBUTE_TYPE type,
+                 CK_ULONG *ret_number);
 /* Class and type of a key that comes out of another one: a generic secret when nobody says.
  * CKR_TEMPLATE_INCONSISTENT when it is not a secret key. */
 CK_RV draft_derived_kind(const CK_ATTRIBUTE *given, CK_ULONG count, struct draft *draft) MUST_USE;

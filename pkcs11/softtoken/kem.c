@@ -4,6 +4,7 @@
 
 #include "draft.h"
 #include "key.h"
+#include "nested.h"
 #include "session.h"
 
 #define SECRET_MAX 64
@@ -13,6 +14,7 @@ struct kem {
     struct object *key;
     EVP_PKEY_CTX *ctx;
     struct attributes attrs; /* of the key to come */
+    struct attributes imposed;
     struct draft draft;
 };
 
@@ -21,6 +23,7 @@ static void kem_drop(struct kem *kem) {
     object_unref(kem->key);
     EVP_PKEY_CTX_free(kem->ctx);
     attributes_drop(&kem->attrs);
+    attributes_drop(&kem->imposed);
 }
 
 static CK_RV kem_open(CK_SESSION_HANDLE handle, const CK_MECHANISM *given, CK_OBJECT_HANDLE key_of,
@@ -45,7 +48,10 @@ static CK_RV kem_open(CK_SESSION_HANDLE handle, const CK_MECHANISM *given, CK_OB
         return CKR_HOST_MEMORY;
     int done = encapsulating ? EVP_PKEY_encapsulate_init(kem->ctx, NULL)
                              : EVP_PKEY_decapsulate_init(kem->ctx, NULL);
-    return done == 1 ? CKR_OK : CKR_FUNCTION_FAILED;
+    if (done != 1)
+        return CKR_FUNCTION_FAILED;
+    kem->draft.imposed = &kem->imposed;
+    return nested_of(kem->key, encapsulating ? CKA_ENCAPSULATE_TEMPLATE : CKA_DECAPSULATE_TEMPLATE, &kem->imposed);
 }
 
 static CK_RV kem_template(struct kem *kem, const CK_ATTRIBUTE *given, CK_ULONG count) {

@@ -3,6 +3,7 @@
 
 #include "draft.h"
 #include "key.h"
+#include "nested.h"
 #include "session.h"
 
 /* ---- reading -------------------------------------------------------------------------------- */
@@ -37,10 +38,12 @@ static CK_RV reveal(struct object *object, CK_ATTRIBUTE_TYPE type, struct bytes 
 static CK_RV get_one(struct object *object, CK_ATTRIBUTE *wanted) {
     AUTO(bytes) struct bytes value = {0};
     const struct attribute *attr = attributes_find(&object->attrs, wanted->type);
-    if (attr != NULL)
-        return give(wanted, attribute_at(attr), attr->len);
     const struct attribute_rule *rule =
         attribute_rule(wanted->type, object->class, object->key_type);
+    if (attr != NULL && rule != NULL && rule->kind == KIND_TEMPLATE)
+        return nested_give(attr, wanted);
+    if (attr != NULL)
+        return give(wanted, attribute_at(attr), attr->len);
     CK_RV rv = CKR_ATTRIBUTE_TYPE_INVALID;
     if (rule != NULL && (rule->flags & RULE_SECRET) != 0)
         rv = reveal(object, wanted->type, &value);

@@ -6,6 +6,7 @@
 
 #include "draft.h"
 #include "key.h"
+#include "nested.h"
 #include "seal.h"
 #include "session.h"
 
@@ -153,6 +154,7 @@ static CK_RV aes_unwrap(const struct mechanism *mechanism, struct object *unwrap
 /* ---- wrap ----------------------------------------------------------------------------------- */
 
 static CK_RV check_wrappable(const struct object *wrapping, const struct object *key) {
+    AUTO(attributes) struct attributes wrappable = {0};
     if (!object_has_material(key))
         return CKR_KEY_NOT_WRAPPABLE;
     if (!attributes_bool(&key->attrs, CKA_EXTRACTABLE))
@@ -160,7 +162,8 @@ static CK_RV check_wrappable(const struct object *wrapping, const struct object 
     if (attributes_bool(&key->attrs, CKA_WRAP_WITH_TRUSTED) &&
         !attributes_bool(&wrapping->attrs, CKA_TRUSTED))
         return CKR_KEY_NOT_WRAPPABLE;
-    return CKR_OK;
+    TRY(nested_of(wrapping, CKA_WRAP_TEMPLATE, &wrappable));
+    return nested_matches(&wrappable, key) ? CKR_OK : CKR_KEY_HANDLE_INVALID; /* pkcs11-v3.2#5.18.3 */
 }
 
 /* The wrapping key's own errors have names of their own. */
@@ -254,8 +257,8 @@ static CK_RV unwrapped_object(struct session *session, const struct draft *draft
 
 static CK_RV what_to_unwrap(const CK_ATTRIBUTE *given, CK_ULONG count, struct draft *draft) {
     TRY(template_check(given, count));
-    if (!template_ulong(given, count, CKA_CLASS, &draft->class) ||
-        !template_ulong(given, count, CKA_KEY_TYPE, &draft->key_type))
+    if (!draft_ulong(draft, given, count, CKA_CLASS, &draft->class) ||
+        !draft_ulong(draft, given, count, CKA_KEY_TYPE, &draft->key_type))
         return CKR_TEMPLATE_INCOMPLETE;
     return draft->class == CKO_PRIVATE_KEY || draft->class == CKO_SECRET_KEY
                ? CKR_OK
@@ -268,7 +271,7 @@ CK_RV C_UnwrapKey(CK_SESSION_HANDLE hSession, CK_MECHANISM *pMechanism,
     AUTO(session) struct session *session = NULL;
     AUTO(object) struct object *unwrapping = NULL, *object = NULL;
     AUTO(bytes) struct bytes material = {0};
-    AUTO(attributes) struct attributes attrs = {0};
+    AUTO(attributes) struct attributes attrs = {0}, imposed = {0};
     const struct mechanism *mechanism;
     REQUIRE_READY();
     TRY(session_get(hSession, &session));
@@ -279,8 +282,10 @@ CK_RV C_UnwrapKey(CK_SESSION_HANDLE hSession, CK_MECHANISM *pMechanism,
     TRY(wrapping_key(session, hUnwrappingKey, mechanism, false, &unwrapping));
     struct draft draft = {
         .origin = ORIGIN_UNWRAP,
+        .imposed = &imposed,
         .by_so = atomic_load(&session->slot->login) == LOGIN_SO,
     };
+    TRY(nested_of(unwrapping, CKA_UNWRAP_TEMPLATE, &imposed));
     TRY(what_to_unwrap(pTemplate, ulAttributeCount, &draft));
     TRY(draft_attributes(&draft, pTemplate, ulAttributeCount, &attrs));
     TRY(unwrap_material(mechanism, unwrapping, pMechanism, pWrappedKey, ulWrappedKeyLen,

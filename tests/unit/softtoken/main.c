@@ -15,6 +15,7 @@ int main(int argc, char **argv) {
     failed += import_tests();
     failed += crypt_tests();
     failed += wrap_tests();
+    failed += nested_tests();
     failed += mac_tests();
     failed += derive_tests();
     failed += hostile_tests();

@@ -9,6 +9,7 @@ int sign_tests(void);
 int import_tests(void);
 int crypt_tests(void);
 int wrap_tests(void);
+int nested_tests(void);
 int mac_tests(void);
 int derive_tests(void);
 int hostile_tests(void);
