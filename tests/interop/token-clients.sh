@@ -1,6 +1,6 @@
 #!/bin/bash
 # The softtoken under programs that know nothing of us: pkcs11-tool and its own test, p11tool and certtool of
-# GnuTLS, OpenSSL through libp11's engine, ssh with a real sshd.
+# GnuTLS, OpenSSL through libp11's engine, NSS, Java, ssh with a real sshd.
 here=$(dirname -- "${BASH_SOURCE[0]}")
 # shellcheck source=tests/interop/lib.sh
 . "$here/lib.sh"
@@ -125,6 +125,53 @@ libp11() {
     shown "OpenSSL $(/usr/bin/openssl version | cut -d' ' -f2) with libp11's engine: certificates signed by RSA and EC keys"
 }
 
+# NSS (Firefox, Thunderbird): keys made in the token, certificates signed and kept there.
+nss() {
+    local kind nss=(-d "sql:$work/nssdb" -f "$work/nss.pin")
+    local -A options=([rsa]="-g 2048" [ec]="-q nistp256")
+    fresh_token nss
+    printf '%s\n' "$pin" >nss.pin
+    mkdir nssdb
+    certutil -N -d "sql:$work/nssdb" --empty-password || die "certutil makes no database"
+    modutil -dbdir "sql:$work/nssdb" -add softtoken -libfile "$module" -force >nss.log 2>&1 || die "modutil: $(tail -n 3 nss.log)"
+    modutil -dbdir "sql:$work/nssdb" -list softtoken 2>&1 | grep -q 'Token Name: clients' || die "modutil sees no token"
+    head -c 64 /dev/urandom >nss.noise
+    for kind in rsa ec; do
+        # shellcheck disable=SC2086 # two words
+        certutil -S "${nss[@]}" -h clients -n "nss-$kind" -s "CN=NSS $kind" -x -t ,, -k "$kind" ${options[$kind]} \
+            -z nss.noise -m "$RANDOM" >>nss.log 2>&1 || die "certutil signs nothing with $kind: $(tail -n 3 nss.log)"
+        certutil -L "${nss[@]}" -h clients -n "clients:nss-$kind" -a >"nss-$kind.pem" 2>>nss.log ||
+            die "certutil finds no certificate: $(tail -n 3 nss.log)"
+        "$openssl" verify -CAfile "nss-$kind.pem" "nss-$kind.pem" >>openssl.log 2>&1 || die "certutil's certificate is wrong"
+    done
+    expect "keys that certutil lists" "$(certutil -K "${nss[@]}" -h clients | grep -c 'clients:nss-')" 2
+    certutil -F "${nss[@]}" -h clients -n clients:nss-ec >>nss.log 2>&1 || die "certutil deletes nothing: $(tail -n 3 nss.log)"
+    expect "keys that are left" "$(certutil -K "${nss[@]}" -h clients | grep -c 'clients:nss-')" 1
+    shown "NSS's certutil and modutil: RSA and EC keys made in the token, certificates signed by them and kept there, deleted"
+}
+
+# Java's SunPKCS11.
+java_keys() {
+    local kind store
+    fresh_token java
+    printf 'name = clients\nlibrary = %s\nslotListIndex = 0\n' "$module" >java.cfg
+    store=(-storetype PKCS11 -keystore NONE -storepass "$pin" -providerClass sun.security.pkcs11.SunPKCS11 -providerArg "$work/java.cfg")
+    for kind in "RSA -keysize 2048" "EC -groupname secp256r1"; do
+        # shellcheck disable=SC2086 # two words and more
+        keytool -genkeypair "${store[@]}" -alias "java-${kind%% *}" -keyalg $kind -dname "CN=Java ${kind%% *}" >>java.log 2>&1 ||
+            die "keytool makes no key: $(tail -n 3 java.log)"
+        keytool -exportcert -rfc "${store[@]}" -alias "java-${kind%% *}" >"java-${kind%% *}.pem" 2>>java.log ||
+            die "keytool finds no certificate: $(tail -n 3 java.log)"
+        "$openssl" verify -CAfile "java-${kind%% *}.pem" "java-${kind%% *}.pem" >>openssl.log 2>&1 || die "keytool's certificate is wrong"
+        keytool -certreq "${store[@]}" -alias "java-${kind%% *}" 2>>java.log | "$openssl" req -verify -noout >>openssl.log 2>&1 ||
+            die "keytool's request does not verify: $(tail -n 3 java.log)"
+    done
+    expect "entries that keytool lists" "$(keytool -list "${store[@]}" 2>>java.log | grep -c PrivateKeyEntry)" 2
+    keytool -delete "${store[@]}" -alias java-EC >>java.log 2>&1 || die "keytool deletes nothing: $(tail -n 3 java.log)"
+    expect "entries that are left" "$(keytool -list "${store[@]}" 2>>java.log | grep -c PrivateKeyEntry)" 1
+    shown "Java's keytool with SunPKCS11: RSA and EC keys made in the token, certificates and requests signed, listed, deleted"
+}
+
 ssh_login() {
     local port answer
     port=$(free_port)
@@ -152,7 +199,7 @@ ssh_login() {
 }
 
 begin
-need pkcs11-tool p11tool certtool ssh ssh-keygen sshd
+need pkcs11-tool p11tool certtool certutil modutil keytool ssh ssh-keygen sshd
 module=$bin/../lib/gatehouse/gatehouse-softtoken.so
 [ -r "$module" ] || die "there is no $module"
 find_openssl
@@ -160,5 +207,7 @@ opensc_test
 opensc_use
 gnutls
 libp11
+nss
+java_keys
 ssh_login
 finish
