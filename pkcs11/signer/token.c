@@ -360,6 +360,16 @@ static bool holder_is_good(struct token *token) {
            (!token->logged_in || !token->needs_login || session_logged_in(token, token->holder));
 }
 
+/* ykcs11 2.7 goes on saying that its user is logged in when the card was reset, and the card says no: it logs in again once
+ * no session is left. */
+static bool drop_holder(struct token *token) {
+    if (!token->needs_login || token->holder_busy || token->pad == PAD_WAITS)
+        return false;
+    token->module->f->C_CloseSession(token->holder);
+    token->has_holder = false;
+    return true;
+}
+
 void token_displace(struct token *token) {
     const CK_FUNCTION_LIST *f = token->module->f;
     pthread_mutex_lock(&token->lock);
@@ -385,7 +395,7 @@ bool token_recover(struct token *token, CK_RV rv, uint64_t generation) {
     token->away = token->away || gone;
     bool changed = generation != token->generation; /* another thread has done it */
     if (!changed) {
-        changed = gone || !holder_is_good(token);
+        changed = gone || !holder_is_good(token) || (next == NEXT_LOGIN && drop_holder(token));
         if (changed)
             forget_sessions(token);
         token->kek_count = 0; /* a handle that went stale is looked up again */

@@ -260,13 +260,19 @@ static bool look_at_places(struct task *task, void *subject, struct error *err) 
            (by_label.object == NULL || must_be_free(task, &by_label, err));
 }
 
+/* ykcs11 2.2 says so; 2.7 takes an RSA key with a row that it does not know for one of X25519, which then does not fit. The
+ * same key in the same place once more changes nothing. */
+static bool was_told_too_much(const struct work *w, CK_RV rv) {
+    return rv == CKR_ATTRIBUTE_TYPE_INVALID || (w->key != NULL && rv == CKR_DEVICE_ERROR);
+}
+
 /* ykcs11 2.2 does not know CKA_EXTRACTABLE in a template; what was made without it is looked at. */
 static bool make_key(struct task *task, void *subject, struct error *err) {
     struct work *w = subject;
     CK_OBJECT_HANDLE public_object, private_object;
     TRY(look_at_places(task, w, err)); /* once more, as who writes sees it */
     CK_RV rv = make_pair(task, w, true, &public_object, &private_object);
-    if (rv == CKR_ATTRIBUTE_TYPE_INVALID) {
+    if (was_told_too_much(w, rv)) {
         rv = make_pair(task, w, false, &public_object, &private_object);
         if (rv == CKR_OK &&
             object_flag(task->f, task->session.handle, private_object, CKA_EXTRACTABLE)) {

@@ -16,7 +16,7 @@
 CK_RV C_GetFunctionList(CK_FUNCTION_LIST **ret_list);
 
 static CK_FUNCTION_LIST *real, list;
-static bool pulled;
+static bool pulled, reset;
 static pthread_mutex_t door = PTHREAD_MUTEX_INITIALIZER; /* while one call waits for a person, no other comes in */
 
 /* An order that says "once" is obeyed once. */
@@ -53,6 +53,10 @@ static CK_RV faulty_sign(CK_SESSION_HANDLE session, CK_BYTE *data, CK_ULONG len,
         (void)real->C_CloseSession(session);
         return CKR_SESSION_HANDLE_INVALID;
     }
+    if (ordered("card-reset"))
+        reset = true; /* the module's log-in is none of the card's any more, and it does not know */
+    if (reset)
+        return CKR_USER_NOT_LOGGED_IN;
     if (ordered("pulled"))
         pulled = true;
     if (pulled)
@@ -90,8 +94,11 @@ static CK_RV faulty_info(CK_SLOT_ID slot, CK_TOKEN_INFO *info) {
 
 static CK_RV faulty_login(CK_SESSION_HANDLE session, CK_USER_TYPE user, CK_UTF8CHAR *pin, CK_ULONG len) {
     const char *typed = getenv("FAULTY_PIN");
-    if (pin != NULL || typed == NULL)
-        return real->C_Login(session, user, pin, len);
+    if (pin != NULL || typed == NULL) {
+        CK_RV rv = real->C_Login(session, user, pin, len);
+        reset = reset && rv != CKR_OK;
+        return rv;
+    }
     (void)pthread_mutex_lock(&door);
     CK_RV rv = CKR_FUNCTION_CANCELED;
     while (ordered("at-pad"))

@@ -174,6 +174,7 @@ static const struct {
     {"device-error once", NULL, false},
     {"device-error", "token-failed", false},
     {"session-lost once", NULL, false},
+    {"card-reset once", NULL, false},
     {"disk-full", "token-full", false},
     {"wrong once", "token-failed", false},
     {"hang once", "module-hung", true},
