@@ -162,7 +162,6 @@ static bool change_in(struct tx *tx, struct arena *arena, const struct actor *ac
                       const struct json *settings, const char *name, int64_t revision,
                       struct validator_record *v, struct error *err) {
     struct validation_settings parsed, before;
-    const struct json *old;
     TRY(for_change(tx, arena, actor, v->slug, v, err));
     if (revision != 0 && revision != v->revision)
         return fail(err, ERROR_CONFLICT, "changed-meanwhile",
@@ -172,8 +171,7 @@ static bool change_in(struct tx *tx, struct arena *arena, const struct actor *ac
     if (v->name[0] == '\0' || strlen(v->name) > 100)
         return fail(err, ERROR_POLICY, "bad-name", "A validator's name has 1 to 100 bytes.");
     if (settings != NULL) {
-        TRY(json_parse(arena, view_text(v->settings), &old, err));
-        TRY(validation_settings_read(arena, old, &before, err));
+        TRY(validation_settings_of(arena, v, &before, err));
         TRY(validation_settings_read(arena, settings, &parsed, err));
         if (before.trusted != parsed.trusted)
             return fail(err, ERROR_POLICY, "validator-settings",

@@ -23,10 +23,13 @@ struct validation_settings {
     int64_t ocsp_hours;
     bool never_issued_revoked;               /* where the issued serial numbers are known */
     bool require_signed;
+    bool accept_named; /* lists that name a distribution point: the authority keeps one for all certificates */
     bool trusted; /* the responder's certificate is its own: clients trust it by configuration */
 };
 MUST_USE bool validation_settings_read(struct arena *arena, const struct json *document,
                                        struct validation_settings *ret, struct error *err);
+MUST_USE bool validation_settings_of(struct arena *arena, const struct validator_record *validator,
+                                     struct validation_settings *ret, struct error *err);
 const char *validation_settings_write(struct arena *arena, const struct validation_settings *settings);
 
 struct validation_order {

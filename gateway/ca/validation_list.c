@@ -52,6 +52,16 @@ static bool check_issuer(const struct validator_record *v, const struct crl_fact
     return true;
 }
 
+/* A list with a name may be one of several, and nobody here knows which certificate names which (rfc5280#6.3.3 (b)). */
+static bool check_name(struct arena *arena, const struct validator_record *v, const struct crl_facts *facts,
+                       struct error *err) {
+    struct validation_settings settings;
+    TRY(validation_settings_of(arena, v, &settings, err));
+    return !facts->named || settings.accept_named ||
+           refuse(err, v, "names a distribution point, so it may be one of several (rfc5280#5.2.5). Give the list of all "
+                          "certificates, or set acceptNamedLists where there is but this one.");
+}
+
 static bool check_dates(const struct validator_record *v, const struct crl_facts *facts, struct error *err) {
     int64_t now = clock_now_us();
     if (facts->next_update_us == 0)
@@ -97,6 +107,7 @@ static bool inspect(struct arena *arena, const struct validator_record *v, struc
     TRY(certificate_decode(arena, v->certificate, &authority, err));
     TRY(crl_read(der, &facts, err));
     TRY(check_issuer(v, &facts, authority, err));
+    TRY(check_name(arena, v, &facts, err));
     TRY(crl_verify(der, authority, err));
     TRY(check_dates(v, &facts, err));
     TRY(check_order(v, &facts, err));
@@ -208,10 +219,8 @@ static bool add_serial(struct arena *arena, struct view line, struct buffer *out
 
 static bool open_issued(struct arena *arena, const struct validator_record *v, struct view *text,
                         struct validator_list *list, struct error *err) {
-    const struct json *document;
     struct validation_settings settings;
-    TRY(json_parse(arena, view_text(v->settings), &document, err));
-    TRY(validation_settings_read(arena, document, &settings, err));
+    TRY(validation_settings_of(arena, v, &settings, err));
     if (settings.issued_signer == NULL)
         return true;
     TRY(validation_open_signed(arena, settings.issued_signer, *text, text, &list->this_update_us, err));
@@ -274,10 +283,8 @@ static const char *state_of(struct arena *arena, const struct validator_record *
 /* Each trouble is an event when it begins, not at each look. */
 bool validation_checked(struct core *core, struct arena *arena, const struct validator_record *v,
                         const char *problem, struct error *err) {
-    const struct json *document;
     struct validation_settings settings;
-    TRY(json_parse(arena, view_text(v->settings), &document, err));
-    TRY(validation_settings_read(arena, document, &settings, err));
+    TRY(validation_settings_of(arena, v, &settings, err));
     const char *code = state_of(arena, v, &settings, problem);
     const char *said = code == NULL ? "" : arena_printf(arena, "%s: %.900s", code, problem);
     struct json_writer w = json_writer_on(arena);

@@ -55,7 +55,7 @@ bool validation_settings_read(struct arena *arena, const struct json *document,
                               struct validation_settings *ret, struct error *err) {
     static const char *const names[] = {"sources", "deltaSources", "intervalSeconds", "timeoutSeconds", "issuedSources",
                                         "issuedSigner", "warnSeconds", "ocspHours", "neverIssued", "requireSignedRequests",
-                                        "responder", NULL};
+                                        "responder", "acceptNamedLists", NULL};
     struct validation_settings s = {.interval_s = 600, .timeout_s = 30, .warn_s = 7200, .ocsp_hours = 8};
     const char *never = NULL, *responder = NULL;
     if (document != NULL) {
@@ -71,6 +71,7 @@ bool validation_settings_read(struct arena *arena, const struct json *document,
         TRY(json_string(document, "neverIssued", &never, err));
         TRY(json_string(document, "responder", &responder, err));
         TRY(json_bool(document, "requireSignedRequests", &s.require_signed, err));
+        TRY(json_bool(document, "acceptNamedLists", &s.accept_named, err));
     }
     if (never != NULL && strcmp(never, "unknown") != 0 && strcmp(never, "revoked") != 0)
         return refuse(err, "neverIssued is \"unknown\" or \"revoked\".");
@@ -81,6 +82,13 @@ bool validation_settings_read(struct arena *arena, const struct json *document,
     s.trusted = responder != NULL && strcmp(responder, "trusted") == 0;
     *ret = s;
     return true;
+}
+
+bool validation_settings_of(struct arena *arena, const struct validator_record *validator,
+                            struct validation_settings *ret, struct error *err) {
+    const struct json *document;
+    return json_parse(arena, view_text(validator->settings), &document, err) &&
+           validation_settings_read(arena, document, ret, err);
 }
 
 static void put_list(struct json_writer *w, const char *name, const struct text_list *list) {
@@ -104,6 +112,7 @@ const char *validation_settings_write(struct arena *arena, const struct validati
     json_put_int(&w, "ocspHours", s->ocsp_hours);
     json_put_string(&w, "neverIssued", s->never_issued_revoked ? "revoked" : "unknown");
     json_put_bool(&w, "requireSignedRequests", s->require_signed);
+    json_put_bool(&w, "acceptNamedLists", s->accept_named);
     json_put_string(&w, "responder", s->trusted ? "trusted" : "delegated");
     json_close_object(&w);
     return json_written(&w);

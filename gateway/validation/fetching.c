@@ -104,19 +104,12 @@ static bool look_for_issued(struct core *core, struct arena *arena, const struct
     return false;
 }
 
-static bool settings_of(struct arena *arena, const struct validator_record *v, struct validation_settings *ret,
-                        struct error *err) {
-    const struct json *document;
-    return json_parse(arena, view_text(v->settings), &document, err) &&
-           validation_settings_read(arena, document, ret, err);
-}
-
 bool validation_look(struct core *core, struct arena *arena, const struct validator_record *validator,
                      const char **ret_problem, struct error *err) {
     struct validation_settings settings;
     struct validator_record now;
     const char *problem = "", *delta_problem = "";
-    TRY(settings_of(arena, validator, &settings, err));
+    TRY(validation_settings_of(arena, validator, &settings, err));
     if (settings.sources.count > 0)
         (void)look_at(core, arena, validator, &settings.sources, settings.timeout_s, &problem);
     /* A delta continues the list that is there now. */
@@ -142,7 +135,7 @@ bool validation_look_at_all(void *context, struct arena *arena, struct error *er
         struct validation_settings settings;
         struct error trouble = {0};
         const char *problem;
-        if (settings_of(own, &items[i], &settings, &trouble) &&
+        if (validation_settings_of(own, &items[i], &settings, &trouble) &&
             (clock_now_us() - items[i].checked_us < settings.interval_s * US_PER_SECOND ||
              validation_look(context, own, &items[i], &problem, &trouble)))
             continue;

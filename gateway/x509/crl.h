@@ -74,6 +74,7 @@ struct crl_facts {
     struct view base_number;   /* of a delta CRL; empty: a complete one */
     struct view authority_key; /* key identifier; empty: none */
     bool partition;            /* an IDP with flags or reasons: it does not cover all certificates */
+    bool named;                /* an IDP with the name of a distribution point: it may be one of several */
     bool indirect;             /* of other issuers, too */
     struct view entries;       /* content of revokedCertificates */
     struct view tbs;

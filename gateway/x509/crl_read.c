@@ -147,8 +147,8 @@ static bool read_authority(struct view value, struct view *ret) {
     return true;
 }
 
-/* A distribution point's name alone says where the list was found; anything beyond it says that the list is
- * about some certificates or reasons only. */
+/* A distribution point's name alone says which list this is, maybe of several; anything beyond it says that the list
+ * is about some certificates or reasons only (rfc5280#5.2.5). */
 static bool read_distribution(struct view value, struct crl_facts *facts) {
     struct element sequence, e;
     if (!take_tag(&value, TAG_SEQUENCE, &sequence))
@@ -159,7 +159,9 @@ static bool read_distribution(struct view value, struct crl_facts *facts) {
         bool set = e.tag == 0x83 || (e.content.len > 0 && e.content.at[e.content.len - 1] != 0);
         if (e.tag == 0x84)
             facts->indirect = set;
-        else if (e.tag != 0xa0 && set)
+        else if (e.tag == 0xa0)
+            facts->named = true;
+        else if (set)
             facts->partition = true;
     }
     return true;

@@ -18,6 +18,17 @@ default_crl_days = 5
 crl_extensions = c
 [c]
 authorityKeyIdentifier = keyid
+[named]
+authorityKeyIdentifier = keyid
+issuingDistributionPoint = critical, @name
+[name]
+fullname = URI:http://foreign.test/2-0.crl
+[some]
+authorityKeyIdentifier = keyid
+issuingDistributionPoint = critical, @users
+[users]
+fullname = URI:http://foreign.test/2-0.crl
+onlyuser = TRUE
 [ocsp]
 extendedKeyUsage = OCSPSigning
 [req]
@@ -41,6 +52,20 @@ def foreign(directory):
 
 def push(admin, path, body, status=200, problem=None):
     return admin.post(path, None, status, body=body, headers={"Content-Type": "application/pkix-crl"}, problem=problem)
+
+
+def check_named(admin, one, path):
+    """One of several lists says so by its name alone; what is revoked in another would be answered good."""
+    named = openssl("ca", "-config", path("conf"), "-gencrl", "-batch", "-crlexts", "named")
+    refused = push(admin, one + "/crl", named, 422, "list-refused")
+    assert "names a distribution point" in refused["detail"] and "acceptNamedLists" in refused["detail"]
+    settings = admin.get(one)["settings"]
+    assert settings["acceptNamedLists"] is False
+    assert admin.patch(one, {"settings": {**settings, "acceptNamedLists": True}})["settings"]["acceptNamedLists"] is True
+    assert push(admin, one + "/crl", named)["crl"]["number"] == "0c"
+    some = openssl("ca", "-config", path("conf"), "-gencrl", "-batch", "-crlexts", "some")
+    assert "some certificates alone" in push(admin, one + "/crl", some, 422, "list-refused")["detail"]
+    admin.patch(one, {"settings": settings})
 
 
 def check_servers(admin, owner):
@@ -103,6 +128,7 @@ def run(_gateway, admin, made):
         assert push(admin, one + "/crl", second)["crl"]["number"] == "0b"
         assert push(admin, one + "/crl", second)["crl"]["number"] == "0b"
         push(admin, one + "/crl", first, 422, "list-refused")
+        check_named(admin, one, path)
         push(admin, one + "/crl", b"0\x03\x02\x01\x05", 400, "crl")
         text = {"Content-Type": "text/plain"}
         assert admin.post(one + "/issued", None, 400, body=b"01\n0a ff\n", headers=text)

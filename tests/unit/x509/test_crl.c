@@ -285,6 +285,8 @@ static void extensions(void **state) {
     AUTO(ISSUING_DIST_POINT) *idp = X509_CRL_get_ext_d2i(crl, NID_issuing_distribution_point, &critical, NULL);
     assert_non_null(idp);
     assert_int_equal(critical, 1);
+    expect_done(crl_read(der, &facts, &err), &err, "named");
+    assert_true(facts.named && !facts.partition && !facts.indirect);
     AUTO(CRL_DIST_POINTS) *freshest = X509_CRL_get_ext_d2i(crl, NID_freshest_crl, &critical, NULL);
     assert_non_null(freshest);
     assert_int_equal(critical, 0);
@@ -335,7 +337,7 @@ static void read_back(void **state) {
         expect_done(crl_read(der, &facts, &err), &err, types[t]);
         assert_int_equal(facts.this_update_us, plan.this_update_us);
         assert_int_equal(facts.next_update_us, plan.next_update_us);
-        assert_true(facts.authority_key.len == 20 && facts.number.len > 0 && !facts.partition);
+        assert_true(facts.authority_key.len == 20 && facts.number.len > 0 && !facts.partition && !facts.named);
         for (size_t i = 0; i < COUNT(odd_entries); i++) {
             assert_true(crl_next(&facts.entries, &entry, &err));
             assert_int_equal(entry.reason, odd_entries[i].reason);

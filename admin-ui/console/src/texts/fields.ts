@@ -117,6 +117,7 @@ const fields: Record<string, Words> = {
   ocspHours: ['OCSP answers are valid for (hours)', 'OCSP-Antworten gelten (Stunden)'],
   neverIssued: ['Serial numbers that were never issued', 'Seriennummern, die nie vergeben wurden'],
   requireSignedRequests: ['Only signed requests', 'Nur unterschriebene Anfragen'],
+  acceptNamedLists: ['Take lists that name a distribution point', 'Listen nehmen, die einen Verteilpunkt nennen', 'Only for an authority with one list for all its certificates: else such a list may be one of several.', 'Nur für eine Stelle mit einer einzigen Liste für alle Zertifikate: sonst kann es eine von mehreren sein.'],
   // Mail
   server: ['Mail server', 'Mailserver'],
   port: ['Port', 'Port'],
