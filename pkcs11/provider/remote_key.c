@@ -216,15 +216,15 @@ static bool operate(struct remote_key *key, struct wire_request *request, uint8_
                     size_t size, struct error *err) {
     uint64_t handle = key->handle;
     for (int tries = 0; tries < TRIES; tries++) {
-        if (handle == 0 && !load(key, &handle, err))
-            break;
+        if (handle == 0)
+            TRY(load(key, &handle, err));
         if (operate_with(key, handle, request, out, len, size, err))
             return true;
         if (strcmp(err->type, "unknown-handle") != 0)
-            break;
+            return false;
         handle = 0; /* another process answers now, or the signer had too many keys */
     }
-    return false;
+    return signer_unavailable(err, "it forgot the key again and again under the same call");
 }
 
 bool remote_key_wrong(struct remote_key *key) {

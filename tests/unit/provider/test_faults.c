@@ -115,7 +115,7 @@ static void *work(void *argument) {
     while (!*w->stop || w->count < 20) {
         struct error err = {0};
         if (!sign_once(w->key, &err)) {
-            bool twice = strstr(err.message, "ended twice under the same call") != NULL;
+            bool twice = strstr(err.message, "under the same call") != NULL;
             w->hit_twice += twice;
             w->failures += !twice;
             w->last = err;
