@@ -207,7 +207,7 @@ opensc_test
 opensc_use
 gnutls
 libp11
+ssh_login # with the keys of libp11
 nss
 java_keys
-ssh_login
 finish

@@ -128,7 +128,8 @@ behind() {
     replica <<<'STOP REPLICA SQL_THREAD'
     rest POST "certificates/$(certificate_id late)/revoke" '{"reason":"keyCompromise"}' >/dev/null
     within 20 ready_is 503 || die "it is ready though its replica does not follow: $(cat readyz)"
-    curl -sS "$edge/metrics" | awk '$1 == "gatehouse_database_behind_seconds" { exit !($2 >= 8) }' || die "the metric does not say so"
+    curl -sS "$edge/metrics" >metrics
+    awk '$1 == "gatehouse_database_behind_seconds" { exit !($2 >= 8) }' metrics || die "the metric does not say so"
     jq -e '.behindSeconds >= 8 and (.checks[] | select(.name == "database-age") | .ok | not)' readyz >/dev/null ||
         die "$(cat readyz)"
     for leaf in good late; do
