@@ -10,7 +10,7 @@ import { useLoad } from '../parts/load';
 import { Pick } from '../parts/pick';
 import { counted, Page, StateLabel, When } from '../parts/small';
 import { useSession } from '../session';
-import { t } from '../texts';
+import { stateText, t } from '../texts';
 import { FieldDefinitions } from './CertificateFields';
 import { ActOnAll } from './CertificateJobs';
 import { Outcomes, type Outcome } from './RequestActs';
@@ -144,7 +144,7 @@ export default function Certificates() {
             <ToolbarItem>
               <FormSelect aria-label={t('state')} value={state} onChange={(_, value) => set('state', value)}>
                 <FormSelectOption value="" label={t('everyState')} />
-                {['valid', 'expired', 'revoked', 'held'].map((one) => <FormSelectOption key={one} value={one} label={one} />)}
+                {['valid', 'expired', 'revoked', 'held'].map((one) => <FormSelectOption key={one} value={one} label={stateText(one)} />)}
               </FormSelect>
             </ToolbarItem>
             <ToolbarItem>

@@ -6,7 +6,7 @@ import { DataList, type Column } from '../parts/DataList';
 import { useLoad } from '../parts/load';
 import { prove, type Proof } from '../parts/seals';
 import { CodeText, Page, ProblemAlert, StateLabel, Waiting, When } from '../parts/small';
-import { t } from '../texts';
+import { stateText, t } from '../texts';
 import { Row } from './Authority';
 
 type Event = Schema['Event'];
@@ -126,7 +126,7 @@ export default function Events() {
             <ToolbarItem>
               <FormSelect aria-label={t('outcome')} value={outcome} onChange={(_, value) => set('outcome', value)}>
                 <FormSelectOption value="" label={t('anyOutcome')} />
-                {['success', 'failure', 'refused'].map((one) => <FormSelectOption key={one} value={one} label={one} />)}
+                {['success', 'failure', 'refused'].map((one) => <FormSelectOption key={one} value={one} label={stateText(one)} />)}
               </FormSelect>
             </ToolbarItem>
             {(['since', 'until'] as const).map((name) => (

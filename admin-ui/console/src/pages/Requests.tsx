@@ -9,7 +9,7 @@ import { useLoad } from '../parts/load';
 import { Pick, useTemplates } from '../parts/pick';
 import { counted, Page, StateLabel, When } from '../parts/small';
 import { useSession } from '../session';
-import { t } from '../texts';
+import { stateText, t } from '../texts';
 import { Outcomes, type Outcome } from './RequestActs';
 
 type Request = Schema['Request'];
@@ -86,7 +86,7 @@ export default function Requests() {
           <ToolbarItem>
             <FormSelect aria-label={t('state')} value={state} onChange={(_, value) => { const next = new URLSearchParams(parameters); if (value === '') next.delete('state'); else next.set('state', value); setParameters(next); }}>
               <FormSelectOption value="" label={t('everyState')} />
-              {['pending', 'approved', 'awaiting-csr', 'issued', 'declined', 'cancelled', 'expired'].map((one) => <FormSelectOption key={one} value={one} label={one} />)}
+              {['pending', 'approved', 'awaiting-csr', 'issued', 'declined', 'cancelled', 'expired'].map((one) => <FormSelectOption key={one} value={one} label={stateText(one)} />)}
             </FormSelect>
           </ToolbarItem>
         )} />

@@ -1,7 +1,7 @@
 import { Alert, Button, ClipboardCopy, Content, Label, Spinner, Tooltip } from '@patternfly/react-core';
 import type { ReactNode } from 'react';
 import type { Problem } from '../api/client';
-import { language, t } from '../texts';
+import { language, stateText, t } from '../texts';
 
 export function ProblemAlert({ problem, retry }: { problem: Problem | undefined; retry?: () => void }) {
   if (problem === undefined) return null;
@@ -38,7 +38,7 @@ const colours: Record<string, 'green' | 'red' | 'orange' | 'grey' | 'blue'> = {
 };
 
 export const StateLabel = ({ state }: { state: string }) => (
-  <Label isCompact color={colours[state] ?? 'grey'}>{state}</Label>
+  <Label isCompact color={colours[state] ?? 'grey'}>{stateText(state)}</Label>
 );
 
 export const Copy = ({ text, label }: { text: string; label: string }) => (

@@ -2,6 +2,7 @@
 import { de } from './de';
 import { en } from './en';
 import { operation } from './operation';
+import { germanState } from './states';
 
 export type TextKey = keyof typeof en | keyof typeof operation;
 export const languages = { en: 'English', de: 'Deutsch' } as const;
@@ -28,3 +29,6 @@ export function t(key: TextKey, values: Record<string, string | number> = {}): s
   const text = pair === undefined ? (language === 'de' ? de : en)[key as keyof typeof en] : pair[language === 'de' ? 1 : 0] ?? '';
   return text.replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole));
 }
+
+/** A state or outcome of the API in the reader's language. */
+export const stateText = (state: string): string => (language === 'de' ? germanState(state) : state);
