@@ -22,7 +22,7 @@ const fields = (): Field[] => [
   { path: 'enabled', kind: 'yes' }, { path: 'description', kind: 'text' }, { path: 'templates', kind: 'lines' }, { path: 'identifiers', kind: 'lines' },
   { path: 'wildcards', kind: 'yes' }, { path: 'bareNames', kind: 'yes' }, { path: 'open', kind: 'yes' },
   { path: 'commonName', kind: 'one', of: [['csr', t('cnFromCsr')], ['first', t('cnFirst')], ['none', t('none')]] },
-  { path: 'challenges', kind: 'some', of: ['http-01', 'dns-01', 'tls-alpn-01'], group: checks() },
+  { path: 'challenges', kind: 'some', of: ['http-01', 'dns-01', 'tls-alpn-01', 'dns-account-01', 'dns-persist-01', 'device-attest-01'], group: checks() },
   { path: 'preapproved', kind: 'lines', group: checks() }, { path: 'caa', kind: 'yes', group: checks() },
   { path: 'validation.reach', kind: 'one', of: [['anywhere', t('reachAnywhere')], ['not-local', t('reachNotLocal')], ['public', t('reachPublic')]], group: checks() },
   { path: 'validation.attempts', kind: 'number', group: checks() }, { path: 'validation.timeoutSeconds', kind: 'number', group: checks() },
