@@ -67,6 +67,7 @@ struct ca_history {
     struct view certificates; /* PEM, one after the other */
     struct view index;        /* OpenSSL's index.txt */
     struct view crl;          /* the last CRL, PEM or DER */
+    bool crl_alone;           /* there is but this list: it may name a distribution point */
     int64_t crl_number;       /* of the last CRL, when that is not at hand; 0: none */
 };
 struct ca_history_result {

@@ -208,7 +208,7 @@ static bool note_crl(struct tx *tx, struct arena *arena, const struct actor *act
 
 bool authority_import_crl(struct core *core, struct arena *arena, const struct actor *actor,
                           const char *slug, struct view bytes, struct error *err) {
-    struct ca_history history = {.crl = bytes};
+    struct ca_history history = {.crl = bytes, .crl_alone = true};
     struct past_list list;
     struct ca_record ca;
     AUTO(X509) *certificate = NULL;

@@ -189,7 +189,19 @@ static bool crl_number(struct view octets, int64_t *ret, struct error *err) {
     return true;
 }
 
-static bool read_crl(struct reading *r, struct view bytes, struct past_list *list) {
+/* What another of several lists revokes must not come back: the index tells all of it. */
+static bool is_whole(struct reading *r, const struct crl_facts *facts, const struct ca_history *history) {
+    if (facts->partition || facts->base_number.len > 0)
+        return fail(r->err, ERROR_POLICY, "crl",
+                    "The CRL is a delta or a partition; the complete one is needed.");
+    return !facts->named || history->crl_alone || history->index.len > 0 ||
+           fail(r->err, ERROR_POLICY, "crl",
+                "The CRL names a distribution point, so it may be one of several (rfc5280#5.2.5); give the CA's index, "
+                "which has all that was revoked, with it.");
+}
+
+static bool read_crl(struct reading *r, const struct ca_history *history, struct past_list *list) {
+    struct view bytes = history->crl;
     struct crl_facts facts;
     struct crl_entry entry;
     struct error why = {0};
@@ -199,9 +211,7 @@ static bool read_crl(struct reading *r, struct view bytes, struct past_list *lis
         return fail(r->err, ERROR_MALFORMED, "crl", "The CRL is no PEM with the label \"X509 CRL\".");
     TRY(crl_read(der, &facts, r->err));
     TRY(crl_signed_by(r, der));
-    if (facts.partition || facts.base_number.len > 0)
-        return fail(r->err, ERROR_POLICY, "crl",
-                    "The CRL is a delta or a partition; the complete one is needed.");
+    TRY(is_whole(r, &facts, history));
     TRY(crl_number(facts.number, &list->crl_number, r->err));
     list->crl = der;
     list->crl_this_update_us = facts.this_update_us;
@@ -272,7 +282,7 @@ bool history_read(struct arena *arena, const struct ca_history *history, EVP_PKE
     if (history->index.len > 0)
         TRY(read_index(&r, history->index));
     if (history->crl.len > 0)
-        TRY(read_crl(&r, history->crl, &list));
+        TRY(read_crl(&r, history, &list));
     if (history->crl_number > list.crl_number)
         list.crl_number = history->crl_number;
     merge_all(&r);

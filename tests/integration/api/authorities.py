@@ -121,6 +121,11 @@ policy = any
 unique_subject = no
 [any]
 commonName = supplied
+[named]
+authorityKeyIdentifier = keyid
+issuingDistributionPoint = critical, @name
+[name]
+fullname = URI:http://old.example/2-1.crl
 [req]
 distinguished_name = dn
 [dn]
@@ -178,6 +183,11 @@ def check_history(admin, old):
             data=admin.get(f"/cas/{ca['id']}/crl?format=pem").body)
     again = admin.post(f"/cas/{ca['id']}/history", {"index": old.read("index.txt"), "crlNumber": 43})
     assert again.value == {"certificates": 0, "serials": 0, "revoked": 0, "known": 3}, again.value
+    old.run("ca", "-gencrl", "-crlexts", "named", "-out", "named.pem")
+    refused = admin.post(f"/cas/{ca['id']}/history", {"crl": old.read("named.pem")}, 422, problem="crl")
+    assert "one of several" in refused["detail"], refused.value
+    whole = admin.post(f"/cas/{ca['id']}/history", {"crl": old.read("named.pem"), "index": old.read("index.txt")})
+    assert whole["known"] == 3, whole.value
     admin.post(f"/cas/{ca['id']}/history", {"index": "V\tx"}, 400, problem="malformed-index")
     admin.post(f"/cas/{ca['id']}/history", {"certificates": admin.get("/cas/shapes")["certificate"]["pem"]}, 422,
                problem="not-from-ca")
