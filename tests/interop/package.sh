@@ -126,6 +126,14 @@ in_container() {
 as_user() { in_container "cd / && exec setpriv --reuid=10001 --regid=10001 --clear-groups env $(steps ENV) GATEHOUSE_DB='${GATEHOUSE_DB%%\?*}?socket=/srv/db.sock' \
     GATEHOUSE_HTTP=127.0.0.1:$port GATEHOUSE_HTTPS=127.0.0.1:$tls_port GATEHOUSE_PUBLIC_NAME=localhost $1"; }
 
+# All that runs in it: unshare does not heed SIGTERM.
+end_container() {
+    local process
+    for process in /proc/[0-9]*; do
+        [ "$(readlink "$process/root" 2>/dev/null)" != "$work/box/root" ] || kill -KILL "${process#/proc/}" 2>/dev/null
+    done
+}
+
 # The recipe's own steps; only what has to be fetched from an archive is taken as there.
 container_runs() {
     local step port tls_port
@@ -136,7 +144,7 @@ container_runs() {
     mkdir -p box/layer/upper box/layer/work
     mount -t overlay overlay -o "lowerdir=/,upperdir=box/layer/upper,workdir=box/layer/work" box/root 2>/dev/null ||
         { umount box/layer; note "not run: no overlay of the file system"; return 0; }
-    trap 'status=$?; umount -l "$work/box/root" "$work/box/layer"; (exit "$status"); cleanup' EXIT
+    trap 'status=$?; end_container; umount -l "$work/box/root" "$work/box/layer"; (exit "$status"); cleanup' EXIT
     mkdir -p box/root/packages
     cp packages/gatehouse-signer_*.deb packages/gatehouse_*.deb box/root/packages/
     port=$(free_port)
