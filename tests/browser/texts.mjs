@@ -54,7 +54,7 @@ async function edit(page, { api, template }) {
   assert.equal(asked, 1, 'unsaved changes are asked about');
   await page.getByRole('tab', { name: 'OpenSSL' }).click();
   await save(page).click();
-  await page.getByText('Version 2').waitFor();
+  await page.getByText(/· Version 2/).waitFor();
   await page.getByText('Nothing changes.').waitFor();
   assert.match(await box(page).inputValue(), /default_days = 41/);
   assert.equal((await api('GET', `/templates/${template}`)).document.validity.days, 41);
@@ -84,7 +84,7 @@ async function drop(page, { api, template }) {
   await page.locator('pre').filter({ hasText: /Subject:.*Some Body/ }).filter({ hasText: 'O=Example' }).filter({ hasText: 'DNS:b.example' }).waitFor();
   await look(page, 'o02-dropped', { dark: true });
   await save(page).click();
-  await page.getByText('Version 3').waitFor();
+  await page.getByText(/· Version 3/).waitFor();
   const { document } = await api('GET', `/templates/${template}`);
   assert.deepEqual(document.variables.map((one) => [one.name, one.required, one.default]), [['O', false, 'Example'], ['CN', true, '']]);
   assert.ok(document.doors.includes('scep'), 'who may use it is not in such a text');
