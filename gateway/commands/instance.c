@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define TIMEOUT_MS 300000 /* a PIN pad, a touch */
+#define MOST_BYTES ((size_t)4 * 1024 * 1024) /* of an answer: lines of a log */
 
 static const char *value_of(int argc, char *const argv[], int *at, const char *name) {
     size_t len = strlen(name);
@@ -51,6 +52,7 @@ bool instance_ask(struct arena *arena, const struct instance *instance, const ch
                                     .header_count = body == NULL ? 1 : 2,
                                     .body = view_text(body),
                                     .total_timeout_ms = TIMEOUT_MS,
+                                    .max_bytes = MOST_BYTES,
                                     .proxy = "",
                                     .ca_file = instance->ca_file};
     return fetch(arena, &request, ret, err);

@@ -1,12 +1,9 @@
 /* gatehouse log: the levels of an instance that runs, and its lines as they come; over the REST API. */
 #include "commands/app.h"
 
-#include "base/json.h"
-#include "commands/network.h"
-#include "net/fetch.h"
+#include "commands/instance.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -29,24 +26,12 @@ static int levels(int argc, char *const argv[]) {
     return command_ctl(count, set);
 }
 
-static bool ask(struct arena *arena, const char *token, const char *ca_file, int64_t after, int wait,
-                const struct json **ret, struct error *err) {
-    struct fetch_header header = {"Authorization", arena_printf(arena, "Bearer %s", token)};
-    struct fetch_request request = {
-        .url = arena_printf(arena, "%s/api/v1/log/lines?after=%lld&wait=%d", getenv("GATEHOUSE_URL"), (long long)after, wait),
-        .headers = &header,
-        .header_count = 1,
-        .total_timeout_ms = 60000,
-        .max_bytes = (size_t)4 * 1024 * 1024,
-        .proxy = "",
-        .ca_file = ca_file};
+static bool ask(struct arena *arena, const struct instance *instance, int64_t after, int wait, const struct json **ret,
+                struct error *err) {
+    const char *path = arena_printf(arena, "/log/lines?after=%lld&wait=%d", (long long)after, wait);
     struct fetch_reply reply;
-    const char *detail = "no reason given";
-    TRY(fetch(arena, &request, &reply, err) && json_parse(arena, reply.body, ret, err));
-    if (reply.status == 200)
-        return true;
-    TRY(json_string(*ret, "detail", &detail, err));
-    return fail(err, ERROR_POLICY, "refused", "%d: %s", reply.status, detail);
+    TRY(instance_ask(arena, instance, "GET", path, NULL, &reply, err));
+    return reply.status == 200 ? json_parse(arena, reply.body, ret, err) : instance_refused(arena, &reply, err);
 }
 
 /* True while there is somebody to show lines to. */
@@ -63,18 +48,18 @@ static bool show(const struct json *answer, int64_t *after, struct error *err) {
 
 static bool tail(struct error *err) {
     SCOPED_ARENA struct arena *own = arena_new();
-    const char *token = getenv("GATEHOUSE_TOKEN"), *file = getenv("GATEHOUSE_TOKEN_FILE");
+    struct instance instance;
     char node[64] = "";
     int64_t after = 0;
-    if (file != NULL)
-        TRY(read_secret(own, file, &token, err));
-    if (token == NULL || getenv("GATEHOUSE_URL") == NULL)
+    bool named;
+    TRY(instance_named(own, 0, NULL, &instance, &named, err));
+    if (!named)
         return fail(err, ERROR_MALFORMED, "usage", "Set GATEHOUSE_URL and GATEHOUSE_TOKEN_FILE (or GATEHOUSE_TOKEN).");
     for (bool first = true;; first = false) {
         SCOPED_ARENA struct arena *arena = arena_new();
         const struct json *answer;
         const char *from = "";
-        TRY(ask(arena, token, getenv("GATEHOUSE_TLS_CERT"), after, first ? 0 : 20, &answer, err));
+        TRY(ask(arena, &instance, after, first ? 0 : 20, &answer, err));
         TRY(json_string(answer, "node", &from, err));
         if (strcmp(from, node) != 0) { /* a restart, or another node behind the proxy: its lines from the start */
             snprintf(node, sizeof node, "%s", from);

@@ -1,7 +1,7 @@
 // How long a person waits in the console when there are many certificates: called by tests/bench/inventory --browser. From the key
 // or click until the list that was asked for is shown; fails when a list takes longer than a second, or the first load of the
 // console (nothing in the browser's cache) longer than two.
-import { assert, PASSWORD, logIn, url, withBrowser } from './browser.mjs';
+import { assert, enter, url, withBrowser } from './browser.mjs';
 
 const LIMIT_MS = 1000;
 const FIRST_MS = 2000;
@@ -36,16 +36,6 @@ async function firstLoad(page) {
     await context.close();
   }
   tell('first load, until one can log in', times, FIRST_MS);
-}
-
-async function enter(page) {
-  await page.goto(`${url}/console/`);
-  await logIn(page, process.env.GATEHOUSE_USER, process.env.GATEHOUSE_PASSWORD);
-  await page.locator('#old').fill(process.env.GATEHOUSE_PASSWORD);
-  await page.locator('#new').fill(PASSWORD);
-  await page.locator('#again').fill(PASSWORD);
-  await page.getByRole('button', { name: 'Change the password' }).click();
-  await page.getByRole('heading', { level: 1, name: 'Dashboard' }).waitFor();
 }
 
 const list = `${url}/console/certificates`;

@@ -113,11 +113,8 @@ export async function logIn(page, username, password) {
   await page.getByRole('button', { name: 'Log in', exact: true }).click();
 }
 
-/** A root and a template that every door leads to, and the administrator on the dashboard. */
-export async function prepare(page, context) {
-  const api = rest(context);
-  const ca = await api('POST', '/cas', { name: 'Example Root', key: { type: 'EC', curve: 'P-384' } });
-  const template = await api('POST', `/cas/${ca.id}/templates`, { name: 'Devices', document: { doors: ['rest', 'console', 'public', 'acme', 'scep', 'est', 'cmp'] } });
+/** The administrator's first log-in, to the dashboard. */
+export async function enter(page) {
   await page.goto(`${url}/console/`);
   await logIn(page, process.env.GATEHOUSE_USER, process.env.GATEHOUSE_PASSWORD);
   await page.locator('#old').fill(process.env.GATEHOUSE_PASSWORD);
@@ -125,6 +122,14 @@ export async function prepare(page, context) {
   await page.locator('#again').fill(PASSWORD);
   await page.getByRole('button', { name: 'Change the password' }).click();
   await page.getByRole('heading', { level: 1, name: 'Dashboard' }).waitFor();
+}
+
+/** A root and a template that every door leads to, and the administrator on the dashboard. */
+export async function prepare(page, context) {
+  const api = rest(context);
+  const ca = await api('POST', '/cas', { name: 'Example Root', key: { type: 'EC', curve: 'P-384' } });
+  const template = await api('POST', `/cas/${ca.id}/templates`, { name: 'Devices', document: { doors: ['rest', 'console', 'public', 'acme', 'scep', 'est', 'cmp'] } });
+  await enter(page);
   return { api, ca: ca.id, template: template.id };
 }
 
