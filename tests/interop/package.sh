@@ -126,7 +126,7 @@ in_container() {
 as_user() { in_container "cd / && exec setpriv --reuid=10001 --regid=10001 --clear-groups env $(steps ENV) GATEHOUSE_DB='${GATEHOUSE_DB%%\?*}?socket=/srv/db.sock' \
     GATEHOUSE_HTTP=127.0.0.1:$port GATEHOUSE_HTTPS=127.0.0.1:$tls_port GATEHOUSE_PUBLIC_NAME=localhost $1"; }
 
-# All that runs in it: unshare does not heed SIGTERM.
+# All that runs in it: unshare does not heed SIGTERM. What died with the first of them cannot be killed again.
 end_container() {
     local process
     for process in /proc/[0-9]*; do
@@ -144,7 +144,7 @@ container_runs() {
     mkdir -p box/layer/upper box/layer/work
     mount -t overlay overlay -o "lowerdir=/,upperdir=box/layer/upper,workdir=box/layer/work" box/root 2>/dev/null ||
         { umount box/layer; note "not run: no overlay of the file system"; return 0; }
-    trap 'status=$?; end_container; umount -l "$work/box/root" "$work/box/layer"; (exit "$status"); cleanup' EXIT
+    trap 'status=$?; set +e; end_container; umount -l "$work/box/root" "$work/box/layer"; (exit "$status"); cleanup' EXIT
     mkdir -p box/root/packages
     cp packages/gatehouse-signer_*.deb packages/gatehouse_*.deb box/root/packages/
     port=$(free_port)
@@ -157,6 +157,7 @@ container_runs() {
         in_container "$step" >step.log 2>&1 || die "the step '$step': $(tail -n 5 step.log)"
     done < <(steps RUN)
     chmod o+x "$instance/db"
+    : >box.out
     as_user "$(steps ENTRYPOINT | jq -r '.[0]')" >box.out 2>box.log &
     other_pids+=("$!")
     within 60 grep -q '^ready:' box.out || die "the container does not serve: $(tail -n 5 box.log)"
