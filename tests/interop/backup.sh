@@ -126,7 +126,7 @@ taken_apart() {
 stop_second() { "$interop_root/tests/lib/mariadb.sh" stop "$work/second/db" >/dev/null 2>&1 || true; }
 
 begin
-trap 'stop_second; cleanup' EXIT
+at_end+=(stop_second)
 mkdir -p "$work/second"
 start_instance
 make_certificates

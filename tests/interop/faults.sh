@@ -287,7 +287,7 @@ find_clock_step
 instance=$work/none
 disks=()
 faults=(gateway signer node hang clock dns)
-trap 'status=$?; set +e; without_disks; (exit "$status"); cleanup' EXIT
+at_end+=(without_disks)
 if small_disk db1 512m && small_disk node 16m; then
     faults+=(disk_database disk_gateway)
 else

@@ -12,6 +12,7 @@ interop_root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd -P)
 gateway_sh=$interop_root/tests/lib/gateway.sh
 shown_count=0
 other_pids=()
+at_end=() # functions that a script wants called before its directory goes; its exit status stays what it was
 
 shown() {
     shown_count=$((shown_count + 1))
@@ -100,9 +101,10 @@ end() {
 }
 
 cleanup() {
-    local status=$? pid
+    local status=$? pid act
     trap - EXIT
     set +e
+    for act in "${at_end[@]}"; do "$act"; done
     for pid in "${other_pids[@]}"; do
         if alive "$pid"; then
             end "$pid"

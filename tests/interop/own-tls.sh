@@ -160,7 +160,7 @@ acme_elsewhere() {
 end_elsewhere() { "$gateway_sh" stop "$work/elsewhere"; }
 
 begin
-trap 'end_elsewhere; cleanup' EXIT
+at_end+=(end_elsewhere)
 need mariadb named
 main=$instance
 # The ACME server, an instance of its own.

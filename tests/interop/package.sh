@@ -132,6 +132,7 @@ end_container() {
     for process in /proc/[0-9]*; do
         [ "$(readlink "$process/root" 2>/dev/null)" != "$work/box/root" ] || kill -KILL "${process#/proc/}" 2>/dev/null
     done
+    umount -l "$work/box/root" "$work/box/layer"
 }
 
 # The recipe's own steps; only what has to be fetched from an archive is taken as there.
@@ -144,7 +145,7 @@ container_runs() {
     mkdir -p box/layer/upper box/layer/work
     mount -t overlay overlay -o "lowerdir=/,upperdir=box/layer/upper,workdir=box/layer/work" box/root 2>/dev/null ||
         { umount box/layer; note "not run: no overlay of the file system"; return 0; }
-    trap 'status=$?; set +e; end_container; umount -l "$work/box/root" "$work/box/layer"; (exit "$status"); cleanup' EXIT
+    at_end+=(end_container)
     mkdir -p box/root/packages
     cp packages/gatehouse-signer_*.deb packages/gatehouse_*.deb box/root/packages/
     port=$(free_port)
