@@ -232,7 +232,7 @@ bool scep_message_algorithms(const struct scep_message *message, bool legacy, st
     return fail(err, ERROR_POLICY, "scep-algorithm",
                 "SCEP message: %s is not allowed here; use AES with SHA-256 or better%s.",
                 name == NULL ? "an unknown algorithm" : name,
-                legacy ? "" : ", or let the template's SCEP settings allow legacy algorithms");
+                legacy ? "" : ", or 3DES and SHA-1 with \"legacyAlgorithms\" in the template's SCEP settings");
 }
 
 /* --- small contents ----------------------------------------------------------------------------------- */
