@@ -77,6 +77,12 @@ MUST_USE bool certificate_lint(const X509 *certificate, const X509 *issuer, stru
  * "malformed-certificate" or "malformed-pem", ERROR_TOO_LARGE "certificate-too-large". */
 MUST_USE bool certificate_decode(struct arena *arena, struct view bytes, X509 **ret_certificate,
                                  struct error *err);
+/* A file of certificates: PEM blocks one after the other (CERTIFICATE, other blocks are passed over, or one PKCS7),
+ * one certificate in DER, or the certificates of a PKCS#7 SignedData in DER; they are put behind the *count that are
+ * there, and the arena frees them. ERROR_MALFORMED "malformed-certificate", ERROR_TOO_LARGE "chain-too-long" past
+ * `most`, "too-large". */
+MUST_USE bool certificates_read(struct arena *arena, struct view bytes, X509 **certificates, size_t most,
+                                size_t *count, struct error *err);
 /* Takes the next of certificates that stand one behind the other in DER off *ders. NULL at the end, and when the
  * rest is none: then *ders is not empty. */
 X509 *certificate_next(struct view *ders);

@@ -1,5 +1,5 @@
 /* A certification request from anybody: decode it, and whatever passes, ask it for all it says. The
- * same bytes are tried as a certificate, as names and as subject alternative names, which read
+ * same bytes are tried as a certificate, as a file of several, as names and as subject alternative names, which read
  * deeper than a random request whose signature never verifies. */
 #include "x509/certificate.h"
 #include "x509/csr.h"
@@ -66,6 +66,16 @@ static void try_certificate(struct arena *arena, struct view bytes) {
     (void)certificate_text(arena, certificate);
 }
 
+static void try_bundle(struct arena *arena, struct view bytes) {
+    X509 *certificates[4] = {NULL};
+    size_t count = 0;
+    struct error err;
+    bool done = certificates_read(arena, bytes, certificates, 3, &count, &err);
+    expect(count <= 3 && certificates[3] == NULL && (!done || count > 0));
+    for (size_t i = 0; i < count; i++)
+        expect(certificate_der(arena, certificates[i]).len > 0);
+}
+
 /* The parts of a request on their own: no signature stands before them. */
 static void try_parts(struct arena *arena, struct view bytes) {
     AUTO(X509_NAME) *name = NULL, *typed = NULL;
@@ -90,6 +100,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *at, size_t len) {
     struct view bytes = view_of(at, len);
     try_request(arena, bytes);
     try_certificate(arena, bytes);
+    try_bundle(arena, bytes);
     try_parts(arena, bytes);
     ERR_clear_error();
     return 0;

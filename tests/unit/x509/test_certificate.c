@@ -411,6 +411,67 @@ static void pkcs7(void **state) {
     assert_true(view_is(bag, "poison"));
 }
 
+/* Two certificates in every kind of file, and files that are none. */
+static void bundles(void **state) {
+    SCOPED_ARENA struct arena *arena = arena_new();
+    struct error err = {0};
+    AUTO(X509_NAME) *a_name = test_name("CN=a"), *b_name = test_name("CN=b");
+    struct certificate_plan plan = test_plan(test_key("P-256"), a_name, NULL);
+    AUTO(X509) *a = test_issue(&plan, test_key("P-256"));
+    plan.subject = b_name;
+    AUTO(X509) *b = test_issue(&plan, test_key("P-256"));
+    struct view ders[] = {certificate_der(arena, a), certificate_der(arena, b)}, bag, none;
+    expect_done(certificate_pkcs7(arena, ders, 2, &bag, &err) && certificate_pkcs7(arena, ders, 0, &none, &err), &err, "bag");
+    const char *pem = arena_printf(arena, "some words\n%s-----BEGIN X-----\nAAAA\n-----END X-----\n%s",
+                                   certificate_pem(arena, ders[0]), certificate_pem(arena, ders[1]));
+    const char *cut = arena_text(arena, view_of(pem, strlen(pem) - 60));
+    AUTO(PKCS7) *plain = PKCS7_new();
+    unsigned char *data = NULL;
+    PKCS7_set_type(plain, NID_pkcs7_data);
+    ASN1_OCTET_STRING_set(plain->d.data, (const unsigned char *)"no certificate", 14);
+    int data_len = i2d_PKCS7(plain, &data);
+    assert_true(data_len > 0);
+    const struct {
+        struct view bytes;
+        size_t most, count; /* 0: refused */
+        const char *problem;
+    } rows[] = {
+        {ders[0], 2, 1, NULL},
+        {view_text(certificate_pem(arena, ders[0])), 2, 1, NULL},
+        {view_text(pem), 2, 2, NULL},
+        {bag, 2, 2, NULL},
+        {view_text(pem_encode(arena, "PKCS7", bag)), 2, 2, NULL},
+        {view_text(cut), 2, 1, NULL}, /* what ends nowhere is no block */
+        {view_text(pem), 1, 0, "chain-too-long"},
+        {bag, 1, 0, "chain-too-long"},
+        {none, 2, 0, "malformed-certificate"},
+        {view_of(data, (size_t)data_len), 2, 0, "malformed-certificate"},
+        {view_of(bag.at, bag.len - 1), 2, 0, "malformed-certificate"},
+        {view_of(ders[0].at, ders[0].len - 1), 2, 0, "malformed-certificate"},
+        {VIEW_LITERAL(""), 2, 0, "malformed-pem"},
+        {VIEW_LITERAL("0"), 2, 0, "malformed-certificate"},
+        {VIEW_LITERAL("\x30\x01\x06"), 2, 0, "malformed-certificate"},
+        {VIEW_LITERAL("-----BEGIN CERTIFICATE-----"), 2, 0, "malformed-certificate"},
+        {VIEW_LITERAL("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"), 2, 0, "malformed-certificate"},
+        {view_of(arena_alloc(arena, 1024 * 1024 + 1), 1024 * 1024 + 1), 2, 0, "too-large"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        X509 *read[3] = {NULL, NULL, b};
+        size_t count = 0;
+        bool done = certificates_read(arena, rows[i].bytes, read, rows[i].most, &count, &err);
+        assert_ptr_equal(read[2], b);
+        if (done != (rows[i].count > 0) || (done && count != rows[i].count) ||
+            (!done && strcmp(err.type, rows[i].problem) != 0))
+            fail_msg("row %zu: %zu certificates, %s %s", i, count, err.type, err.message);
+        if (done)
+            assert_int_equal(X509_cmp(read[0], a), 0);
+        if (done && count == 2)
+            assert_int_equal(X509_cmp(read[1], b), 0);
+    }
+    OPENSSL_free(data);
+}
+
 /* The point G: a public key that is the same each time. */
 static EVP_PKEY *fixed_p256(struct arena *arena) {
     static const char spki[] = "3059301306072a8648ce3d020106082a8648ce3d030107034200"
@@ -477,7 +538,8 @@ int main(void) {
         cmocka_unit_test(dates_over_2050), cmocka_unit_test(bad_plans),
         cmocka_unit_test(signing_fails),   cmocka_unit_test(not_a_certificate),
         cmocka_unit_test(changed_bytes),   cmocka_unit_test(imported_ca),
-        cmocka_unit_test(pkcs7),           cmocka_unit_test(snapshot),
+        cmocka_unit_test(pkcs7),           cmocka_unit_test(bundles),
+        cmocka_unit_test(snapshot),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     test_keys_free();
