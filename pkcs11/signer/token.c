@@ -69,18 +69,19 @@ static bool is_in_slot(const struct token *token, CK_SLOT_ID slot) {
 }
 
 /* Modules connect to a card that is back when their slots are listed, and not before (ykcs11 goes on
- * to report a fault of the device for ever); it may be in another reader now. */
-static void look_again(struct token *token) {
+ * to report a fault of the device for ever); it may be in another reader now, and another card in its. */
+static bool look_again(struct token *token, struct error *err) {
     CK_SLOT_ID slots[SLOTS_MAX];
     CK_ULONG count = SLOTS_MAX;
     if (!token->away || token->module->f->C_GetSlotList(CK_TRUE, slots, &count) != CKR_OK)
-        return;
-    token->away = false;
+        return true;
     for (CK_ULONG i = 0; i < count; i++)
         if (is_in_slot(token, slots[i])) {
             token->slot = slots[i];
-            return;
+            token->away = false;
+            return true;
         }
+    return call_failed(token, "it is in no slot", CKR_TOKEN_NOT_PRESENT, err);
 }
 
 /* ---- log-in; the caller holds token->lock ---------------------------------------------------- */
@@ -154,9 +155,19 @@ bool token_session_is_public(struct token *token, CK_SESSION_HANDLE session) {
     return needed && !session_logged_in(token, session);
 }
 
+/* Another card may be in the slot since, with keys of the same handles: a session ends with its card, so whose it is can
+ * be asked once it is there. */
 static CK_RV open_session(struct token *token, CK_FLAGS flags, CK_SESSION_HANDLE *ret_session) {
-    return token->module->f->C_OpenSession(token->slot, CKF_SERIAL_SESSION | flags, NULL, NULL,
-                                           ret_session);
+    const CK_FUNCTION_LIST *f = token->module->f;
+    CK_SESSION_HANDLE session;
+    CK_RV rv = f->C_OpenSession(token->slot, CKF_SERIAL_SESSION | flags, NULL, NULL, &session);
+    if (rv == CKR_OK && !is_in_slot(token, token->slot)) {
+        f->C_CloseSession(session);
+        rv = CKR_TOKEN_NOT_PRESENT;
+    }
+    if (rv == CKR_OK)
+        *ret_session = session;
+    return rv;
 }
 
 /* ykcs11 says how many tries are left as it was when the first session was opened, though other
@@ -243,7 +254,7 @@ static void forget_sessions(struct token *token) {
 static bool ensure_ready(struct token *token, struct error *err) {
     CK_SESSION_INFO info;
     TRY(token_pad_error(token, err)); /* the module may block whoever comes meanwhile */
-    look_again(token);
+    TRY(look_again(token, err));
     TRY(ensure_holder(token, err));
     if (token->logged_in)
         return true;

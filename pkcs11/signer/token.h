@@ -36,7 +36,7 @@ struct token {
     struct module *module;
     char label[33], serial[17], manufacturer[33], model[17];
     bool managed;
-    CK_SLOT_ID slot;      /* may change when the token is plugged in again */
+    _Atomic CK_SLOT_ID slot; /* changes when the token is plugged in again, under either of two locks */
     atomic_bool present;  /* at the last look */
     bool displaced;       /* another one is in its slot since; guarded by vault->lock */
     const char *pin_file; /* or NULL */
