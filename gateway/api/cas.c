@@ -189,7 +189,7 @@ HANDLER(cas_import_certificate) {
     struct view bytes = request->body;
     struct ca_record ca;
     if (strcmp(type, "application/pkix-cert") != 0 &&
-        strcmp(type, "application/pem-certificate-chain") != 0) {
+        strcmp(type, "application/pem-certificate-chain") != 0 && strcmp(type, "application/pkcs7-mime") != 0) {
         TRY(ask_document(request, members, &document, err));
         TRY(ask_string(document, "certificate", &text, err));
         bytes = view_text(text);

@@ -18,18 +18,20 @@ struct ca_material {
  * ERROR_MALFORMED "malformed-key", "malformed-pkcs12"; ERROR_POLICY "wrong-password", "weak-key". */
 MUST_USE bool material_read_key(struct arena *arena, struct view bytes, const char *password,
                                 struct ca_material *material, struct error *err);
-/* PEM certificates one after the other, or one in DER. ERROR_MALFORMED "malformed-certificate". */
+/* As certificates_read. */
 MUST_USE bool material_read_certificates(struct arena *arena, struct view bytes,
                                          struct ca_material *material, struct error *err);
 void material_wipe(struct ca_material *material);
 
-/* The CA's own certificate among those of the material, and its issuers, which may also be CAs of this
- * instance. Checked: key, CA true, keyCertSign, path length up the chain, dates, the issuers' signatures;
+/* The CA's own certificate among those of the material, and its issuers: of the material, of this instance, or fetched
+ * from where the certificates say (caIssuers), so no transaction is open. An issuer that is nowhere ends the chain.
+ * Checked: key, CA true, keyCertSign, path length up the chain, dates, the issuers' signatures;
  * ERROR_POLICY "wrong-certificate" or "key-mismatch" says which of them. key NULL: the first certificate. */
 struct ca_own {
     X509 *certificate;
     struct view chain;     /* as in ca_record */
     struct uuid issuer_id; /* the CA of this instance that is its issuer, or nil */
+    const char *missing;   /* which issuer was not found, and why; NULL: the chain is complete */
 };
 MUST_USE bool material_choose(struct core *core, struct arena *arena, struct ca_material *material,
                               EVP_PKEY *key, const struct ca_record *ca, struct ca_own *ret,

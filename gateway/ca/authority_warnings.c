@@ -1,6 +1,7 @@
 #include "ca/authority.h"
 
 #include "base/clock.h"
+#include "x509/der.h"
 #include "x509/key_type.h"
 
 #include <openssl/err.h>
@@ -76,11 +77,30 @@ static void check_end(struct arena *arena, const struct ca_record *ca, struct ca
             arena_printf(arena, "The CA's certificate ends at %s; renew or re-key the CA.", text));
 }
 
+/* What is given out as the chain ends before a root. */
+static void check_chain(struct arena *arena, const struct ca_record *ca, struct ca_warnings *ret) {
+    AUTO(X509) *last = NULL;
+    struct certificate_facts facts;
+    struct error err;
+    struct view run = ca->chain, der = ca->certificate;
+    while (run.len > 0 && der_next(&run, &der))
+        ;
+    if (!certificate_decode(arena, der, &last, &err) || !certificate_read(arena, last, &facts, &err) ||
+        X509_NAME_cmp(X509_get_issuer_name(last), X509_get_subject_name(last)) == 0)
+        return;
+    const char *missing = ca->missing_issuer;
+    if (missing == NULL)
+        missing = arena_printf(arena, "The issuer \"%.150s\" of \"%.150s\" is not known.", facts.issuer, facts.subject);
+    add(ret, "chain-incomplete",
+        arena_printf(arena, "%s Import the CA's certificate again together with its issuers.", missing));
+}
+
 void authority_warnings(struct arena *arena, const struct ca_record *ca, struct ca_warnings *ret) {
     *ret = (struct ca_warnings){.count = 0};
     if (ca->certificate.len == 0)
         return;
     check_end(arena, ca, ret);
+    check_chain(arena, ca, ret);
     check_key(arena, ca, ret);
     check_hash(arena, ca, ret);
 }

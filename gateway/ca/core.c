@@ -17,6 +17,7 @@
 struct core {
     struct db *db;
     const char *publish_directory;
+    struct core_issuers issuers;
     struct signer *signer;
     struct key_cache *keys;
     struct status_cache *status;
@@ -34,6 +35,7 @@ struct core *core_new(const struct core_config *config) {
     core->db = config->db;
     core->signer = config->signer;
     core->publish_directory = config->publish_directory;
+    core->issuers = config->issuers;
     core->keys = key_cache_new();
     core->status = status_cache_new();
     core->services = service_cache_new();
@@ -73,6 +75,10 @@ struct signer *core_signer(struct core *core) {
 
 const char *core_publish_directory(struct core *core) {
     return core->publish_directory;
+}
+
+const struct core_issuers *core_issuers(const struct core *core) {
+    return &core->issuers;
 }
 
 bool core_reads_only(const struct core *core) {

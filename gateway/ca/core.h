@@ -15,6 +15,12 @@ struct text_list {
 
 struct core; /* one per process; all functions are safe to call from any thread */
 
+/* Where issuers that an imported CA certificate names (caIssuers) are fetched from. */
+struct core_issuers {
+    bool never;
+    const char *const *allowed; /* addresses and networks of this host, too; NULL-terminated, or NULL */
+};
+
 struct core_config {
     struct db *db;
     struct signer *signer;
@@ -22,6 +28,7 @@ struct core_config {
     /* A validation node: nothing is written, nothing but OCSP answers is signed. See ca/reading.h. */
     bool reads_only;
     int64_t most_behind_us;
+    struct core_issuers issuers; /* kept as long as the core */
     const char *http, *https; /* its base URLs; else NULL: the instance's settings say them */
 };
 
@@ -32,6 +39,7 @@ void core_free(struct core *core);
 struct db *core_db(struct core *core);
 struct signer *core_signer(struct core *core);
 const char *core_publish_directory(struct core *core); /* or NULL */
+const struct core_issuers *core_issuers(const struct core *core);
 bool core_reads_only(const struct core *core);
 
 /* The instance's base URLs without a trailing slash: what goes into CDP, AIA and OCSP (plain HTTP) and into

@@ -47,6 +47,9 @@ const struct option_spec app_options[] = {
      "Name (with all below it), address or network that is fetched from without the proxy."},
     {"outgoing-ca-file", OPTION_TEXT, NULL, 0, 0,
      "PEM file of the CAs that servers we fetch from may have; default: the system's."},
+    {"issuers-from", OPTION_LIST, NULL, 0, 0,
+     "Address or network of this host that an imported CA's missing issuers may be fetched from as well (caIssuers in its "
+     "certificate; other hosts always may); none: nothing is fetched."},
     {"public-name", OPTION_LIST, NULL, 0, 0,
      "Name or address others reach the instance by; the first goes into URLs, all into its TLS certificate."},
     {"public-url", OPTION_TEXT, NULL, 0, 0,
@@ -225,6 +228,7 @@ bool app_make_core(struct app *app, struct error *err) {
                                  .reads_only = strcmp(mode, "validation") == 0,
                                  .most_behind_us = option_number(app->options, "most-behind") * US_PER_SECOND};
     struct app_names names;
+    TRY(network_issuers(app->arena, app->options, &config.issuers, err));
     if (!config.reads_only && strcmp(mode, "full") != 0)
         return fail(err, ERROR_MALFORMED, "bad-option", "mode is full or validation, not %.40s.", mode);
     if (config.reads_only) { /* it may not read the settings */

@@ -304,3 +304,23 @@ bool network_outgoing(struct arena *arena, const struct options *options, struct
         buffer_printf(&direct, "%s%s", i == 0 ? "" : ",", item);
     return fetch_configure(proxy, buffer_text(&direct), option_text(options, "outgoing-ca-file"), err);
 }
+
+bool network_issuers(struct arena *arena, const struct options *options, struct core_issuers *ret, struct error *err) {
+    const char *item;
+    size_t count = 0;
+    while (option_item(options, "issuers-from", count) != NULL)
+        count++;
+    const char **allowed = arena_array(arena, count + 1, sizeof *allowed);
+    ret->allowed = allowed;
+    for (size_t i = 0; (item = option_item(options, "issuers-from", i)) != NULL; i++) {
+        struct net_range range;
+        if (strcmp(item, "none") == 0)
+            ret->never = true;
+        else if (!net_range_parse(item, &range, err))
+            return fail(err, ERROR_MALFORMED, "bad-option",
+                        "issuers-from = %.60s: it is an address, a network like 10.0.0.0/8, or none.", item);
+        else
+            *allowed++ = item;
+    }
+    return true;
+}

@@ -2,6 +2,7 @@
 #ifndef GATEHOUSE_COMMANDS_NETWORK_H
 #define GATEHOUSE_COMMANDS_NETWORK_H
 
+#include "ca/core.h"
 #include "commands/app.h"
 #include "http/server.h"
 
@@ -22,6 +23,10 @@ bool network_client(void *context, struct http_request *request, bool plain, str
 
 /* The way out for everything that is fetched: proxy, its password, what goes without it, CA file. */
 MUST_USE bool network_outgoing(struct arena *arena, const struct options *options, struct error *err);
+
+/* Option issuers-from. */
+MUST_USE bool network_issuers(struct arena *arena, const struct options *options, struct core_issuers *ret,
+                              struct error *err);
 
 /* scheme://user@host/... with the password in its place; NULL when the URL has no user or a password already. */
 const char *url_with_password(struct arena *arena, const char *url, const char *password);

@@ -87,6 +87,7 @@ static void read_row(struct rows *rows, struct ca_record *ret) {
     ret->generation = rows_int(rows);
     ret->expiry_warned = rows_int(rows);
     ret->next_key_id = rows_uuid(rows);
+    ret->missing_issuer = NULL;
 }
 
 bool ca_insert(struct tx *tx, const struct ca_record *ca, struct error *err) {

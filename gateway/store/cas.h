@@ -49,6 +49,7 @@ struct ca_record {
     int64_t generation;        /* which of its keys, in their order, this is: 1 for the first */
     struct uuid next_key_id;   /* the key of a re-key that waits for its certificate, or nil */
     int64_t expiry_warned;     /* days before the end that were warned of; 0: none yet */
+    const char *missing_issuer; /* not stored: what the import of just now says about a chain that is not complete, or NULL */
 };
 /* Epoch and revision as given. ERROR_CONFLICT "exists" on a slug that is in use (claim it first). */
 MUST_USE bool ca_insert(struct tx *tx, const struct ca_record *ca, struct error *err);

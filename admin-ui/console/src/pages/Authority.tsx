@@ -139,6 +139,7 @@ export default function Authority() {
   // There is one while the authority, or its renewal, waits for a certificate from elsewhere.
   const csr = useLoad(() => api.text(`/cas/${slug}/csr`).catch(() => ''), `csr-${slug}-${ca?.version ?? 0}`);
   const waits = csr.value !== undefined && csr.value !== '';
+  const imports = waits || ca?.warnings.some((one) => one.type === 'chain-incomplete') === true;
   const changed = () => { loaded.reload(); cas.reload(); };
   const close = (done: boolean) => { setDialog(undefined); if (done) changed(); };
   if (ca === undefined) return <Page title={slug}>{loaded.problem === undefined ? <Waiting /> : <ProblemAlert problem={loaded.problem} retry={loaded.reload} />}</Page>;
@@ -150,7 +151,7 @@ export default function Authority() {
       {ca.certificate != null && file(t('chain'), api.href(`/cas/${slug}/certificate`, { format: 'chain' }), `${slug}-chain.pem`)}
       {waits && file('CSR', api.href(`/cas/${slug}/csr`), `${slug}.csr`)}
       {ca.certificate != null && file('CRL', `/crl/${slug}.crl`, `${slug}.crl`)}
-      {may('cas:manage') && waits && <Button onClick={() => setDialog('import')}>{t('importCertificate')}</Button>}
+      {may('cas:manage') && imports && <Button onClick={() => setDialog('import')}>{t('importCertificate')}</Button>}
       <More ca={ca} choose={setDialog} />
     </>
   );
