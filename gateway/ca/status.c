@@ -146,6 +146,7 @@ bool status_certificate(struct core *core, struct arena *arena, const struct ca_
         answer.status = certificate.revoked ? STATUS_REVOKED : STATUS_GOOD;
     answer.reason = certificate.reason;
     answer.revoked_us = certificate.revoked_us;
+    answer.invalidity_us = certificate.invalidity_us;
     *ret = answer;
     return true;
 }

@@ -50,7 +50,7 @@ enum certificate_status { STATUS_GOOD, STATUS_REVOKED, STATUS_UNKNOWN };
 struct status_answer {
     enum certificate_status status;
     int reason;
-    int64_t revoked_us;
+    int64_t revoked_us, invalidity_us; /* the second 0: none */
     struct view scts; /* value of the OCSP extension (rfc6962#3.3); empty: none */
     /* Of a list of others: when it was made and when it ends; of a node that only reads: as of when. 0: known now. */
     int64_t known_us, until_us;

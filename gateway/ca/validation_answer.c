@@ -306,6 +306,7 @@ static void revoked(const struct crl_entry *entry, struct status_answer *answer)
     answer->status = STATUS_REVOKED;
     answer->reason = entry->reason;
     answer->revoked_us = entry->revoked_us;
+    answer->invalidity_us = entry->invalidity_us;
 }
 
 bool validation_status(struct core *core, struct arena *arena, const struct ca_record *ca,

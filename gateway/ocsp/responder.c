@@ -174,7 +174,7 @@ static void release(void *answer) {
 static bool same_status(const struct status_answer *a, const struct status_answer *b) {
     return a->status == b->status && a->known_us == b->known_us &&
            (a->status != STATUS_REVOKED ||
-            (a->reason == b->reason && a->revoked_us == b->revoked_us));
+            (a->reason == b->reason && a->revoked_us == b->revoked_us && a->invalidity_us == b->invalidity_us));
 }
 
 /* An answer that still may be right, under another epoch; not one that was made under other settings. */

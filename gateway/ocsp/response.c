@@ -17,6 +17,13 @@ static bool add_cutoff(OCSP_SINGLERESP *single, int64_t cutoff_us, struct error 
            fail_internal(err, "ocsp: cannot add the archive cutoff");
 }
 
+/* rfc6960#4.4.5: extensions of CRL entries are extensions of single responses, too; rfc5280#5.3.2. */
+static bool add_invalidity(OCSP_SINGLERESP *single, int64_t invalidity_us, struct error *err) {
+    AUTO(ASN1_GENERALIZEDTIME) *date = set_time(NULL, invalidity_us);
+    return (date != NULL && OCSP_SINGLERESP_add1_ext_i2d(single, NID_invalidity_date, date, 0, 0) == 1) ||
+           fail_internal(err, "ocsp: cannot add the invalidity date");
+}
+
 /* rfc6962#3.3 */
 static bool add_scts(OCSP_SINGLERESP *single, struct view scts, struct error *err) {
     AUTO(ASN1_OBJECT) *object = OBJ_txt2obj(SCT_OCSP_OID, 1);
@@ -57,6 +64,8 @@ static bool add_single(OCSP_BASICRESP *basic, const struct ocsp_plan *plan,
                                                     reason, revoked, this_update, next_update);
     if (added == NULL)
         return fail_internal(err, "ocsp: cannot add a single response");
+    if (answer->status == STATUS_REVOKED && answer->invalidity_us != 0)
+        TRY(add_invalidity(added, answer->invalidity_us, err));
     if (answer->scts.len > 0)
         TRY(add_scts(added, answer->scts, err));
     return plan->archive_us == 0 || add_cutoff(added, plan->this_update_us - plan->archive_us, err);

@@ -126,11 +126,14 @@ static void put_entries(struct json_writer *w, struct arena *arena,
         const X509_REVOKED *revoked = sk_X509_REVOKED_value(list, i);
         AUTO(ASN1_ENUMERATED) *reason =
             X509_REVOKED_get_ext_d2i(revoked, NID_crl_reason, NULL, NULL);
+        AUTO(ASN1_GENERALIZEDTIME) *invalid = X509_REVOKED_get_ext_d2i(revoked, NID_invalidity_date, NULL, NULL);
         json_open_object(w);
         json_put_string(w, "serial", serial_of(arena, X509_REVOKED_get0_serialNumber(revoked)));
         put_date(w, "revokedAt", X509_REVOKED_get0_revocationDate(revoked));
         json_put_string(w, "reason",
                         reason_name(reason == NULL ? 0 : (int)ASN1_ENUMERATED_get(reason)));
+        if (invalid != NULL)
+            put_date(w, "invalidityDate", invalid);
         json_close_object(w);
     }
     json_close_array(w);
@@ -252,8 +255,11 @@ static void put_answer(struct json_writer *w, struct arena *arena, OCSP_SINGLERE
     put_date(w, "thisUpdate", from);
     put_date(w, "nextUpdate", to);
     if (revoked != NULL) {
+        AUTO(ASN1_GENERALIZEDTIME) *invalid = OCSP_SINGLERESP_get1_ext_d2i(single, NID_invalidity_date, NULL, NULL);
         put_date(w, "revokedAt", revoked);
         json_put_string(w, "reason", reason_name(reason));
+        if (invalid != NULL)
+            put_date(w, "invalidityDate", invalid);
     }
     json_close_object(w);
 }

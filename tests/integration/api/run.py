@@ -34,6 +34,7 @@ import own_tls
 import public_pages
 import related
 import retention
+import revocations
 import strangers
 import weaknesses
 from client import Client, Gateway
@@ -91,6 +92,8 @@ def run_whole(gateway, admin, token, seconds):
     made = scenario.run(gateway, admin)
     for module in (credentials, authorities, templates, related, retention, scep, validators, mail,
                    notices, public_pages, acme, access):
+        module.run(gateway, admin, made)
+    for module in (revocations,):
         module.run(gateway, admin, made)
     for module in (factors, identity, openid, logs, audit):
         module.run(gateway, admin)

@@ -92,7 +92,8 @@ static bool status(void *context, struct arena *arena, const struct ca_record *c
                                       .reason = number < 100   ? 0
                                                 : number < 200 ? 1
                                                                : 6,
-                                      .revoked_us = ca->created_us};
+                                      .revoked_us = ca->created_us,
+                                      .invalidity_us = f->invalidity_us};
     return true;
 }
 

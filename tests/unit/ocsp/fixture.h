@@ -18,6 +18,7 @@ struct fixture {
     /* Serials below 100 are good, below 200 revoked by keyCompromise, below 300 held; others
      * unknown. */
     bool revoke_good; /* good ones are revoked from now on */
+    int64_t invalidity_us; /* of revoked ones; 0: none */
     enum error_kind authority_fails, status_fails, identity_fails; /* ERROR_NONE: works */
     int64_t signer_not_after_us;                                   /* 0: a month from now */
     int signatures, look_ups; /* how often identity() and status() were asked */

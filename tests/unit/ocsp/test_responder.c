@@ -4,6 +4,7 @@
 #include "base/encode.h"
 #include "ocsp/cache.h"
 #include "ocsp/response.h"
+#include "x509/certificate.h"
 
 #include <pthread.h>
 #include <setjmp.h>
@@ -129,6 +130,28 @@ static void says_nothing_for_reason_unspecified(void **state) {
     fixture_post(f, arena, "demo", request_for(f, arena, 5, 0), &reply);
     assert_int_equal(single_status(f, &reply, 0, &reason), V_OCSP_CERTSTATUS_REVOKED);
     assert_int_equal(reason, OCSP_REVOKED_STATUS_NOSTATUS);
+}
+
+/* rfc6960#4.4.5: as the CRL says it; a good answer has none. */
+static void says_since_when_it_was_invalid(void **state) {
+    struct fixture *f = *state;
+    SCOPED_ARENA struct arena *arena = arena_new();
+    struct http_response reply;
+    int64_t seen = 0;
+    int critical = -1;
+    f->invalidity_us = (f->ca.created_us / US_PER_SECOND - 86400) * US_PER_SECOND;
+    fixture_post(f, arena, "demo", request_for(f, arena, 105, 0), &reply);
+    AUTO(OCSP_BASICRESP) *basic = verified(f, &reply);
+    AUTO(ASN1_GENERALIZEDTIME) *date =
+        OCSP_SINGLERESP_get1_ext_d2i(OCSP_resp_get0(basic, 0), NID_invalidity_date, &critical, NULL);
+    assert_non_null(date);
+    assert_int_equal(critical, 0);
+    struct error err = {0};
+    assert_true(asn1_time_to_us(date, &seen, &err));
+    assert_int_equal(seen, f->invalidity_us);
+    fixture_post(f, arena, "demo", request_for(f, arena, 5, 0), &reply);
+    AUTO(OCSP_BASICRESP) *good = verified(f, &reply);
+    assert_int_equal(OCSP_SINGLERESP_get_ext_by_NID(OCSP_resp_get0(good, 0), NID_invalidity_date, -1), -1);
 }
 
 static void signs_with_every_key_type(void **state) {
@@ -602,6 +625,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(answers_by_every_digest, setup, teardown),
         cmocka_unit_test_setup_teardown(says_nothing_for_reason_unspecified, setup, teardown),
+        cmocka_unit_test_setup_teardown(says_since_when_it_was_invalid, setup, teardown),
         cmocka_unit_test_setup_teardown(signs_with_every_key_type, setup, teardown),
         cmocka_unit_test_setup_teardown(answers_several_and_marks_those_of_others_unknown, setup,
                                         teardown),
