@@ -331,7 +331,7 @@ static bool start_jobs(struct service *s, struct error *err) {
     count += audit_jobs(s->app.core, table + count);
     count += logs_jobs(s->app.core, table + count);
     table[count++] = (struct job){.name = "expire-requests",
-                                  .every_us = 3600 * US_PER_SECOND,
+                                  .every_us = 15 * US_PER_SECOND,
                                   .run = expire_requests,
                                   .context = s->app.core};
     table[count++] = (struct job){.name = "retention",

@@ -16,6 +16,7 @@ import audit
 import factors
 import credentials
 import authorities
+import decisions
 import templates
 import token_keys
 import acme
@@ -93,7 +94,7 @@ def run_whole(gateway, admin, token, seconds):
     for module in (credentials, authorities, templates, related, retention, scep, validators, mail,
                    notices, public_pages, acme, access):
         module.run(gateway, admin, made)
-    for module in (revocations,):
+    for module in (decisions, revocations):
         module.run(gateway, admin, made)
     for module in (factors, identity, openid, logs, audit):
         module.run(gateway, admin)
