@@ -24,7 +24,7 @@ GRANT INSERT ON events TO gatehouse_application;
 GRANT INSERT ON event_seals TO gatehouse_application;
 GRANT INSERT ON slugs TO gatehouse_application;
 GRANT INSERT ON template_versions TO gatehouse_application;
-GRANT INSERT ON organisations TO gatehouse_application;
+GRANT INSERT, UPDATE ON organisations TO gatehouse_application;
 GRANT INSERT ON request_transactions TO gatehouse_application;
 GRANT INSERT ON ca_generations TO gatehouse_application;
 GRANT INSERT ON ca_certificates TO gatehouse_application;

@@ -2,6 +2,7 @@
 #include "acme/manage.h"
 
 #include "base/clock.h"
+#include "rest/organisation.h"
 
 #include <string.h>
 
@@ -61,7 +62,7 @@ static bool ask_policy(const struct http_request *request, struct uuid *ret, str
 }
 
 HANDLER(acme_accounts_list) {
-    static const char *const others[] = {"policy", "sort", NULL};
+    static const char *const others[] = {"policy", "organisation", "sort", NULL};
     struct acme *acme = context;
     struct acme_account *items = NULL;
     struct scope scope;
@@ -71,6 +72,7 @@ HANDLER(acme_accounts_list) {
     size_t count = 0;
     bool done = false;
     TRY(ask_page(request, others, &page, err) && ask_direction(request, "createdAt", &page, err));
+    TRY(ask_organisation(acme->core, request, err));
     TRY(ask_policy(request, &policy, err));
     actor_scope(request->arena, manage_actor(request), MAY_READ_TEMPLATES, &scope);
     TX(tx, core_db(acme->core), &done, err)
@@ -210,10 +212,11 @@ static bool list_orders(struct acme *acme, struct http_request *request,
 }
 
 HANDLER(acme_orders_list) {
-    static const char *const others[] = {"policy", "sort", NULL};
+    static const char *const others[] = {"policy", "organisation", "sort", NULL};
     struct page page;
     struct uuid policy, none = {{0}};
     TRY(ask_page(request, others, &page, err) && ask_direction(request, "createdAt", &page, err));
+    TRY(ask_organisation(((struct acme *)context)->core, request, err));
     TRY(ask_policy(request, &policy, err));
     return list_orders(context, request, response, none, policy, &page, err);
 }

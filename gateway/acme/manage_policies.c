@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/encode.h"
 #include "ca/secret.h"
+#include "rest/organisation.h"
 #include "store/organisations.h"
 
 #include <string.h>
@@ -36,6 +37,7 @@ static void reply_policy(struct http_request *request, struct http_response *res
 }
 
 HANDLER(acme_policies_list) {
+    static const char *const others[] = {"organisation", NULL};
     struct acme *acme = context;
     struct acme_policy_record *items = NULL;
     struct scope scope;
@@ -43,7 +45,8 @@ HANDLER(acme_policies_list) {
     const char *next = NULL;
     size_t count = 0;
     bool done = false;
-    TRY(ask_page(request, NULL, &page, err));
+    TRY(ask_page(request, others, &page, err));
+    TRY(ask_organisation(acme->core, request, err));
     actor_scope(request->arena, manage_actor(request), MAY_READ_TEMPLATES, &scope);
     TX(tx, core_db(acme->core), &done, err)
     tx.ok = acme_policy_list(tx.tx, request->arena, &scope, &page, &items, &count, &next, err);

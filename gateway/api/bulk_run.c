@@ -25,7 +25,7 @@ static bool count_page(struct arena *arena, const struct actor *actor, struct bu
     struct certificate_filter filter;
     const char *ca = NULL;
     TRY(certificate_filter_parse(worker.core, &request, job->filter, &ca, &filter, err));
-    return bulk_count_page(worker.core, arena, actor, job, ca, &filter, ret_moved, err);
+    return bulk_count_page(worker.core, arena, request.actor, job, ca, &filter, ret_moved, err);
 }
 
 static bool act_chunk(struct arena *arena, const struct actor *actor, struct bulk_job *job, bool *ret_moved,

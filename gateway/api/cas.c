@@ -95,12 +95,14 @@ bool ca_reply(struct core *core, struct http_request *request, struct http_respo
 }
 
 HANDLER(cas_list) {
+    static const char *const others[] = {"organisation", NULL};
     struct page page;
     struct ca_record *items = NULL;
     size_t count = 0;
     const char *next = NULL;
     struct names names = {.core = context, .arena = request->arena};
-    TRY(ask_page(request, NULL, &page, err));
+    TRY(ask_page(request, others, &page, err));
+    TRY(ask_organisation(context, request, err));
     TRY(authority_page(context, request->arena, actor_of(request), &page, &items, &count, &next,
                        err));
     struct json_writer w = reply_list_begin(request->arena);

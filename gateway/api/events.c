@@ -31,8 +31,7 @@ static bool read_time(const struct http_request *request, const char *name, int6
 }
 
 HANDLER(events_list) {
-    static const char *const filters[] = {"code", "object", "since", "until", "sort", NULL};
-    const struct actor *actor = actor_of(request);
+    static const char *const filters[] = {"code", "object", "since", "until", "organisation", "sort", NULL};
     struct page page;
     struct scope scope;
     struct event *items = NULL;
@@ -40,11 +39,12 @@ HANDLER(events_list) {
     const char *next = NULL;
     bool done = false;
     TRY(ask_page(request, filters, &page, err) && ask_direction(request, "at", &page, err));
+    TRY(ask_organisation(context, request, err));
     struct event_filter filter = {.code = http_query(request, "code"),
                                   .object = http_query(request, "object")};
     TRY(read_time(request, "since", &filter.since_us, err));
     TRY(read_time(request, "until", &filter.until_us, err));
-    actor_scope(request->arena, actor, MAY_READ_EVENTS, &scope);
+    actor_scope(request->arena, actor_of(request), MAY_READ_EVENTS, &scope);
     TX(tx, core_db(context), &done, err)
     tx.ok = event_list(tx.tx, request->arena, &scope, &filter, &page, &items, &count, &next, err);
     TRY(done);

@@ -7,6 +7,7 @@
 #include "ca/issue.h"
 #include "rest/certificate_filter.h"
 #include "rest/handler.h"
+#include "rest/organisation.h"
 
 /* session.c */
 HANDLER(session_create);
@@ -156,6 +157,8 @@ HANDLER(token_keys_remove);
 HANDLER(token_keys_certificate);
 HANDLER(cas_set_key);
 HANDLER(organisations_list);
+HANDLER(organisations_create);
+HANDLER(organisations_change);
 HANDLER(settings_get);
 HANDLER(retention_show);
 HANDLER(retention_replace);

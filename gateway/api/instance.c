@@ -2,7 +2,7 @@
 #include "api/handlers.h"
 
 #include "base/clock.h"
-#include "store/organisations.h"
+#include "ca/organisations.h"
 
 static const struct uuid nobody;
 
@@ -35,6 +35,15 @@ HANDLER(tokens_list) {
     return true;
 }
 
+static void write_organisation(struct json_writer *w, const struct organisation *organisation) {
+    json_open_object(w);
+    json_put_string(w, "id", organisation->slug);
+    put_uuid(w, "uuid", organisation->id);
+    json_put_string(w, "name", organisation->name);
+    json_put_time(w, "createdAt", organisation->created_us);
+    json_close_object(w);
+}
+
 HANDLER(organisations_list) {
     struct organisation *items = NULL;
     struct scope scope;
@@ -46,15 +55,37 @@ HANDLER(organisations_list) {
     tx.ok = organisation_list(tx.tx, request->arena, &scope, &items, &count, err);
     TRY(done);
     struct json_writer w = reply_list_begin(request->arena);
-    for (size_t i = 0; i < count; i++) {
-        json_open_object(&w);
-        json_put_string(&w, "id", items[i].slug);
-        put_uuid(&w, "uuid", items[i].id);
-        json_put_string(&w, "name", items[i].name);
-        json_put_time(&w, "createdAt", items[i].created_us);
-        json_close_object(&w);
-    }
+    for (size_t i = 0; i < count; i++)
+        write_organisation(&w, &items[i]);
     reply_list(request, response, &w, NULL);
+    return true;
+}
+
+HANDLER(organisations_create) {
+    static const char *const members[] = {"id", "name", NULL};
+    const struct json *document;
+    const char *name, *slug = NULL;
+    struct organisation made;
+    TRY(ask_document(request, members, &document, err));
+    TRY(ask_string(document, "name", &name, err) && json_string(document, "id", &slug, err));
+    TRY(organisation_create(context, request->arena, actor_of(request), slug, name, &made, err));
+    struct json_writer w = json_writer_on(request->arena);
+    write_organisation(&w, &made);
+    reply_created(response, &w, arena_printf(request->arena, "/organisations/%s", made.slug));
+    return true;
+}
+
+HANDLER(organisations_change) {
+    static const char *const members[] = {"name", NULL};
+    const struct json *document;
+    const char *name;
+    struct organisation changed;
+    TRY(ask_document(request, members, &document, err));
+    TRY(ask_string(document, "name", &name, err));
+    TRY(organisation_change(context, request->arena, actor_of(request), request->parameters[0], name, &changed, err));
+    struct json_writer w = json_writer_on(request->arena);
+    write_organisation(&w, &changed);
+    reply_json(response, 200, &w);
     return true;
 }
 

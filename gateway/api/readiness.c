@@ -44,11 +44,13 @@ static void write_readiness(struct json_writer *w, const struct readiness *r) {
 }
 
 HANDLER(readiness_list) {
+    static const char *const others[] = {"organisation", NULL};
     struct page page;
     struct readiness *items = NULL;
     size_t count = 0;
     const char *next = NULL;
-    TRY(ask_page(request, NULL, &page, err));
+    TRY(ask_page(request, others, &page, err));
+    TRY(ask_organisation(context, request, err));
     TRY(readiness_page(context, request->arena, actor_of(request), &page, &items, &count, &next,
                        err));
     struct json_writer w = reply_list_begin(request->arena);

@@ -146,14 +146,14 @@ static bool read_state(struct http_request *request, enum request_state *ret, st
 
 static bool list(struct core *core, struct http_request *request, struct http_response *response,
                  const char *ca, struct error *err) {
-    static const char *const filters[] = {"state", "sort", NULL};
+    static const char *const filters[] = {"state", "organisation", "sort", NULL};
     struct page page;
     struct request_record *items = NULL;
     size_t count = 0;
     const char *next = NULL;
     enum request_state state;
     TRY(ask_page(request, filters, &page, err) && ask_direction(request, "createdAt", &page, err));
-    TRY(read_state(request, &state, err));
+    TRY(read_state(request, &state, err) && ask_organisation(core, request, err));
     TRY(request_page(core, request->arena, actor_of(request), ca, state, &page, &items, &count,
                      &next, err));
     struct json_writer w = reply_list_begin(request->arena);
@@ -176,11 +176,11 @@ HANDLER(requests_of_ca) {
 
 #define COUNT_MOST 100000
 HANDLER(requests_count) {
-    static const char *const filters[] = {"ca", "state", NULL};
+    static const char *const filters[] = {"ca", "state", "organisation", NULL};
     enum request_state state;
     size_t count = 0;
     TRY(ask_query(request, filters, err));
-    TRY(read_state(request, &state, err));
+    TRY(read_state(request, &state, err) && ask_organisation(context, request, err));
     TRY(request_count_all(context, request->arena, actor_of(request), http_query(request, "ca"), state,
                           COUNT_MOST, &count, err));
     struct json_writer w = json_writer_on(request->arena);

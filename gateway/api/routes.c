@@ -162,6 +162,8 @@
       "settings:manage") \
     X("PUT", "/cas/{}/key", GATE_ACTOR, SMALL, cas_set_key, "cas:manage") \
     X("GET", "/organisations", GATE_ACTOR, NO_BODY, organisations_list, "cas:read") \
+    X("POST", "/organisations", GATE_ACTOR, SMALL, organisations_create, "settings:manage") \
+    X("PATCH", "/organisations/{}", GATE_ACTOR, SMALL, organisations_change, "settings:manage") \
     X("POST", "/inspect", GATE_ACTOR, LARGE, inspect_create, NULL) \
     X("GET", "/configuration", GATE_ACTOR, NO_BODY, configuration_list, "settings:read") \
     X("GET", "/settings", GATE_ACTOR, NO_BODY, settings_get, "settings:read") \

@@ -35,12 +35,14 @@ static bool write_user(struct json_writer *w, struct names *names, const struct 
 }
 
 HANDLER(users_list) {
+    static const char *const others[] = {"organisation", NULL};
     struct page page;
     struct user *items = NULL;
     size_t count = 0;
     const char *next = NULL, *organisation;
     struct names names = {.core = context, .arena = request->arena};
-    TRY(ask_page(request, NULL, &page, err));
+    TRY(ask_page(request, others, &page, err));
+    TRY(ask_organisation(context, request, err));
     TRY(access_user_list(context, request->arena, actor_of(request), &page, &items, &count, &next,
                          err));
     struct json_writer w = reply_list_begin(request->arena);

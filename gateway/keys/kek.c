@@ -6,6 +6,7 @@
 #include "base/encode.h"
 #include "ca/kek.h"
 #include "ca/key_inventory.h"
+#include "rest/organisation.h"
 #include "x509/key_type.h"
 
 #include <string.h>
@@ -142,12 +143,12 @@ static void write_line(struct json_writer *w, struct arena *arena, const struct 
 }
 
 HANDLER(private_keys_list) {
-    static const char *const others[] = {NULL};
+    static const char *const others[] = {"organisation", NULL};
     struct key_line *lines = NULL;
     struct page page;
     size_t count = 0;
     const char *next;
-    TRY(ask_page(request, others, &page, err));
+    TRY(ask_page(request, others, &page, err) && ask_organisation(context, request, err));
     TRY(key_inventory_page(context, request->arena, actor_of(request), &page, &lines, &count, &next, err));
     struct json_writer w = reply_list_begin(request->arena);
     for (size_t i = 0; i < count; i++)

@@ -24,7 +24,7 @@ static const char *const columns[] = {"serial", "subject", "names", "ca", "templ
 /* "filter" is what the list of certificates is asked with, and what a saved view holds. */
 bool report_filter(struct core *core, struct arena *arena, const struct json *report, struct certificate_filter *ret,
                    struct error *err) {
-    const struct http_request request = {.arena = arena, .id = "report", .actor = (void *)(uintptr_t)&actor_system};
+    struct http_request request = {.arena = arena, .id = "report", .actor = (void *)(uintptr_t)&actor_system};
     const char *text = notices_text(report, "filter"), *ca = NULL;
     bool done = false;
     if (text == NULL)

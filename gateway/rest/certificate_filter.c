@@ -6,6 +6,7 @@
 #include "base/encode.h"
 #include "ca/template.h"
 #include "rest/ask.h"
+#include "rest/organisation.h"
 #include "x509/name.h"
 
 #include <stdlib.h>
@@ -17,7 +18,7 @@ const char *const certificate_list_names[] = {
     "name",        "namePrefix", "nameSuffix",    "email",        "serial",
     "fingerprint", "template",   "keyType",       "door",         "requester",
     "owner",       "tag",        "use",           "archived",     "ca",
-    "subject",     NULL};
+    "subject",     "organisation", NULL};
 const char *const *const certificate_filter_names = certificate_list_names + 1;
 
 struct word {
@@ -162,11 +163,12 @@ static bool read_template(struct core *core, const struct http_request *request,
     return true;
 }
 
-bool certificate_filter_read(struct core *core, const struct http_request *request,
+bool certificate_filter_read(struct core *core, struct http_request *request,
                              const char **ret_ca, struct certificate_filter *ret,
                              struct error *err) {
     struct certificate_filter filter = {.now_us = clock_now_us()};
     int state = 0, use = 0, archived = ARCHIVED_HIDDEN, sort = CERTIFICATE_NEWEST;
+    TRY(ask_organisation(core, request, err));
     TRY(read_word(request, "state", states, &state, err) &&
         read_word(request, "use", uses, &use, err) &&
         read_word(request, "archived", archives, &archived, err) &&
@@ -198,11 +200,13 @@ bool certificate_filter_read(struct core *core, const struct http_request *reque
     return true;
 }
 
-bool certificate_filter_parse(struct core *core, const struct http_request *request,
+bool certificate_filter_parse(struct core *core, struct http_request *request,
                               const char *text, const char **ret_ca, struct certificate_filter *ret,
                               struct error *err) {
     struct http_request as_query = {
         .arena = request->arena, .id = request->id, .query = text, .actor = request->actor};
     TRY(ask_query(&as_query, certificate_list_names, err));
-    return certificate_filter_read(core, &as_query, ret_ca, ret, err);
+    TRY(certificate_filter_read(core, &as_query, ret_ca, ret, err));
+    request->actor = as_query.actor;
+    return true;
 }

@@ -6,6 +6,7 @@ static const char sql_insert[] =
     "INSERT INTO organisations (id, slug, name, created_us) VALUES (?, ?, ?, ?)";
 static const char sql_by_slug[] =
     "SELECT o.id, o.slug, o.name, o.created_us FROM organisations o WHERE o.slug = ?";
+static const char sql_rename[] = "UPDATE organisations SET name = ? WHERE id = ?";
 static const char sql_list[] =
     "SELECT o.id, o.slug, o.name, o.created_us FROM organisations o WHERE ";
 
@@ -40,6 +41,10 @@ bool organisation_by_slug(struct tx *tx, struct arena *arena, const char *slug,
     TRY(rows_close(&rows, err));
     *ret = found;
     return true;
+}
+
+bool organisation_rename(struct tx *tx, struct uuid id, const char *name, struct error *err) {
+    return tx_execute(tx, sql_rename, PARAMS(p_text(name), p_uuid(&id)), NULL, err);
 }
 
 bool organisation_list(struct tx *tx, struct arena *arena, const struct scope *scope,

@@ -17,6 +17,7 @@ MUST_USE bool organisation_insert(struct tx *tx, const struct organisation *orga
 /* ERROR_NOT_FOUND when there is none. */
 MUST_USE bool organisation_by_slug(struct tx *tx, struct arena *arena, const char *slug,
                                    struct organisation *ret, struct error *err);
+MUST_USE bool organisation_rename(struct tx *tx, struct uuid id, const char *name, struct error *err);
 /* By slug. */
 MUST_USE bool organisation_list(struct tx *tx, struct arena *arena, const struct scope *scope,
                                 struct organisation **ret_items, size_t *ret_count, struct error *err);

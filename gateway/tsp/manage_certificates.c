@@ -4,6 +4,7 @@
 
 #include "base/encode.h"
 #include "ca/key_use.h"
+#include "rest/organisation.h"
 #include "x509/csr.h"
 #include "x509/name.h"
 
@@ -69,6 +70,7 @@ static bool reply_certificate(struct http_request *request, struct http_response
 }
 
 HANDLER(tsa_certificates_list) {
+    static const char *const others[] = {"organisation", NULL};
     struct tsp_management *m = context;
     struct page page;
     struct scope scope;
@@ -76,7 +78,8 @@ HANDLER(tsa_certificates_list) {
     size_t count = 0;
     const char *next = NULL;
     bool done = false;
-    TRY(ask_page(request, NULL, &page, err));
+    TRY(ask_page(request, others, &page, err));
+    TRY(ask_organisation(m->core, request, err));
     actor_scope(request->arena, manage_actor(request), MAY_READ_CAS, &scope);
     TX(tx, core_db(m->core), &done, err)
         tx.ok = tsa_certificate_page(tx.tx, request->arena, &scope, &page, &items, &count, &next, err);

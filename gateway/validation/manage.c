@@ -2,6 +2,7 @@
 #include "validation/internal.h"
 
 #include "base/encode.h"
+#include "rest/organisation.h"
 #include "x509/handles.h"
 
 #include <string.h>
@@ -55,9 +56,11 @@ static bool reply_validator(struct http_request *request, struct http_response *
 }
 
 HANDLER(validators_list) {
+    static const char *const others[] = {"organisation", NULL};
     struct validator_record *items;
     size_t count;
-    TRY(ask_no_query(request, err));
+    TRY(ask_query(request, others, err));
+    TRY(ask_organisation(context, request, err));
     TRY(validation_all(context, request->arena, actor_of(request), &items, &count, err));
     struct json_writer w = reply_list_begin(request->arena);
     for (size_t i = 0; i < count; i++)

@@ -31,6 +31,7 @@ import logs
 import mail
 import notices
 import openid
+import organisations
 import own_tls
 import public_pages
 import related
@@ -41,18 +42,6 @@ import weaknesses
 from client import Client, Gateway
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-
-
-def other_organisation():
-    """A second organisation. There is no route that makes one yet, so it comes by SQL."""
-    url = urllib.parse.urlsplit(os.environ["GATEHOUSE_DB"])
-    socket = urllib.parse.parse_qs(url.query)["socket"][0]
-    sql = ("INSERT INTO organisations (id, slug, name, created_us) "
-           "VALUES (UNHEX('01930000000070008000000000000001'), 'elsewhere', 'Elsewhere', 1)")
-    subprocess.run(["mariadb", "--no-defaults", f"--socket={socket}", f"--user={url.username}",
-                    f"--password={urllib.parse.unquote(url.password)}", url.path.lstrip("/"), "--execute", sql],
-                   check=True)
-    return "elsewhere"
 
 
 def check_coverage(gateway):
@@ -100,9 +89,10 @@ def run_whole(gateway, admin, token, seconds):
         module.run(gateway, admin)
     for module in (limits, keys, token_keys, agents, weaknesses, own_tls):
         module.run(gateway, admin, made)
+    organisations.run(gateway, admin, made)
     check_coverage(gateway)
     print(f"scenario: every operation has worked, every answer is as documented ({seconds():.0f} s)")
-    strangers.run(gateway, admin, made, other_organisation())
+    strangers.run(gateway, admin, made, admin.post("/organisations", {"id": "elsewhere", "name": "Elsewhere"}, 201)["id"])
     print(f"strangers: nobody, no roles, another organisation, each role at its border ({seconds():.0f} s)")
     hostile.run(gateway, admin, made, token)
     print(f"hostile: 4xx problems alone, nothing changed ({seconds():.0f} s)")

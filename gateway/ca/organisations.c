@@ -1,0 +1,126 @@
+#include "ca/organisations.h"
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "ca/slug.h"
+#include "store/cas.h"
+#include "store/limits.h"
+
+#include <string.h>
+
+static const struct uuid nobody;
+
+static bool check_name(const char *name, struct error *err) {
+    size_t len = strlen(name);
+    return (len > 0 && len <= MAX_NAME) ||
+           fail(err, ERROR_POLICY, "bad-name", "An organisation's name has 1 to %d bytes.", MAX_NAME);
+}
+
+static bool check_slug(const char *slug, struct error *err) {
+    size_t len = strlen(slug);
+    return (len > 0 && len <= MAX_SLUG && slug[0] != '-' &&
+            strspn(slug, "abcdefghijklmnopqrstuvwxyz0123456789-") == len) ||
+           fail(err, ERROR_MALFORMED, "bad-slug", "An organisation's id has 1 to %d characters of a-z, 0-9 and \"-\".",
+                MAX_SLUG);
+}
+
+static bool note(struct tx *tx, struct arena *arena, const struct actor *actor, const char *code,
+                 const struct organisation *organisation, struct error *err) {
+    struct json_writer w = json_writer_on(arena);
+    json_open_object(&w);
+    json_put_string(&w, "name", organisation->name);
+    json_close_object(&w);
+    return access_note(tx, actor,
+                       &(struct event_note){.code = code,
+                                            .organisation_id = organisation->id,
+                                            .object_kind = "organisation",
+                                            .object = organisation->slug,
+                                            .details = json_written(&w)},
+                       err);
+}
+
+bool organisation_create(struct core *core, struct arena *arena, const struct actor *actor, const char *slug,
+                         const char *name, struct organisation *ret, struct error *err) {
+    struct organisation made = {.id = uuid_new(), .name = name, .created_us = clock_now_us()};
+    bool done = false;
+    TRY(actor_may(actor, MAY_MANAGE_SETTINGS, nobody, nobody, err));
+    TRY(check_name(name, err));
+    made.slug = slug == NULL ? slug_from_name(arena, name, NULL) : slug;
+    TRY(check_slug(made.slug, err));
+    TX(tx, core_db(core), &done, err)
+        tx.ok = organisation_insert(tx.tx, &made, err) && note(tx.tx, arena, actor, "organisation.created", &made, err);
+    TRY(done);
+    *ret = made;
+    return true;
+}
+
+static bool rename_it(struct tx *tx, struct arena *arena, const struct actor *actor, const char *slug, const char *name,
+                      struct organisation *ret, struct error *err) {
+    TRY(organisation_by_slug(tx, arena, slug, ret, err));
+    ret->name = name;
+    return organisation_rename(tx, ret->id, name, err) && note(tx, arena, actor, "organisation.changed", ret, err);
+}
+
+bool organisation_change(struct core *core, struct arena *arena, const struct actor *actor, const char *slug,
+                         const char *name, struct organisation *ret, struct error *err) {
+    struct organisation changed;
+    bool done = false;
+    TRY(actor_may(actor, MAY_MANAGE_SETTINGS, nobody, nobody, err));
+    TRY(check_name(name, err));
+    TX(tx, core_db(core), &done, err)
+        tx.ok = rename_it(tx.tx, arena, actor, slug, name, &changed, err);
+    TRY(done);
+    *ret = changed;
+    return true;
+}
+
+/* What a grant says of that organisation: nothing, or this in ret. */
+static bool narrow_grant(struct tx *tx, struct arena *arena, const struct grant *grant, struct uuid organisation,
+                         struct grant *ret, bool *ret_any, struct error *err) {
+    struct ca_record ca;
+    *ret = *grant;
+    if (grant->scope == ROLE_SCOPE_INSTANCE) {
+        ret->scope = ROLE_SCOPE_ORGANISATION;
+        ret->object = organisation;
+        *ret_any = true;
+    } else if (grant->scope == ROLE_SCOPE_ORGANISATION) {
+        *ret_any = uuid_equal(grant->object, organisation);
+    } else {
+        struct error why = {0};
+        bool found = ca_by_id(tx, arena, &scope_everything, grant->object, &ca, &why);
+        if (!found && why.kind != ERROR_NOT_FOUND) {
+            *err = why;
+            return false;
+        }
+        *ret_any = found && uuid_equal(ca.organisation_id, organisation);
+    }
+    return true;
+}
+
+static bool narrow_all(struct tx *tx, struct arena *arena, const struct actor *actor, const char *slug,
+                       struct grant *ret, size_t *ret_count, struct error *err) {
+    struct organisation organisation;
+    *ret_count = 0;
+    TRY(organisation_by_slug(tx, arena, slug, &organisation, err));
+    for (size_t i = 0; i < actor->grant_count; i++) {
+        bool any;
+        TRY(narrow_grant(tx, arena, &actor->grants[i], organisation.id, &ret[*ret_count], &any, err));
+        *ret_count += any;
+    }
+    return *ret_count > 0 || fail(err, ERROR_NOT_FOUND, "not-found", "There is no organisation \"%.60s\".", slug);
+}
+
+bool actor_narrow(struct core *core, struct arena *arena, const struct actor *actor, const char *slug,
+                  struct actor *ret, struct error *err) {
+    struct grant *grants = arena_array(arena, actor->grant_count + 1, sizeof *grants);
+    struct actor narrowed = *actor;
+    bool done = false;
+    if (actor->system)
+        return fail(err, ERROR_MALFORMED, "bad-query", "A filter that is kept names a CA, not an organisation.");
+    TX(tx, core_db(core), &done, err)
+        tx.ok = narrow_all(tx.tx, arena, actor, slug, grants, &narrowed.grant_count, err);
+    TRY(done);
+    narrowed.grants = grants;
+    *ret = narrowed;
+    return true;
+}
