@@ -323,11 +323,8 @@ HANDLER(acme_orders_get) {
     X("PUT", "/acme/settings", MEDIUM, acme_settings_change, "settings:manage")
 /* clang-format on */
 
-#define DEFINE(method, path, limit, handler, permission) GATED_HANDLER(handler, permission)
-ROUTES(DEFINE)
-
 #define ROUTE(method, path, limit, handler, permission)                                            \
-    {method, API_BASE path, GATE_ACTOR, LISTENERS, limit, gated_##handler, permission},
+    {method, API_BASE path, GATE_ACTOR, LISTENERS, limit, handler, permission},
 static const struct http_route routes[] = {ROUTES(ROUTE)};
 
 struct http_room acme_manage_room(struct acme *acme) {

@@ -232,11 +232,8 @@ static HANDLER(agents_remove) {
     X("POST", "/agents/{}/code", SMALL, agents_code, "settings:manage")
 /* clang-format on */
 
-#define DEFINE(method, path, limit, handler, permission) GATED_HANDLER(handler, permission)
-ROUTES(DEFINE)
-
 #define ROUTE(method, path, limit, handler, permission)                                            \
-    {method, API_BASE path, GATE_ACTOR, TLS, limit, gated_##handler, permission},
+    {method, API_BASE path, GATE_ACTOR, TLS, limit, handler, permission},
 static const struct http_route routes[] = {ROUTES(ROUTE)};
 
 struct http_room agents_room(struct agents *agents) {

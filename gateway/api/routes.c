@@ -1,7 +1,7 @@
 /* Every route of the API, its gate and its permission. The OpenAPI document has the same list; a
  * test compares them.
  *
- * The permission is looked at twice: here, whether the caller has it anywhere at all, and in the
+ * The permission is looked at twice: by the router, whether the caller has it anywhere at all, and in the
  * core, for the object in question. */
 #include "api/api.h"
 #include "api/handlers.h"
@@ -175,15 +175,10 @@
     X("GET", "/post-quantum", GATE_ACTOR, NO_BODY, readiness_list, "cas:read")
 /* clang-format on */
 
-#define DEFINE_GATED(method, path, gate, limit, handler, permission) GATED_HANDLER(handler, permission)
-GATED_ROUTES(DEFINE_GATED)
-
-#define OPEN(method, path, gate, limit, handler, permission)                                       \
+#define ROUTE(method, path, gate, limit, handler, permission)                                      \
     {method, API_BASE path, gate, LISTENERS, limit, handler, permission},
-#define GATED(method, path, gate, limit, handler, permission)                                      \
-    {method, API_BASE path, gate, LISTENERS, limit, gated_##handler, permission},
 
-static const struct http_route routes[] = {OPEN_ROUTES(OPEN) GATED_ROUTES(GATED)};
+static const struct http_route routes[] = {OPEN_ROUTES(ROUTE) GATED_ROUTES(ROUTE)};
 
 struct http_room api_room(struct core *core) {
     return (struct http_room){routes, sizeof routes / sizeof routes[0], core};

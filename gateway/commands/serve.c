@@ -27,6 +27,7 @@
 #include "ocsp/ocsp.h"
 #include "portal/portal.h"
 #include "public/public.h"
+#include "rest/ask.h"
 #include "cmp/cmp.h"
 #include "scep/scep.h"
 #include "tls/tls.h"
@@ -277,6 +278,7 @@ static void build_router(struct service *s) {
                                      .room_count = s->room_count,
                                      .authenticate = api_authenticate,
                                      .authenticate_context = s->app.core,
+                                     .permit = ask_permission,
                                      .refused = api_refused,
                                      .refused_context = s->app.core,
                                      .method_refused = acme_method_refused};

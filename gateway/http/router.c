@@ -327,9 +327,9 @@ static void answer_unrouted(const struct http_router *router, const struct http_
 
 static bool pass_gate(const struct http_router *router, const struct http_route *route,
                       struct http_request *request, struct error *err) {
-    if (route->gate == GATE_OPEN)
+    if (route->gate == GATE_OPEN && route->permission == NULL)
         return true;
-    if (router->authenticate == NULL)
+    if (router->authenticate == NULL || (route->permission != NULL && router->permit == NULL))
         return fail_internal(err, "a route with a gate, and nobody who authenticates");
     TRY(router->authenticate(router->authenticate_context, request, err));
     if (request->actor == NULL)
@@ -341,7 +341,7 @@ static bool pass_gate(const struct http_router *router, const struct http_route 
     if (request->must_enrol_factor && (route->gate & GATE_FACTOR_ENROL) == 0)
         return fail(err, ERROR_FORBIDDEN, "second-factor-needed",
                     "A role of this user needs a second factor; set one up before anything else.");
-    return true;
+    return route->permission == NULL || router->permit(request, route->permission, err);
 }
 
 static bool run(const struct http_router *router, struct found found, struct http_request *request,

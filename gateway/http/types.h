@@ -113,7 +113,9 @@ struct http_route {
      * Retry-After stays. */
     bool (*handle)(void *context, struct http_request *request, struct http_response *response,
                    struct error *err);
-    const char *permission; /* for documentation and the route walk: "cas:read"; NULL when open */
+    /* "cas:read": no handler is asked for one who has it nowhere, whatever the gate says; on what it is needed, the
+     * core looks at. NULL: none is. */
+    const char *permission;
 };
 
 struct http_room { /* one protocol's routes with their context */
@@ -127,6 +129,9 @@ struct http_room { /* one protocol's routes with their context */
  * users. */
 typedef bool http_authenticate(void *context, struct http_request *request, struct error *err);
 
+/* Whether the request's actor has the permission of that name on anything at all. Injected likewise. */
+typedef bool http_permit(const struct http_request *request, const char *permission, struct error *err);
+
 struct http_route_index;
 
 struct http_router {
@@ -135,6 +140,7 @@ struct http_router {
     const struct http_route_index *index; /* http_router_index; NULL: every route is looked at */
     http_authenticate *authenticate;
     void *authenticate_context;
+    http_permit *permit;
     /* A request that was refused for who calls (401, 403, 429), for the event stream; may be NULL.
      */
     void (*refused)(void *context, const struct http_request *request, const struct error *err);

@@ -35,11 +35,8 @@
     X("POST", "/cas/{}/truststore", GATE_ACTOR, SMALL, trust_store_create, "cas:read")
 /* clang-format on */
 
-#define DEFINE(method, path, gate, limit, handler, permission) GATED_HANDLER(handler, permission)
-ROUTES(DEFINE)
-
 #define ROUTE(method, path, gate, limit, handler, permission)                                      \
-    {method, API_BASE path, gate, TLS, limit, gated_##handler, permission},
+    {method, API_BASE path, gate, TLS, limit, handler, permission},
 static const struct http_route routes[] = {ROUTES(ROUTE)};
 
 struct http_room keys_room(struct core *core) {

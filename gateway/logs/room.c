@@ -12,11 +12,8 @@
     X("GET", "/log/lines", log_lines_read, "settings:manage")
 /* clang-format on */
 
-#define DEFINE(method, path, handler, permission) GATED_HANDLER(handler, permission)
-ROUTES(DEFINE)
-
 #define ROUTE(method, path, handler, permission)                                                   \
-    {method, API_BASE path, GATE_ACTOR, TLS, SMALL, gated_##handler, permission},
+    {method, API_BASE path, GATE_ACTOR, TLS, SMALL, handler, permission},
 static const struct http_route routes[] = {ROUTES(ROUTE)};
 
 struct http_room logs_room(struct core *core) {

@@ -138,11 +138,8 @@ HANDLER(notices_report_file) {
     X("GET", "/notices/reports/{}/files/{}", NO_BODY, notices_report_file, "certificates:read")
 /* clang-format on */
 
-#define DEFINE(method, path, limit, handler, permission) GATED_HANDLER(handler, permission)
-ROUTES(DEFINE)
-
 #define ROUTE(method, path, limit, handler, permission)                                            \
-    {method, API_BASE path, GATE_ACTOR, TLS, limit, gated_##handler, permission},
+    {method, API_BASE path, GATE_ACTOR, TLS, limit, handler, permission},
 static const struct http_route routes[] = {ROUTES(ROUTE)};
 
 struct http_room notices_room(struct core *core) {

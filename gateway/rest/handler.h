@@ -16,12 +16,4 @@ static inline const struct actor *actor_of(const struct http_request *request) {
               __attribute__((unused)) struct http_response *response,                              \
               __attribute__((unused)) struct error *err)
 
-/* gated_NAME: the handler behind the permission that its route names, held anywhere; which object it is about the
- * core looks at. Takes the permission from a room's list of routes. */
-#define GATED_HANDLER(handler, permission)                                                         \
-    static HANDLER(gated_##handler) {                                                              \
-        TRY(ask_permission(request, permission, err));                                             \
-        return handler(context, request, response, err);                                           \
-    }
-
 #endif

@@ -13,11 +13,8 @@
     X("POST", "/tls/renew", tls_renew_now, "settings:manage", SMALL)
 /* clang-format on */
 
-#define DEFINE(method, path, handler, permission, limit) GATED_HANDLER(handler, permission)
-ROUTES(DEFINE)
-
 #define ROUTE(method, path, handler, permission, limit)                                            \
-    {method, API_BASE path, GATE_ACTOR, TLS, limit, gated_##handler, permission},
+    {method, API_BASE path, GATE_ACTOR, TLS, limit, handler, permission},
 static const struct http_route routes[] = {
     ROUTES(ROUTE){"GET", "/.well-known/acme-challenge/{}", GATE_OPEN, 1u << LISTENER_HTTP, 0, tls_challenge, NULL},
 };

@@ -73,6 +73,9 @@ static const struct http_route gated[] = {
     {"GET", "/silent", GATE_OPEN, WEB, 0, no_answer, NULL},
     {"GET", "/headers", GATE_OPEN, WEB, 0, with_headers, NULL},
     {"GET", "/forbidden", GATE_ACTOR, WEB, 0, forbids, NULL},
+    {"GET", "/cas", GATE_ACTOR, WEB, 0, echo, "cas:read"},
+    {"POST", "/cas", GATE_ACTOR, WEB, 0, echo, "cas:manage"},
+    {"GET", "/forgotten", GATE_OPEN, WEB, 0, echo, "cas:manage"}, /* its gate, not its permission */
 };
 /* clang-format on */
 
@@ -102,6 +105,11 @@ static bool authenticate(void *context, struct http_request *request, struct err
     return true;
 }
 
+static bool permit(const struct http_request *request, const char *permission, struct error *err) {
+    assert_ptr_equal(request->actor, &actor);
+    return strcmp(permission, "cas:read") == 0 || (fail)(err, ERROR_FORBIDDEN, "forbidden", "You may not.");
+}
+
 static void count_refusal(void *context, const struct http_request *request,
                           const struct error *err) {
     (void)context;
@@ -114,6 +122,7 @@ static struct http_router router = { /* runs as it is, then with its index */
     .rooms = rooms,
     .room_count = sizeof rooms / sizeof rooms[0],
     .authenticate = authenticate,
+    .permit = permit,
     .refused = count_refusal,
 };
 
@@ -284,6 +293,29 @@ static void test_gate_without_authenticator_is_shut(void **state) {
     assert_int_equal(response.status, 500);
 }
 
+static void test_permission_is_asked_for_by_the_router(void **state) {
+    (void)state;
+    static const struct {
+        const char *method, *path, *who;
+        int status;
+    } rows[] = {{"GET", "/cas", "good", 200},       {"POST", "/cas", "good", 403},      {"GET", "/cas", NULL, 401},
+                {"GET", "/forgotten", "good", 403}, {"GET", "/forgotten", NULL, 401}};
+    struct http_router deaf = router;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        SCOPED_ARENA struct arena *arena = arena_new();
+        struct http_response response;
+        ask(arena, (struct call){.method = rows[i].method, .raw = rows[i].path, .authorization = rows[i].who}, &response);
+        assert_int_equal(response.status, rows[i].status);
+    }
+    SCOPED_ARENA struct arena *arena = arena_new();
+    struct http_request request = {.arena = arena, .method = "GET", .path = "/cas", .header_count = 1,
+                                   .headers = {{"Authorization", "good"}}};
+    struct http_response response = {.arena = arena};
+    deaf.permit = NULL;
+    http_router_handle(&deaf, &request, &response);
+    assert_int_equal(response.status, 500);
+}
+
 static bool body_limit(enum http_listener listener, const char *method, const char *path,
                        size_t *ret_limit) {
     struct http_request request = {.listener = listener, .method = method, .raw_path = path};
@@ -381,6 +413,7 @@ int main(void) {
         cmocka_unit_test(test_listeners),
         cmocka_unit_test(test_gates),
         cmocka_unit_test(test_gate_without_authenticator_is_shut),
+        cmocka_unit_test(test_permission_is_asked_for_by_the_router),
         cmocka_unit_test(test_body_limits),
         cmocka_unit_test(test_security_headers),
         cmocka_unit_test(test_log_keeps_secrets),
