@@ -4,8 +4,7 @@
 
 #include "base/encode.h"
 #include "commands/app.h"
-#include "commands/network.h"
-#include "net/fetch.h"
+#include "commands/instance.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -20,7 +19,7 @@ struct call {
     struct arena *arena;
     struct ctl_document document;
     const struct ctl_operation *operation;
-    const char *url, *token, *ca_file;
+    struct instance instance;
     const char *places[CTL_MAX_PLACES];
     size_t place_count;
     struct buffer query;
@@ -125,24 +124,17 @@ static bool add_field(struct call *c, const char *name, const char *value, const
     return true;
 }
 
-static bool take_own(struct call *c, const char *name, const char *value, const char **ret_token_file) {
-    if (strcmp(name, "url") == 0)
-        c->url = value;
-    else if (strcmp(name, "token-file") == 0)
-        *ret_token_file = value;
-    else if (strcmp(name, "ca-file") == 0)
-        c->ca_file = value;
-    else if (strcmp(name, "file") == 0)
+static bool take_own(struct call *c, const char *name, const char *value) {
+    if (strcmp(name, "file") == 0)
         c->file = value;
     else if (strcmp(name, "output") == 0)
         c->table = strcmp(value, "table") == 0;
     else
-        return false;
+        return instance_option(&c->instance, name, value);
     return true;
 }
 
-static bool take_option(struct call *c, const char *name, const char *value, const char **ret_token_file,
-                        struct error *err) {
+static bool take_option(struct call *c, const char *name, const char *value, struct error *err) {
     const struct json *schema = ctl_field(&c->document, c->operation, name);
     if (schema != NULL)
         return add_field(c, name, value, schema, err);
@@ -150,13 +142,12 @@ static bool take_option(struct call *c, const char *name, const char *value, con
         buffer_printf(&c->query, "%c%s=%s", c->query.len == 0 ? '?' : '&', name, percent_encode(c->arena, value));
         return true;
     }
-    return take_own(c, name, value, ret_token_file) ||
+    return take_own(c, name, value) ||
            fail(err, ERROR_MALFORMED, "usage", "%s has no --%.60s; gatehouse ctl help %s lists what it has.",
                 c->operation->command, name, c->operation->command);
 }
 
 static bool read_arguments(struct call *c, int argc, char *const argv[], struct error *err) {
-    const char *token_file = getenv("GATEHOUSE_TOKEN_FILE");
     for (int i = 1; i < argc; i++) {
         if (strncmp(argv[i], "--", 2) != 0) {
             if (c->place_count == c->operation->place_count)
@@ -172,25 +163,19 @@ static bool read_arguments(struct call *c, int argc, char *const argv[], struct 
             value = argv[i];
         if (value == NULL)
             return fail(err, ERROR_MALFORMED, "usage", "--%.60s needs a value.", name);
-        TRY(take_option(c, name, value, &token_file, err));
+        TRY(take_option(c, name, value, err));
     }
     if (c->place_count < c->operation->place_count)
         return fail(err, ERROR_MALFORMED, "usage", "%s needs %s.", c->operation->command,
                     c->operation->places[c->place_count]);
-    if (token_file != NULL)
-        TRY(read_secret(c->arena, token_file, &c->token, err));
-    return (c->url != NULL && c->token != NULL) ||
-           fail(err, ERROR_MALFORMED, "usage",
-                "Say where the instance is and who you are: --url (GATEHOUSE_URL) and --token-file (GATEHOUSE_TOKEN_FILE, "
-                "or the token itself in GATEHOUSE_TOKEN).");
+    return instance_ready(c->arena, &c->instance, err);
 }
 
 /* ---- asking ---- */
 
-static const char *address_of(struct call *c) {
+static const char *path_of(struct call *c) {
     struct buffer out = buffer_on(c->arena);
     size_t place = 0;
-    buffer_printf(&out, "%s/api/v1", c->url);
     for (const char *at = c->operation->path; *at != '\0';) {
         if (*at == '{') {
             buffer_add_text(&out, percent_encode(c->arena, c->places[place++]));
@@ -205,28 +190,19 @@ static const char *address_of(struct call *c) {
 }
 
 static bool ask(struct call *c, struct fetch_reply *ret, struct error *err) {
-    struct fetch_header headers[3] = {
-        {"Authorization", arena_printf(c->arena, "Bearer %s", c->token)}, {"Accept", "application/json, */*"}};
-    struct fetch_request request = {.method = c->operation->method,
-                                    .url = address_of(c),
-                                    .headers = headers,
-                                    .header_count = 2,
-                                    .total_timeout_ms = 300000,
-                                    .max_bytes = MAX_ANSWER,
-                                    .proxy = "",
-                                    .ca_file = c->ca_file};
-    const char *type = c->operation->body_type == NULL ? "application/json" : c->operation->body_type;
+    struct instance_call call = {.method = c->operation->method,
+                                 .path = path_of(c),
+                                 .type = c->operation->body_type,
+                                 .most = MAX_ANSWER};
     if (c->file != NULL) {
-        TRY(read_whole(c->arena, c->file, &request.body, err));
+        TRY(read_whole(c->arena, c->file, &call.body, err));
     } else if (c->has_fields) {
         json_close_object(&c->body);
-        request.body = view_text(json_written(&c->body));
+        call.body = view_text(json_written(&c->body));
     } else if (c->operation->body != NULL && c->operation->needs_body) {
-        request.body = VIEW_LITERAL("{}");
+        call.body = VIEW_LITERAL("{}");
     }
-    if (request.body.len > 0)
-        headers[request.header_count++] = (struct fetch_header){"Content-Type", type};
-    return fetch(c->arena, &request, ret, err);
+    return instance_call(c->arena, &c->instance, &call, ret, err);
 }
 
 /* ---- showing ---- */
@@ -284,20 +260,9 @@ static void show(struct call *c, const struct fetch_reply *reply) {
     }
 }
 
-static bool refused(struct call *c, const struct fetch_reply *reply, struct error *err) {
-    const struct json *problem = NULL;
-    if (!json_parse(c->arena, reply->body, &problem, NULL))
-        problem = NULL; /* a proxy's page */
-    const char *detail = cell(json_get(problem, "detail")), *type = cell(json_get(problem, "type"));
-    return fail(err, ERROR_POLICY, "refused", "%d: %s (%s)", reply->status, *detail == '\0' ? "no reason given" : detail,
-                type);
-}
-
 static bool run(struct call *c, int argc, char *const argv[], struct error *err) {
     struct fetch_reply reply;
-    c->url = getenv("GATEHOUSE_URL");
-    c->token = getenv("GATEHOUSE_TOKEN");
-    c->ca_file = getenv("GATEHOUSE_TLS_CERT");
+    c->instance = instance_of_environment();
     c->table = isatty(STDOUT_FILENO);
     c->operation = ctl_find(&c->document, argv[0]);
     c->query = buffer_on(c->arena);
@@ -306,7 +271,7 @@ static bool run(struct call *c, int argc, char *const argv[], struct error *err)
                     argv[0]);
     TRY(read_arguments(c, argc, argv, err) && ask(c, &reply, err));
     if (reply.status < 200 || reply.status > 299)
-        return refused(c, &reply, err);
+        return instance_refused(c->arena, &reply, err);
     show(c, &reply);
     return true;
 }

@@ -48,13 +48,10 @@ static bool show(const struct json *answer, int64_t *after, struct error *err) {
 
 static bool tail(struct error *err) {
     SCOPED_ARENA struct arena *own = arena_new();
-    struct instance instance;
+    struct instance instance = instance_of_environment();
     char node[64] = "";
     int64_t after = 0;
-    bool named;
-    TRY(instance_named(own, 0, NULL, &instance, &named, err));
-    if (!named)
-        return fail(err, ERROR_MALFORMED, "usage", "Set GATEHOUSE_URL and GATEHOUSE_TOKEN_FILE (or GATEHOUSE_TOKEN).");
+    TRY(instance_ready(own, &instance, err));
     for (bool first = true;; first = false) {
         SCOPED_ARENA struct arena *arena = arena_new();
         const struct json *answer;

@@ -48,13 +48,9 @@ static bool still_waits(const struct json *problem, int *waited) {
 
 static bool send_pin(struct arena *arena, const char *uri, const char *pin, struct error *err) {
     struct json_writer w = json_writer_on(arena);
-    struct instance instance;
+    struct instance instance = instance_of_environment();
     struct fetch_reply reply;
-    bool named;
-    TRY(instance_named(arena, 0, NULL, &instance, &named, err));
-    if (!named)
-        return fail(err, ERROR_MALFORMED, "usage",
-                    "Say where the instance is and who you are: GATEHOUSE_URL, and GATEHOUSE_TOKEN_FILE or GATEHOUSE_TOKEN.");
+    TRY(instance_ready(arena, &instance, err));
     json_open_object(&w);
     json_put_string(&w, "token", uri);
     if (pin != NULL)
