@@ -8,7 +8,6 @@
 
 #define SETS 512
 #define WAYS 4
-#define KEPT_DAYS 31
 
 static struct rate_limits configured;
 
@@ -82,8 +81,6 @@ static bool count_one(struct tx *tx, struct uuid who, int64_t most, const char *
     if (most == 0)
         return true;
     TRY(usage_add(tx, who, day, &count, err));
-    if (count == 1)
-        TRY(usage_forget(tx, who, day - KEPT_DAYS, err));
     return count <= most || fail(err, ERROR_TOO_MANY, "daily-limit",
                                  "%s may be given %lld certificates a day (UTC), and has them; go on tomorrow, or have the "
                                  "limit raised.",

@@ -7,8 +7,10 @@
 #include "ca/generations.h"
 #include "ca/service.h"
 #include "ca/status.h"
+#include "store/est.h"
 #include "store/factors.h"
 #include "store/organisations.h"
+#include "store/usage.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -17,6 +19,10 @@
 
 #define LEASE_RESERVE_US (30 * US_PER_SECOND)
 #define FIRST_ROUND_US (15 * US_PER_SECOND)
+#define HOUSE_US (900 * US_PER_SECOND)
+#define USAGE_DAYS 31
+#define DELIVERED_KEY_US (3600 * US_PER_SECOND) /* as in gateway/est */
+#define UNFETCHED_KEY_US (30 * US_PER_DAY)
 
 struct worker {
     struct jobs *jobs;
@@ -97,6 +103,17 @@ static bool end_sessions(void *context, struct arena *arena, struct error *err) 
     TX(tx, core_db(context), &done, err)
         tx.ok = session_delete_expired(tx.tx, clock_now_us(), err) &&
                 ticket_delete_expired(tx.tx, clock_now_us(), err) && db_forget_marks(tx.tx, err);
+    return done;
+}
+
+/* What nobody comes for any more: yesterday's counts of who has a daily limit, keys made by EST that nobody fetched. */
+static bool keep_house(void *context, struct arena *arena, struct error *err) {
+    bool done = false;
+    (void)arena;
+    TX(tx, core_db(context), &done, err)
+        tx.ok = usage_forget(tx.tx, clock_now_us() / US_PER_DAY - USAGE_DAYS, err) &&
+                est_key_sweep(tx.tx, clock_now_us() - DELIVERED_KEY_US, err) &&
+                est_key_forget(tx.tx, clock_now_us() - UNFETCHED_KEY_US, err);
     return done;
 }
 
@@ -212,6 +229,7 @@ bool jobs_start(struct core *core, int interval_s, const struct job *table, size
     const struct job own[] = {
         {"refresh", interval_s * US_PER_SECOND, true, refresh, core},
         {"sessions", interval_s * US_PER_SECOND, false, end_sessions, core},
+        {"housekeeping", HOUSE_US, false, keep_house, core},
     };
     size_t own_count = sizeof own / sizeof own[0];
     struct jobs *jobs = jobs_new(core, own_count + count);

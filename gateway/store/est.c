@@ -10,6 +10,10 @@ static const char sql_delivered[] =
     "UPDATE est_keys SET delivered_us = ? WHERE request_id = ? AND delivered_us = 0";
 static const char sql_sweep[] =
     "DELETE FROM est_keys WHERE delivered_us > 0 AND delivered_us < ? ORDER BY delivered_us LIMIT 100";
+/* Those of requests that still wait stay as long as these. */
+static const char sql_forget[] =
+    "DELETE FROM est_keys WHERE delivered_us = 0 AND created_us < ? AND NOT EXISTS (SELECT 1 FROM requests q "
+    "WHERE q.id = est_keys.request_id AND (q.state IN (1, 2) OR q.changed_us >= ?)) ORDER BY created_us LIMIT 100";
 
 bool est_key_insert(struct tx *tx, const struct est_key_record *key, struct error *err) {
     return tx_execute(tx, sql_insert,
@@ -41,4 +45,8 @@ bool est_key_delivered(struct tx *tx, struct uuid request_id, int64_t now_us, st
 
 bool est_key_sweep(struct tx *tx, int64_t before_us, struct error *err) {
     return tx_execute(tx, sql_sweep, PARAMS(p_int(before_us)), NULL, err);
+}
+
+bool est_key_forget(struct tx *tx, int64_t before_us, struct error *err) {
+    return tx_execute(tx, sql_forget, PARAMS(p_int(before_us), p_int(before_us)), NULL, err);
 }

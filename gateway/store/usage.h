@@ -6,7 +6,7 @@
 
 /* One more; *ret_count with it. day: since 1970-01-01 (UTC). */
 MUST_USE bool usage_add(struct tx *tx, struct uuid who, int64_t day, int64_t *ret_count, struct error *err);
-/* Forgets days before that one. */
-MUST_USE bool usage_forget(struct tx *tx, struct uuid who, int64_t day, struct error *err);
+/* Forgets days before that one, at most 10000 rows. */
+MUST_USE bool usage_forget(struct tx *tx, int64_t day, struct error *err);
 
 #endif
