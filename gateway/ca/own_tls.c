@@ -12,6 +12,7 @@
 
 #define SELF_SIGNED_DAYS 825
 #define WARN_US (30 * US_PER_DAY)
+#define AHEAD_US (300 * US_PER_SECOND)
 
 static const struct uuid no_ca = {{0}};
 
@@ -54,12 +55,12 @@ static bool same_names(const X509 *certificate, const GENERAL_NAMES *wanted) {
     return true;
 }
 
-/* It names the same and has more than a third of its life left. */
+/* It names the same, has more than a third of its life left, and the clock was not ahead when it was made. */
 static bool still_good(struct arena *arena, const struct service_record *record,
                        const GENERAL_NAMES *wanted, struct error *err) {
     AUTO(X509) *certificate = NULL;
     int64_t life = record->not_after_us - record->not_before_us;
-    if (clock_now_us() + life / 3 > record->not_after_us)
+    if (clock_now_us() + life / 3 > record->not_after_us || record->not_before_us > clock_now_us() + AHEAD_US)
         return false;
     TRY(certificate_decode(arena, record->certificate, &certificate, err));
     return same_names(certificate, wanted);

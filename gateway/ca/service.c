@@ -113,6 +113,7 @@ static bool from_cache(struct service_cache *cache, struct arena *arena, struct 
     pthread_mutex_lock(&cache->mutex);
     struct slot *slot = slot_of(cache, issuer_key_id, use);
     bool found = slot->key != NULL && slot->use == use && uuid_equal(slot->issuer_key_id, issuer_key_id) &&
+                 slot->not_before_us <= now && /* else the clock was ahead when it was made */
                  (fresh(slot->not_before_us, slot->not_after_us, now) ||
                   (stale_too && now < slot->not_after_us));
     if (found)
@@ -156,7 +157,7 @@ static bool load_current(struct core *core, struct arena *arena, const struct ca
     bool done = false, found = false;
     TX(tx, core_db(core), &done, err) {
         struct error missing = {0};
-        found = service_current_of(tx.tx, arena, ca->id, generation_key(ca), use, &record, &missing);
+        found = service_current_of(tx.tx, arena, ca->id, generation_key(ca), use, clock_now_us(), &record, &missing);
         tx.ok = found || missing.kind == ERROR_NOT_FOUND;
         if (!tx.ok)
             *err = missing;

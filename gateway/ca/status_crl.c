@@ -15,6 +15,7 @@
 
 #define CRLS_KEPT 10
 #define MAKE_TRIES 3
+#define SKEW_US (60 * US_PER_SECOND) /* of the clocks of two nodes */
 
 /* One list that is asked for. */
 struct quest {
@@ -30,10 +31,12 @@ static int64_t hours(int64_t count) {
     return count * 3600 * US_PER_SECOND;
 }
 
-/* Its end is far enough, and no schedule wants a new one. */
+/* Its end is far enough, no schedule wants a new one, and the clock was not ahead when it was made. */
 static bool in_time(const struct quest *q, const struct crl_record *crl) {
     const struct crl_settings *s = &q->settings.crl;
     int64_t now = clock_now_us();
+    if (crl->this_update_us > now + SKEW_US)
+        return false;
     if (q->kind.delta) /* a quarter of its life ahead */
         return now < crl->next_update_us - (crl->next_update_us - crl->this_update_us) / 4;
     return now < crl->next_update_us - hours(q->settings.crl_overlap_hours) &&

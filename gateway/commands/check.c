@@ -58,6 +58,12 @@ static bool check_tls(struct app *app, struct error *err) {
     struct own_tls_settings settings;
     char text[TIME_TEXT_SIZE];
     TRY(own_tls_settings(app->core, app->arena, &settings, err) && own_tls(app->core, app->arena, &own, err));
+    time_format(own.not_before_us, text);
+    if (own.not_before_us > clock_now_us())
+        return fail(err, ERROR_UNAVAILABLE, "not-yet",
+                    "The TLS certificate holds from %s on alone: see to the clock; \"gatehouse tls renew\" or \"import\" brings "
+                    "another one.",
+                    text);
     if (clock_now_us() < own_tls_warn_us(settings.source, own.not_before_us, own.not_after_us))
         return true;
     time_format(own.not_after_us, text);

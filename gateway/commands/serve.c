@@ -57,7 +57,7 @@ struct tls_identity {
     X509 *certificate;
     STACK_OF(X509) *chain;
     EVP_PKEY *key;
-    int64_t not_after_us, warn_us;
+    int64_t not_before_us, not_after_us, warn_us;
     bool given; /* nobody here renews it */
 };
 
@@ -120,6 +120,7 @@ static bool refresh_tls(struct tls_identity *tls, struct error *err) {
     tls->certificate = fresh.certificate;
     tls->chain = chain;
     tls->key = fresh.key;
+    tls->not_before_us = fresh.not_before_us;
     tls->not_after_us = fresh.not_after_us;
     tls->warn_us = own_tls_warn_us(settings.source, fresh.not_before_us, fresh.not_after_us);
     tls->given = settings.source == OWN_TLS_GIVEN;
@@ -141,12 +142,16 @@ static void look_at_tls(void *context, char *reason, size_t size) {
     struct tls_identity *tls = context;
     char text[TIME_TEXT_SIZE];
     pthread_mutex_lock(&tls->mutex);
-    int64_t not_after_us = tls->not_after_us, warn_us = tls->warn_us;
+    int64_t not_before_us = tls->not_before_us, not_after_us = tls->not_after_us, warn_us = tls->warn_us;
     bool given = tls->given;
     pthread_mutex_unlock(&tls->mutex);
-    time_format(not_after_us, text);
+    bool early = not_before_us > clock_now_us();
+    time_format(early ? not_before_us : not_after_us, text);
     reason[0] = '\0';
-    if (clock_now_us() > warn_us)
+    if (early)
+        snprintf(reason, size, "The TLS certificate holds from %s on alone: a clock was wrong when it was made, or is now.",
+                 text);
+    else if (clock_now_us() > warn_us)
         snprintf(reason, size, "The TLS certificate ends at %s and %s.", text,
                  given ? "was imported: import the next one" : "was not renewed; the log's rooms jobs and tls say why");
 }

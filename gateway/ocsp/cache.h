@@ -17,6 +17,7 @@
 struct ocsp_answer {
     /* --- set by who makes it --- */
     _Atomic int64_t epoch; /* of the CA when the status was read */
+    int64_t made_us;       /* before then it is not served: the clock was ahead */
     int64_t refresh_us;    /* from then on a new one is made */
     int64_t next_update_us;
     struct status_answer status;

@@ -14,6 +14,7 @@
 /* Caches between us and the client must not hold an answer for as long as it is valid: a revocation
  * is to be seen the same hour even through them. */
 #define HTTP_MAX_AGE_SECONDS 3600
+#define SLEW_US (5 * US_PER_SECOND)
 
 METRIC(answers, METRIC_COUNTER, "gatehouse_ocsp_answers_total",
        "OCSP answers by where they came from.", "source");
@@ -153,6 +154,7 @@ static struct ocsp_answer *keep(struct exchange *x, const struct status_answer *
                                 int64_t next_us, struct view der) {
     struct ocsp_answer *answer = ocsp_answer_new(x->ca.id, x->der, der);
     atomic_init(&answer->epoch, x->ca.epoch);
+    answer->made_us = x->now_us;
     answer->refresh_us = x->now_us + (next_us - x->now_us) / 2;
     answer->next_update_us = next_us;
     answer->status = *status;
@@ -223,7 +225,7 @@ static struct ocsp_answer *find_ready(struct exchange *x, bool *ret_right) {
     if (ready == NULL)
         return NULL;
     arena_defer(x->arena, release, ready);
-    if (x->now_us >= ready->refresh_us)
+    if (x->now_us >= ready->refresh_us || x->now_us < ready->made_us - SLEW_US)
         return NULL;
     *ret_right = atomic_load(&ready->epoch) == x->ca.epoch;
     return ready;

@@ -38,7 +38,8 @@ MUST_USE bool setting_default(struct tx *tx, struct arena *arena, const char *na
                               const char **ret_value, struct error *err);
 
 /* Jobs take leases: true in ret_taken when this holder now has it until until_us. The holder renews it, or
- * gives it back with until_us = now_us. */
+ * gives it back with until_us = now_us. A lease of one name is always of one length: one that ends more than a minute
+ * later than this one would was taken by a clock that was ahead, and holds nobody up. */
 MUST_USE bool lease_take(struct tx *tx, const char *name, struct uuid holder, int64_t now_us,
                          int64_t until_us, bool *ret_taken, struct error *err);
 

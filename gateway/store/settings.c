@@ -8,7 +8,8 @@ static const char sql_put[] = "INSERT INTO settings (name, value) VALUES (?, ?) 
 static const char sql_add[] = "INSERT INTO settings (name, value) VALUES (?, ?)";
 
 static const char sql_lease_renew[] = "UPDATE leases SET holder = ?, until_us = ? "
-                                      "WHERE name = ? AND (until_us <= ? OR holder = ?)";
+                                      "WHERE name = ? AND (until_us <= ? OR until_us > ? OR holder = ?)";
+#define SKEW_US INT64_C(60000000) /* of the clocks of two nodes */
 static const char sql_lease_add[] = "INSERT INTO leases (name, holder, until_us) VALUES (?, ?, ?)";
 
 bool setting_get(struct tx *tx, struct arena *arena, const char *name, const char **ret_value,
@@ -46,12 +47,11 @@ bool setting_default(struct tx *tx, struct arena *arena, const char *name, const
 
 bool lease_take(struct tx *tx, const char *name, struct uuid holder, int64_t now_us,
                 int64_t until_us, bool *ret_taken, struct error *err) {
-    int64_t matched;
+    int64_t matched, longest_us = until_us > now_us ? until_us + SKEW_US : INT64_MAX;
     bool duplicate = false;
-    TRY(tx_execute(
-        tx, sql_lease_renew,
-        PARAMS(p_uuid(&holder), p_int(until_us), p_text(name), p_int(now_us), p_uuid(&holder)),
-        &matched, err));
+    TRY(tx_execute(tx, sql_lease_renew,
+                   PARAMS(p_uuid(&holder), p_int(until_us), p_text(name), p_int(now_us), p_int(longest_us), p_uuid(&holder)),
+                   &matched, err));
     if (matched == 0)
         TRY(tx_insert(tx, sql_lease_add, PARAMS(p_text(name), p_uuid(&holder), p_int(until_us)),
                       &duplicate, err));

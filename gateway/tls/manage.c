@@ -158,7 +158,8 @@ static bool put_certificate(struct json_writer *w, struct arena *arena, const st
     put_hex(w, arena, "sha256", view_of(facts.fingerprint_sha256, sizeof facts.fingerprint_sha256));
     json_put_time(w, "notBefore", facts.not_before_us);
     json_put_time(w, "notAfter", facts.not_after_us);
-    json_put_bool(w, "warning", clock_now_us() > own_tls_warn_us(source, own.not_before_us, own.not_after_us));
+    json_put_bool(w, "warning", own.not_before_us > clock_now_us() ||
+                                clock_now_us() > own_tls_warn_us(source, own.not_before_us, own.not_after_us));
     put_missing(w, tls, own.certificate);
     json_put_string(w, "pem", certificate_pem(arena, own.der));
     put_chain(w, arena, own.chain);

@@ -105,6 +105,13 @@ static void leases(void **state) {
     assert_false(take(a, 350, 500));
     assert_true(take(b, 350, 350)); /* given back */
     assert_true(take(a, 350, 500));
+    /* The clock was an hour ahead, and is set right: what was taken meanwhile holds for no hour. */
+    int64_t hour_us = 3600 * INT64_C(1000000), length_us = 90 * INT64_C(1000000);
+    assert_true(take(a, hour_us, hour_us + length_us));
+    assert_false(take(b, hour_us - length_us / 3, hour_us + length_us - length_us / 3)); /* clocks differ by so much */
+    assert_true(take(b, 600, 600 + length_us));
+    assert_false(take(a, 700, 700 + length_us));
+    assert_true(take(b, 700, 700));
 }
 
 static void keys(void **state) {
