@@ -15,22 +15,29 @@ static void mark_of(struct arena *arena, const char *rule, const struct notice *
     SHA256((const unsigned char *)text, strlen(text), ret);
 }
 
+/* Those that this target does not know, each with its mark. */
+struct fresh {
+    const struct notice **notices;
+    struct notice_mark *marks;
+    size_t count;
+};
+
 static bool find_new(struct core *core, struct arena *arena, const char *rule, const struct notice *notices, size_t count,
-                     const struct notice_target *target, const struct notice **ret, size_t *ret_count, struct error *err) {
+                     const struct notice_target *target, struct fresh *ret, struct error *err) {
+    struct notice_mark *marks = arena_array(arena, count + 1, sizeof *marks);
     bool done = false;
-    TX(tx, core_db(core), &done, err) {
-        *ret_count = 0;
-        tx.ok = true;
-        for (size_t i = 0; tx.ok && i < count; i++) {
-            uint8_t once[32];
-            bool known = false;
-            mark_of(arena, rule, &notices[i], target, once);
-            tx.ok = mark_known(tx.tx, once, &known, err);
-            if (!known)
-                ret[(*ret_count)++] = &notices[i];
+    *ret = (struct fresh){.notices = arena_array(arena, count + 1, sizeof(struct notice *)), .marks = marks};
+    for (size_t i = 0; i < count; i++)
+        mark_of(arena, rule, &notices[i], target, marks[i].once);
+    TX(tx, core_db(core), &done, err)
+        tx.ok = marks_known(tx.tx, arena, marks, count, err);
+    TRY(done);
+    for (size_t i = 0; i < count; i++)
+        if (!marks[i].known) {
+            marks[ret->count] = marks[i];
+            ret->notices[ret->count++] = &notices[i];
         }
-    }
-    return done;
+    return true;
 }
 
 static bool compose(struct core *core, struct arena *arena, const char *to, const struct notice *const *fresh, size_t count,
@@ -47,50 +54,47 @@ static bool compose(struct core *core, struct arena *arena, const char *to, cons
                         ret, err);
 }
 
-static bool keep_marks(struct tx *tx, struct arena *arena, const char *rule, const struct notice *const *fresh, size_t count,
-                       const struct notice_target *target, struct error *err) {
-    for (size_t i = 0; i < count; i++) {
-        uint8_t once[32];
-        mark_of(arena, rule, fresh[i], target, once);
-        TRY(mark_add(tx, once, clock_now_us(), err));
-    }
-    return true;
+/* A mail is queued together with the marks; a call that was answered and whose marks are lost comes again. */
+static bool tell_some(struct core *core, struct arena *arena, const char *rule, const struct fresh *some,
+                      const struct notice_target *target, struct error *err) {
+    struct mail_ready ready = {.nothing = true};
+    bool done = false;
+    if (target->webhook != NULL)
+        TRY(webhook_post(core, arena, target->webhook, rule, some->notices, some->count, err));
+    else
+        TRY(compose(core, arena, target->mail, some->notices, some->count, &ready, err));
+    TX(tx, core_db(core), &done, err)
+        tx.ok = mail_enqueue(tx.tx, &ready, err) &&
+                marks_add(tx.tx, arena, some->marks, some->count, clock_now_us(), err);
+    return done;
 }
 
 bool notices_tell(struct core *core, struct arena *arena, const char *rule, const struct notice *notices, size_t count,
                   const struct notice_target *target, struct error *err) {
-    const struct notice **fresh = arena_array(arena, count + 1, sizeof *fresh);
-    struct mail_ready ready = {.nothing = true};
-    size_t fresh_count = 0;
-    bool done = false;
-    TRY(find_new(core, arena, rule, notices, count, target, fresh, &fresh_count, err));
-    if (fresh_count == 0)
+    struct fresh fresh;
+    if (count == 0)
         return true;
-    /* A mail is queued together with the marks; a call that was answered and whose marks are lost comes again. */
-    if (target->webhook != NULL)
-        TRY(webhook_post(core, arena, target->webhook, rule, fresh, fresh_count, err));
-    else
-        TRY(compose(core, arena, target->mail, fresh, fresh_count, &ready, err));
-    TX(tx, core_db(core), &done, err)
-        tx.ok = mail_enqueue(tx.tx, &ready, err) && keep_marks(tx.tx, arena, rule, fresh, fresh_count, target, err);
-    return done;
+    TRY(find_new(core, arena, rule, notices, count, target, &fresh, err));
+    for (size_t from = 0; from < fresh.count;) {
+        struct fresh some = {fresh.notices + from, fresh.marks + from, fresh.count - from};
+        if (target->webhook != NULL)
+            some.count = webhook_most(target->webhook, some.notices, some.count);
+        TRY(tell_some(core, arena, rule, &some, target, err));
+        from += some.count;
+    }
+    return true;
 }
 
-bool notices_tell_all(struct core *core, struct arena *arena, const struct notice_settings *settings,
-                      const struct json *rule, const struct notice *notices, size_t count, struct error *err) {
-    const char *id = notices_text(rule, "id"), *hook = notices_text(rule, "webhook");
+bool notices_tell_mails(struct core *core, struct arena *arena, const struct json *rule, const struct notice *notices,
+                        size_t count, struct error *err) {
     bool ok = true;
     struct error why = {0};
     JSON_EACH (address, json_get(rule, "to"))
-        if (!notices_tell(core, arena, id, notices, count, &(struct notice_target){.mail = address->text}, &why) && ok) {
+        if (!notices_tell(core, arena, notices_text(rule, "id"), notices, count,
+                          &(struct notice_target){.mail = address->text}, &why) &&
+            ok) {
             ok = false;
             *err = why;
         }
-    const struct json *webhook = hook == NULL ? NULL : notices_find(settings->webhooks, hook);
-    if (webhook != NULL &&
-        !notices_tell(core, arena, id, notices, count, &(struct notice_target){.webhook = webhook}, &why) && ok) {
-        ok = false;
-        *err = why;
-    }
     return ok;
 }

@@ -36,12 +36,12 @@ struct notice_target {
     const char *mail;           /* an address, or NULL */
     const struct json *webhook; /* or NULL */
 };
-/* Those that this target does not know yet, in one mail or one call. */
+/* Those that this target does not know yet, in one mail, or in one call of the webhook or as many as their length needs. */
 MUST_USE bool notices_tell(struct core *core, struct arena *arena, const char *rule, const struct notice *notices,
                            size_t count, const struct notice_target *target, struct error *err);
-/* To all that the rule names. A target that fails keeps the others from nothing; the first failure is told. */
-MUST_USE bool notices_tell_all(struct core *core, struct arena *arena, const struct notice_settings *settings,
-                               const struct json *rule, const struct notice *notices, size_t count, struct error *err);
+/* To each address that the rule names. One that fails keeps the others from nothing; the first failure is told. */
+MUST_USE bool notices_tell_mails(struct core *core, struct arena *arena, const struct json *rule,
+                                 const struct notice *notices, size_t count, struct error *err);
 
 /* -- rules.c: what is told, each to somebody -- */
 
@@ -53,9 +53,6 @@ struct found {
 /* The smallest of the numbers of days (NULL: 30, 15, 7, 2, 1) that this time has come to; 0: none yet. */
 int64_t notices_stage(const struct json *days, int64_t left_us);
 int64_t notices_longest(const struct json *days);
-/* Each owner gets what is theirs. */
-MUST_USE bool notices_tell_owners(struct core *core, struct arena *arena, const struct json *rule,
-                                  const struct found *found, struct error *err);
 
 /* -- secrets.c, approvers.c -- */
 
@@ -69,6 +66,8 @@ MUST_USE bool notices_tell_approvers(struct core *core, struct arena *arena, con
 /* Posts; 2xx is success, else ERROR_UNAVAILABLE "notice-failed". */
 MUST_USE bool webhook_post(struct core *core, struct arena *arena, const struct json *webhook, const char *rule,
                            const struct notice *const *notices, size_t count, struct error *err);
+/* How many of these, at least one, fit into a call of that shape. */
+size_t webhook_most(const struct json *webhook, const struct notice *const *notices, size_t count);
 bool webhook_shape_known(const char *shape);
 
 /* -- rules.c, reports.c -- */

@@ -158,18 +158,18 @@ static int64_t due_at(const struct json *report, int64_t now_us) {
 
 static bool one(struct core *core, struct arena *arena, const struct json *report, int64_t at_us, struct error *err) {
     const char *occasion = arena_printf(arena, "report/%s/%lld", notices_text(report, "id"), (long long)at_us);
-    uint8_t once[32];
-    bool known = false, done = false;
-    SHA256((const unsigned char *)occasion, strlen(occasion), once);
+    struct notice_mark mark = {.known = false};
+    bool done = false;
+    SHA256((const unsigned char *)occasion, strlen(occasion), mark.once);
     TX(tx, core_db(core), &done, err)
-        tx.ok = mark_known(tx.tx, once, &known, err);
+        tx.ok = marks_known(tx.tx, arena, &mark, 1, err);
     TRY(done);
-    if (known)
+    if (mark.known)
         return true;
     TRY(report_send(core, arena, report, err));
     done = false;
     TX(tx, core_db(core), &done, err)
-        tx.ok = mark_add(tx.tx, once, clock_now_us(), err);
+        tx.ok = marks_add(tx.tx, arena, &mark, 1, clock_now_us(), err);
     return done;
 }
 

@@ -16,8 +16,8 @@
 #include <string.h>
 
 #define PAGE 500u
-#define MOST_AT_ONCE 2000
-#define MOST_EVENTS 2000
+#define BATCH 2000u /* of one mail */
+#define LONGEST_US (45 * US_PER_SECOND) /* of a look: the lease of the job is longer */
 #define OVERLAP_US (120 * US_PER_SECOND) /* events are written in other orders than that of their times */
 #define KEEP_MARKS_US (1100 * US_PER_DAY)
 
@@ -52,6 +52,81 @@ bool notices_filter(struct core *core, struct arena *arena, const struct json *o
     TRY(done);
     *ret = filter;
     return true;
+}
+
+/* --- one look at a rule -------------------------------------------------------------------------------------------- */
+
+struct look {
+    struct core *core;
+    const struct notice_settings *settings;
+    const struct json *rule, *webhook; /* webhook: NULL when there is none, or it has just failed */
+    bool to_owner, to_approvers;
+    int64_t until_us;    /* monotonic */
+    struct arena *arena; /* of what is found */
+    struct found found;
+    bool failed, late; /* late: the next look goes on */
+    struct error first;
+};
+
+static void note_failure(struct look *look, bool ok, const struct error *err) {
+    if (ok)
+        return;
+    look->first = look->failed ? look->first : *err;
+    look->failed = true;
+}
+
+static bool tell_owners(struct core *core, struct arena *arena, const struct json *rule, const struct found *found,
+                        struct error *err) {
+    struct notice *theirs = arena_array(arena, found->count + 1, sizeof *theirs);
+    for (size_t i = 0; i < found->count; i++) {
+        struct error no_address = {0};
+        size_t count = 0, first = 0;
+        while (strcmp(found->owners[first], found->owners[i]) != 0)
+            first++;
+        if (first < i || !mail_address_check(found->owners[i], &no_address))
+            continue;
+        for (size_t k = i; k < found->count; k++)
+            if (strcmp(found->owners[k], found->owners[i]) == 0)
+                theirs[count++] = found->notices[k];
+        TRY(notices_tell(core, arena, notices_text(rule, "id"), theirs, count,
+                         &(struct notice_target){.mail = found->owners[i]}, err));
+    }
+    return true;
+}
+
+/* A target that fails keeps the others from nothing. */
+static void tell_found(struct look *look) {
+    const struct found *f = &look->found;
+    struct error err = {0};
+    if (f->count == 0)
+        return;
+    note_failure(look, notices_tell_mails(look->core, look->arena, look->rule, f->notices, f->count, &err), &err);
+    if (look->webhook != NULL &&
+        !notices_tell(look->core, look->arena, notices_text(look->rule, "id"), f->notices, f->count,
+                      &(struct notice_target){.webhook = look->webhook}, &err)) {
+        note_failure(look, false, &err);
+        look->webhook = NULL;
+    }
+    if (look->to_owner)
+        note_failure(look, tell_owners(look->core, look->arena, look->rule, f, &err), &err);
+    if (look->to_approvers)
+        note_failure(look, notices_tell_approvers(look->core, look->arena, look->rule, f->notices, f->count, &err), &err);
+    look->found.count = 0;
+    arena_free(look->arena);
+    look->arena = arena_new();
+}
+
+static void tell_full(struct look *look) {
+    if (look->found.count < BATCH)
+        return;
+    tell_found(look);
+    look->late = clock_monotonic_us() > look->until_us;
+}
+
+/* There is room for a page beyond a full batch. */
+static void add_found(struct look *look, struct notice notice, const char *owner) {
+    look->found.owners[look->found.count] = arena_strdup(look->arena, owner);
+    look->found.notices[look->found.count++] = notice;
 }
 
 /* --- certificates that end soon --------------------------------------------------------------------------------------- */
@@ -101,83 +176,58 @@ static struct notice expiring(struct arena *arena, const struct certificate_reco
 }
 
 /* What has been renewed already needs nobody's attention. */
-static bool is_renewed(struct tx *tx, struct arena *arena, struct uuid id, bool *ret, struct error *err) {
-    struct uuid predecessor, *successors = NULL;
-    size_t count = 0;
-    TRY(certificate_line(tx, arena, id, &predecessor, &successors, &count, err));
-    *ret = count > 0;
-    return true;
-}
-
-static bool add_found(struct tx *tx, struct arena *arena, const struct json *rule, const struct certificate_record *c,
-                      int64_t now_us, struct found *found, struct error *err) {
-    bool own = strcmp(notices_text(rule, "on"), "authority.expiring") == 0, renewed = false;
-    int64_t stage = notices_stage(json_get(rule, "days"), c->not_after_us - now_us);
-    bool of_instance = c->use != CERTIFICATE_END_ENTITY;
-    if (stage == 0 || of_instance != own || found->count == MOST_AT_ONCE)
-        return true;
-    TRY(is_renewed(tx, arena, c->id, &renewed, err));
-    if (renewed)
-        return true;
-    found->owners[found->count] = c->owner;
-    found->notices[found->count++] = expiring(arena, c, stage, c->not_after_us - now_us);
-    return true;
-}
-
-static bool find_expiring(struct core *core, struct arena *arena, const struct json *rule, struct found *found,
-                          struct error *err) {
-    struct certificate_filter filter;
-    struct page page = {.limit = PAGE};
-    TRY(notices_filter(core, arena, rule, &filter, err));
-    filter.state = CERTIFICATE_VALID;
-    filter.expires_before_us = filter.now_us + notices_longest(json_get(rule, "days")) * US_PER_DAY;
-    found->notices = arena_array(arena, MOST_AT_ONCE, sizeof *found->notices);
-    found->owners = arena_array(arena, MOST_AT_ONCE, sizeof *found->owners);
-    do {
-        struct certificate_record *items = NULL;
-        size_t count = 0, before = found->count;
-        const char *next = NULL;
-        bool done = false;
-        TX(tx, core_db(core), &done, err) {
-            found->count = before;
-            tx.ok = certificate_list(tx.tx, arena, &scope_everything, &filter, &page, &items, &count, &next, err);
-            for (size_t i = 0; tx.ok && i < count; i++)
-                tx.ok = add_found(tx.tx, arena, rule, &items[i], filter.now_us, found, err);
-        }
-        TRY(done);
-        page.cursor = next;
-    } while (page.cursor != NULL && found->count < MOST_AT_ONCE);
-    return true;
-}
-
-bool notices_tell_owners(struct core *core, struct arena *arena, const struct json *rule, const struct found *found,
-                         struct error *err) {
-    struct notice *theirs = arena_array(arena, found->count + 1, sizeof *theirs);
-    for (size_t i = 0; i < found->count; i++) {
-        struct error no_address = {0};
-        size_t count = 0, first = 0;
-        while (strcmp(found->owners[first], found->owners[i]) != 0)
-            first++;
-        if (first < i || !mail_address_check(found->owners[i], &no_address))
-            continue;
-        for (size_t k = i; k < found->count; k++)
-            if (strcmp(found->owners[k], found->owners[i]) == 0)
-                theirs[count++] = found->notices[k];
-        TRY(notices_tell(core, arena, notices_text(rule, "id"), theirs, count,
-                         &(struct notice_target){.mail = found->owners[i]}, err));
+static bool add_expiring(struct tx *tx, struct arena *arena, struct look *look, const struct certificate_record *items,
+                         size_t count, int64_t now_us, struct error *err) {
+    bool own = strcmp(notices_text(look->rule, "on"), "authority.expiring") == 0;
+    struct uuid *ids = arena_array(arena, count + 1, sizeof *ids);
+    bool *renewed;
+    for (size_t i = 0; i < count; i++)
+        ids[i] = items[i].id;
+    TRY(certificates_renewed(tx, arena, ids, count, &renewed, err));
+    for (size_t i = 0; i < count; i++) {
+        int64_t left_us = items[i].not_after_us - now_us, stage = notices_stage(json_get(look->rule, "days"), left_us);
+        bool of_instance = items[i].use != CERTIFICATE_END_ENTITY;
+        if (stage != 0 && of_instance == own && !renewed[i])
+            add_found(look, expiring(look->arena, &items[i], stage, left_us), items[i].owner);
     }
     return true;
 }
 
-static bool look_for_ends(struct core *core, struct arena *arena, const struct notice_settings *settings,
-                          const struct json *rule, struct error *err) {
-    struct found found = {0};
-    bool to_owner = false;
-    bool secrets = strcmp(notices_text(rule, "on"), "secret.expiring") == 0;
-    TRY(secrets ? notices_find_secrets(core, arena, rule, &found, err) : find_expiring(core, arena, rule, &found, err));
-    TRY(json_bool(rule, "toOwner", &to_owner, err));
-    TRY(notices_tell_all(core, arena, settings, rule, found.notices, found.count, err));
-    return !to_owner || notices_tell_owners(core, arena, rule, &found, err);
+static bool find_expiring(struct look *look, struct error *err) {
+    SCOPED_ARENA struct arena *places = arena_new();
+    struct certificate_filter filter;
+    struct page page = {.limit = PAGE};
+    TRY(notices_filter(look->core, places, look->rule, &filter, err));
+    filter.state = CERTIFICATE_VALID;
+    filter.expires_before_us = filter.now_us + notices_longest(json_get(look->rule, "days")) * US_PER_DAY;
+    do {
+        SCOPED_ARENA struct arena *arena = arena_new();
+        struct certificate_record *items = NULL;
+        size_t count = 0, before = look->found.count;
+        const char *next = NULL;
+        bool done = false;
+        TX(tx, core_db(look->core), &done, err) {
+            look->found.count = before;
+            tx.ok = certificate_list(tx.tx, arena, &scope_everything, &filter, &page, &items, &count, &next, err) &&
+                    add_expiring(tx.tx, arena, look, items, count, filter.now_us, err);
+        }
+        TRY(done);
+        page.cursor = next == NULL ? NULL : arena_strdup(places, next);
+        tell_full(look);
+    } while (page.cursor != NULL && !look->late);
+    return true;
+}
+
+static bool find_secrets(struct look *look, struct error *err) {
+    SCOPED_ARENA struct arena *arena = arena_new();
+    struct found all = {0};
+    TRY(notices_find_secrets(look->core, arena, look->rule, &all, err));
+    for (size_t i = 0; i < all.count && !look->late; i++) {
+        add_found(look, all.notices[i], all.owners[i]);
+        tell_full(look);
+    }
+    tell_found(look); /* before the arena goes */
+    return true;
 }
 
 /* --- events -------------------------------------------------------------------------------------------------------------- */
@@ -206,22 +256,24 @@ static struct notice of_event(struct arena *arena, const struct event *e) {
                            .data = json_written(&w)};
 }
 
-static bool find_events(struct core *core, struct arena *arena, const char *code, int64_t since_us, struct notice *notices,
-                        size_t *count, struct error *err) {
+static bool find_events(struct look *look, const char *code, int64_t since_us, struct error *err) {
+    SCOPED_ARENA struct arena *places = arena_new();
     struct event_filter filter = {.code = code, .since_us = since_us};
-    struct page page = {.limit = PAGE};
+    struct page page = {.limit = PAGE, .oldest_first = true};
     do {
+        SCOPED_ARENA struct arena *arena = arena_new();
         struct event *items = NULL;
-        size_t found = 0;
+        size_t count = 0;
         const char *next = NULL;
         bool done = false;
-        TX(tx, core_db(core), &done, err)
-            tx.ok = event_list(tx.tx, arena, &scope_everything, &filter, &page, &items, &found, &next, err);
+        TX(tx, core_db(look->core), &done, err)
+            tx.ok = event_list(tx.tx, arena, &scope_everything, &filter, &page, &items, &count, &next, err);
         TRY(done);
-        for (size_t i = 0; i < found && *count < MOST_EVENTS; i++)
-            notices[(*count)++] = of_event(arena, &items[i]);
-        page.cursor = next;
-    } while (page.cursor != NULL && *count < MOST_EVENTS);
+        for (size_t i = 0; i < count; i++)
+            add_found(look, of_event(look->arena, &items[i]), "");
+        page.cursor = next == NULL ? NULL : arena_strdup(places, next);
+        tell_full(look);
+    } while (page.cursor != NULL && !look->late);
     return true;
 }
 
@@ -237,39 +289,63 @@ static bool position(struct core *core, struct arena *arena, const char *name, i
     return true;
 }
 
-static bool look_for_events(struct core *core, struct arena *arena, const struct notice_settings *settings,
-                            const struct json *rule, struct error *err) {
-    const char *name = notices_position(arena, notices_text(rule, "id"));
-    struct notice *notices = arena_array(arena, MOST_EVENTS, sizeof *notices);
+static bool look_for_events(struct look *look, struct arena *arena, struct error *err) {
+    const char *name = notices_position(arena, notices_text(look->rule, "id"));
     int64_t now_us = clock_now_us(), from_us = now_us;
-    size_t count = 0;
-    bool done = false, to_approvers = false;
-    TRY(position(core, arena, name, now_us, &from_us, err));
-    JSON_EACH (code, json_get(rule, "codes"))
-        TRY(find_events(core, arena, code->text, from_us > now_us - OVERLAP_US ? from_us : from_us - OVERLAP_US, notices,
-                        &count, err));
-    TRY(notices_tell_all(core, arena, settings, rule, notices, count, err));
-    TRY(json_bool(rule, "toApprovers", &to_approvers, err));
-    TRY(!to_approvers || notices_tell_approvers(core, arena, rule, notices, count, err));
-    if (now_us - from_us < OVERLAP_US)
-        return true; /* the beginning stays until it is far enough behind */
-    TX(tx, core_db(core), &done, err)
+    bool done = false;
+    TRY(position(look->core, arena, name, now_us, &from_us, err));
+    if (from_us > now_us + OVERLAP_US) /* the clock was ahead, and is set right */
+        from_us = now_us - OVERLAP_US;
+    JSON_EACH (code, json_get(look->rule, "codes"))
+        TRY(look->late || find_events(look, code->text, from_us > now_us - OVERLAP_US ? from_us : from_us - OVERLAP_US, err));
+    tell_found(look);
+    /* The beginning stays until it is far enough behind, and all behind it is told. */
+    if (look->failed || look->late || now_us - from_us < OVERLAP_US)
+        return true;
+    TX(tx, core_db(look->core), &done, err)
         tx.ok = setting_put(tx.tx, name, arena_printf(arena, "%lld", (long long)now_us), err);
     return done;
 }
 
 /* --- all -------------------------------------------------------------------------------------------------------------- */
 
+static bool look_at(struct look *look, struct arena *arena, struct error *err) {
+    const char *on = notices_text(look->rule, "on"), *hook = notices_text(look->rule, "webhook");
+    TRY(json_bool(look->rule, "toOwner", &look->to_owner, err) &&
+        json_bool(look->rule, "toApprovers", &look->to_approvers, err));
+    look->webhook = hook == NULL ? NULL : notices_find(look->settings->webhooks, hook);
+    look->found = (struct found){.notices = arena_array(arena, BATCH + PAGE, sizeof *look->found.notices),
+                                 .owners = arena_array(arena, BATCH + PAGE, sizeof(char *))};
+    if (strcmp(on, "event") == 0)
+        TRY(look_for_events(look, arena, err));
+    else
+        TRY(strcmp(on, "secret.expiring") == 0 ? find_secrets(look, err) : find_expiring(look, err));
+    tell_found(look);
+    if (look->failed)
+        *err = look->first;
+    return !look->failed;
+}
+
+static bool look_at_rule(struct core *core, const struct notice_settings *settings, const struct json *rule,
+                         int64_t until_us, struct error *err) {
+    SCOPED_ARENA struct arena *arena = arena_new();
+    struct look look = {.core = core, .settings = settings, .rule = rule, .until_us = until_us, .arena = arena_new()};
+    bool ok = look_at(&look, arena, err);
+    arena_free(look.arena);
+    if (look.late)
+        log_info("notices", "the rule %s has more to tell than one look takes; the next one goes on", notices_text(rule, "id"));
+    return ok;
+}
+
 bool notices_look(void *core, struct arena *arena, struct error *err) {
     struct notice_settings settings;
     struct error first = {0};
+    int64_t until_us = clock_monotonic_us() + LONGEST_US;
     bool ok = true, done = false;
     TRY(notices_read(core, arena, &settings, err));
     JSON_EACH (rule, settings.rules) {
-        SCOPED_ARENA struct arena *own = arena_new();
-        bool events = strcmp(notices_text(rule, "on"), "event") == 0;
         struct error why = {0};
-        if (events ? look_for_events(core, own, &settings, rule, &why) : look_for_ends(core, own, &settings, rule, &why))
+        if (look_at_rule(core, &settings, rule, until_us, &why))
             continue;
         log_failure(LOG_WARN, "notices", notices_text(rule, "id"), &why);
         first = ok ? why : first;

@@ -81,18 +81,41 @@ static void teams(struct json_writer *w, struct arena *arena, const char *rule, 
     json_close_object(w);
 }
 
-static const struct {
+/* most: bytes of a call's notices. Teams takes 28 KB, Slack cuts a text at 40000 characters, an event of Matrix has 64 KB
+ * with all that the bridge adds. */
+static const struct shape {
     const char *name;
     void (*write)(struct json_writer *w, struct arena *arena, const char *rule, const struct notice *const *notices,
                   size_t count);
-} shapes[] = {{"json", plain}, {"slack", slack}, {"teams", teams}, {"matrix", matrix}};
+    size_t most;
+} shapes[] = {{"json", plain, 500000}, {"slack", slack, 30000}, {"teams", teams, 18000}, {"matrix", matrix, 20000}};
 #define SHAPES (sizeof shapes / sizeof shapes[0])
+#define AROUND 60 /* bytes that a notice needs beside its text */
 
 bool webhook_shape_known(const char *shape) {
     for (size_t i = 0; i < SHAPES; i++)
         if (strcmp(shapes[i].name, shape) == 0)
             return true;
     return false;
+}
+
+static const struct shape *shape_of(const struct json *webhook) {
+    const char *name = notices_text(webhook, "shape");
+    size_t i = 0;
+    while (name != NULL && i + 1 < SHAPES && strcmp(shapes[i].name, name) != 0)
+        i++;
+    return &shapes[i];
+}
+
+size_t webhook_most(const struct json *webhook, const struct notice *const *notices, size_t count) {
+    const struct shape *shape = shape_of(webhook);
+    size_t len = 0, i = 0;
+    for (; i < count; i++) {
+        len += strlen(notices[i]->text) + AROUND + (shape->write == plain ? strlen(notices[i]->data) : 0);
+        if (len > shape->most && i > 0)
+            break;
+    }
+    return i;
 }
 
 /* "t=SECONDS,v1=HEX": HMAC-SHA256 over "SECONDS.BODY", so that an old call cannot be sent again later. */
@@ -117,13 +140,11 @@ static bool sign(struct core *core, struct arena *arena, const struct json *webh
 
 bool webhook_post(struct core *core, struct arena *arena, const struct json *webhook, const char *rule,
                   const struct notice *const *notices, size_t count, struct error *err) {
-    const char *shape = notices_text(webhook, "shape"), *id = notices_text(webhook, "id"), *signature;
+    const char *id = notices_text(webhook, "id"), *signature;
     struct json_writer w = json_writer_on(arena);
     struct fetch_reply reply;
     struct error why = {0};
-    for (size_t i = 0; i < SHAPES; i++)
-        if (strcmp(shapes[i].name, shape == NULL ? "json" : shape) == 0)
-            shapes[i].write(&w, arena, rule, notices, count);
+    shape_of(webhook)->write(&w, arena, rule, notices, count);
     const char *body = json_written(&w);
     TRY(sign(core, arena, webhook, body, &signature, err));
     struct fetch_header headers[2] = {{"Content-Type", "application/json"}, {"X-Gatehouse-Signature", signature}};

@@ -119,12 +119,12 @@ static bool tell(struct public_pages *pages, const struct public_request *row, s
     bool done = false;
     bool open = row->state == REQUEST_PENDING || row->state == REQUEST_APPROVED ||
                 row->state == REQUEST_AWAITING_CSR;
-    n.mails = arena_array(arena, MOST_DECIDERS + 21, sizeof *n.mails);
     TX(tx, core_db(pages->core), &done, err)
         tx.ok = load(tx.tx, &n, err);
     TRY(done);
     TRY(core_public_urls(pages->core, arena, &urls, err));
     TRY(public_rules_read(pages->core, arena, n.template.id, &n.rules, err));
+    n.mails = arena_array(arena, n.approvers.count + n.rules.notify.count + 1, sizeof *n.mails);
     TRY(write_to_asker(&n, urls.https, err) && write_to_deciders(&n, urls.https, err));
     done = false;
     TX(tx, core_db(pages->core), &done, err)

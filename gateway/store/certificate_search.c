@@ -469,3 +469,28 @@ bool certificate_line(struct tx *tx, struct arena *arena, struct uuid id,
     *ret_count = count;
     return true;
 }
+
+#define RENEWED_PIECE ((size_t)512)
+
+bool certificates_renewed(struct tx *tx, struct arena *arena, const struct uuid *ids, size_t count, bool **ret_renewed,
+                          struct error *err) {
+    static const char sql[] = "SELECT DISTINCT q.renews_id FROM requests q FORCE INDEX (requests_by_renewed) "
+                              "WHERE q.certificate_id IS NOT NULL AND q.renews_id IN ";
+    bool *renewed = arena_array(arena, count + 1, sizeof *renewed);
+    for (size_t from = 0; from < count; from += RENEWED_PIECE) {
+        size_t some = count - from < RENEWED_PIECE ? count - from : RENEWED_PIECE;
+        struct query query = query_on(arena);
+        struct rows rows;
+        query_add(&query, sql);
+        query_ids(&query, ids + from, some);
+        TRY(rows_open(tx, arena, query_sql(&query), query_params(&query), &rows, err));
+        while (rows_next(&rows)) {
+            struct uuid id = rows_uuid(&rows);
+            for (size_t i = from; i < from + some; i++)
+                renewed[i] = renewed[i] || uuid_equal(ids[i], id);
+        }
+        TRY(rows_close(&rows, err));
+    }
+    *ret_renewed = renewed;
+    return true;
+}

@@ -123,6 +123,9 @@ MUST_USE bool certificate_key_types(struct tx *tx, struct arena *arena, struct u
 MUST_USE bool certificate_line(struct tx *tx, struct arena *arena, struct uuid id,
                                struct uuid *ret_predecessor, struct uuid **ret_successors,
                                size_t *ret_count, struct error *err);
+/* Of each of these, whether one was issued to renew it. */
+MUST_USE bool certificates_renewed(struct tx *tx, struct arena *arena, const struct uuid *ids, size_t count,
+                                   bool **ret_renewed, struct error *err);
 
 /* Revokes, holds (reason certificateHold) or releases (removeFromCRL): adds the row number
  * status_ordinal + 1, which must be the caller's view of the certificate (compare-and-set), and bumps the

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define LIST 'q'
+#define WAITING_PIECE ((size_t)512)
 #define SELECT                                                                                     \
     "SELECT q.id, q.ca_id, q.template_id, q.organisation_id, a.slug, t.slug, q.template_version, " \
     "q.state, q.door, q.csr, q.proposal, q.subject, q.sans, q.key_type, q.requester_id, "          \
@@ -28,6 +29,9 @@ static const struct insert insert_request = {
     .duplicate = request_exists};
 static const char sql_by_id[] = SELECT "q.id = ? AND a.deleted_us = 0 AND ";
 static const char sql_by_ids[] = SELECT "q.id IN ";
+static const char sql_waiting[] =
+    "SELECT q.id, q.ca_id, a.organisation_id, q.door FROM requests q FORCE INDEX (PRIMARY) STRAIGHT_JOIN cas a "
+    "FORCE INDEX (PRIMARY) ON a.id = q.ca_id AND a.deleted_us = 0 WHERE q.state IN (1, 2) AND q.id IN ";
 static const char sql_move[] =
     "UPDATE requests SET state = ?, approver_id = COALESCE(?, approver_id), "
     "certificate_id = COALESCE(?, certificate_id), reason = ?, changed_us = ? "
@@ -223,6 +227,29 @@ static bool read_ids(struct tx *tx, struct arena *arena, const struct keys *keys
     }
     *ret_items = items;
     *ret_count = count;
+    return true;
+}
+
+bool requests_waiting(struct tx *tx, struct arena *arena, const struct uuid *ids, size_t count,
+                      struct request_waiting **ret_items, size_t *ret_count, struct error *err) {
+    struct request_waiting *items = arena_array(arena, count + 1, sizeof *items);
+    size_t found = 0;
+    for (size_t from = 0; from < count; from += WAITING_PIECE) {
+        struct query query = query_on(arena);
+        struct rows rows;
+        query_add(&query, sql_waiting);
+        query_ids(&query, ids + from, count - from < WAITING_PIECE ? count - from : WAITING_PIECE);
+        TRY(rows_open(tx, arena, query_sql(&query), query_params(&query), &rows, err));
+        while (found < count && rows_next(&rows)) {
+            items[found].id = rows_uuid(&rows);
+            items[found].ca_id = rows_uuid(&rows);
+            items[found].organisation_id = rows_uuid(&rows);
+            items[found++].door = rows_text(&rows);
+        }
+        TRY(rows_close(&rows, err));
+    }
+    *ret_items = items;
+    *ret_count = found;
     return true;
 }
 

@@ -52,6 +52,13 @@ MUST_USE bool request_insert(struct tx *tx, const struct request_record *request
 /* Requests of deleted CAs are not found and not listed. */
 MUST_USE bool request_by_id(struct tx *tx, struct arena *arena, const struct scope *scope, struct uuid id,
                             struct request_record *ret, struct error *err);
+/* Where those of these requests belong that wait for a decision: pending, or agreed to by the first of two. */
+struct request_waiting {
+    struct uuid id, ca_id, organisation_id;
+    const char *door;
+};
+MUST_USE bool requests_waiting(struct tx *tx, struct arena *arena, const struct uuid *ids, size_t count,
+                               struct request_waiting **ret_items, size_t *ret_count, struct error *err);
 /* Newest first. state 0: all. ca_id nil: all CAs in scope. */
 MUST_USE bool request_list(struct tx *tx, struct arena *arena, const struct scope *scope,
                            struct uuid ca_id, enum request_state state, const struct page *page,

@@ -20,7 +20,7 @@ static const char sql_list[] = "SELECT " COLUMNS "FROM users u WHERE u.username_
 static const char sql_deciders[] =
     "SELECT DISTINCT u.email FROM role_grants g JOIN users u ON u.id = g.user_id LEFT JOIN roles r ON r.number = g.role "
     "WHERE u.state = 1 AND u.email <> '' AND (g.role IN (1, 2) OR (r.permissions & ?) <> 0) AND (g.scope = 1 OR "
-    "(g.scope = 2 AND g.object_id = ?) OR (g.scope = 3 AND g.object_id = ?)) ORDER BY u.email LIMIT 50";
+    "(g.scope = 2 AND g.object_id = ?) OR (g.scope = 3 AND g.object_id = ?)) ORDER BY u.email LIMIT 1000";
 static const char sql_count[] = "SELECT COUNT(*) FROM users";
 static const char sql_set_password[] =
     "UPDATE users SET password_hash = ?, must_change_password = ? WHERE id = ?";
@@ -145,12 +145,15 @@ bool user_list(struct tx *tx, struct arena *arena, const struct scope *scope,
 bool user_deciders(struct tx *tx, struct arena *arena, struct uuid organisation_id, struct uuid ca_id,
                    int64_t permissions, struct deciders *ret, struct error *err) {
     struct rows rows;
-    size_t count = 0;
+    struct deciders found = {0};
+    size_t capacity = 0;
     TRY(rows_open(tx, arena, sql_deciders, PARAMS(p_int(permissions), p_uuid(&organisation_id), p_uuid(&ca_id)), &rows, err));
-    while (count < MOST_DECIDERS && rows_next(&rows))
-        ret->emails[count++] = rows_text(&rows);
+    while (rows_next(&rows)) {
+        found.emails = grow(arena, found.emails, found.count, &capacity, sizeof *found.emails);
+        found.emails[found.count++] = rows_text(&rows);
+    }
     TRY(rows_close(&rows, err));
-    ret->count = count;
+    *ret = found;
     return true;
 }
 

@@ -56,10 +56,9 @@ MUST_USE bool user_list(struct tx *tx, struct arena *arena, const struct scope *
                         const struct page *page, struct user **ret_items, size_t *ret_count,
                         const char **ret_next, struct error *err);
 /* Addresses of active users who may decide requests of that CA: administrators and officers of it, its organisation or
- * the instance, and whose own roles have one of those permissions (bits). */
-#define MOST_DECIDERS 50
+ * the instance, and whose own roles have one of those permissions (bits). At most a thousand, by address. */
 struct deciders {
-    const char *emails[MOST_DECIDERS];
+    const char **emails;
     size_t count;
 };
 MUST_USE bool user_deciders(struct tx *tx, struct arena *arena, struct uuid organisation_id, struct uuid ca_id,
