@@ -4,6 +4,7 @@
 
 #include "acme/acme.h"
 #include "acme/jws.h"
+#include "acme/own_nonces.h"
 #include "acme/policy.h"
 #include "base/uuid.h"
 #include "ca/enrol.h"
@@ -24,6 +25,8 @@ struct acme {
     struct finished_orders *finished;
     pthread_mutex_t mutex;
     EVP_MAC_CTX *nonce_mac; /* NULL until it is needed; only copied from then on */
+    uint8_t nonce_maker[8]; /* this process */
+    struct own_nonces *own_nonces;
     /* validators */
     pthread_cond_t wake;
     pthread_t threads[VALIDATORS];
@@ -71,11 +74,19 @@ void count_problem(const char *problem);
 
 /* --- nonce.c
  * ------------------------------------------------------------------------------------------ */
-MUST_USE bool nonce_make(struct acme *acme, struct arena *arena, const char **ret,
+struct nonce {
+    uint8_t bytes[ACME_NONCE_SIZE];
+    bool own;        /* counts at this process alone, and no row is needed to see that it counts once */
+    unsigned stayed; /* so many requests of this client in turn had a nonce of this process */
+};
+/* For a client that has stayed so long. */
+MUST_USE bool nonce_make(struct acme *acme, struct arena *arena, unsigned stayed, const char **ret,
                          struct error *err);
-/* acme badNonce when we have not made it or it is too old. */
-MUST_USE bool nonce_check(struct acme *acme, struct arena *arena, const char *text,
-                          uint8_t ret[static ACME_NONCE_SIZE], struct error *err);
+/* acme badNonce when no node has made it, another process made it for itself, or it is too old. */
+MUST_USE bool nonce_check(struct acme *acme, struct arena *arena, const char *text, struct nonce *ret,
+                          struct error *err);
+/* One that is `own`: acme badNonce the second time. */
+MUST_USE bool nonce_take_own(struct acme *acme, const struct nonce *nonce, struct error *err);
 
 /* --- session.c: accounts that are at work, remembered
  * ------------------------------------------------------------------------------------------ */
@@ -129,7 +140,8 @@ struct post {
     /* of signed requests */
     struct jws jws;
     struct jwk jwk;
-    uint8_t nonce[ACME_NONCE_SIZE];
+    struct nonce nonce;
+    bool nonce_taken; /* it is `own`, and used from now on */
     bool nonce_read, spent;
     bool fresh;      /* nothing remembered will do */
     bool remembered; /* the account is: spending the nonce asks whether it is still so */

@@ -139,6 +139,14 @@ static bool check_account(struct post *post, struct error *err) {
     return post->remembered && load_account(post, true, err) && check_signature(post, err);
 }
 
+/* Not again for a request that is handled a second time. */
+static bool take_own_nonce(struct post *post, struct error *err) {
+    if (post->nonce.own && !post->nonce_taken)
+        TRY(nonce_take_own(post->acme, &post->nonce, err));
+    post->nonce_taken = post->nonce.own;
+    return true;
+}
+
 /* rfc8555#6.2 */
 static bool refuse_media_type(struct post *post, struct error *err) {
     post->status = 415;
@@ -157,7 +165,7 @@ static bool open_post(struct post *post, unsigned gates, struct error *err) {
     TRY(check_url(post, err));
     if (post->jws.nonce == NULL)
         return acme_refuse(err, "badNonce", ERROR_MALFORMED, "The JWS has no nonce.");
-    TRY(nonce_check(post->acme, post->arena, post->jws.nonce, post->nonce, err));
+    TRY(nonce_check(post->acme, post->arena, post->jws.nonce, &post->nonce, err));
     if ((post->jws.kid != NULL && (gates & POST_KID) == 0) ||
         (post->jws.jwk != NULL && (gates & POST_JWK) == 0))
         return acme_refuse(err, "malformed", ERROR_MALFORMED, "This request is signed with \"%s\".",
@@ -166,6 +174,7 @@ static bool open_post(struct post *post, unsigned gates, struct error *err) {
         TRY(check_account(post, err));
     else
         TRY(jwk_read(post->arena, post->jws.jwk, &post->jwk, err) && check_signature(post, err));
+    TRY(take_own_nonce(post, err));
     post->nonce_read = true; /* from here on it is spent, whatever comes */
     TRY(check_account_state(post, err));
     if ((gates & POST_ORDER) != 0)
@@ -174,7 +183,7 @@ static bool open_post(struct post *post, unsigned gates, struct error *err) {
 }
 
 bool post_spend(struct tx *tx, const struct post *post, struct error *err) {
-    return acme_nonce_use(tx, post->nonce, post->remembered ? &post->account : NULL,
+    return acme_nonce_use(tx, post->nonce.bytes, post->remembered ? &post->account : NULL,
                           post->policy_record.version, err);
 }
 
@@ -194,9 +203,23 @@ static bool spend_body(struct tx *tx, void *context, struct error *err) {
     return post_spend(tx, context, err);
 }
 
+/* What a nonce's row would have asked besides. */
+static bool account_unchanged(struct post *post, struct error *err) {
+    bool done = false;
+    if (post->remembered) {
+        TX(tx, core_db(post->core), &done, err)
+        tx.ok = acme_account_unchanged(tx.tx, &post->account, post->policy_record.version, err);
+        TRY(done);
+    }
+    post->spent = true;
+    return true;
+}
+
 bool post_spend_alone(struct post *post, struct error *err) {
     if (!post->nonce_read || post->spent)
         return true;
+    if (post->nonce.own)
+        return account_unchanged(post, err);
     TRY(tx_together(core_db(post->core), spend_body, post, err));
     post->spent = true;
     return true;
@@ -247,7 +270,7 @@ bool ask_uuid(const struct post *post, size_t parameter, const char *what, struc
 static void add_common(struct post *post, bool with_nonce) {
     const char *nonce = NULL;
     struct error err = {0};
-    if (with_nonce && nonce_make(post->acme, post->arena, &nonce, &err))
+    if (with_nonce && nonce_make(post->acme, post->arena, post->nonce_read ? post->nonce.stayed : 0, &nonce, &err))
         http_add_header(post->response, "Replay-Nonce", nonce);
     http_add_header(post->response, "Cache-Control", "no-store");
     if (post->base != NULL && !post->is_directory) /* rfc8555#7.1 */
@@ -351,8 +374,10 @@ bool post_handle(struct acme *acme, struct http_request *request, struct http_re
     bool ok = handle(post, gates, handler, &err);
     if (!ok && account_changed(&err)) { /* nothing was done, and the nonce is as it was */
         response->header_count = 0;
+        bool taken = post->nonce_taken;
         begin(acme, request, response, post);
         post->fresh = true;
+        post->nonce_taken = taken;
         ok = handle(post, gates, handler, &err);
     }
     if (!ok) {

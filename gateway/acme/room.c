@@ -185,6 +185,8 @@ struct acme *acme_new(struct core *core) {
     acme->core = core;
     pthread_mutex_init(&acme->mutex, NULL);
     pthread_cond_init(&acme->wake, NULL);
+    random_bytes(acme->nonce_maker, sizeof acme->nonce_maker);
+    acme->own_nonces = own_nonces_new();
     acme->sessions = sessions_new();
     acme->finished = finished_new();
     return acme;

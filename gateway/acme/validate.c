@@ -253,6 +253,7 @@ void acme_free(struct acme *acme) {
     sessions_free(acme->sessions);
     finished_free(acme->finished);
     EVP_MAC_CTX_free(acme->nonce_mac);
+    own_nonces_free(acme->own_nonces);
     pthread_mutex_destroy(&acme->mutex);
     free(acme);
 }

@@ -215,6 +215,9 @@ MUST_USE bool acme_authorization_count(struct tx *tx, struct uuid account_id, in
 MUST_USE bool acme_nonce_use(struct tx *tx, const uint8_t nonce[ACME_NONCE_SIZE],
                              const struct acme_account *account, int64_t policy_version,
                              struct error *err);
+/* The second of these two alone. */
+MUST_USE bool acme_account_unchanged(struct tx *tx, const struct acme_account *account,
+                                     int64_t policy_version, struct error *err);
 
 /* Housekeeping, at most 5,000 rows of each a call; *ret_gone: how many went. Nonces that are older
  * than `nonces_us`; open orders that expired become invalid; authorizations that expired before

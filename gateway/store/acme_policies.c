@@ -44,12 +44,16 @@ static bool account_changed(struct error *err) {
 static const struct insert insert_nonce = {.sql = "INSERT INTO acme_nonces (nonce) VALUES (?)",
                                            .kind = INSERT_LEAF,
                                            .duplicate = nonce_used};
+#define AS_REMEMBERED                                                                              \
+    "WHERE n.id = ? AND n.state = ? AND n.changed_us = ? AND p.version = ? AND p.deleted_us = 0"
+static const char sql_unchanged[] = "SELECT COUNT(*) FROM acme_accounts n JOIN acme_policies p "
+                                    "ON p.id = n.policy_id " AS_REMEMBERED;
 /* What was remembered of the account is looked at in the statement that is sent anyway, before the transaction
  * changes it. */
 static const struct insert insert_nonce_of = {
     .sql = "INSERT INTO acme_nonces (nonce) SELECT ? FROM acme_accounts n "
            "JOIN acme_policies p ON p.id = n.policy_id "
-           "WHERE n.id = ? AND n.state = ? AND n.changed_us = ? AND p.version = ? AND p.deleted_us = 0",
+           AS_REMEMBERED,
     .kind = INSERT_REFERRED,
     .duplicate = nonce_used,
     .missed = account_changed,
@@ -206,6 +210,16 @@ bool acme_nonce_use(struct tx *tx, const uint8_t nonce[ACME_NONCE_SIZE],
                                   p_int(account->state), p_int(account->changed_us),
                                   p_int(policy_version)),
                            err);
+}
+
+bool acme_account_unchanged(struct tx *tx, const struct acme_account *account, int64_t policy_version,
+                            struct error *err) {
+    int64_t count = 0;
+    TRY(tx_number(tx, sql_unchanged,
+                  PARAMS(p_uuid(&account->id), p_int(account->state), p_int(account->changed_us),
+                         p_int(policy_version)),
+                  &count, err));
+    return count == 1 || account_changed(err);
 }
 
 static bool sweep(struct tx *tx, const char *sql, struct params params, int64_t *gone,

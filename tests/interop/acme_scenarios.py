@@ -410,6 +410,49 @@ def alternate(directory, kid, secret, port, *nodes):
     expect("on one node", client.send(client.kid, message).status, 200)
     expect("replayed on the other", client.send(client.kid, message).problem, "badNonce")
     shown("two gateways on one database alternate with every request: five orders; a nonce counts once on both")
+    stays(client)
+
+
+def stays(client):
+    """A client that stays at a node has nonces of that node alone."""
+    here, there = (Client(f"{client.base.scheme}://{client.base.netloc}{client.base.path}", CA, key=client.key, nodes=[one])
+                   for one in client.nodes)
+    here.kid = there.kid = client.kid
+
+    def staying():
+        for _ in range(10):
+            expect("staying", here.post(here.kid).status, 200)
+
+    def read():
+        return jws(here.key, here.alg, here.protected(here.kid), None)
+    staying()
+    message = read()
+    expect("read", here.send(here.kid, message).status, 200)
+    expect("replayed", here.send(here.kid, message).problem, "badNonce")
+    expect("replayed on the other", there.send(here.kid, message).problem, "badNonce")
+    for payload in ({"identifiers": [{"type": "dns", "value": "stays.example.test"}]}, {"identifiers": []}):
+        url = here.directory["newOrder"]
+        message = jws(here.key, here.alg, here.protected(url), payload)
+        first = here.send(url, message)
+        assert first.status == 201 or first.problem == "malformed", first
+        expect("written and replayed", here.send(url, message).problem, "badNonce")
+        expect("written and replayed on the other", there.send(url, message).problem, "badNonce")
+    staying()
+    message = read()
+    there.nonces.clear()
+    expect("first used on the other", there.send(here.kid, message).problem, "badNonce")
+    expect("with the nonce that came with it", there.post(here.kid).status, 200)
+    staying()
+    bent = base64.urlsafe_b64decode(here.nonce() + "==")
+    for at in (0, 8, 16, 17, 23, 24, 39):
+        expect(f"octet {at}", here.post(here.kid, nonce=b64(bent[:at] + bytes([bent[at] ^ 1]) + bent[at + 1:])).problem,
+               "badNonce")
+    shown("a client that stays at one node: its nonces count once there, and not on the other, which gives it new ones")
+    staying()
+    expect("deactivated on the other", there.post(there.kid, {"status": "deactivated"}).json["status"], "deactivated")
+    answer = here.post(here.kid)
+    expect("at once", (answer.status, answer.problem), (401, "unauthorized"))
+    shown("an account deactivated on one node can read nothing more on the other at once")
 
 
 if __name__ == "__main__":

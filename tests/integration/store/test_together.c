@@ -161,6 +161,14 @@ static const char *spend_alone(struct spending *s) {
     return s->done ? "" : s->err.type;
 }
 
+static const char *unchanged(const struct spending *s) {
+    struct error why = {0};
+    bool done = false;
+    TX(tx, store, &done, &why)
+        tx.ok = acme_account_unchanged(tx.tx, &s->account, s->version, &why);
+    return done ? "" : arena_text(arena, view_text(why.type));
+}
+
 /* One at a time: a nonce counts once, and only while account and policy are what was remembered. */
 static void nonces_ask_for_the_account(void **state) {
     (void)state;
@@ -169,9 +177,11 @@ static void nonces_ask_for_the_account(void **state) {
     random_bytes(s.nonce, sizeof s.nonce);
     s.version = 2;
     assert_string_equal(spend_alone(&s), "acme-account-changed");
+    assert_string_equal(unchanged(&s), "acme-account-changed");
     s.version = 1;
     assert_string_equal(spend_alone(&s), "");
     assert_string_equal(spend_alone(&s), "acme-nonce-used");
+    assert_string_equal(unchanged(&s), "");
     struct acme_account changed = s.account;
     changed.state = ACME_ACCOUNT_DEACTIVATED;
     changed.changed_us = NOW + 1;
@@ -179,11 +189,14 @@ static void nonces_ask_for_the_account(void **state) {
     assert_true(db_rules_changed(store) > before);
     random_bytes(s.nonce, sizeof s.nonce);
     assert_string_equal(spend_alone(&s), "acme-account-changed");
+    assert_string_equal(unchanged(&s), "acme-account-changed");
     s.account = changed;
     assert_string_equal(spend_alone(&s), "");
+    assert_string_equal(unchanged(&s), "");
     DONE(acme_policy_delete(tx, changed.policy_id, NOW, &err));
     random_bytes(s.nonce, sizeof s.nonce);
     assert_string_equal(spend_alone(&s), "acme-account-changed");
+    assert_string_equal(unchanged(&s), "acme-account-changed");
 }
 
 /* Many at once, of several accounts: two have the same nonce, one remembers an old account. */
