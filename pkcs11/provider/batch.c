@@ -11,7 +11,7 @@
 #define BATCH_MAX 16
 #define DATA_MAX ((size_t)8 * 1024) /* what is longer goes alone */
 #define LANES_MAX 16
-#define QUICK_US 300 /* slower than P-256 is anywhere; RSA and tokens on a network are slower */
+#define QUICK_US 300 /* slower than P-256 is anywhere; tokens on a network are slower */
 #define GATHER 3     /* as many wait already when another message is sent beside the first */
 #define ROUND 64     /* calls after which a key's pace is judged anew, by the best of them */
 
@@ -53,6 +53,8 @@ void batches_free(struct batches *batches) {
 /* The best of a round, since everything else only says how busy the machine is. Races between
  * threads lose a sample, no more. */
 void pace_note(struct pace *pace, int64_t took_us) {
+    if (pace->slow)
+        return;
     long long best = atomic_load_explicit(&pace->best_us, memory_order_relaxed);
     if (best == 0 || took_us + 1 < best)
         atomic_store_explicit(&pace->best_us, took_us + 1, memory_order_relaxed);

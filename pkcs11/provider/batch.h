@@ -3,7 +3,7 @@
  *
  * As many messages are under way as the machine has processors; only then do requests wait, for the
  * next message. Slow keys gain nothing and would wait for each other, so a key is asked for alone
- * until its answers have come quickly. */
+ * until its answers have come quickly, and an RSA key always. */
 #ifndef GATEHOUSE_PROVIDER_BATCH_H
 #define GATEHOUSE_PROVIDER_BATCH_H
 
@@ -20,6 +20,7 @@ struct pace {
     atomic_uint calls;
     atomic_llong best_us; /* of the present round of calls, +1; 0: none yet */
     atomic_bool quick;
+    bool slow; /* for good, whatever it took */
 };
 
 enum batch_outcome {

@@ -88,6 +88,9 @@ static bool set_public(struct remote_key *key, struct view spki, struct error *e
     if (key->public_key != NULL && at == spki.at + spki.len) {
         key->spki = arena_copy(key->arena, spki.at, spki.len);
         key->uses = uses_open(key->spki);
+        /* A fast machine signs by RSA-2048 in less time than a slow one by P-256, and it is still slow: signatures
+         * of one message are made one after the other, by one processor. */
+        key->pace.slow = EVP_PKEY_is_a(key->public_key, "RSA") || EVP_PKEY_is_a(key->public_key, "RSA-PSS");
         return true;
     }
     ERR_clear_error();
