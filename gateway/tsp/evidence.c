@@ -25,7 +25,7 @@ bool evidence_digest(const char *name, const struct tsp_digest **ret, struct err
     if (digest == NULL || digest->weak)
         return fail(err, ERROR_POLICY, "evidence",
                     "digest: is the hash algorithm of the documents: SHA-256, SHA-384, SHA-512, SHA-224, "
-                    "SHA3-256, SHA3-384 or SHA3-512.");
+                    "SHA3-224, SHA3-256, SHA3-384 or SHA3-512.");
     *ret = digest;
     return true;
 }

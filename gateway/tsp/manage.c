@@ -102,6 +102,7 @@ static bool store(struct tsp_management *m, struct http_request *request, const 
     struct json_writer w = json_writer_on(arena);
     bool done = false;
     TRY(tsp_profile_read(arena, document, &profile, err));
+    TRY(tsp_profile_check(&profile, err));
     tsp_profile_write(&w, &profile);
     record->document = json_written(&w);
     record->certificate_id = profile.certificate_id;

@@ -14,8 +14,9 @@
 const struct tsp_digest tsp_digests[] = {
     {"SHA-224", NID_sha224, 28, false},     {"SHA-256", NID_sha256, 32, false},
     {"SHA-384", NID_sha384, 48, false},     {"SHA-512", NID_sha512, 64, false},
-    {"SHA3-256", NID_sha3_256, 32, false},  {"SHA3-384", NID_sha3_384, 48, false},
-    {"SHA3-512", NID_sha3_512, 64, false},  {"SHA-1", NID_sha1, 20, true},
+    {"SHA3-224", NID_sha3_224, 28, false},  {"SHA3-256", NID_sha3_256, 32, false},
+    {"SHA3-384", NID_sha3_384, 48, false},  {"SHA3-512", NID_sha3_512, 64, false},
+    {"SHA-1", NID_sha1, 20, true},
 };
 const size_t tsp_digest_count = sizeof tsp_digests / sizeof *tsp_digests;
 
@@ -88,8 +89,8 @@ static bool read_digests(const struct json *document, struct tsp_profile *profil
             item->type == JSON_STRING ? tsp_digest_by_name(item->text) : NULL;
         if (digest == NULL)
             return fail(err, ERROR_POLICY, "tsa-digest",
-                        "digests: \"%.40s\" is not known; SHA-224, SHA-256, SHA-384, SHA-512, SHA3-256, "
-                        "SHA3-384, SHA3-512 and SHA-1 are.",
+                        "digests: \"%.40s\" is not known; SHA-224, SHA-256, SHA-384, SHA-512, SHA3-224, "
+                        "SHA3-256, SHA3-384, SHA3-512 and SHA-1 are.",
                         item->text == NULL ? "" : item->text);
         profile->digests |= 1u << (digest - tsp_digests);
     }
@@ -219,6 +220,13 @@ static void write_accuracy(struct json_writer *w, const struct tsp_profile *prof
     json_put_int(w, "millis", profile->accuracy_us / 1000 % 1000);
     json_put_int(w, "micros", profile->accuracy_us % 1000);
     json_close_object(w);
+}
+
+bool tsp_profile_check(const struct tsp_profile *profile, struct error *err) {
+    if (!profile->qualified || (profile->has_accuracy && profile->accuracy_us <= US_PER_SECOND))
+        return true;
+    return fail(err, ERROR_POLICY, "tsa-accuracy",
+                "accuracy: a qualified timestamp says it, and it is one second or better (ETSI EN 319 421 and 319 422).");
 }
 
 void tsp_profile_write(struct json_writer *w, const struct tsp_profile *profile) {

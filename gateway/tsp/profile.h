@@ -65,6 +65,8 @@ struct tsp_profile {
     } access;
 };
 
+/* What an issuer that is set up anew must keep beside that; one that is stored goes on as it is. ERROR_POLICY. */
+MUST_USE bool tsp_profile_check(const struct tsp_profile *profile, struct error *err);
 /* ERROR_MALFORMED for shapes, ERROR_POLICY "tsa-..." for values; the message names the member. Lives on the
  * arena; the document need not. */
 MUST_USE bool tsp_profile_read(struct arena *arena, const struct json *document,

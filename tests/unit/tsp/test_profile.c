@@ -61,6 +61,30 @@ static void test_documents(void **state) {
     }
 }
 
+static void test_qualified(void **state) {
+    static const struct {
+        const char *document;
+        bool good;
+    } table[] = {{"{\"qualified\":true}", true},
+                 {"{\"qualified\":true,\"accuracy\":{\"millis\":999}}", true},
+                 {"{\"qualified\":true,\"accuracy\":{\"seconds\":1}}", true},
+                 {"{\"qualified\":true,\"accuracy\":{\"seconds\":1,\"micros\":1}}", false},
+                 {"{\"qualified\":true,\"accuracy\":null}", false},
+                 {"{\"accuracy\":null}", true},
+                 {"{\"accuracy\":{\"seconds\":60}}", true}};
+    (void)state;
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        SCOPED_ARENA struct arena *arena = arena_new();
+        const struct json *document;
+        struct tsp_profile profile;
+        struct error err = {0};
+        assert_true(json_parse(arena, view_text(table[i].document), &document, &err));
+        assert_true(tsp_profile_read(arena, document, &profile, &err)); /* what is stored is read all the same */
+        assert_int_equal(tsp_profile_check(&profile, &err), table[i].good);
+        assert_string_equal(err.type, table[i].good ? "" : "tsa-accuracy");
+    }
+}
+
 static void test_addresses(void **state) {
     static const struct {
         const char *address;
@@ -84,6 +108,7 @@ static void test_addresses(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_documents), cmocka_unit_test(test_addresses)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_documents), cmocka_unit_test(test_qualified),
+                                       cmocka_unit_test(test_addresses)};
     return cmocka_run_group_tests_name("timestamp issuers", tests, NULL, NULL);
 }

@@ -132,7 +132,7 @@ export default function Timestamping() {
 
 const fields = (): Field[] => [
   { path: 'enabled', kind: 'yes' }, { path: 'policies', kind: 'lines' },
-  { path: 'digests', kind: 'some', of: ['SHA-256', 'SHA-384', 'SHA-512', 'SHA3-256', 'SHA3-384', 'SHA3-512', 'SHA-224', 'SHA-1'] },
+  { path: 'digests', kind: 'some', of: ['SHA-256', 'SHA-384', 'SHA-512', 'SHA3-256', 'SHA3-384', 'SHA3-512', 'SHA-224', 'SHA3-224', 'SHA-1'] },
   { path: 'accuracy.seconds', kind: 'number' }, { path: 'accuracy.millis', kind: 'number' }, { path: 'ordering', kind: 'yes' }, { path: 'tsaName', kind: 'yes' },
   { path: 'qualified', kind: 'yes' }, { path: 'chain', kind: 'one', of: [['signer', t('chainSigner')], ['issuers', t('chainIssuers')], ['all', t('chainAll')]] }, { path: 'authenticode', kind: 'yes' }, { path: 'logTokens', kind: 'yes' },
   { path: 'access.addresses', kind: 'lines', group: t('whoMayAsk') }, { path: 'access.basic', kind: 'yes', group: t('whoMayAsk') }, { path: 'access.clientCertificate', kind: 'yes', group: t('whoMayAsk') },
