@@ -5,6 +5,7 @@
 #include "x509/csr.h"
 #include "x509/inspect_items.h"
 #include "x509/internal.h"
+#include "x509/lint.h"
 
 #include <string.h>
 
@@ -43,6 +44,26 @@ static void judge_digest(struct json_writer *w, int signature_nid) {
         add(w, "error", "It is signed with a digest that can be forged (SHA-1 or MD5).");
 }
 
+/* By the profiles that it claims. */
+static void lint(struct json_writer *w, const struct inspection *in, const X509 *certificate, const X509 *issuer) {
+    static const char *const levels[] = {
+        [LINT_NOTICE] = "info", [LINT_WARNING] = "warning", [LINT_ERROR] = "error", [LINT_FATAL] = "error"};
+    struct lint_findings findings;
+    struct error err = {0};
+    if (!lint_certificate(in->arena, certificate, issuer, lint_profiles_claimed(certificate), &findings, &err)) {
+        add(w, "error", err.message);
+        return;
+    }
+    for (size_t i = 0; i < findings.count; i++) {
+        json_open_object(w);
+        json_put_string(w, "level", levels[findings.items[i].severity]);
+        json_put_string(w, "message", findings.items[i].text);
+        json_put_string(w, "rule", findings.items[i].rule);
+        json_put_string(w, "source", findings.items[i].source);
+        json_close_object(w);
+    }
+}
+
 static void judge_certificate(struct json_writer *w, const struct inspection *in,
                               const struct inspect_item *item) {
     struct certificate_facts facts;
@@ -61,8 +82,7 @@ static void judge_certificate(struct json_writer *w, const struct inspection *in
     judge_digest(w, X509_get_signature_nid(item->object));
     if (self && signer < 0 && item->key != NULL)
         add(w, "error", "Issuer and subject are the same, but its own key did not sign it.");
-    if ((issuer != NULL || self) && !certificate_lint(item->object, issuer, &err))
-        add(w, "error", err.message);
+    lint(w, in, item->object, issuer);
     if (issuer == NULL && !self)
         add(w, "info",
             "Its issuer is not among what was pasted: nothing that needs it was checked.");

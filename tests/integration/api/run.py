@@ -22,6 +22,7 @@ import token_keys
 import acme
 import hostile
 import identity
+import inspecting
 import keys
 import scenario
 import scep
@@ -83,7 +84,7 @@ def run_whole(gateway, admin, token, seconds):
     for module in (credentials, authorities, templates, related, retention, scep, validators, mail,
                    notices, public_pages, acme, access):
         module.run(gateway, admin, made)
-    for module in (decisions, revocations):
+    for module in (decisions, revocations, inspecting):
         module.run(gateway, admin, made)
     for module in (factors, identity, openid, logs, audit):
         module.run(gateway, admin)
