@@ -2,22 +2,46 @@
 #include "ca/inventory.h"
 #include "api/handlers.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define COUNT_MOST 1000000
 
+/* The names of a filter, and "most". */
+static const char *const *count_names(struct arena *arena) {
+    size_t count = 0;
+    while (certificate_filter_names[count] != NULL)
+        count++;
+    const char **names = arena_array(arena, count + 2, sizeof *names);
+    memcpy(names, certificate_filter_names, count * sizeof *names);
+    names[count] = "most";
+    names[count + 1] = NULL;
+    return names;
+}
+
+static bool read_most(const struct http_request *request, int64_t *ret_most, struct error *err) {
+    const char *text = http_query(request, "most");
+    char *end;
+    *ret_most = COUNT_MOST;
+    if (text == NULL)
+        return true;
+    *ret_most = strtol(text, &end, 10);
+    return (text[0] >= '1' && text[0] <= '9' && *end == '\0' && *ret_most <= COUNT_MOST) ||
+           fail(err, ERROR_MALFORMED, "bad-query", "The parameter \"most\" is a number from 1 to %d.", COUNT_MOST);
+}
+
 HANDLER(certificates_count) {
     struct certificate_filter filter;
     const char *ca = NULL;
-    int64_t count = 0;
-    TRY(ask_query(request, certificate_filter_names, err));
+    int64_t count = 0, most;
+    TRY(ask_query(request, count_names(request->arena), err));
+    TRY(read_most(request, &most, err));
     TRY(certificate_filter_read(context, request, &ca, &filter, err));
-    TRY(certificate_count_all(context, request->arena, actor_of(request), ca, &filter, COUNT_MOST,
-                              &count, err));
+    TRY(certificate_count_all(context, request->arena, actor_of(request), ca, &filter, most, &count, err));
     struct json_writer w = json_writer_on(request->arena);
     json_open_object(&w);
-    json_put_int(&w, "count", count > COUNT_MOST ? COUNT_MOST : count);
-    json_put_bool(&w, "more", count > COUNT_MOST);
+    json_put_int(&w, "count", count > most ? most : count);
+    json_put_bool(&w, "more", count > most);
     json_close_object(&w);
     reply_json(response, 200, &w);
     return true;

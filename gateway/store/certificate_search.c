@@ -25,6 +25,10 @@ struct search {
     bool reversed, frequent;
     bool few_revoked; /* few are revoked (or held), and that state is asked for */
     bool rare_text;
+    bool counts;        /* a number is asked for, in no order */
+    bool thin;          /* c has the columns of revocations alone */
+    const char *narrow; /* the index of a column whose value few certificates have, or NULL */
+    const char *leading;
 };
 
 static bool is_given(const char *text) {
@@ -127,12 +131,26 @@ static bool read_status(struct search *s, struct error *err) {
     int64_t count = 0;
     if (state != CERTIFICATE_REVOKED && state != CERTIFICATE_HELD)
         return true;
-    TRY(tx_number(s->tx, state == CERTIFICATE_HELD ? count_held : count_revoked, PARAMS(p_int(FEW + 1)), &count, err));
-    s->few_revoked = count <= FEW;
+    if (!s->counts)
+        TRY(tx_number(s->tx, state == CERTIFICATE_HELD ? count_held : count_revoked, PARAMS(p_int(FEW + 1)), &count, err));
+    s->few_revoked = s->counts || count <= FEW;
     return true;
 }
 
+/* To be counted no certificate is read, for its row is wide: what else is asked, narrow indexes know. */
+static void lead_by_status_alone(struct search *s) {
+    s->thin = true;
+    query_add(&s->query, "SELECT c.id FROM (SELECT r.certificate_id AS id, r.ca_id, r.serial, r.not_after_us FROM revocations r "
+                         "FORCE INDEX (revocations_by_reason) WHERE NOT EXISTS (SELECT 1 FROM revocations n "
+                         "WHERE n.certificate_id = r.certificate_id AND n.ordinal = r.ordinal + 1) AND r.reason ");
+    query_add(&s->query, s->filter->state == CERTIFICATE_HELD ? "= 6) c WHERE TRUE" : "NOT IN (6, 8)) c WHERE TRUE");
+}
+
 static void lead_by_status(struct search *s) {
+    if (s->counts && s->filter->use == 0 && !is_given(s->filter->subject)) {
+        lead_by_status_alone(s);
+        return;
+    }
     query_add(&s->query, "SELECT DISTINCT d.certificate_id FROM revocations d FORCE INDEX "
                          "(revocations_by_reason)" JOIN_CERTIFICATES("d.certificate_id"));
     query_add(&s->query, s->filter->state == CERTIFICATE_HELD ? " WHERE d.reason = 6" : " WHERE d.reason NOT IN (6, 8)");
@@ -196,6 +214,45 @@ static void lead_by_table(struct search *s) {
             p_uuid(uuid_is_nil(f->requester_id) ? &s->scope->actor : &f->requester_id));
 }
 
+/* Of several columns one may have a value that few certificates have. */
+static bool read_columns(struct search *s, struct error *err) {
+    const struct certificate_filter *f = s->filter;
+    const struct {
+        const char *index, *sql;
+        struct param value;
+        bool given;
+    } columns[] = {
+        {"certificates_by_requester",
+         "SELECT COUNT(*) FROM (SELECT 1 FROM certificates c FORCE INDEX (certificates_by_requester) "
+         "WHERE c.requester = ? LIMIT ?) k",
+         p_text(f->requester), is_given(f->requester)},
+        {"certificates_by_template_time",
+         "SELECT COUNT(*) FROM (SELECT 1 FROM certificates c FORCE INDEX (certificates_by_template_time) "
+         "WHERE c.template_id = ? LIMIT ?) k",
+         p_uuid(&f->template_id), !uuid_is_nil(f->template_id)},
+        {"certificates_by_door",
+         "SELECT COUNT(*) FROM (SELECT 1 FROM certificates c FORCE INDEX (certificates_by_door) WHERE c.door = ? LIMIT ?) k",
+         p_text(f->door), is_given(f->door)},
+        {"certificates_by_key_type",
+         "SELECT COUNT(*) FROM (SELECT 1 FROM certificates c FORCE INDEX (certificates_by_key_type) "
+         "WHERE c.key_type = ? LIMIT ?) k",
+         p_text(f->key_type), is_given(f->key_type)},
+    };
+    size_t given = 0;
+    for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++)
+        given += columns[i].given;
+    given += given > 0 && (is_given(f->text) || s->frequent || f->state != CERTIFICATE_ANY ||
+                           (f->expires_after_us != 0 && f->expires_before_us != 0));
+    for (size_t i = 0; given > 1 && s->narrow == NULL && i < sizeof columns / sizeof columns[0]; i++) {
+        int64_t count = FEW + 1;
+        if (columns[i].given)
+            TRY(tx_number(s->tx, columns[i].sql, PARAMS(columns[i].value, p_int(FEW + 1)), &count, err));
+        if (count <= FEW)
+            s->narrow = columns[i].index;
+    }
+    return true;
+}
+
 /* Of service certificates, unlike those that are issued, there are few. */
 static bool has_narrow_index(const struct certificate_filter *f) {
     return f->serial.len > 0 || f->fingerprint_sha256.len > 0 || (f->use != 0 && f->use != CERTIFICATE_END_ENTITY);
@@ -208,10 +265,15 @@ static bool leads_by_table(const struct search *s) {
            s->scope->own_only || ((s->few_revoked || s->rare_text) && !has_narrow_index(f));
 }
 
-static const char *leading_index(const struct certificate_filter *f) {
+/* Without an order the window of an end, too, is quicker than a column that many have in common. */
+static const char *leading_index(const struct search *s) {
+    const struct certificate_filter *f = s->filter;
+    bool ends = s->counts && ((f->expires_after_us && f->expires_before_us) || f->state == CERTIFICATE_EXPIRED);
     return f->serial.len > 0                             ? "certificates_by_serial"
            : f->fingerprint_sha256.len > 0               ? "certificates_by_fingerprint"
            : has_narrow_index(f)                         ? "certificates_by_use"
+           : s->narrow != NULL                           ? s->narrow
+           : ends                                        ? "certificates_by_expiry"
            : is_given(f->requester)                      ? "certificates_by_requester"
            : !uuid_is_nil(f->template_id)                ? "certificates_by_template_time"
            : is_given(f->door)                           ? "certificates_by_door"
@@ -230,15 +292,29 @@ static bool lead(struct search *s, const char **ret_id, struct error *err) {
         lead_by_table(s);
         return true;
     }
+    TRY(read_columns(s, err));
     *ret_id = "c.id";
+    s->leading = leading_index(s);
     query_add(&s->query, "SELECT c.id FROM certificates c FORCE INDEX (");
-    query_add(&s->query, leading_index(s->filter));
+    query_add(&s->query, s->leading);
     query_add(&s->query, ") WHERE TRUE");
     return true;
 }
 
 /* --- every condition on c
  * ------------------------------------------------------------------------- */
+
+/* The index of that column leads, or tells when certificates are counted: a page looks at few rows, a count at many. */
+static void add_column(struct search *s, const char *column, const char *index, struct param value) {
+    bool leads = s->leading != NULL && strcmp(s->leading, index) == 0;
+    bool aside = s->counts && !leads;
+    const char *sql =
+        aside ? arena_printf(s->arena,
+                             " AND EXISTS (SELECT 1 FROM certificates x FORCE INDEX (%s) WHERE x.%s = ? AND x.id = c.id)",
+                             index, column)
+              : arena_printf(s->arena, " AND c.%s = ?", column);
+    add(s, sql, value);
+}
 
 static void add_own_columns(struct search *s) {
     const struct certificate_filter *f = s->filter;
@@ -249,15 +325,15 @@ static void add_own_columns(struct search *s) {
     if (f->fingerprint_sha256.len > 0)
         add(s, " AND c.fingerprint_sha256 = ?", p_blob(f->fingerprint_sha256));
     if (!uuid_is_nil(f->template_id))
-        add(s, " AND c.template_id = ?", p_uuid(&f->template_id));
+        add_column(s, "template_id", "certificates_by_template_time", p_uuid(&f->template_id));
     if (is_given(f->subject))
         add(s, " AND c.subject = ?", p_text(f->subject));
     if (is_given(f->key_type))
-        add(s, " AND c.key_type = ?", p_text(f->key_type));
+        add_column(s, "key_type", "certificates_by_key_type", p_text(f->key_type));
     if (is_given(f->door))
-        add(s, " AND c.door = ?", p_text(f->door));
+        add_column(s, "door", "certificates_by_door", p_text(f->door));
     if (is_given(f->requester))
-        add(s, " AND c.requester = ?", p_text(f->requester));
+        add_column(s, "requester", "certificates_by_requester", p_text(f->requester));
     if (f->use != 0)
         add(s, " AND c.purpose = ?", p_int(f->use));
     if (f->expires_before_us != 0)
@@ -267,6 +343,8 @@ static void add_own_columns(struct search *s) {
 }
 
 static void add_state(struct search *s) {
+    if (s->thin) /* it leads */
+        return;
     switch (s->filter->state) {
     case CERTIFICATE_ANY:
         return;
@@ -350,8 +428,9 @@ static bool add_text(struct search *s, struct error *err) {
 static bool add_scope(struct search *s) {
     if (s->scope->everything)
         return true;
-    query_add(&s->query, " AND ");
-    query_scope(&s->query, s->scope, "c.organisation_id", "c.ca_id");
+    query_add(&s->query, s->thin ? " AND EXISTS (SELECT 1 FROM cas z WHERE z.id = c.ca_id AND " : " AND ");
+    query_scope(&s->query, s->scope, s->thin ? "z.organisation_id" : "c.organisation_id", "c.ca_id");
+    query_add(&s->query, s->thin ? ")" : "");
     return true;
 }
 
@@ -429,9 +508,9 @@ bool certificate_search_along(struct tx *tx, const struct scope *scope, const st
 bool certificate_count(struct tx *tx, struct arena *arena, const struct scope *scope,
                        const struct certificate_filter *filter, int64_t most, int64_t *ret_count,
                        struct error *err) {
-    struct search s = {.tx = tx, .arena = arena, .scope = scope, .filter = filter};
+    struct search s = {.tx = tx, .arena = arena, .scope = scope, .filter = filter, .counts = true};
     const char *id;
-    if (!scope->own_only && certificate_filter_is_plain(filter)) {
+    if (most > COUNT_BOUNDED && !scope->own_only && certificate_filter_is_plain(filter)) {
         TRY(certificate_count_plain(tx, arena, scope, filter, ret_count, err));
         *ret_count = *ret_count > most ? most + 1 : *ret_count;
         return true;

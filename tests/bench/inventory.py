@@ -82,6 +82,22 @@ QUESTIONS = [  # what, query, has a limit
     ("count: expiring in 30 days", "/count?expiresWithin=30", False),
     ("count: frequent text", "/count?q=example", False),
 ]
+# What the console asks: counted to ten thousand.
+QUESTIONS += [(f"count, bounded: {what}", "/count?most=10000" + query, True) for what, query in (
+    ("all", ""), ("valid", "&state=valid"), ("expired", "&state=expired"), ("revoked", "&state=revoked"),
+    ("held", "&state=held"), ("expiring in 30 days", "&expiresWithin=30"), ("frequent text", "&q=example"),
+    ("valid, of one CA", f"&state=valid&ca={CA}"), ("of a template", f"&template={TEMPLATE}"), ("of a key type", "&keyType=P-256"),
+    ("by door", "&door=acme"), ("of a requester", "&requester=alice"), ("frequent end of a name", "&nameSuffix=.example.com"),
+    ("revoked, of a key type", "&state=revoked&keyType=P-256"), ("valid, of a requester", "&state=valid&requester=alice"),
+    ("door, key and template", f"&door=acme&keyType=P-256&template={TEMPLATE}"),
+    ("expiring, of a key type", "&expiresWithin=30&keyType=P-256"), ("expired, of a template", f"&state=expired&template={TEMPLATE}"),
+    ("a rare key of a frequent requester", "&keyType=RSA-2048&requester=alice"), ("by tag and owner", "&tag=web&owner=alice"))]
+QUESTIONS += [
+    ("a rare key of a frequent requester", "?keyType=RSA-2048&requester=alice", True),
+    ("a rare door, valid", "?door=scep&state=valid", True),
+    ("count: of a template", f"/count?template={TEMPLATE}", False),
+    ("count: of a key type, valid", "/count?keyType=P-256&state=valid", False),
+]
 slow = []
 print(f"{'':44} {'median ms':>10} {'worst ms':>10} {'items':>6}")
 for what, query, limited in QUESTIONS:

@@ -1,4 +1,4 @@
-import { Alert, Button, DescriptionList, FormGroup, Progress, TextInput } from '@patternfly/react-core';
+import { Alert, Button, DescriptionList, FormGroup, Modal, ModalBody, ModalFooter, ModalHeader, Progress, TextInput } from '@patternfly/react-core';
 import { useState } from 'react';
 import { Link, useNavigate, useParams } from 'react-router-dom';
 import { api, type Query, type Schema } from '../api/client';
@@ -25,8 +25,24 @@ const open = (job: Job) => job.state === 'counting' || job.state === 'running';
 const words = (text: string): string[] => text.split(/[\s,]+/).filter((one) => one !== '');
 const reasons = ['unspecified', 'keyCompromise', 'affiliationChanged', 'superseded', 'cessationOfOperation', 'privilegeWithdrawn'] as const;
 
-/** One act on everything that the filter finds. It goes on in the background; nothing happens when the number has changed. */
-export function ActOnAll({ filter, count, close }: { filter: Query; count: number; close: () => void }) {
+/** One act on everything that the filter finds, once it is counted: the list itself counts no further than it shows. */
+export function ActOnAll({ filter, close }: { filter: Query; close: () => void }) {
+  const exact = useLoad(() => api.get<Schema['Count']>('/certificates/count', filter), `exact-${JSON.stringify(filter)}`);
+  if (exact.value !== undefined && !exact.value.more) return <ActOnCounted filter={filter} count={exact.value.count} close={close} />;
+  return (
+    <Modal isOpen onClose={close} variant="small" aria-label={t('counting')}>
+      <ModalHeader title={t('counting')} />
+      <ModalBody>
+        <ProblemAlert problem={exact.problem} retry={exact.reload} />
+        {exact.value === undefined ? exact.problem === undefined && <Waiting /> : <Alert isInline variant="warning" title={t('tooManyAtOnce', { count: exact.value.count.toLocaleString() })} />}
+      </ModalBody>
+      <ModalFooter><Button variant="link" onClick={close}>{t('close')}</Button></ModalFooter>
+    </Modal>
+  );
+}
+
+/** It goes on in the background; nothing happens when the number has changed. */
+function ActOnCounted({ filter, count, close }: { filter: Query; count: number; close: () => void }) {
   const { may } = useSession();
   const navigate = useNavigate();
   const [action, setAction] = useState<Action>('export');

@@ -114,7 +114,7 @@ export default function Certificates() {
   const sorted = columns.some((one) => one.sort !== undefined && one.sort === sort.replace(/^-/, ''));
   const viewed = new URLSearchParams(parameters);
   if (!sorted) viewed.delete('sort');
-  const total = useLoad(() => api.get<Schema['Count']>('/certificates/count', { ...query, ca }), `count-${ca}-${JSON.stringify(query)}`, 30000);
+  const total = useLoad(() => api.get<Schema['Count']>('/certificates/count', { ...query, ca, most: '10000' }), `count-${ca}-${JSON.stringify(query)}`, 30000);
   const set = (name: string, value: string) => {
     const next = new URLSearchParams(parameters);
     if (name === 'state') next.delete('expiresWithin');
@@ -128,7 +128,7 @@ export default function Certificates() {
       <>
         {may('settings:manage') && <Button variant="secondary" onClick={() => setDefining(true)}>{t('ownFields')}</Button>}
         <Button variant="secondary" component={(props) => <Link {...props} to="/certificates/jobs" />}>{t('jobs')}</Button>
-        {total.value !== undefined && !total.value.more && total.value.count > 0 && <Button variant="secondary" onClick={() => setWhole(true)}>{t('actOnFound', { count: total.value.count.toLocaleString() })}</Button>}
+        {total.value !== undefined && total.value.count > 0 && <Button variant="secondary" onClick={() => setWhole(true)}>{t('actOnFound', { count: counted(total.value) })}</Button>}
       </>
     )}>
       <DataList name="certificates" label={t('certificates')} path={ca === '' ? '/certificates' : `/cas/${ca}/certificates`} query={query} columns={columns} id={(c) => c.id} empty={t('noCertificate')} total={total.value === undefined ? undefined : counted(total.value)}
@@ -163,7 +163,7 @@ export default function Certificates() {
             <Views filter={viewed.toString()} open={(filter) => setParameters(new URLSearchParams(filter))} />
           </>
         )} />
-      {whole && total.value !== undefined && <ActOnAll filter={{ ...query, ca }} count={total.value.count} close={() => setWhole(false)} />}
+      {whole && <ActOnAll filter={{ ...query, ca }} close={() => setWhole(false)} />}
       {defining && <FieldDefinitions close={() => setDefining(false)} />}
       {bulk !== undefined && <Bulk items={bulk.items} action={bulk.action} close={(done) => { setBulk(undefined); if (done) { bulk.done(); total.reload(); } }} />}
     </Page>
