@@ -42,7 +42,7 @@ def fill(path, made):
     path = path.replace("{set}", "wifi").replace("{validator}", made["validator"]).replace("{mailtemplate}", "test")
     path = path.replace("{role}", "desk").replace("{fingerprint}", "00" * 32).replace("{stream}", "siem").replace("{seal}", "1")
     path = path.replace("{issuer}", "default").replace("{imprint}", "00" * 32).replace("{provider}", "directory")
-    path = path.replace("{kek}", "00").replace("{webhook}", "chat").replace("{report}", "weekly")
+    path = path.replace("{organisation}", "harbour").replace("{kek}", "00").replace("{webhook}", "chat").replace("{report}", "weekly")
     return re.sub(r"\{id\}", lambda _: made[kinds[path.split("/")[1]]], path)
 
 
