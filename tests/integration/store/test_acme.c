@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-static struct uuid policy, greedy, modest;
+static struct uuid organisation, policy, greedy, modest;
 static int64_t rows;
 
 /* Of ten orders one has its certificate, four have expired unfinished, three have failed, two are open. */
@@ -48,7 +48,8 @@ static int set_up(void **state) {
     rows = given != NULL ? strtoll(given, NULL, 10) : 30000;
     if (store_set_up(state) != 0)
         return -1;
-    struct uuid organisation = make_organisation("org"), template = make_template("web", make_ca("ca", organisation));
+    organisation = make_organisation("org");
+    struct uuid template = make_template("web", make_ca("ca", organisation));
     struct acme_policy_record record = {.id = uuid_new(), .organisation_id = organisation, .name = "p", .document = "{}",
                                         .created_us = NOW};
     DONE(acme_policy_insert(tx, &record, &err));
@@ -83,15 +84,48 @@ static void lists(void **state) {
                                                      &items, &count, &next, &err));
         assert_int_equal(count, same_id(kinds[i].account, modest) ? 1 : 50);
     }
-    page.limit = 500;
-    for (int i = 0; i < 10; i++) {
-        DONE(acme_order_list(tx, arena, &scope_everything, greedy, NIL, &page, &items, &count, &next, &err));
-        page.cursor = next;
+    const struct scope all = scope_everything, own = scope_of_organisation(&organisation);
+    page = page_of(50, NULL);
+    MEASURE("orders of one organisation", 300,
+            acme_order_list(tx, arena, &own, NIL, NIL, &page, &items, &count, &next, &err));
+    for (size_t i = 2; i < 6; i++) {
+        const struct scope *scope = i % 2 == 0 ? &all : &own;
+        struct uuid account = i < 4 ? greedy : NIL, of_policy = i < 4 ? NIL : policy;
+        page = page_of(500, NULL);
+        for (int k = 0; k < 10; k++) {
+            DONE(acme_order_list(tx, arena, scope, account, of_policy, &page, &items, &count, &next, &err));
+            page.cursor = next;
+        }
+        page.limit = 50;
+        MEASURE(i < 4 ? "orders of the account, from the 5000th on" : "orders of the policy, from the 5000th on", 300,
+                acme_order_list(tx, arena, scope, account, of_policy, &page, &items, &count, &next, &err));
+        assert_int_equal(count, 50);
     }
-    page.limit = 50;
-    /* of what is before the page, the index's entries alone */
-    MEASURE("orders of the account, from the 5000th on", 5300,
+}
+
+/* By the cursor each order comes once, the oldest last. */
+static void every_page(void **state) {
+    struct page page = page_of(500, NULL);
+    struct acme_order *items;
+    struct uuid last = {{0xff}};
+    int64_t seen = 0;
+    (void)state;
+    const char *next;
+    size_t count;
+    do {
+        DONE(acme_order_list(tx, arena, &scope_everything, greedy, NIL, &page, &items, &count, &next, &err));
+        for (size_t i = 0; i < count; i++) {
+            assert_true(memcmp(items[i].id.bytes, last.bytes, sizeof last.bytes) < 0);
+            last = items[i].id;
+        }
+        seen += (int64_t)count;
+        page.cursor = next;
+    } while (page.cursor != NULL);
+    assert_int_equal(seen, rows);
+    page = (struct page){.limit = 50, .oldest_first = true};
+    MEASURE("orders of the account, from the other end", 300,
             acme_order_list(tx, arena, &scope_everything, greedy, NIL, &page, &items, &count, &next, &err));
+    assert_int_equal(count, 50);
 }
 
 static void limits(void **state) {
@@ -146,6 +180,6 @@ static void housekeeping(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(lists), cmocka_unit_test(limits), cmocka_unit_test(housekeeping)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(lists), cmocka_unit_test(every_page), cmocka_unit_test(limits), cmocka_unit_test(housekeeping)};
     return cmocka_run_group_tests(tests, set_up, store_tear_down);
 }
