@@ -7,8 +7,10 @@
 #include <string.h>
 
 /* Upper ends in microseconds; the last bucket is without end. */
-static const int64_t bounds_us[] = {500,    1000,   2500,    5000,    10000,   25000,   50000,
-                                    100000, 250000, 500000, 1000000, 2500000, 5000000, 10000000};
+/* Up to a day: an ACME order waits for its client, its validation and for people. */
+static const int64_t bounds_us[] = {500,      1000,     2500,      5000,       10000,      25000,      50000,
+                                    100000,   250000,   500000,    1000000,    2500000,    5000000,    10000000,
+                                    30000000, 60000000, 300000000, 1800000000, 3600000000, 21600000000, 86400000000};
 #define BUCKETS (sizeof bounds_us / sizeof bounds_us[0] + 1)
 
 struct metric_series {

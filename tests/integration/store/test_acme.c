@@ -180,6 +180,7 @@ static void housekeeping(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(lists), cmocka_unit_test(every_page), cmocka_unit_test(limits), cmocka_unit_test(housekeeping)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(lists), cmocka_unit_test(every_page), cmocka_unit_test(limits),
+                                       cmocka_unit_test(housekeeping)};
     return cmocka_run_group_tests(tests, set_up, store_tear_down);
 }

@@ -66,6 +66,9 @@ static void test_histogram(void **state) {
     assert_line(text, "test_duration_seconds_bucket{room=\"a\",le=\"0.0005\"} 3");
     assert_line(text, "test_duration_seconds_bucket{room=\"a\",le=\"0.001\"} 4");
     assert_line(text, "test_duration_seconds_bucket{room=\"a\",le=\"10\"} 4");
+    assert_line(text, "test_duration_seconds_bucket{room=\"a\",le=\"1800\"} 4");
+    assert_line(text, "test_duration_seconds_bucket{room=\"a\",le=\"3600\"} 5");
+    assert_line(text, "test_duration_seconds_bucket{room=\"a\",le=\"86400\"} 5");
     assert_line(text, "test_duration_seconds_bucket{room=\"a\",le=\"+Inf\"} 5");
     assert_line(text, "test_duration_seconds_sum{room=\"a\"} 3600.001001");
     assert_line(text, "test_duration_seconds_count{room=\"a\"} 5");
