@@ -43,16 +43,23 @@ bool check_addresses(const struct check *check, struct net_address **ret, size_t
 
 struct way {
     const struct check *check;
-    int family; /* tried now; 0: whatever comes first */
+    int family;                       /* tried now */
+    const struct net_address *first;  /* of the identifier, asked for once; NULL: behind a proxy, or on the way already */
+    size_t count;
 };
 
 /* For each host on the way; asked by fetch. */
 static bool next_address(void *context, struct arena *arena, const char *host, const char **ret,
                          struct error *err) {
-    const struct way *way = context;
-    struct net_address *addresses;
-    size_t count, at = 0;
-    TRY(resolve(arena, way->check->policy, host, &addresses, &count, err));
+    struct way *way = context;
+    const struct net_address *addresses = way->first;
+    struct net_address *found;
+    size_t count = way->count, at = 0;
+    way->first = NULL;
+    if (addresses == NULL) {
+        TRY(resolve(arena, way->check->policy, host, &found, &count, err));
+        addresses = found;
+    }
     for (size_t i = 0; i < count; i++)
         if (addresses[i].family == way->family) {
             at = i;
@@ -62,10 +69,9 @@ static bool next_address(void *context, struct arena *arena, const char *host, c
     return true;
 }
 
-static bool get(const struct check *check, const char *url, int family, struct fetch_reply *ret,
-                struct error *err) {
+static bool get(struct way way, const char *url, struct fetch_reply *ret, struct error *err) {
+    const struct check *check = way.check;
     const struct acme_policy *policy = check->policy;
-    struct way way = {check, family};
     unsigned short *ports =
         arena_array(check->arena, policy->redirect_port_count + 1, sizeof *ports);
     if (policy->redirect_port_count > 0)
@@ -116,6 +122,13 @@ static bool judge(const struct check *check, const struct fetch_reply *reply, st
                        check->key_authorization);
 }
 
+static bool has_both(const struct net_address *addresses, size_t count) {
+    for (size_t i = 1; i < count; i++)
+        if (addresses[i].family != addresses[0].family)
+            return true;
+    return false;
+}
+
 bool check_http(const struct check *check, struct error *err) {
     const char *host = check->authorization->identifier;
     const char *bracketed =
@@ -126,14 +139,20 @@ bool check_http(const struct check *check, struct error *err) {
             : arena_printf(check->arena, ":%lld", (long long)check->policy->http_port);
     const char *url = arena_printf(check->arena, "http://%s%s/.well-known/acme-challenge/%s",
                                    bracketed, port, check->token);
+    struct net_address *addresses = NULL;
+    struct way way = {.check = check, .family = AF_INET6};
     struct fetch_reply reply;
     struct error why = {0};
+    if (*check->policy->proxy == '\0')
+        TRY(check_addresses(check, &addresses, &way.count, err));
+    way.first = addresses;
     /* IPv6 first, IPv4 when nobody answers there */
-    if (!get(check, url, AF_INET6, &reply, &why)) {
-        bool again = why.kind == ERROR_UNAVAILABLE || strcmp(why.type, "fetch-refused") == 0;
-        struct error second = {0};
-        if (!again || !get(check, url, AF_INET, &reply, &second))
-            return refuse_fetch(again ? &second : &why, err);
+    bool got = get(way, url, &reply, &why);
+    bool refused = why.kind == ERROR_UNAVAILABLE || strcmp(why.type, "fetch-refused") == 0;
+    if (!got && refused && has_both(addresses, way.count)) {
+        why = (struct error){0};
+        way.family = AF_INET;
+        got = get(way, url, &reply, &why);
     }
-    return judge(check, &reply, err);
+    return got ? judge(check, &reply, err) : refuse_fetch(&why, err);
 }

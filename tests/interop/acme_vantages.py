@@ -1,22 +1,28 @@
 """Validation from several places, and names that change their mind: acme_vantages.py DIRECTORY KID HMAC KIND PORT. Name
 servers and proxies of its own, on the ports in NS_TRUE, NS_FALSE, PROXY_TRUE and PROXY_FALSE."""
 
+import datetime
 import hashlib
 import http.server
 import os
 import socket
+import ssl
 import struct
 import sys
+import tempfile
 import threading
 
-from acme_client import Client, b64
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+
+from acme_client import Client, b64, new_key
 from acme_scenarios import CA, Responses, Server, challenge, expect, failed, finish, serve, shown, wait
 
 TXT = {}
 
 
 def name_server(port, address_of, txt_of):
-    """Answers A by address_of(how often it was asked for the name) and TXT by txt_of(name); nothing else exists."""
+    """Answers A by address_of(name, how often it was asked for it) and TXT by txt_of(name); nothing else exists."""
     asked = {}
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     sock.bind(("127.0.0.1", port))
@@ -31,7 +37,7 @@ def name_server(port, address_of, txt_of):
         kind, name, data = struct.unpack(">H", query[end - 4:end - 2])[0], ".".join(labels), None
         if kind == 1 and address_of:
             asked[name] = asked.get(name, 0) + 1
-            data = socket.inet_aton(address_of(asked[name]))
+            data = socket.inet_aton(address_of(name, asked[name]))
         if kind == 16 and txt_of(name):
             data = bytes([len(txt_of(name))]) + txt_of(name).encode()
         record = b"" if data is None else b"\xc0\x0c" + struct.pack(">HHIH", kind, 1, 0, len(data)) + data
@@ -66,7 +72,7 @@ def proxy(port, truth):
 
 
 def places():
-    def here(_):
+    def here(*_):
         return "127.0.0.1"
     name_server(int(os.environ["NS_TRUE"]), here, TXT.get)
     name_server(int(os.environ["NS_FALSE"]), here, lambda name: None)
@@ -124,9 +130,14 @@ def dns(client, _):
     shown("dns-01: a record that one resolver alone has is refused")
 
 
+def moving(name, asked):
+    """Outside the first time, inside from then on; `returns` the other way round."""
+    return "127.0.0.1" if (asked == 1) != name.startswith("returns.") else "10.255.255.1"
+
+
 def rebinding(client, port):
     serve(port)
-    asked = name_server(int(os.environ["NS_TRUE"]), lambda n: "127.0.0.1" if n == 1 else "10.255.255.1", TXT.get)
+    asked = name_server(int(os.environ["NS_TRUE"]), moving, TXT.get)
     reached = []
 
     def redirect(handler):
@@ -143,6 +154,67 @@ def rebinding(client, port):
     assert asked["rebinding.example.test"] >= 2, asked
     assert "/internal" not in [path for _, path in Responses.seen[before:]], Responses.seen
     shown("DNS rebinding: a name that points inside the second time it is asked for is not followed there")
+    judged_is_dialled(client, "http-01", asked, lambda one: Responses.answers.update(
+        {one["token"]: client.key_authorization(one["token"])}), lambda: len(Responses.seen))
+
+
+def judged_is_dialled(client, kind, asked, answer, reached):
+    """`moves` is outside and then inside, `returns` the other way round."""
+    for name, wanted in (("moves.example.test", "valid"), ("returns.example.test", "invalid")):
+        before = reached()
+        order = client.order([name]).json
+        one = challenge(client, client.post(order["authorizations"][0]).json, kind)
+        answer(one)
+        client.post(one["url"], {})
+        authz = wait(client, order["authorizations"][0], ("valid", "invalid"), 60).json
+        expect(f"{name} by {kind}", authz["status"], wanted)
+        expect(f"{name}: connections", reached() - before, 1 if wanted == "valid" else 0)
+        if wanted == "valid":
+            expect(f"{name}: look-ups", asked[name], 1)
+        else:
+            assert "be reached" in challenge(client, authz, kind)["error"]["detail"], authz
+    shown(f"DNS rebinding, {kind}: the address that was judged is the one that is dialled, and no other is asked for")
+
+
+def tls_server(port):
+    """Shows the certificate of its context's file to who asks for acme-tls/1; the list of those who did."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.set_alpn_protocols(["acme-tls/1"])
+    listener = socket.create_server(("127.0.0.1", port))
+    seen = []
+
+    def run():
+        while True:
+            connection, peer = listener.accept()
+            seen.append(peer)
+            connection.settimeout(20)
+            try:
+                context.wrap_socket(connection, server_side=True).close()
+            except OSError:
+                connection.close()
+    threading.Thread(target=run, daemon=True).start()
+    return context, seen
+
+
+def rebinding_tls(client, port):
+    asked = name_server(int(os.environ["NS_TRUE"]), moving, TXT.get)
+    context, seen = tls_server(port)
+
+    def answer(one):
+        key, now = new_key(), datetime.datetime.utcnow()
+        digest = hashlib.sha256(client.key_authorization(one["token"]).encode()).digest()
+        builder = x509.CertificateBuilder().subject_name(x509.Name([])).issuer_name(x509.Name([])).serial_number(1)
+        builder = builder.not_valid_before(now).not_valid_after(now + datetime.timedelta(days=1)).public_key(key.public_key())
+        builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName("moves.example.test")]), critical=True)
+        builder = builder.add_extension(x509.UnrecognizedExtension(x509.ObjectIdentifier("1.3.6.1.5.5.7.1.31"),
+                                                                   b"\x04\x20" + digest), critical=True)
+        with tempfile.NamedTemporaryFile(suffix=".pem") as file:
+            file.write(builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
+            file.write(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
+                                         serialization.NoEncryption()))
+            file.flush()
+            context.load_cert_chain(file.name)
+    judged_is_dialled(client, "tls-alpn-01", asked, answer, lambda: len(seen))
 
 
 if __name__ == "__main__":
