@@ -152,6 +152,9 @@ static bool write_backup(struct backup *b, struct error *err) {
     if (ok && rename(staged, b->arguments.file) == 0) {
         printf("%s: %llu files, %llu bytes\n", b->arguments.file, (unsigned long long)b->files,
                (unsigned long long)b->bytes);
+        if (option_text(b->app.options, "signer-socket") != NULL && b->arguments.added_count == 0)
+            puts("notice   the managed token is the signer's and not in it: name its directory with --add, or be sure that there "
+                 "is a copy of it. Without it the keys in the database are worth nothing.");
         return true;
     }
     unlink(staged);

@@ -315,6 +315,17 @@ static bool doubt(struct restore *r, struct error *err) {
 
 /* ---- the steps ---- */
 
+/* A signer that runs by itself must be there before anything is written: its token is no part of what is restored. */
+static bool signer_stands(struct restore *r, struct error *err) {
+    if (option_text(r->app.options, "signer-socket") == NULL)
+        return true;
+    bool ok = app_open_signer(&r->app, err) && signer_ping(r->app.signer, err);
+    if (r->app.signer != NULL)
+        signer_close(r->app.signer);
+    r->app.signer = NULL;
+    return ok;
+}
+
 static bool nothing_here(struct restore *r, struct error *err) {
     bool empty = false;
     TRY(app_open_database(&r->app, err) && db_is_empty(r->app.db, &empty, err));
@@ -324,7 +335,7 @@ static bool nothing_here(struct restore *r, struct error *err) {
     if (access(arena_printf(r->app.arena, "%s/token", r->app.data), F_OK) == 0)
         return fail(err, ERROR_CONFLICT, "not-empty",
                     "%.200s has a token already. A backup goes into an empty --data directory alone.", r->app.data);
-    return true;
+    return signer_stands(r, err);
 }
 
 static bool after(struct restore *r, struct error *err) {

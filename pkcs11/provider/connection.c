@@ -89,6 +89,11 @@ bool channel_dial(const char *socket_path, int control, unsigned patience, uint6
     connection->epoch = epoch;
     if (!greet(connection, err)) {
         connection_free(connection);
+        if (socket_path != NULL && err != NULL && strcmp(err->type, "peer-closed") == 0)
+            (void)fail(err, ERROR_UNAVAILABLE, "peer-closed",
+                       "The signer at %.100s closes the connection: it has just ended, or serves another user alone (its option "
+                       "allow-user): run this as that user.",
+                       socket_path);
         return false;
     }
     *ret_connection = connection;

@@ -88,11 +88,11 @@ set(CPACK_DEBIAN_GATEWAY_FILE_NAME "gatehouse_${PROJECT_VERSION}_${_release}_${_
 set(CPACK_DEBIAN_GATEWAY_PACKAGE_RECOMMENDS "mariadb-client, ca-certificates")
 set(CPACK_DEBIAN_GATEWAY_PACKAGE_SUGGESTS "mariadb-server, haproxy, prometheus")
 set(CPACK_DEBIAN_GATEWAY_PACKAGE_CONTROL_EXTRA
-    "${CMAKE_SOURCE_DIR}/scripts/systemd/gateway/postinst;${CMAKE_SOURCE_DIR}/scripts/systemd/gateway/prerm")
+    "${CMAKE_SOURCE_DIR}/scripts/systemd/gateway/postinst;${CMAKE_SOURCE_DIR}/scripts/systemd/gateway/prerm;${CMAKE_SOURCE_DIR}/scripts/systemd/gateway/postrm")
 set(CPACK_DEBIAN_SIGNER_PACKAGE_CONTROL_EXTRA
-    "${CMAKE_SOURCE_DIR}/scripts/systemd/signer/postinst;${CMAKE_SOURCE_DIR}/scripts/systemd/signer/prerm")
+    "${CMAKE_SOURCE_DIR}/scripts/systemd/signer/postinst;${CMAKE_SOURCE_DIR}/scripts/systemd/signer/prerm;${CMAKE_SOURCE_DIR}/scripts/systemd/signer/postrm")
 set(CPACK_DEBIAN_AGENT_PACKAGE_CONTROL_EXTRA
-    "${CMAKE_SOURCE_DIR}/scripts/systemd/agent/postinst;${CMAKE_SOURCE_DIR}/scripts/systemd/agent/prerm")
+    "${CMAKE_SOURCE_DIR}/scripts/systemd/agent/postinst;${CMAKE_SOURCE_DIR}/scripts/systemd/agent/prerm;${CMAKE_SOURCE_DIR}/scripts/systemd/agent/postrm")
 set(CPACK_COMPONENT_GATEWAY_DESCRIPTION "The gateway: REST, console, ACME, SCEP, EST, CMP, OCSP, timestamps. It holds no key.")
 set(CPACK_COMPONENT_SIGNER_DESCRIPTION "The signer, the only process that holds keys, its software token, and OpenSSL 3.5.")
 set(CPACK_COMPONENT_AGENT_DESCRIPTION "The agent: lends the tokens of its machine to a gateway elsewhere.")
