@@ -219,6 +219,64 @@ def check_sheet(admin, mailed, one):
     assert f"<td>{one['serial']}</td>" in page
 
 
+MANY = 5100  # more than a mail has, and than one look told once
+COMMENTED = """INSERT INTO events (id, organisation_id, ca_id, at_us, code, outcome, actor, address, object_kind, object,
+    request_id, details) SELECT UNHEX(CONCAT(LPAD(HEX(e.at_us DIV 1000), 12, '0'), '70008000', LPAD(HEX(s.seq), 12, '0'))),
+    e.organisation_id, e.ca_id, e.at_us, e.code, e.outcome, CONCAT('person', s.seq), '', e.object_kind, e.object, '', '{}'
+    FROM events e JOIN seq_1_to_%d s WHERE e.code = 'request.commented' AND e.object = '%s'"""
+
+
+def sql(text):
+    return subprocess.run(["mariadb", "--no-defaults", f"--socket={os.environ['GATEHOUSE_DIR']}/db/db.sock", "-uroot", "-N", "-B",
+                           "gatehouse", "-e", text], check=True, capture_output=True, text=True).stdout
+
+
+def statements():
+    return int(sql("SHOW GLOBAL STATUS LIKE 'Com_stmt_execute'").split()[1])
+
+
+def persons(texts):
+    found = [line.split(" by ")[1].split(":")[0] for text in texts for line in text.splitlines() if "(success) by person" in line]
+    return len(found), len(set(found))
+
+
+def check_many(admin, made, server, hooks):
+    """More notices than one mail, one call and one look once had: each is told, once, without a statement for each."""
+    users = [admin.post("/users", {"username": name, "email": f"{name}@example.org",
+                                   "roles": [{"role": "officer", "scope": "ca", "object": made["issuing"]}]}, 201)["id"]
+             for name in ("desk-one", "desk-two")]
+    waits = admin.post(f"/templates/{made['template']}/requests", {"csr": make_csr("many.example.org").decode()}, 201)["id"]
+    put(admin, {"webhooks": hooks, "rules": [{"id": "many", "on": "event", "codes": ["request.commented", "request.comm"],
+                                              "toApprovers": True, "to": ["ops@example.org"], "webhook": "teams"}]})
+    admin.post("/notices/run", status=204)
+    admin.post(f"/requests/{waits}/comments", {"text": "x"}, 201)
+    sql(COMMENTED % (MANY, waits))
+    Hook.calls.clear()
+    Hook.status = 503
+    before = statements()
+    admin.post("/notices/run", status=503, problem="notice-failed")
+    assert len(Hook.calls) == 1, len(Hook.calls)  # who is away is not called for each of many pieces
+    asked = statements() - before
+    assert asked < 1500, asked
+
+    def told(name):
+        return persons([mail.get_body(("plain",)).get_content() for mail in server.mails() if mail["To"] == name + "@example.org"])
+    for name in ("ops", "desk-one", "desk-two"):
+        wait_for(lambda name=name: told(name)[0] >= MANY)
+        assert told(name) == (MANY, MANY), (name, told(name))
+    Hook.calls.clear()
+    Hook.status = 200
+    admin.post("/notices/run", status=204)
+    cards = [json.loads(body)["attachments"][0]["content"]["body"] for _, _, body in Hook.calls]
+    assert persons([block["text"] for card in cards for block in card[1:]]) == (MANY, MANY)
+    assert max(len(body) for _, _, body in Hook.calls) < 28000
+    admin.post("/notices/run", status=204)
+    assert told("desk-one") == (MANY, MANY)
+    admin.post(f"/requests/{waits}/decline", {"reason": "x"})
+    for user in users:
+        admin.patch(f"/users/{user}", {"state": "suspended"})
+
+
 def run(_gateway, admin, made):
     with tempfile.TemporaryDirectory(prefix="gatehouse-notices.") as directory:
         server = Server(directory)
@@ -233,6 +291,7 @@ def run(_gateway, admin, made):
             check_shapes(admin, hooks)
             one = check_rules(admin, made, server, hooks)
             check_reports(admin, server, one)
+            check_many(admin, made, server, hooks)
             put(admin, {})
         finally:
             server.stop()
