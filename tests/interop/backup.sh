@@ -77,7 +77,10 @@ refused() {
         >/dev/null 2>"$work/error" || die "half a backup was restored"
     ! gatehouse restore "$work/backup" --passphrase-file "$work/word" >/dev/null 2>"$work/error" || die "restored over a live instance"
     grep -q 'has tables' "$work/error" || die "$(cat "$work/error")"
-    shown "refused: a wrong passphrase, half a file, a database that is not empty"
+    ! "$bin/gatehouse" restore "$work/backup" --passphrase-file "$work/word" --data "$work/second/data" --db "$new_db" \
+        --signer-socket "$work/nobody" >/dev/null 2>"$work/error" || die "restored without the signer that it needs"
+    grep -q 'nobody answers on its socket' "$work/error" || die "$(cat "$work/error")"
+    shown "refused: a wrong passphrase, half a file, a database that is not empty, a signer that is away; nothing is written"
 }
 
 restored() {

@@ -23,6 +23,27 @@ start_signer() {
 signs() { [ "$(rest_status POST cas "{\"name\":\"$1\",\"key\":{\"type\":\"P-256\"}}")" = 201 ]; }
 ready_is() { [ "$(curl -s -o "$work/ready.json" -w '%{http_code}' "$GATEHOUSE_HTTP_URL/readyz")" = "$1" ]; }
 
+# What an administrator is told who is not the user that the signer serves, and whose backup lacks the token.
+guides() {
+    echo 'correct horse battery' >word
+    chmod 600 word
+    "$bin/gatehouse" backup "$work/bare" --passphrase-file word --data "$instance/data" --db "$GATEHOUSE_DB" --signer-socket "$socket" >bare.out ||
+        die "no backup"
+    grep -q '^notice   the managed token is .* not in it: .*--add' bare.out || die "the backup says nothing of the token: $(cat bare.out)"
+    "$bin/gatehouse" backup "$work/full" --passphrase-file word --data "$instance/data" --db "$GATEHOUSE_DB" --signer-socket "$socket" \
+        --add "$home" >full.out || die "no backup"
+    ! grep -q notice full.out || die "the backup lacks something: $(cat full.out)"
+    shown "a backup without the signer's token says so"
+    [ "$(id -u)" = 0 ] || { note "another user's signer: not tried, for that needs root"; return 0; }
+    become_signer --socket "$work/other" --allow-user nobody >>"$work/signer.log" 2>&1 &
+    other_pids+=("$!")
+    within 20 test -S "$work/other" || die "the other signer does not listen"
+    ! "$bin/gatehouse" check --data "$instance/data" --db "$GATEHOUSE_DB" --signer-socket "$work/other" >check.out 2>&1 ||
+        die "another user's signer is used"
+    grep -q 'PROBLEM  signer: .*allow-user' check.out || die "the refused user is not told why: $(cat check.out)"
+    shown "who is not the user that the signer serves is told so"
+}
+
 # A second node of the same kind: the signer's files go from one signer's directory to the other's.
 joins() {
     local address code port
@@ -77,5 +98,6 @@ start_signer
 within 20 ready_is 200 || die "readyz does not recover"
 within 10 signs After || die "no CA is made after the signer came back"
 shown "signer back: the same gateway signs again"
+guides
 joins
 finish
