@@ -54,6 +54,16 @@ struct found {
 int64_t notices_stage(const struct json *days, int64_t left_us);
 int64_t notices_longest(const struct json *days);
 
+/* -- own.c -- */
+
+/* Whether the end of this certificate of a CA or service needs somebody's attention. */
+struct certificate_record;
+MUST_USE bool notices_own_concerns(struct tx *tx, struct arena *arena, const struct certificate_record *c, int64_t now_us,
+                                   bool *ret, struct error *err);
+/* The instance's TLS certificate, where no authority of this instance has issued it. */
+MUST_USE bool notices_find_own_tls(struct core *core, struct arena *arena, const struct json *rule, int64_t now_us,
+                                   struct notice *ret, bool *ret_found, struct error *err);
+
 /* -- secrets.c, approvers.c -- */
 
 MUST_USE bool notices_find_secrets(struct core *core, struct arena *arena, const struct json *rule, struct found *ret,

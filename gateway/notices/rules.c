@@ -187,7 +187,10 @@ static bool add_expiring(struct tx *tx, struct arena *arena, struct look *look, 
     for (size_t i = 0; i < count; i++) {
         int64_t left_us = items[i].not_after_us - now_us, stage = notices_stage(json_get(look->rule, "days"), left_us);
         bool of_instance = items[i].use != CERTIFICATE_END_ENTITY;
-        if (stage != 0 && of_instance == own && !renewed[i])
+        bool concerns = stage != 0 && of_instance == own && !renewed[i];
+        if (concerns && own)
+            TRY(notices_own_concerns(tx, arena, &items[i], now_us, &concerns, err));
+        if (concerns)
             add_found(look, expiring(look->arena, &items[i], stage, left_us), items[i].owner);
     }
     return true;
@@ -215,6 +218,19 @@ static bool find_expiring(struct look *look, struct error *err) {
         page.cursor = next == NULL ? NULL : arena_strdup(places, next);
         tell_full(look);
     } while (page.cursor != NULL && !look->late);
+    return true;
+}
+
+static bool find_own(struct look *look, struct error *err) {
+    SCOPED_ARENA struct arena *arena = arena_new();
+    struct notice tls;
+    bool found = false;
+    if (json_get(look->rule, "ca") == NULL)
+        TRY(notices_find_own_tls(look->core, arena, look->rule, clock_now_us(), &tls, &found, err));
+    if (found)
+        add_found(look, tls, "");
+    TRY(find_expiring(look, err));
+    tell_found(look); /* before the arena goes */
     return true;
 }
 
@@ -319,7 +335,9 @@ static bool look_at(struct look *look, struct arena *arena, struct error *err) {
     if (strcmp(on, "event") == 0)
         TRY(look_for_events(look, arena, err));
     else
-        TRY(strcmp(on, "secret.expiring") == 0 ? find_secrets(look, err) : find_expiring(look, err));
+        TRY(strcmp(on, "secret.expiring") == 0      ? find_secrets(look, err)
+            : strcmp(on, "authority.expiring") == 0 ? find_own(look, err)
+                                                    : find_expiring(look, err));
     tell_found(look);
     if (look->failed)
         *err = look->first;

@@ -15,11 +15,14 @@ import urllib.parse
 
 from acme_client import Client as Acme, make_csr
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509 import ocsp
 
 DAY = 86400
 URL = urllib.parse.urlsplit(os.environ["GATEHOUSE_URL"])
-PEOPLE = ("owner", "ca", "template", "tag", "own", "secrets", "maker", "issued", "revoked", "declined", "desk", "failed", "gone")
+PEOPLE = ("owner", "ca", "template", "tag", "own", "secrets", "maker", "issued", "revoked", "declined", "desk", "failed")
 
 
 def shown(text):
@@ -205,6 +208,62 @@ def stages(end, names):
         for text in ("of an hour", "spent-code", "revoked-code"):
             assert lines_about("secrets", text) == 0, text_of("secrets")
         assert lines_about("own", "CN=Short (issuing") == number, (days, text_of("own"))
+        assert lines_about("own", "The instance's TLS certificate (CN=imported.example.org") == number, (days, text_of("own"))
+        # Responders came and went meanwhile, each followed by the next: nobody's worry.
+        assert lines_about("own", "ocsp") == 0, (days, text_of("own"))
+        responder()
+
+
+def import_tls(end):
+    """A TLS certificate that nobody renews; the instance goes back to its own afterwards."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "imported.example.org")])
+    at = datetime.datetime.fromtimestamp(time.time() - 3600, datetime.timezone.utc)
+    made = (x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(4711)
+            .not_valid_before(at).not_valid_after(datetime.datetime.fromtimestamp(end, datetime.timezone.utc))
+            .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), False).sign(key, hashes.SHA256()))
+    ask("POST", "/tls/certificate", {"certificate": made.public_bytes(Encoding.PEM).decode(), "privateKey": key.private_bytes(
+        Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()})
+
+
+def get_http(path, body=None):
+    url = urllib.parse.urlsplit(os.environ["GATEHOUSE_HTTP_URL"])
+    connection = http.client.HTTPConnection(url.hostname, url.port, timeout=60)
+    connection.request("GET" if body is None else "POST", path, body, {"Content-Type": "application/ocsp-request"})
+    answer = connection.getresponse()
+    data = answer.read()
+    connection.close()
+    assert answer.status == 200, (path, answer.status, data[:300])
+    return data
+
+
+def responder():
+    """What the authority's responder says now."""
+    issuer = x509.load_pem_x509_certificate(get_http("/ca/issuing.pem"))
+    request = ocsp.OCSPRequestBuilder().add_certificate(issuer, issuer, hashes.SHA1()).build()
+    return ocsp.load_der_ocsp_response(get_http("/ocsp/issuing", request.public_bytes(Encoding.DER)))
+
+
+def moment(thing, name):
+    """Older versions of the library have no names with a zone."""
+    found = getattr(thing, name + "_utc", None) or getattr(thing, name).replace(tzinfo=datetime.timezone.utc)
+    return found.timestamp()
+
+
+def set_right():
+    """The clock was two months ahead. What was made meanwhile would hold for nobody now."""
+    def beginnings():
+        answer, crl = responder(), x509.load_der_x509_crl(get_http("/crl/issuing.crl"))
+        return {"answer": moment(answer, "this_update"), "responder": moment(answer.certificates[0], "not_valid_before"),
+                "list": moment(crl, "last_update")}
+    assert min(beginnings().values()) > time.time() + 30 * DAY, beginnings()
+    move_clock(0)
+    assert max(beginnings().values()) < time.time() + 60, beginnings()
+    wait_for(lambda: ask("GET", "/tls")["certificate"]["notBefore"] <= utc(time.time()))
+    with open(os.environ["GATEHOUSE_TLS_CERT"], "w", encoding="ascii") as file:
+        file.write(ask("GET", "/tls")["certificate"]["pem"])
+    shown("the clock set right after it was two months ahead: list, OCSP answer and the responder's certificate are made anew at "
+          "once, the TLS certificate soon")
 
 
 def notices():
@@ -234,18 +293,20 @@ def notices():
     soon, also = issue(template, "soon.example.org", notAfter=utc(end)), issue(other, "other.example.org", notAfter=utc(end))
     ask("PATCH", f"/certificates/{soon['id']}", {"owner": to("owner"), "tags": ["gold"]})
     assert also["id"] != soon["id"]
+    import_tls(end)
     short_lived()
     stages(end, ("static-challenge", "cmp-secret", "deploy-token", "eab-of-web"))
-    shown("certificates by owner, authority, template and tag, the instance's own, API tokens, challenges, shared secrets and "
+    shown("certificates by owner, authority, template and tag, the instance's own, its TLS certificate, API tokens, challenges, shared secrets and "
           "account bindings: told at 30, 15, 7, 2 and 1 days, once each, though the rules are looked at again and again")
     ask("POST", "/certificates/%s/revoke" % soon["id"], {"reason": "superseded"})
-    move_clock(0)
+    ask("PUT", "/tls", {"source": "self-signed"})
+    set_right()
 
 
 # --- what grows ----------------------------------------------------------------------------------------------------------
 
 CHATTER = ("acme_nonces", "acme_authorizations", "sessions", "guess_delays", "mail_queue", "bulk_jobs", "bulk_items",
-           "kept_reports", "scep_captures", "public_requests", "cmp_transactions", "cmp_messages")
+           "kept_reports", "scep_captures", "public_requests", "cmp_transactions", "cmp_messages", "usage_days", "est_keys")
 KEPT = ("certificates", "certificate_names", "revocations", "requests", "events", "event_seals", "users", "api_tokens",
         "templates", "cas")
 
@@ -278,6 +339,8 @@ def seed():
         for name, kind, nullable in columns:
             if name == "state":
                 values.append("3")  # done, of jobs and of transactions alike
+            elif name == "delivered_us":
+                values.append("0")  # nobody came
             elif name.endswith("_us"):
                 values.append(str(now))
             elif kind == "binary" and nullable == "NO":
