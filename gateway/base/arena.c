@@ -1,6 +1,5 @@
 #include "base/arena.h"
 
-#include <openssl/crypto.h>
 #include <pthread.h>
 #include <stdalign.h>
 #include <stdio.h>
@@ -120,7 +119,7 @@ void arena_free(struct arena *arena) {
     struct chunk *next;
     for (struct chunk *chunk = arena->chunks; chunk != NULL; chunk = next) {
         next = chunk->next;
-        OPENSSL_cleanse(chunk->bytes, chunk->used); /* requests carry passwords and tokens */
+        explicit_bzero(chunk->bytes, chunk->used); /* requests carry passwords and tokens */
         if (!keep_spare(chunk))
             free(chunk);
     }
