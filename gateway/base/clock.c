@@ -67,6 +67,14 @@ void random_set(void (*source)(void *at, size_t len)) {
     random_source = source == NULL ? drbg : source;
 }
 
+/* Gives where the next character goes, behind `end`. printf takes some ten times as long, and an answer has six times. */
+static char *put_digits(char *at, int digits, int value, char end) {
+    for (int i = digits - 1; i >= 0; i--, value /= 10)
+        at[i] = (char)('0' + value % 10);
+    at[digits] = end;
+    return at + digits + 1;
+}
+
 void time_format(int64_t us, char text[static TIME_TEXT_SIZE]) {
     int64_t fraction = us % US_PER_SECOND;
     time_t seconds = (time_t)(us / US_PER_SECOND);
@@ -76,14 +84,15 @@ void time_format(int64_t us, char text[static TIME_TEXT_SIZE]) {
     }
     struct tm tm = {.tm_year = 9999 - 1900, .tm_mon = 11, .tm_mday = 31};
     (void)gmtime_r(&seconds, &tm); /* fails when the year does not fit an int */
-    char date[TIME_TEXT_SIZE];
-    snprintf(date, sizeof date, "%04d-%02d-%02dT%02d:%02d:%02d", (tm.tm_year + 1900) % 10000,
-             (tm.tm_mon + 1) % 100, tm.tm_mday % 100, tm.tm_hour % 100, tm.tm_min % 100,
-             tm.tm_sec % 100);
-    if (fraction == 0)
-        snprintf(text, TIME_TEXT_SIZE, "%.20sZ", date);
-    else
-        snprintf(text, TIME_TEXT_SIZE, "%.20s.%06dZ", date, (int)fraction);
+    char *at = put_digits(text, 4, abs((tm.tm_year + 1900) % 10000), '-');
+    at = put_digits(at, 2, tm.tm_mon + 1, '-');
+    at = put_digits(at, 2, tm.tm_mday, 'T');
+    at = put_digits(at, 2, tm.tm_hour, ':');
+    at = put_digits(at, 2, tm.tm_min, ':');
+    at = put_digits(at, 2, tm.tm_sec, fraction == 0 ? 'Z' : '.');
+    if (fraction != 0)
+        at = put_digits(at, 6, (int)fraction, 'Z');
+    *at = '\0';
 }
 
 /* Reads exactly `digits` decimal digits within [min, max]. */

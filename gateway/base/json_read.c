@@ -54,8 +54,19 @@ static size_t utf8_length(const uint8_t *at, size_t left) {
     return len;
 }
 
+/* Most text is ASCII: it is passed over eight octets at a time. */
+static size_t ascii_length(struct view text) {
+    size_t len = 0;
+    for (uint64_t octets; text.len - len >= sizeof octets; len += sizeof octets) {
+        memcpy(&octets, text.at + len, sizeof octets);
+        if ((octets & UINT64_C(0x8080808080808080)) != 0)
+            break;
+    }
+    return len;
+}
+
 bool utf8_valid(struct view text) {
-    for (size_t i = 0, len; i < text.len; i += len)
+    for (size_t i = ascii_length(text), len; i < text.len; i += len)
         if ((len = utf8_length(text.at + i, text.len - i)) == 0)
             return false;
     return true;

@@ -2,6 +2,7 @@
 #include "base/json.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 static void before_value(struct json_writer *w) {
     if (w->need_comma)
@@ -47,9 +48,24 @@ static void add_escaped(struct buffer *out, uint8_t c) {
     buffer_printf(out, "\\u%04x", c);
 }
 
+/* 0x80 in each octet that is below `low`; right for octets below 0x80 up to the first one that is below, which is enough to
+ * know whether there is any. */
+#define EACH(octet) (UINT64_C(0x0101010101010101) * (octet))
+#define BELOW(octets, low) (((octets) - EACH(low)) & ~(octets) & EACH(0x80))
+
+/* Whether all eight stand as they are. DEL is not among them, nor is what is not ASCII. */
+static bool are_plain(const uint8_t *at) {
+    uint64_t octets;
+    memcpy(&octets, at, sizeof octets);
+    return ((octets & EACH(0x80)) | BELOW(octets, 0x20) | BELOW(octets ^ EACH('"'), 1) | BELOW(octets ^ EACH('\\'), 1) |
+            BELOW(octets ^ EACH(0x7f), 1)) == 0;
+}
+
 /* What stands as it is. */
 static size_t plain_length(struct view text) {
     size_t len = 0;
+    while (text.len - len >= sizeof(uint64_t) && are_plain(text.at + len))
+        len += sizeof(uint64_t);
     while (len < text.len && text.at[len] >= 0x20 && text.at[len] < 0x7f && text.at[len] != '"' &&
            text.at[len] != '\\')
         len++;

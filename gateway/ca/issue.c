@@ -33,10 +33,10 @@ static bool issuer_certificate(struct arena *arena, const struct issue_order *or
     return certificate_decode(arena, ca->certificate, ret_issuer, err);
 }
 
-static bool fill_record(struct arena *arena, const struct issue_order *order, const X509 *certificate,
+static bool fill_record(struct arena *arena, const struct issue_order *order, const X509 *certificate, struct view der,
                         struct certificate_record *ret, struct error *err) {
     struct certificate_facts facts;
-    TRY(certificate_read(arena, certificate, &facts, err));
+    TRY(certificate_read_row(arena, certificate, der, &facts, err));
     struct certificate_record record = {
         .id = uuid_new(),
         .ca_id = order->ca->id,
@@ -85,9 +85,14 @@ static const EVP_MD *digest_of(const struct issue_order *order, const struct ca_
     return EVP_get_digestbyname(order->template->digest);
 }
 
+struct made {
+    X509 *certificate;
+    struct view der;
+};
+
 static bool sign_plan(struct core *core, struct arena *arena, const struct issue_order *order,
                       const struct certificate_plan *plan, struct ca_settings settings,
-                      X509 **ret_certificate, struct error *err) {
+                      struct made *ret, struct error *err) {
     AUTO(X509) *certificate = NULL;
     AUTO(EVP_PKEY) *key = NULL;
     if (order->template != NULL && order->template->padding != PADDING_AUTO)
@@ -104,11 +109,11 @@ static bool sign_plan(struct core *core, struct arena *arena, const struct issue
         .digest = digest_of(order, &settings)};
     if (ct_embeds(order->template))
         TRY(ct_embed(core, arena, order, plan, &signer, certificate, err));
-    if (!certificate_sign(certificate, key, signer.digest, signer.public_key, err)) {
+    if (!certificate_sign_encoded(arena, certificate, key, signer.digest, signer.public_key, &ret->der, err)) {
         signer_take_error(err); /* the signer knows better why, if it was the signer */
         return false;
     }
-    *ret_certificate = TAKE(certificate);
+    ret->certificate = TAKE(certificate);
     return true;
 }
 
@@ -126,16 +131,18 @@ bool issue_sign(struct core *core, struct arena *arena, const struct issue_order
     plan.serial = new_serial(arena, order->serial_octets == 0 ? 16 : order->serial_octets);
     plan.issuer = issuer;
     struct ca_settings settings;
+    struct made made;
     if (order->settings != NULL)
         settings = *order->settings;
     else
         TRY(authority_settings(arena, order->ca, &settings, err));
     TRY(status_point_to_partition(core, arena, order->ca, &settings, &plan, err));
-    TRY(sign_plan(core, arena, order, &plan, settings, &certificate, err));
+    TRY(sign_plan(core, arena, order, &plan, settings, &made, err));
+    certificate = made.certificate;
     struct view scts = {NULL, 0};
     if (ct_staples(order->template))
         TRY(ct_submit_certificate(core, arena, order, &plan, certificate, &scts, err));
-    TRY(fill_record(arena, order, certificate, ret_certificate, err));
+    TRY(fill_record(arena, order, certificate, made.der, ret_certificate, err));
     ret_certificate->scts = scts;
     return true;
 }

@@ -66,6 +66,9 @@ MUST_USE bool certificate_build(const struct certificate_plan *plan, X509 **ret_
  * "signing-failed" when the key does not answer; ERROR_INTERNAL when its answer does not verify. */
 MUST_USE bool certificate_sign(X509 *certificate, EVP_PKEY *issuer_key, const EVP_MD *digest,
                                EVP_PKEY *issuer_public, struct error *err);
+/* And gives the certificate's encoding, which was needed for that. */
+MUST_USE bool certificate_sign_encoded(struct arena *arena, X509 *certificate, EVP_PKEY *issuer_key, const EVP_MD *digest,
+                                       EVP_PKEY *issuer_public, struct view *ret_der, struct error *err);
 /* Rules of RFC 5280 and of the algorithms' RFCs that a certificate of ours must never break,
  * whatever a template says; ERROR_POLICY "lint" names rule, citation and remedy. Signed or not:
  * lint before signing. issuer NULL: self-signed. The rules are those of x509/lint.h. */
@@ -110,6 +113,10 @@ struct certificate_facts {
 };
 MUST_USE bool certificate_read(struct arena *arena, const X509 *certificate,
                                struct certificate_facts *ret_facts, struct error *err);
+/* Those alone that an issued certificate's row has: der (as given), subject, common name, serial_bytes, dates, key type,
+ * SANs and the two hashes. */
+MUST_USE bool certificate_read_row(struct arena *arena, const X509 *certificate, struct view der,
+                                   struct certificate_facts *ret_facts, struct error *err);
 /* The content of an extension by its dotted OID, borrowed from the certificate; false: there is none. */
 bool certificate_extension(const X509 *certificate, const char *oid, struct view *ret);
 

@@ -359,11 +359,52 @@ bool certificate_build(const struct certificate_plan *plan, X509 **ret_certifica
     return true;
 }
 
-bool certificate_sign(X509 *certificate, EVP_PKEY *issuer_key, const EVP_MD *digest,
-                      EVP_PKEY *issuer_public, struct error *err) {
+/* The first element of the certificate's SEQUENCE, whole. */
+static bool find_tbs(struct view der, struct view *ret_tbs) {
+    const unsigned char *at = der.at, *inner;
+    long len;
+    int tag, class;
+    if ((ASN1_get_object(&at, &len, &tag, &class, (long)der.len) & 0x80) != 0)
+        return false;
+    inner = at;
+    if ((ASN1_get_object(&inner, &len, &tag, &class, len) & 0x80) != 0)
+        return false;
+    *ret_tbs = view_of(at, (size_t)(inner - at) + (size_t)len);
+    return true;
+}
+
+/* X509_verify encodes once more what it verifies. For ECDSA, whose algorithm says all there is to know, what was encoded
+ * already is verified instead: the octets that leave. */
+static bool verifies(const X509 *certificate, struct view der, EVP_PKEY *key) {
+    const ASN1_BIT_STRING *signature;
+    const X509_ALGOR *algorithm;
+    struct view tbs;
+    int digest, type;
+    X509_get0_signature(&signature, &algorithm, certificate);
+    if (OBJ_find_sigid_algs(X509_get_signature_nid(certificate), &digest, &type) != 1 ||
+        type != NID_X9_62_id_ecPublicKey || EVP_PKEY_is_a(key, "EC") != 1)
+        return X509_verify((X509 *)(uintptr_t)certificate, key) == 1;
+    AUTO(EVP_MD_CTX) *ctx = EVP_MD_CTX_new();
+    return X509_ALGOR_cmp(algorithm, X509_get0_tbs_sigalg(certificate)) == 0 && find_tbs(der, &tbs) && ctx != NULL &&
+           EVP_DigestVerifyInit(ctx, NULL, EVP_get_digestbynid(digest), NULL, key) == 1 &&
+           EVP_DigestVerify(ctx, ASN1_STRING_get0_data(signature), (size_t)ASN1_STRING_length(signature), tbs.at,
+                            tbs.len) == 1;
+}
+
+bool certificate_sign_encoded(struct arena *arena, X509 *certificate, EVP_PKEY *issuer_key, const EVP_MD *digest,
+                              EVP_PKEY *issuer_public, struct view *ret_der, struct error *err) {
     if (X509_sign(certificate, issuer_key, digest) <= 0)
         return signing_failed(err, "certificate");
-    if (X509_verify(certificate, issuer_public) != 1)
+    struct view der = certificate_der(arena, certificate);
+    if (der.len == 0 || !verifies(certificate, der, issuer_public))
         return fail_internal(err, "the signature of the new certificate does not verify");
+    *ret_der = der;
     return true;
+}
+
+bool certificate_sign(X509 *certificate, EVP_PKEY *issuer_key, const EVP_MD *digest,
+                      EVP_PKEY *issuer_public, struct error *err) {
+    SCOPED_ARENA struct arena *arena = arena_new();
+    struct view der;
+    return certificate_sign_encoded(arena, certificate, issuer_key, digest, issuer_public, &der, err);
 }

@@ -75,30 +75,38 @@ static bool hash(struct view bytes, uint8_t ret_digest[static 32], struct error 
     return true;
 }
 
-bool certificate_read(struct arena *arena, const X509 *certificate,
-                      struct certificate_facts *ret_facts, struct error *err) {
-    struct certificate_facts facts = {0};
+bool certificate_read_row(struct arena *arena, const X509 *certificate, struct view der,
+                          struct certificate_facts *ret_facts, struct error *err) {
+    struct certificate_facts facts = {.der = der};
     char type[KEY_TYPE_SIZE];
     const X509_NAME *subject = X509_get_subject_name(certificate);
 
     TRY(read_serial(arena, certificate, &facts.serial_bytes, err));
     TRY(asn1_time_to_us(X509_get0_notBefore(certificate), &facts.not_before_us, err));
     TRY(asn1_time_to_us(X509_get0_notAfter(certificate), &facts.not_after_us, err));
-    facts.der = certificate_der(arena, certificate);
     TRY(hash(facts.der, facts.fingerprint_sha256, err));
     TRY(hash(item_der(arena, X509_get_X509_PUBKEY(certificate), ASN1_ITEM_rptr(X509_PUBKEY)),
              facts.spki_sha256, err));
-    facts.serial = hex_encode(arena, facts.serial_bytes);
     facts.subject = name_text(arena, subject);
-    facts.issuer = name_text(arena, X509_get_issuer_name(certificate));
     facts.common_name = name_common_name(arena, subject);
     facts.key_type =
         key_type_of_spki(X509_get_X509_PUBKEY(certificate), type) ? arena_strdup(arena, type) : "unknown";
-    facts.signature_algorithm = read_algorithm(arena, certificate);
     facts.sans = join_sans(arena, certificate);
+    ERR_clear_error(); /* extensions that could not be read are simply not shown */
+    *ret_facts = facts;
+    return true;
+}
+
+bool certificate_read(struct arena *arena, const X509 *certificate,
+                      struct certificate_facts *ret_facts, struct error *err) {
+    struct certificate_facts facts;
+    TRY(certificate_read_row(arena, certificate, certificate_der(arena, certificate), &facts, err));
+    facts.serial = hex_encode(arena, facts.serial_bytes);
+    facts.issuer = name_text(arena, X509_get_issuer_name(certificate));
+    facts.signature_algorithm = read_algorithm(arena, certificate);
     facts.subject_key_id = read_key_id(arena, certificate);
     read_constraints(certificate, &facts);
-    ERR_clear_error(); /* extensions that could not be read are simply not shown */
+    ERR_clear_error();
     *ret_facts = facts;
     return true;
 }

@@ -272,6 +272,42 @@ static void test_writer(void **state) {
                         "\"list\":[1,{},[],null,false],\"q\\\"\":null}");
 }
 
+/* Each octet at each place of a text that is longer than what is looked at together. */
+static void test_writer_escapes_everywhere(void **state) {
+    (void)state;
+    static const char *const escapes[256] = {['"'] = "\\\"",  ['\\'] = "\\\\", ['\b'] = "\\b", ['\f'] = "\\f",
+                                             ['\n'] = "\\n", ['\r'] = "\\r",   ['\t'] = "\\t"};
+    for (int c = 1; c < 256; c++)
+        for (size_t at = 0; at < 18; at++) {
+            SCOPED_ARENA struct arena *arena = arena_new();
+            struct json_writer w = json_writer_on(arena);
+            char text[] = "aaaaaaaaaaaaaaaaaa", octet[] = {(char)c, '\0'};
+            const char *there = escapes[c];
+            if (there == NULL)
+                there = c < 0x20 || c == 0x7f ? arena_printf(arena, "\\u%04x", (unsigned)c) : c < 0x80 ? octet : "\xef\xbf\xbd";
+            text[at] = (char)c;
+            json_add_string(&w, text);
+            assert_string_equal(json_written(&w), arena_printf(arena, "\"%.*s%s%s\"", (int)at, text, there, text + at + 1));
+        }
+}
+
+static void test_utf8_everywhere(void **state) {
+    (void)state;
+    for (size_t len = 0; len < 20; len++)
+        for (size_t at = 0; at < len; at++) {
+            uint8_t text[20] = "aaaaaaaaaaaaaaaaaaa";
+            assert_true(utf8_valid(view_of(text, len)));
+            text[at] = 0xff;
+            assert_false(utf8_valid(view_of(text, len)));
+            text[at] = 0xc3;
+            assert_false(utf8_valid(view_of(text, len)));
+            if (at + 1 < len) {
+                text[at + 1] = 0xa9;
+                assert_true(utf8_valid(view_of(text, len)));
+            }
+        }
+}
+
 static void test_writer_repairs_utf8(void **state) {
     (void)state;
     static const char *const rows[][2] = {
@@ -310,6 +346,8 @@ int main(void) {
         cmocka_unit_test(test_integers),
         cmocka_unit_test(test_unknown_members),
         cmocka_unit_test(test_writer),
+        cmocka_unit_test(test_writer_escapes_everywhere),
+        cmocka_unit_test(test_utf8_everywhere),
         cmocka_unit_test(test_writer_repairs_utf8),
         cmocka_unit_test(test_round_trip),
     };

@@ -243,6 +243,32 @@ static void signing_fails(void **state) {
     expect_clean_queue("sign");
 }
 
+/* What a broken token may answer, for each of ECDSA, which is verified over what was encoded, and the others. */
+static void a_wrong_signature_is_seen(void **state) {
+    static const char *const types[] = {"P-256", "P-384", "RSA-2048", "Ed25519"};
+    (void)state;
+    AUTO(X509_NAME) *name = test_name("CN=x");
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
+        for (size_t k = 0; k < sizeof types / sizeof types[0]; k++) {
+            SCOPED_ARENA struct arena *arena = arena_new();
+            AUTO(X509) *certificate = NULL;
+            struct error err = {0};
+            struct view der = {NULL, 0};
+            EVP_PKEY *key = test_key(types[i]), *other = test_key(types[k]);
+            AUTO(EVP_PKEY) *second = EVP_EC_gen("P-256");
+            struct certificate_plan plan = test_ca_plan(key, name, NULL);
+            assert_true(certificate_build(&plan, &certificate, &err));
+            bool done = certificate_sign_encoded(arena, certificate, key, key_type_digest(types[i]), other, &der, &err);
+            assert_int_equal(done, i == k);
+            assert_int_equal(X509_verify(certificate, key), 1);
+            assert_true(!done || view_equal(der, certificate_der(arena, certificate)));
+            assert_true(done || (err.kind == ERROR_INTERNAL && der.len == 0));
+            assert_false(certificate_sign(certificate, key, key_type_digest(types[i]), second, &err));
+            assert_int_equal(err.kind, ERROR_INTERNAL);
+            ERR_clear_error();
+        }
+}
+
 static void not_a_certificate(void **state) {
     static const struct {
         const char *bytes, *type;
@@ -536,7 +562,8 @@ int main(void) {
         cmocka_unit_test(every_key_type),  cmocka_unit_test(facts_of_a_leaf),
         cmocka_unit_test(dates),           cmocka_unit_test(hostile_dates),
         cmocka_unit_test(dates_over_2050), cmocka_unit_test(bad_plans),
-        cmocka_unit_test(signing_fails),   cmocka_unit_test(not_a_certificate),
+        cmocka_unit_test(signing_fails),
+        cmocka_unit_test(a_wrong_signature_is_seen),   cmocka_unit_test(not_a_certificate),
         cmocka_unit_test(changed_bytes),   cmocka_unit_test(imported_ca),
         cmocka_unit_test(pkcs7),           cmocka_unit_test(bundles),
         cmocka_unit_test(snapshot),
