@@ -125,8 +125,11 @@ char *pem_encode(struct arena *arena, const char *label, struct view der) {
     const char *text = base64_encode(arena, der);
     size_t len = strlen(text);
     buffer_printf(&out, "-----BEGIN %s-----\n", label);
-    for (size_t i = 0; i < len; i += 64)
-        buffer_printf(&out, "%.64s\n", text + i);
+    buffer_reserve(&out, len + len / 64 + 64);
+    for (size_t i = 0; i < len; i += 64) {
+        buffer_add(&out, text + i, len - i < 64 ? len - i : 64);
+        buffer_add_byte(&out, '\n');
+    }
     buffer_printf(&out, "-----END %s-----\n", label);
     return (char *)(uintptr_t)buffer_text(&out);
 }
