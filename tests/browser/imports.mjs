@@ -134,6 +134,26 @@ async function external(page, { api }) {
   await look(page, 'i09-chains', { dark: true });
 }
 
+/** One whose issuer is nowhere: the page says which, and takes the certificate again together with it. */
+async function incomplete(page, { api }) {
+  openssl('req', '-x509', ...EC, '-subj', '/CN=Far Root', ...CA, '-noenc', '-keyout', 'far.key', '-out', 'far.pem');
+  openssl('req', '-new', ...EC, '-subj', '/CN=Far Sub', '-noenc', '-keyout', 'sub.key', '-out', 'sub.csr');
+  openssl('x509', '-req', '-in', 'sub.csr', '-CA', 'far.pem', '-CAkey', 'far.key', '-days', '500', '-extfile', 'ext', '-out', 'sub.pem');
+  await begin(page, 'A certificate alone: an offline or foreign root');
+  await give(page, 'import-certificate', at('sub.pem'));
+  await finish(page, 'Far Sub');
+  const warning = page.getByText('The issuer "CN=Far Root" of "CN=Far Sub" is not known');
+  await warning.waitFor();
+  await look(page, 'i12-incomplete', { dark: true });
+  await page.getByRole('button', { name: 'Import the signed certificate' }).click();
+  writeFileSync(at('both.pem'), readFileSync(at('sub.pem'), 'utf8') + readFileSync(at('far.pem'), 'utf8'));
+  await give(page, 'import', at('both.pem'));
+  await dialog(page).getByRole('button', { name: 'Import', exact: true }).click();
+  await warning.waitFor({ state: 'detached' });
+  const ca = await api('GET', '/cas/far-sub');
+  assert.ok(ca.state === 'certificate-only' && !ca.warnings.some((one) => one.type === 'chain-incomplete'));
+}
+
 /** What goes with an authority is named before its own name is asked for. */
 async function deletion(page, { api }) {
   await open(page, 'cas/paired', 'Paired');
@@ -165,6 +185,7 @@ try {
     await keyAlone(page, made);
     await working(page, made);
     await external(page, made);
+    await incomplete(page, made);
     await deletion(page, made);
   });
 } finally {
