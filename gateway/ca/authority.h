@@ -21,6 +21,7 @@ struct ocsp_settings {
     bool direct;                    /* the CA's own key signs answers */
     int64_t archive_days;           /* archive cutoff (rfc6960#4.4.4); 0: none */
     bool require_signed;            /* requests without a signature are refused */
+    bool by_name;                   /* answers name their signer by its subject, not by its key */
 };
 
 /* A CA's settings: one JSON document, see authority_settings_read.

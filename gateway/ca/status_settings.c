@@ -64,18 +64,22 @@ static bool read_crl(struct arena *arena, const struct json *crl, struct ca_sett
 
 static bool read_ocsp(const struct json *ocsp, struct ca_settings *s, struct error *err) {
     static const char *const names[] = {"validityHours", "signerDays", "neverIssued", "signer",
-                                        "archiveCutoffDays", "requireSignedRequests", NULL};
-    const char *never = NULL, *signer = NULL;
+                                        "archiveCutoffDays", "requireSignedRequests", "responderId", NULL};
+    const char *never = NULL, *signer = NULL, *id = NULL;
     TRY(ocsp == NULL || json_only(ocsp, names, err));
     TRY(json_int(ocsp, "validityHours", 1, 24 * 31, &s->ocsp_hours, err));
     TRY(json_int(ocsp, "signerDays", 1, 3660, &s->ocsp_signer_days, err));
     TRY(json_string(ocsp, "neverIssued", &never, err) && json_string(ocsp, "signer", &signer, err));
     TRY(json_int(ocsp, "archiveCutoffDays", 0, 36525, &s->ocsp.archive_days, err));
     TRY(json_bool(ocsp, "requireSignedRequests", &s->ocsp.require_signed, err));
+    TRY(json_string(ocsp, "responderId", &id, err));
     if (never != NULL && strcmp(never, "unknown") != 0 && strcmp(never, "revoked") != 0)
         return refuse(err, "ocsp.neverIssued is \"unknown\" or \"revoked\".");
     if (signer != NULL && strcmp(signer, "delegated") != 0 && strcmp(signer, "direct") != 0)
         return refuse(err, "ocsp.signer is \"delegated\" or \"direct\".");
+    if (id != NULL && strcmp(id, "key") != 0 && strcmp(id, "name") != 0)
+        return refuse(err, "ocsp.responderId is \"key\" or \"name\".");
+    s->ocsp.by_name = id != NULL && strcmp(id, "name") == 0;
     s->ocsp.never_issued =
         never != NULL && strcmp(never, "revoked") == 0 ? NEVER_ISSUED_REVOKED : NEVER_ISSUED_UNKNOWN;
     s->ocsp.direct = signer != NULL && strcmp(signer, "direct") == 0;
@@ -121,6 +125,8 @@ void status_settings_write(struct json_writer *w, const struct ca_settings *s) {
     json_put_string(w, "signer", s->ocsp.direct ? "direct" : "delegated");
     json_put_int(w, "archiveCutoffDays", s->ocsp.archive_days);
     json_put_bool(w, "requireSignedRequests", s->ocsp.require_signed);
+    if (s->ocsp.by_name) /* the release before this one knows no other */
+        json_put_string(w, "responderId", "name");
     json_close_object(w);
 }
 

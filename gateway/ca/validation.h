@@ -23,6 +23,7 @@ struct validation_settings {
     int64_t ocsp_hours;
     bool never_issued_revoked;               /* where the issued serial numbers are known */
     bool require_signed;
+    bool by_name; /* as in struct ocsp_settings */
     bool accept_named; /* lists that name a distribution point: the authority keeps one for all certificates */
     bool trusted; /* the responder's certificate is its own: clients trust it by configuration */
 };

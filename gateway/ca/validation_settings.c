@@ -55,9 +55,9 @@ bool validation_settings_read(struct arena *arena, const struct json *document,
                               struct validation_settings *ret, struct error *err) {
     static const char *const names[] = {"sources", "deltaSources", "intervalSeconds", "timeoutSeconds", "issuedSources",
                                         "issuedSigner", "warnSeconds", "ocspHours", "neverIssued", "requireSignedRequests",
-                                        "responder", "acceptNamedLists", NULL};
+                                        "responder", "acceptNamedLists", "responderId", NULL};
     struct validation_settings s = {.interval_s = 600, .timeout_s = 30, .warn_s = 7200, .ocsp_hours = 8};
-    const char *never = NULL, *responder = NULL;
+    const char *never = NULL, *responder = NULL, *id = NULL;
     if (document != NULL) {
         TRY(json_only(document, names, err));
         TRY(read_sources(arena, document, "sources", &s.sources, err));
@@ -72,12 +72,16 @@ bool validation_settings_read(struct arena *arena, const struct json *document,
         TRY(json_string(document, "responder", &responder, err));
         TRY(json_bool(document, "requireSignedRequests", &s.require_signed, err));
         TRY(json_bool(document, "acceptNamedLists", &s.accept_named, err));
+        TRY(json_string(document, "responderId", &id, err));
     }
     if (never != NULL && strcmp(never, "unknown") != 0 && strcmp(never, "revoked") != 0)
         return refuse(err, "neverIssued is \"unknown\" or \"revoked\".");
     if (responder != NULL && strcmp(responder, "delegated") != 0 && strcmp(responder, "trusted") != 0)
         return refuse(err, "responder is \"delegated\" or \"trusted\".");
+    if (id != NULL && strcmp(id, "key") != 0 && strcmp(id, "name") != 0)
+        return refuse(err, "responderId is \"key\" or \"name\".");
     TRY(check_issued(arena, &s, err));
+    s.by_name = id != NULL && strcmp(id, "name") == 0;
     s.never_issued_revoked = never != NULL && strcmp(never, "revoked") == 0;
     s.trusted = responder != NULL && strcmp(responder, "trusted") == 0;
     *ret = s;
@@ -113,6 +117,8 @@ const char *validation_settings_write(struct arena *arena, const struct validati
     json_put_string(&w, "neverIssued", s->never_issued_revoked ? "revoked" : "unknown");
     json_put_bool(&w, "requireSignedRequests", s->require_signed);
     json_put_bool(&w, "acceptNamedLists", s->accept_named);
+    if (s->by_name)
+        json_put_string(&w, "responderId", "name");
     json_put_string(&w, "responder", s->trusted ? "trusted" : "delegated");
     json_close_object(&w);
     return json_written(&w);

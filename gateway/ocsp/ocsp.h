@@ -18,6 +18,7 @@ struct ocsp_profile {
     int64_t validity_us;
     bool never_issued_revoked; /* rfc6960#2.2: a serial that was never issued is `revoked` */
     bool require_signed;
+    bool by_name; /* the answer names its signer by its subject (rfc6960#4.2.1), not by its key */
     int64_t archive_us;        /* rfc6960#4.4.4: how far back before producedAt; 0: not said */
 };
 

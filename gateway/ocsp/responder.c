@@ -144,7 +144,8 @@ static bool make(struct exchange *x, const struct ocsp_query *query, const struc
                              .this_update_us = x->now_us,
                              .next_update_us = next,
                              .archive_us = profile->archive_us,
-                             .signer = &signer};
+                             .signer = &signer,
+                             .by_name = profile->by_name};
     TRY(ocsp_response_build(x->arena, &plan, ret_der, err));
     *ret_next_us = next;
     return true;

@@ -105,7 +105,7 @@ static bool sign(OCSP_BASICRESP *basic, const struct ocsp_plan *plan, struct err
         return fail_internal(err, "ocsp: cannot set producedAt");
     if (EVP_DigestSignInit(context, NULL, plan->signer->digest, NULL, plan->signer->key) != 1 ||
         OCSP_basic_sign_ctx(basic, plan->signer->certificate, context, NULL,
-                            OCSP_RESPID_KEY | OCSP_NOTIME) != 1) {
+                            (plan->by_name ? 0 : OCSP_RESPID_KEY) | OCSP_NOTIME) != 1) {
         fail_internal(err, "ocsp: signing failed");
         if (err != NULL) /* the key's token is away, or nothing: the client may come again */
             err->kind = ERROR_UNAVAILABLE;

@@ -20,9 +20,10 @@ struct ocsp_plan {
         next_update_us; /* producedAt is thisUpdate: answers are made from the database */
     int64_t archive_us; /* rfc6960#4.4.4 archive cutoff, before thisUpdate; 0: none */
     const struct service_identity *signer;
+    bool by_name; /* of the signer: its subject instead of its key's hash */
 };
 
-/* Builds, signs and verifies a successful response that names its signer by key and carries its
+/* Builds, signs and verifies a successful response that carries its signer's
  * certificate. The DER lives on the arena. */
 MUST_USE bool ocsp_response_build(struct arena *arena, const struct ocsp_plan *plan,
                                   struct view *ret_der, struct error *err);

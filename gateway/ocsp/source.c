@@ -68,7 +68,8 @@ static bool foreign_profile(struct arena *arena, const struct ca_record *ca, str
     TRY(validation_settings_read(arena, document, &settings, err));
     *ret = (struct ocsp_profile){.validity_us = settings.ocsp_hours * 3600 * US_PER_SECOND,
                                  .never_issued_revoked = settings.never_issued_revoked,
-                                 .require_signed = settings.require_signed};
+                                 .require_signed = settings.require_signed,
+                                 .by_name = settings.by_name};
     return true;
 }
 
@@ -83,6 +84,7 @@ static bool profile(void *context, struct arena *arena, const struct ca_record *
         .validity_us = settings.ocsp_hours * 3600 * US_PER_SECOND,
         .never_issued_revoked = settings.ocsp.never_issued == NEVER_ISSUED_REVOKED,
         .require_signed = settings.ocsp.require_signed,
+        .by_name = settings.ocsp.by_name,
         .archive_us = settings.ocsp.archive_days * US_PER_DAY};
     return true;
 }

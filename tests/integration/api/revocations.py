@@ -96,6 +96,17 @@ def check_refused(admin, ca):
     assert "Invalidity Date" in entry_of(public(f"/crl/{ca}.crl"), leaf["serial"])
 
 
+def check_responder_id(admin, ca, issuer, leaf):
+    """Answers name their signer by its key or by its name, as is set."""
+    for setting, named in (("name", True), ("key", False), ("name", True)):
+        admin.patch(f"/cas/{ca}", {"settings": {"ocsp": {"responderId": setting}}})
+        admin.patch(f"/cas/{ca}", {"settings": {"ocsp": {"validityHours": 5}}})
+        _, text = answer_of(admin, issuer, leaf)
+        line = re.search(r"Responder Id: (.*)", text)[1]
+        assert ("CN" in line) == named, (setting, line)
+    admin.patch(f"/cas/{ca}", {"settings": {"ocsp": {"responderId": "both"}}}, 422, problem="ca-settings")
+
+
 def run(gateway, admin, made):
     ca = admin.post("/cas", {"name": "Reasons", "key": "P-256", "settings": {"crl": {"deltaHours": 24}}}, 201)
     issuer = ca["certificate"]["pem"]
@@ -112,3 +123,4 @@ def run(gateway, admin, made):
     assert {(e["reason"], e.get("invalidityDate")) for e in entries} == {(r, SINCE if i % 2 == 0 else None) for i, r in enumerate(REASONS)}
     check_after_a_hold(admin, ca["id"], issuer, leaves["certificateHold"])
     check_refused(admin, ca["id"])
+    check_responder_id(admin, ca["id"], issuer, leaves["superseded"])

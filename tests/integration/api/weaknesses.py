@@ -100,6 +100,13 @@ SHOWN_ELSEWHERE = {
     "EST has its addresses, its csrattrs and its refusals": ("interop/est-curl.sh", "csrattrs"),
     "CMP does every kind of message, under a secret for one peer and minima of a template":
         ("interop/cmp-openssl.sh", "raVerified from somebody who is no RA is refused"),
+    "what is pasted to be inspected is kept nowhere, keys neither": ("integration/api/inspecting.py", "def check_nothing_kept"),
+    "the time, reason and invalidity date of a revocation are in every list and answer":
+        ("integration/api/revocations.py", "def check_reason"),
+    "OCSP answers have more than one profile": ("integration/api/revocations.py", "def check_responder_id"),
+    "lists come anew by themselves": ("browser/flows.mjs", "come anew by themselves"),
+    "subjects and names are given with the request, whoever signs may change them":
+        ("integration/api/decisions.py", "def check_overrides"),
     "requests that nobody decided go by a rule": ("integration/api/retention.py", "def check_requests"),
     "many requests are decided at once, each with its own result; every type of name, otherName too":
         ("integration/api/claims.py", "def check_bulk_and_every_name_type"),

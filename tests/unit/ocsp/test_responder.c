@@ -500,6 +500,23 @@ static void answers_what_was_never_issued_as_told(void **state) {
     OCSP_BASICRESP_free(basic);
 }
 
+static void names_its_signer_as_told(void **state) {
+    struct fixture *f = *state;
+    for (int by_name = 0; by_name < 2; by_name++) {
+        SCOPED_ARENA struct arena *arena = arena_new();
+        struct http_response reply;
+        const ASN1_OCTET_STRING *key = NULL;
+        const X509_NAME *name = NULL;
+        f->profile.by_name = by_name;
+        fixture_post(f, arena, "demo", request_for(f, arena, 5, 16), &reply);
+        AUTO(OCSP_BASICRESP) *basic = verified(f, &reply);
+        assert_int_equal(OCSP_resp_get0_id(basic, &key, &name), 1);
+        assert_int_equal(key == NULL, by_name);
+        if (by_name)
+            assert_int_equal(X509_NAME_cmp(name, X509_get_subject_name(f->signer_certificate)), 0);
+    }
+}
+
 static void takes_signed_requests_where_it_must(void **state) {
     struct fixture *f = *state;
     SCOPED_ARENA struct arena *arena = arena_new();
@@ -640,6 +657,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(does_not_serve_its_cache_blindly, setup, teardown),
         cmocka_unit_test_setup_teardown(verifies_what_the_signer_gives, setup, teardown),
         cmocka_unit_test_setup_teardown(answers_what_was_never_issued_as_told, setup, teardown),
+        cmocka_unit_test_setup_teardown(names_its_signer_as_told, setup, teardown),
         cmocka_unit_test_setup_teardown(takes_signed_requests_where_it_must, setup, teardown),
         cmocka_unit_test_setup_teardown(finds_the_ca_by_the_certid, setup, teardown),
         cmocka_unit_test_setup_teardown(makes_busy_answers_ahead, setup, teardown),

@@ -145,6 +145,7 @@ const fields = (): Field[] => [
   ...['validityHours', 'signerDays', 'archiveCutoffDays'].map((one): Field => ({ path: `ocsp.${one}`, kind: 'number', group: 'OCSP' })),
   { path: 'ocsp.neverIssued', kind: 'one', of: [['unknown', t('unknown')], ['revoked', t('asRevoked')]], group: 'OCSP' },
   { path: 'ocsp.signer', kind: 'one', of: [['delegated', t('signer-delegated')], ['direct', t('signer-direct')]], group: 'OCSP' }, { path: 'ocsp.requireSignedRequests', kind: 'yes', group: 'OCSP' },
+  { path: 'ocsp.responderId', kind: 'one', of: [['key', t('responderByKey')], ['name', t('responderByName')]], group: 'OCSP' },
   ...['crl', 'caIssuers', 'ocsp'].map((one): Field => ({ path: `urls.${one}`, kind: 'lines', group: t('serviceUrls') })),
 ];
 

@@ -108,7 +108,7 @@ export default function Validation() {
 const fields = (): Field[] => [
   { path: 'sources', kind: 'lines' }, { path: 'deltaSources', kind: 'lines' }, { path: 'intervalSeconds', kind: 'number' }, { path: 'timeoutSeconds', kind: 'number' },
   { path: 'ocspHours', kind: 'number' }, { path: 'neverIssued', kind: 'one', of: [['unknown', t('unknown')], ['revoked', t('asRevoked')]] }, { path: 'requireSignedRequests', kind: 'yes' },
-  { path: 'acceptNamedLists', kind: 'yes' },
+  { path: 'acceptNamedLists', kind: 'yes' }, { path: 'responderId', kind: 'one', of: [['key', t('responderByKey')], ['name', t('responderByName')]] },
 ];
 
 export function ForeignPage() {

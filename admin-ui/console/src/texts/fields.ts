@@ -21,6 +21,7 @@ const fields: Record<string, Words> = {
   'ocsp.neverIssued': ['Serial numbers that were never issued', 'Seriennummern, die nie vergeben wurden'],
   'ocsp.signer': ['Who signs answers', 'Wer Antworten unterschreibt'],
   'ocsp.requireSignedRequests': ['Only signed requests', 'Nur unterschriebene Anfragen'],
+  'ocsp.responderId': ['How answers name their signer', 'Wie Antworten ihren Unterzeichner nennen'],
   'urls.crl': ['CRL addresses in certificates', 'CRL-Adressen in Zertifikaten', 'Empty: those of this instance.', 'Leer: die dieser Instanz.'],
   'urls.caIssuers': ['Addresses of the issuer\'s certificate', 'Adressen des Ausstellerzertifikats'],
   'urls.ocsp': ['OCSP addresses', 'OCSP-Adressen'],
@@ -118,6 +119,7 @@ const fields: Record<string, Words> = {
   neverIssued: ['Serial numbers that were never issued', 'Seriennummern, die nie vergeben wurden'],
   requireSignedRequests: ['Only signed requests', 'Nur unterschriebene Anfragen'],
   acceptNamedLists: ['Take lists that name a distribution point', 'Listen nehmen, die einen Verteilpunkt nennen', 'Only for an authority with one list for all its certificates: else such a list may be one of several.', 'Nur für eine Stelle mit einer einzigen Liste für alle Zertifikate: sonst kann es eine von mehreren sein.'],
+  responderId: ['How answers name their signer', 'Wie Antworten ihren Unterzeichner nennen'],
   // Mail
   server: ['Mail server', 'Mailserver'],
   port: ['Port', 'Port'],
