@@ -28,6 +28,10 @@ MUST_USE bool audit_seal(struct core *core, struct arena *arena, struct error *e
 /* The public key of the present audit key, made when there is none: PEM. */
 MUST_USE bool audit_key(struct core *core, struct arena *arena, const char **ret_pem, struct error *err);
 
+/* rfc3161#2.4: a token over the hash from that URL, about that hash and signed by its signer. */
+MUST_USE bool timestamp_fetch(struct arena *arena, const char *url, const uint8_t hash[static 32],
+                              struct view *ret_token, struct error *err);
+
 /* --- verifying ---------------------------------------------------------------------------------------------- */
 
 struct audit_report {

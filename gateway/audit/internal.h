@@ -29,10 +29,7 @@ void audit_settings_write(struct json_writer *w, const struct audit_settings *se
 MUST_USE bool audit_settings_parse(const struct json *document, struct audit_settings *ret,
                                    struct error *err);
 
-/* rfc3161#2.4: a token over the hash from that URL; and whether a token is about the hash and signed by its own
- * signer (whose chain is for the reader to judge). */
-MUST_USE bool timestamp_fetch(struct arena *arena, const char *url, const uint8_t hash[static 32],
-                              struct view *ret_token, struct error *err);
+/* Whether a token is about the hash and signed by its own signer (whose chain is for the reader to judge). */
 bool timestamp_fits(struct view token, const uint8_t hash[static 32]);
 
 /* Delivers these lines. */

@@ -21,6 +21,7 @@
 #include "keys/keys_room.h"
 #include "keys/tokens.h"
 #include "metrics/metrics_room.h"
+#include "connections/connections.h"
 #include "logs/logs.h"
 #include "mail/mail.h"
 #include "notices/notices.h"
@@ -277,6 +278,7 @@ static void build_router(struct service *s) {
     add_room(s, access_room(s->app.core));
     add_room(s, audit_room(s->app.core));
     add_room(s, logs_room(s->app.core));
+    add_room(s, connections_room(s->app.core));
     add_room(s, keys_room(s->app.core));
     build_agents(s);
     s->router = (struct http_router){.rooms = s->rooms,

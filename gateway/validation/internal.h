@@ -21,6 +21,7 @@ HANDLER(ca_servers_get);
 HANDLER(ca_servers_put);
 HANDLER(validator_servers_get);
 HANDLER(validator_servers_put);
+HANDLER(ca_publish_test);
 
 /* Looks at the sources of one validator now; *ret_problem is "" or why nothing came. False only when that could not
  * be kept. */
@@ -32,6 +33,8 @@ MUST_USE bool validation_place(struct core *core, struct arena *arena, const cha
                                struct directory_place *ret, struct error *err);
 /* Jobs; context: the core. */
 bool validation_look_at_all(void *context, struct arena *arena, struct error *err);
+/* Whether the place (of the settings of that CA) takes files from us now; what is tried there is removed again. */
+MUST_USE bool publish_try(struct core *core, struct arena *arena, const char *slug, const char *url, struct error *err);
 bool publish_all(void *context, struct arena *arena, struct error *err);
 
 #endif

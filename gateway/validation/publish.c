@@ -158,6 +158,57 @@ static bool send_to(struct core *core, struct arena *arena, const char *slug, co
     return by_put(core, arena, slug, url, copy->name, copy->crl.der, err);
 }
 
+/* --- trying a place ------------------------------------------------------------------------------------------ */
+
+#define TRIAL "gatehouse-test"
+
+/* Written, and gone again. */
+static bool try_directory(struct core *core, struct arena *arena, const char *directory, struct error *err) {
+    TRY(to_directory(core, arena, directory, TRIAL, view_text("A test.\n"), err));
+    const char *file = arena_printf(arena, "%s/" TRIAL, directory);
+    return unlink(file) == 0 || fail(err, ERROR_UNAVAILABLE, "fetch-failed", "%s cannot be removed again.", file);
+}
+
+/* A server need not let anybody delete: then the file stays, and is the same each time. */
+static bool try_put(struct core *core, struct arena *arena, const char *slug, const char *url, struct error *err) {
+    struct server_login login;
+    struct fetch_reply reply;
+    struct error ignored = {0};
+    TRY(by_put(core, arena, slug, url, TRIAL, view_text("A test.\n"), err));
+    TRY(servers_login(core, arena, slug, url, &login, err));
+    struct fetch_request ask = {.method = "DELETE",
+                                .url = arena_printf(arena, "%s%s" TRIAL, url, url[strlen(url) - 1] == '/' ? "" : "/"),
+                                .reach = FETCH_ANYWHERE,
+                                .username = login.username,
+                                .password = login.password,
+                                .ca_pem = login.ca_pem};
+    if (!fetch(arena, &ask, &reply, &ignored))
+        log_failure(LOG_DEBUG, "publish", slug, &ignored);
+    return true;
+}
+
+/* Whether it takes us; whether we may write the entry shows with the first list. */
+static bool try_ldap(struct core *core, struct arena *arena, const char *slug, const char *url, struct error *err) {
+    struct directory_place place;
+    SCOPED_LDAP LDAP *ld = NULL;
+    const char *host = strstr(url, "://");
+    TRY(validation_place(core, arena, slug, url, &place, err));
+    int len = host == NULL ? (int)strlen(url) : (int)(host - url) + 3 + (int)strcspn(host + 3, "/");
+    place.server.url = arena_printf(arena, "%.*s", len, url);
+    place.server.timeout_s = 10;
+    return directory_connect(&place.server, &ld, err);
+}
+
+bool publish_try(struct core *core, struct arena *arena, const char *slug, const char *url, struct error *err) {
+    if (strncmp(url, "file://", 7) == 0)
+        return try_directory(core, arena, url + 7, err);
+    if (strncmp(url, "ldap", 4) == 0)
+        return try_ldap(core, arena, slug, url, err);
+    return try_put(core, arena, slug, url, err);
+}
+
+/* --- the job ------------------------------------------------------------------------------------------------- */
+
 METRIC(copies, METRIC_COUNTER, "gatehouse_crl_copies_total",
        "Lists of revoked certificates sent to other places, by the kind of place and how it went.", "place", "outcome");
 

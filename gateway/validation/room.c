@@ -24,6 +24,7 @@ static const struct http_route routes[] = {
     {"PUT", ONE "/servers", GATE_ACTOR, TLS, SERVERS, validator_servers_put, "cas:manage"},
     {"GET", API_BASE "/cas/{}/servers", GATE_ACTOR, TLS, NO_BODY, ca_servers_get, "cas:read"},
     {"PUT", API_BASE "/cas/{}/servers", GATE_ACTOR, TLS, SERVERS, ca_servers_put, "cas:manage"},
+    {"POST", API_BASE "/cas/{}/publish/test", GATE_ACTOR, TLS, NO_BODY, ca_publish_test, "cas:manage"},
 };
 
 struct http_room validation_room(struct core *core) {

@@ -14,6 +14,7 @@ import access
 import agents
 import audit
 import factors
+import connections
 import credentials
 import authorities
 import decisions
@@ -90,7 +91,8 @@ def run_whole(gateway, admin, token, seconds):
         module.run(gateway, admin)
     for module in (limits, keys, token_keys, agents, weaknesses, own_tls):
         module.run(gateway, admin, made)
-    organisations.run(gateway, admin, made)
+    for module in (organisations, connections):
+        module.run(gateway, admin, made)
     check_coverage(gateway)
     print(f"scenario: every operation has worked, every answer is as documented ({seconds():.0f} s)")
     strangers.run(gateway, admin, made, admin.post("/organisations", {"id": "elsewhere", "name": "Elsewhere"}, 201)["id"])

@@ -1,0 +1,110 @@
+#include "connections/connections.h"
+
+#include "base/clock.h"
+#include "connections/internal.h"
+#include "rest/handler.h"
+
+#include <string.h>
+
+#define TLS (1u << LISTENER_HTTPS | 1u << LISTENER_MTLS)
+#define SMALL ((size_t)16 * 1024)
+#define MOST 16
+#define RESOLVERS_MOST 8
+
+static const struct uuid nobody;
+
+/* {"resolvers":[...],"proxy":""}; both may be absent. */
+static bool read_view(struct http_request *request, const struct json *document, struct connection_view *ret,
+                      struct error *err) {
+    static const char *const none[] = {NULL};
+    static const char *const members[] = {"resolvers", "proxy", NULL};
+    const struct json *view = NULL;
+    const char *const *resolvers = none;
+    size_t count = 0;
+    *ret = (struct connection_view){none, ""};
+    TRY(json_object(document, "view", &view, err));
+    if (view == NULL)
+        return true;
+    TRY(json_only(view, members, err));
+    TRY(ask_strings(request->arena, view, "resolvers", RESOLVERS_MOST, &resolvers, &count, err) &&
+        json_string(view, "proxy", &ret->proxy, err));
+    const char **ended = arena_array(request->arena, count + 1, sizeof *ended);
+    for (size_t i = 0; i < count; i++)
+        ended[i] = resolvers[i];
+    ended[count] = NULL;
+    ret->resolvers = ended;
+    return true;
+}
+
+/* What was tried stays out of the event: addresses may have secrets in them. */
+static void note(struct core *core, struct http_request *request, const char *kind, size_t tried, size_t answered) {
+    struct json_writer w = json_writer_on(request->arena);
+    json_open_object(&w);
+    json_put_int(&w, "tried", (int64_t)tried);
+    json_put_int(&w, "answered", (int64_t)answered);
+    json_close_object(&w);
+    access_note_alone(core, actor_of(request),
+                      &(struct event_note){.code = "connection.tested",
+                                           .outcome = answered == tried ? "success" : "failure",
+                                           .object_kind = "connection",
+                                           .object = kind,
+                                           .details = json_written(&w)});
+}
+
+static bool look(struct json_writer *w, struct http_request *request, connection_ask *ask,
+                 const struct connection *connection) {
+    struct error why = {0};
+    const char *says = NULL;
+    int64_t from = clock_monotonic_us();
+    bool ok = ask(request->arena, connection, &says, &why);
+    json_open_object(w);
+    json_put_string(w, "target", connection->target);
+    json_put_bool(w, "ok", ok);
+    json_put_string(w, "says", ok ? says : why.message);
+    json_put_int(w, "milliseconds", (clock_monotonic_us() - from) / 1000);
+    json_close_object(w);
+    return ok;
+}
+
+static HANDLER(connections_test) {
+    static const char *const members[] = {"kind", "targets", "view", NULL};
+    const struct json *document;
+    const char *const *targets = NULL;
+    const char *kind;
+    struct connection connection;
+    size_t count = 0, answered = 0;
+    TRY(actor_may(actor_of(request), MAY_MANAGE_SETTINGS, nobody, nobody, err));
+    TRY(ask_document(request, members, &document, err));
+    TRY(ask_string(document, "kind", &kind, err));
+    TRY(ask_strings(request->arena, document, "targets", MOST, &targets, &count, err));
+    TRY(read_view(request, document, &connection.view, err));
+    connection_ask *ask = connection_kind(kind);
+    if (ask == NULL)
+        return fail(err, ERROR_MALFORMED, "unknown-choice", "A connection's \"kind\" is %s.", connection_kinds);
+    if (count == 0)
+        return fail(err, ERROR_MALFORMED, "missing-field", "Name what to try in \"targets\".");
+    struct json_writer w = reply_list_begin(request->arena);
+    for (size_t i = 0; i < count; i++) {
+        connection.target = targets[i];
+        answered += look(&w, request, ask, &connection);
+    }
+    note(context, request, kind, count, answered);
+    reply_list(request, response, &w, NULL);
+    return true;
+}
+
+/* clang-format off */
+#define ROUTES(X) \
+    X("POST", "/connections/test", connections_test, "settings:manage")
+/* clang-format on */
+
+#define DEFINE(method, path, handler, permission) GATED_HANDLER(handler, permission)
+ROUTES(DEFINE)
+
+#define ROUTE(method, path, handler, permission)                                                   \
+    {method, API_BASE path, GATE_ACTOR, TLS, SMALL, gated_##handler, permission},
+static const struct http_route routes[] = {ROUTES(ROUTE)};
+
+struct http_room connections_room(struct core *core) {
+    return (struct http_room){routes, sizeof routes / sizeof routes[0], core};
+}
