@@ -29,7 +29,9 @@ const struct option_spec app_options[] = {
     {"mtls", OPTION_LIST, NULL, 0, 0, "ADDRESS:PORT for HTTPS that asks for a client certificate."},
     {"listen", OPTION_LIST, NULL, 0, 0,
      "A listener with settings of its own: ADDRESS:PORT or unix:/PATH, then http, https, mtls or proxied (TLS ends "
-     "at a trusted proxy), then paths=/a,/b, threads=N, most=N requests at once, client=required (mtls), "
+     "at a trusted proxy), then paths=/a,/b, threads=N, most=N requests at once, "
+     "header-kb=, body-kb= (where a route takes more), timeout=, keep-alive= (0: none) and grace= in seconds, "
+     "client=required (mtls), "
      "proxy-protocol (https, mtls: a PROXY header, version 1 or 2, of a trusted proxy comes first)."},
     {"agents", OPTION_LIST, NULL, 0, 0,
      "ADDRESS:PORT where agents connect (WebSocket over TLS), see docs/agent.md; without it none can."},

@@ -59,8 +59,43 @@ static bool take_number(const char *word, int most, int *ret) {
     return true;
 }
 
+/* *ret_known: it is one of these words. */
+static bool take_limit(const char *word, const char *text, struct http_limits *l, bool *ret_known, struct error *err) {
+    static const struct {
+        const char *name;
+        int least, most;
+    } words[] = {{"header-kb", 1, 1024},
+                 {"body-kb", 1, 1048576},
+                 {"timeout", 1, 3600},
+                 {"keep-alive", 0, 3600},
+                 {"grace", 1, 3600}};
+    int number = 0;
+    size_t i = 0, len = strcspn(word, "=");
+    while (i < 5 && (strlen(words[i].name) != len || strncmp(words[i].name, word, len) != 0))
+        i++;
+    *ret_known = i < 5 && word[len] == '=';
+    if (!*ret_known)
+        return true;
+    bool none = words[i].least == 0 && strcmp(word + len + 1, "0") == 0;
+    if (!none && !take_number(word + len + 1, words[i].most, &number))
+        return fail(err, ERROR_MALFORMED, "bad-option", "listen = %.100s: %s= is from %d to %d.", text, words[i].name,
+                    words[i].least, words[i].most);
+    switch (i) {
+    case 0: l->header = (size_t)number * 1024; break;
+    case 1: l->body = (size_t)number * 1024; break;
+    case 2: l->request_ms = number * 1000; break;
+    case 3: l->keep_alive_ms = none ? -1 : number * 1000; break;
+    default: l->stop_grace_ms = number * 1000; break;
+    }
+    return true;
+}
+
 static bool take_word(struct arena *arena, char *word, const char *text, struct http_listen *l,
                       struct error *err) {
+    bool known;
+    TRY(take_limit(word, text, &l->limits, &known, err));
+    if (known)
+        return true;
     if (strncmp(word, "paths=", 6) == 0)
         return take_paths(arena, word + 6, text, l, err);
     if (strncmp(word, "threads=", 8) == 0)
@@ -76,10 +111,11 @@ static bool take_word(struct arena *arena, char *word, const char *text, struct 
         return (l->kind != LISTENER_HTTP && !l->plain) ||
                bad(err, text, "proxy-protocol is for https and mtls; without TLS take proxied and X-Forwarded-For");
     }
-    return bad(err, text, "it has a word that is none of paths=, threads=, most=, client=required, proxy-protocol");
+    return bad(err, text, "it has a word that is none of paths=, threads=, most=, header-kb=, body-kb=, timeout=, keep-alive=, "
+                          "grace=, client=required, proxy-protocol");
 }
 
-/* "ADDRESS:PORT KIND [client=required] [paths=/a,/b] [threads=N] [most=N]" */
+/* "ADDRESS:PORT KIND [client=required] [paths=/a,/b] [threads=N] [most=N] [timeout=S] ..." */
 static bool read_listen(struct arena *arena, const char *text, struct http_listen *l, struct error *err) {
     char *copy = arena_strdup(arena, text), *save;
     const char *kind;

@@ -45,6 +45,7 @@ struct site {
     struct http_server *server;
     enum http_listener kind;
     struct http_listen settings; /* address NULL: shared */
+    struct http_limits limits;   /* none is 0, but for the body's */
     int threads;
     atomic_int running;
     struct mg_context *context;
@@ -59,7 +60,6 @@ struct http_server {
     size_t site_count;
     size_t *site_of; /* of each listen */
     int *ports;      /* of each listen */
-    atomic_int running;
     atomic_bool stopping, draining;
 };
 
@@ -111,8 +111,8 @@ static void set_deadline(unsigned milliseconds) {
 }
 
 /* The deadline of a transfer, from now. */
-static void set_transfer_deadline(const struct http_server *server, uint64_t bytes) {
-    uint64_t ms = (uint64_t)server->config.request_timeout_ms + bytes / LEAST_BYTES_PER_MS;
+static void set_transfer_deadline(const struct site *site, uint64_t bytes) {
+    uint64_t ms = (uint64_t)site->limits.request_ms + bytes / LEAST_BYTES_PER_MS;
     set_deadline(ms > INT32_MAX ? INT32_MAX : (unsigned)ms);
 }
 
@@ -217,17 +217,17 @@ static bool read_chunked(struct exchange *x, size_t limit, struct error *err) {
 
 static bool read_body(struct exchange *x, struct error *err) {
     static const char invitation[] = "HTTP/1.1 100 Continue\r\n\r\n";
-    const struct http_server *server = x->site->server;
-    size_t limit;
+    size_t limit, most = x->site->limits.body;
     x->unread = x->framing.chunked || x->framing.length > 0;
-    if (!x->unread || !http_router_body_limit(server->config.router, &x->request, &limit))
+    if (!x->unread || !http_router_body_limit(x->site->server->config.router, &x->request, &limit))
         return true; /* without a route the router says so; the body is never looked at */
+    limit = most != 0 && most < limit ? most : limit;
     if (limit == 0)
         return fail(err, ERROR_MALFORMED, "unexpected-body", "%s takes no body here.",
                     x->request.method);
     if (x->framing.length > limit)
         return too_large(limit, err);
-    set_transfer_deadline(server, x->framing.chunked ? limit : x->framing.length);
+    set_transfer_deadline(x->site, x->framing.chunked ? limit : x->framing.length);
     if (x->framing.expect_continue) { /* rfc9110#10.1.1 */
         x->invited = true;
         if (mg_write(x->connection, invitation, sizeof invitation - 1) <= 0)
@@ -287,7 +287,7 @@ static bool had_its_share(struct site *site) {
 static bool send_piece(struct exchange *x, struct view piece) {
     SCOPED_ARENA struct arena *arena = arena_new();
     struct buffer out = buffer_on(arena);
-    set_transfer_deadline(x->site->server, piece.len);
+    set_transfer_deadline(x->site, piece.len);
     if (x->old_version) /* the end of the connection is the end of the body */
         return send_all(x->connection, piece);
     buffer_printf(&out, "%zx\r\n", piece.len); /* rfc9112#7.1 */
@@ -316,7 +316,7 @@ static bool send_stream(struct exchange *x) {
 
 static void send_response(struct exchange *x) {
     struct http_response *response = &x->response;
-    bool stays = x->framing.keep_alive && !x->unread && !had_its_share(x->site) &&
+    bool stays = x->framing.keep_alive && x->site->limits.keep_alive_ms > 0 && !x->unread && !had_its_share(x->site) &&
                  !(response->more != NULL && x->old_version) &&
                  !atomic_load(&x->site->server->stopping) &&
                  !atomic_load(&x->site->server->draining);
@@ -327,7 +327,7 @@ static void send_response(struct exchange *x) {
     bool together = body.len < PIECE; /* in one packet, one record */
     buffer_reserve(&out, USUAL_HEAD + (together ? body.len : 0));
     http_head(&out, &x->request, response, x->old_version, stays);
-    set_transfer_deadline(x->site->server, out.len + body.len);
+    set_transfer_deadline(x->site, out.len + body.len);
     if (together) {
         buffer_add(&out, body.at, body.len);
         body.len = 0;
@@ -420,7 +420,6 @@ static int on_request(struct mg_connection *connection) {
     begin(&x, arena, info);
     served++;
     struct error err = {0};
-    atomic_fetch_add(&site->server->running, 1);
     METRIC_ADD(&requests_running, 1, kind_names[site->kind]);
     int status = turn_away(site, atomic_fetch_add(&site->running, 1) + 1, info, &err);
     if (status != 0)
@@ -428,7 +427,6 @@ static int on_request(struct mg_connection *connection) {
     else
         serve(&x, info);
     atomic_fetch_sub(&site->running, 1);
-    atomic_fetch_sub(&site->server->running, 1);
     METRIC_ADD(&requests_running, -1, kind_names[site->kind]);
     linger(&x);
     set_deadline(0);
@@ -450,7 +448,7 @@ static int on_unreadable(struct mg_connection *connection, int status, const cha
     if (status == 431)
         (void)fail(&err, ERROR_MALFORMED, "header-too-large",
                    "The request line and headers are larger than %zu bytes.",
-                   site->server->config.header_limit);
+                   site->limits.header);
     else if (status == 505)
         (void)fail(&err, ERROR_MALFORMED, "http-version", "This server speaks HTTP/1.1 and 1.0.");
     else
@@ -576,14 +574,12 @@ static void init_civetweb(void) {
 }
 
 static bool start_context(struct site *site, const char *list, struct error *err) {
-    const struct http_server_config *config = &site->server->config;
+    const struct http_limits *limits = &site->limits;
     char threads[16], header_limit[24], timeout[16], keep_alive[16], text[200] = "";
     snprintf(threads, sizeof threads, "%d", site->threads);
-    snprintf(header_limit, sizeof header_limit, "%zu", config->header_limit);
-    snprintf(timeout, sizeof timeout, "%d", config->request_timeout_ms);
-    snprintf(keep_alive, sizeof keep_alive, "%d",
-             config->request_timeout_ms < KEEP_ALIVE_MS ? config->request_timeout_ms
-                                                        : KEEP_ALIVE_MS);
+    snprintf(header_limit, sizeof header_limit, "%zu", limits->header);
+    snprintf(timeout, sizeof timeout, "%d", limits->request_ms);
+    snprintf(keep_alive, sizeof keep_alive, "%d", limits->keep_alive_ms > 0 ? limits->keep_alive_ms : 1);
     /* No document root, and every request is ours: nothing of CivetWeb's own serving is reached. */
     /* clang-format off */
     const char *options[] = {
@@ -642,7 +638,20 @@ static bool check_config(const struct http_server_config *config, struct error *
 }
 
 static bool has_settings(const struct http_listen *l) {
-    return l->plain || l->require_certificate || l->proxy_protocol || l->paths != NULL || l->threads > 0 || l->most > 0;
+    const struct http_limits *m = &l->limits;
+    return l->plain || l->require_certificate || l->proxy_protocol || l->paths != NULL || l->threads > 0 || l->most > 0 ||
+           m->header > 0 || m->body > 0 || m->request_ms > 0 || m->keep_alive_ms != 0 || m->stop_grace_ms > 0;
+}
+
+static struct http_limits limits_of(const struct http_server_config *config, const struct http_limits *own) {
+    struct http_limits l = *own;
+    l.header = l.header > 0 ? l.header : config->header_limit;
+    l.request_ms = l.request_ms > 0 ? l.request_ms : config->request_timeout_ms;
+    if (l.keep_alive_ms == 0)
+        l.keep_alive_ms = l.request_ms < KEEP_ALIVE_MS ? l.request_ms : KEEP_ALIVE_MS;
+    if (l.stop_grace_ms == 0)
+        l.stop_grace_ms = config->stop_grace_ms > 0 ? config->stop_grace_ms : config->request_timeout_ms;
+    return l;
 }
 
 /* The site of the i-th listen; a new one when there is none that it can share. */
@@ -656,6 +665,7 @@ static size_t place(struct http_server *server, size_t i) {
     site->server = server;
     site->kind = l->kind;
     site->threads = l->threads > 0 ? l->threads : server->config.threads;
+    site->limits = limits_of(&server->config, &l->limits);
     if (own)
         site->settings = *l;
     return server->site_count++;
@@ -691,14 +701,19 @@ void http_server_drain(struct http_server *server) {
     atomic_store(&server->draining, true);
 }
 
+static bool waits(const struct http_server *server, int64_t waited_us) {
+    for (size_t i = 0; i < server->site_count; i++)
+        if (atomic_load(&server->sites[i].running) > 0 && waited_us < server->sites[i].limits.stop_grace_ms * INT64_C(1000))
+            return true;
+    return false;
+}
+
 void http_server_stop(struct http_server *server) {
     if (server == NULL)
         return;
-    int grace_ms = server->config.stop_grace_ms > 0 ? server->config.stop_grace_ms
-                                                    : server->config.request_timeout_ms;
-    int64_t until_us = clock_monotonic_us() + (int64_t)grace_ms * 1000;
+    int64_t began_us = clock_monotonic_us();
     atomic_store(&server->stopping, true);
-    while (atomic_load(&server->running) > 0 && clock_monotonic_us() < until_us)
+    while (waits(server, clock_monotonic_us() - began_us))
         nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
     for (size_t i = 0; i < server->site_count; i++) {
         mg_stop(server->sites[i].context);

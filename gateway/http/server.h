@@ -8,6 +8,15 @@
 
 struct http_server;
 
+/* 0: as the server has it. */
+struct http_limits {
+    size_t header;      /* bytes of request line and headers, at least 1024 */
+    size_t body;        /* bytes, where the route takes more */
+    int request_ms;     /* to send the header, see http_server_config */
+    int keep_alive_ms;  /* how long an idle connection stays; less than 0: every answer closes */
+    int stop_grace_ms;  /* how long http_server_stop waits for its requests */
+};
+
 struct http_listen {
     enum http_listener kind;
     const char *address; /* "127.0.0.1:8080", "[::1]:8443", "0.0.0.0:8080"; port 0: any free one.
@@ -18,6 +27,7 @@ struct http_listen {
     const char *const *paths; /* serves only what begins so; NULL-terminated; NULL: everything */
     int threads; /* of its own; 0: those that listens of its kind without own settings share */
     int most;    /* requests at once, the next get 503; 0: no such limit */
+    struct http_limits limits;
 };
 
 struct http_server_config {

@@ -32,7 +32,8 @@ static void test_listens(void **state) {
     struct error err = {0};
     size_t count;
     struct options *o = OPTIONS(arena, "--http", "none", "--mtls", "[::1]:9", "--listen",
-                                "0.0.0.0:443 mtls client=required paths=/est,/.well-known/est threads=7 most=3",
+                                "0.0.0.0:443 mtls client=required paths=/est,/.well-known/est threads=7 most=3 "
+                                "header-kb=4 body-kb=64 timeout=9 keep-alive=0 grace=3",
                                 "--listen", "unix:/run/x.sock proxied", "--listen", "127.0.0.1:80\thttp");
     assert_true(network_listens(arena, o, l, &count, &err));
     assert_int_equal(count, 5);
@@ -44,6 +45,12 @@ static void test_listens(void **state) {
     assert_true(l[2].require_certificate);
     assert_int_equal(l[2].threads, 7);
     assert_int_equal(l[2].most, 3);
+    assert_int_equal(l[2].limits.header, 4096);
+    assert_int_equal(l[2].limits.body, 65536);
+    assert_int_equal(l[2].limits.request_ms, 9000);
+    assert_true(l[2].limits.keep_alive_ms < 0);
+    assert_int_equal(l[2].limits.stop_grace_ms, 3000);
+    assert_int_equal(l[4].limits.keep_alive_ms, 0);
     assert_string_equal(l[2].paths[0], "/est");
     assert_string_equal(l[2].paths[1], "/.well-known/est");
     assert_null(l[2].paths[2]);
@@ -53,6 +60,9 @@ static void test_listens(void **state) {
     static const char *const bad[] = {"", "127.0.0.1:1", "127.0.0.1:1 ftp", "127.0.0.1:1 http paths=",
                                       "127.0.0.1:1 http paths=crl", "127.0.0.1:1 http threads=0",
                                       "127.0.0.1:1 http threads=1x", "127.0.0.1:1 http most=-1",
+                                      "127.0.0.1:1 http timeout=0", "127.0.0.1:1 http header-kb=",
+                                      "127.0.0.1:1 http keep-alive=-1", "127.0.0.1:1 http body-kb=2000000",
+                                      "127.0.0.1:1 http grace=3s", "127.0.0.1:1 http timeout",
                                       "127.0.0.1:1 https client=required", "127.0.0.1:1 http color=red",
                                       "unix:/x mtls", "unix:/x https"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {

@@ -658,6 +658,46 @@ static void test_settings_of_a_listen(void **state) {
     http_server_stop(several);
 }
 
+/* One listen has limits of its own, the other those of all. */
+static void test_limits_of_a_listen(void **state) {
+    (void)state;
+    const struct http_listen listens[] = {
+        {.kind = LISTENER_HTTP, .address = "127.0.0.1:0"},
+        {.kind = LISTENER_HTTP,
+         .address = "127.0.0.1:0",
+         .limits = {.header = 1024, .body = 10, .request_ms = 300, .keep_alive_ms = -1}}};
+    struct http_server *two = live_start(listens, 2, 2, NULL, NULL);
+    SCOPED_ARENA struct arena *arena = arena_new();
+    char *long_value = arena_alloc(arena, 1201);
+    memset(long_value, 'a', 1200);
+    static const int long_header[] = {200, 431}, body_of_11[] = {200, 413};
+    for (size_t i = 0; i < 2; i++) {
+        int at = http_server_port(two, i);
+        const char *text = arena_printf(arena, "GET /echo HTTP/1.1\r\nHost: x\r\nX: %s\r\nConnection: close\r\n\r\n", long_value);
+        assert_int_equal(live_status(live_ask(arena, at, text, NULL)), long_header[i]);
+        text = "POST /echo HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 11\r\n\r\n01234567890";
+        assert_int_equal(live_status(live_ask(arena, at, text, NULL)), body_of_11[i]);
+        text = "POST /echo HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 10\r\n\r\n0123456789";
+        assert_int_equal(live_status(live_ask(arena, at, text, NULL)), 200);
+    }
+    int s = live_connect(http_server_port(two, 1));
+    bool closed = false;
+    live_say(s, "GET /echo HTTP/1.1\r\nHost: x\r\n\r\n");
+    const char *answer = live_read(arena, s, 2000, &closed);
+    assert_int_equal(live_status(answer), 200);
+    assert_non_null(strstr(answer, "Connection: close\r\n"));
+    assert_true(closed);
+    close(s);
+    s = live_connect(http_server_port(two, 1)); /* a header that does not come */
+    int64_t from_us = clock_monotonic_us();
+    live_say(s, "GET /echo HTTP/1.1\r\n");
+    (void)live_read(arena, s, 5000, &closed);
+    assert_true(closed);
+    assert_true(clock_monotonic_us() - from_us < 4000000);
+    close(s);
+    http_server_stop(two);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sound),
@@ -675,6 +715,7 @@ int main(void) {
         cmocka_unit_test(test_many_at_once),
         cmocka_unit_test(test_addresses),
         cmocka_unit_test(test_settings_of_a_listen),
+        cmocka_unit_test(test_limits_of_a_listen),
         cmocka_unit_test(test_stop_drains),
     };
     return cmocka_run_group_tests(tests, start, stop);
