@@ -98,11 +98,8 @@ static HANDLER(connections_test) {
     X("POST", "/connections/test", connections_test, "settings:manage")
 /* clang-format on */
 
-#define DEFINE(method, path, handler, permission) GATED_HANDLER(handler, permission)
-ROUTES(DEFINE)
-
 #define ROUTE(method, path, handler, permission)                                                   \
-    {method, API_BASE path, GATE_ACTOR, TLS, SMALL, gated_##handler, permission},
+    {method, API_BASE path, GATE_ACTOR, TLS, SMALL, handler, permission},
 static const struct http_route routes[] = {ROUTES(ROUTE)};
 
 struct http_room connections_room(struct core *core) {
