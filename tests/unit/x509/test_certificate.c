@@ -447,7 +447,8 @@ static void bundles(void **state) {
     plan.subject = b_name;
     AUTO(X509) *b = test_issue(&plan, test_key("P-256"));
     struct view ders[] = {certificate_der(arena, a), certificate_der(arena, b)}, bag, none;
-    expect_done(certificate_pkcs7(arena, ders, 2, &bag, &err) && certificate_pkcs7(arena, ders, 0, &none, &err), &err, "bag");
+    expect_done(certificate_pkcs7(arena, ders, 2, &bag, &err), &err, "bag");
+    expect_done(certificate_pkcs7(arena, ders, 0, &none, &err), &err, "empty bag");
     const char *pem = arena_printf(arena, "some words\n%s-----BEGIN X-----\nAAAA\n-----END X-----\n%s",
                                    certificate_pem(arena, ders[0]), certificate_pem(arena, ders[1]));
     const char *cut = arena_text(arena, view_of(pem, strlen(pem) - 60));
