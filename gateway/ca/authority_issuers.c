@@ -24,6 +24,7 @@ static X509 *take_own(struct ca_material *m, EVP_PKEY *key) {
 /* Where issuers are looked for. */
 struct known {
     X509 *certificate;
+    struct view der;
     struct uuid ca_id; /* of this instance, or nil */
 };
 struct pool {
@@ -31,7 +32,7 @@ struct pool {
     size_t count, capacity;
 };
 
-static void add(struct arena *arena, struct pool *pool, X509 *certificate, struct uuid ca_id) {
+static void add(struct arena *arena, struct pool *pool, struct known one) {
     if (pool->count == pool->capacity) {
         size_t capacity = pool->capacity == 0 ? 32 : 2 * pool->capacity;
         struct known *items = arena_array(arena, capacity, sizeof *items);
@@ -40,13 +41,13 @@ static void add(struct arena *arena, struct pool *pool, X509 *certificate, struc
         pool->items = items;
         pool->capacity = capacity;
     }
-    pool->items[pool->count++] = (struct known){certificate, ca_id};
+    pool->items[pool->count++] = one;
 }
 
 static bool add_der(struct arena *arena, struct pool *pool, struct view der, struct uuid ca_id, struct error *err) {
     X509 *certificate;
     TRY(certificate_decode(arena, der, &certificate, err));
-    add(arena, pool, keep_X509(arena, certificate), ca_id);
+    add(arena, pool, (struct known){keep_X509(arena, certificate), der, ca_id});
     return true;
 }
 
@@ -57,7 +58,7 @@ static bool add_chain(struct arena *arena, struct pool *pool, struct view chain,
     while (chain.len > 0 && der_next(&chain, &der)) {
         bool is_there = false;
         for (size_t i = 0; i < pool->count && !is_there; i++)
-            is_there = view_equal(certificate_der(arena, pool->items[i].certificate), der);
+            is_there = view_equal(pool->items[i].der, der);
         if (!is_there)
             TRY(add_der(arena, pool, der, elsewhere, err));
     }
@@ -77,7 +78,7 @@ static bool open_pool(struct core *core, struct arena *arena, const struct ca_ma
         if (!uuid_equal(all[i].id, self->id))
             TRY(add_der(arena, pool, all[i].certificate, all[i].id, err));
     for (size_t i = 0; i < given->count; i++)
-        add(arena, pool, given->certificates[i], elsewhere);
+        add(arena, pool, (struct known){given->certificates[i], certificate_der(arena, given->certificates[i]), elsewhere});
     for (size_t i = 0; i < count; i++)
         TRY(add_chain(arena, pool, all[i].chain, err));
     for (size_t i = 0; i < validator_count; i++)
@@ -181,11 +182,11 @@ bool material_choose(struct core *core, struct arena *arena, struct ca_material 
                     ca->slug);
     if (key == NULL)
         key = X509_get0_pubkey(own.certificate);
-    TRY(certificate_check_ca(own.certificate, key, NULL, clock_now_us(), err)); /* before anything is fetched for it */
+    if (X509_NAME_cmp(X509_get_issuer_name(own.certificate), X509_get_subject_name(own.certificate)) != 0)
+        TRY(certificate_check_ca(own.certificate, key, NULL, clock_now_us(), err)); /* before anything is fetched for it */
     TRY(open_pool(core, arena, m, ca, &pool, err));
     TRY(build_chain(core, arena, &pool, &own, &issuer, err));
-    if (issuer != NULL)
-        TRY(certificate_check_ca(own.certificate, key, issuer, clock_now_us(), err));
+    TRY(certificate_check_ca(own.certificate, key, issuer, clock_now_us(), err));
     *ret = own;
     return true;
 }

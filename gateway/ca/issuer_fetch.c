@@ -14,7 +14,7 @@
 #define MAX_URLS 4          /* of a certificate */
 
 void issuer_fetches_begin(struct core *core, struct issuer_fetches *ret) {
-    *ret = (struct issuer_fetches){core_issuers(core), clock_now_us() + MAX_SECONDS * US_PER_SECOND, MAX_FETCHES};
+    *ret = (struct issuer_fetches){core_issuers(core), clock_monotonic_us() + MAX_SECONDS * US_PER_SECOND, MAX_FETCHES};
 }
 
 bool is_issued(X509 *issuer, X509 *subject) {
@@ -55,7 +55,7 @@ static X509 *from_url(struct arena *arena, struct issuer_fetches *f, const char 
     X509 *candidates[MAX_CERTIFICATES];
     size_t count = 0;
     struct fetch_reply reply;
-    int64_t left_us = f->until_us - clock_now_us();
+    int64_t left_us = f->until_us - clock_monotonic_us();
     if (f->left == 0 || left_us <= 0) {
         (void)fail(why, ERROR_UNAVAILABLE, "fetch-timeout", "a chain is given %d seconds and %d fetches.", MAX_SECONDS,
                    MAX_FETCHES);

@@ -9,7 +9,7 @@
 /* One chain: all its fetches together have these limits. */
 struct issuer_fetches {
     const struct core_issuers *rule;
-    int64_t until_us;
+    int64_t until_us; /* monotonic */
     int left;
 };
 void issuer_fetches_begin(struct core *core, struct issuer_fetches *ret);
