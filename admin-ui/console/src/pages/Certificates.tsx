@@ -114,7 +114,7 @@ export default function Certificates() {
   const sorted = columns.some((one) => one.sort !== undefined && one.sort === sort.replace(/^-/, ''));
   const viewed = new URLSearchParams(parameters);
   if (!sorted) viewed.delete('sort');
-  const total = useLoad(() => api.get<Schema['Count']>('/certificates/count', { ...query, ca, most: '10000' }), `count-${ca}-${JSON.stringify(query)}`, 30000);
+  const total = useLoad(() => api.get<Schema['Count']>('/certificates/count', { ...query, ca, most: '5000' }), `count-${ca}-${JSON.stringify(query)}`, 30000);
   const set = (name: string, value: string) => {
     const next = new URLSearchParams(parameters);
     if (name === 'state') next.delete('expiresWithin');
