@@ -149,6 +149,9 @@ bool policy_subject(struct policy *p) {
     } else {
         TRY(make_subject(p, asked));
     }
+    /* rfc5280#4.1.2.4. The name of a CA stays as it is in what it has signed already. */
+    if (!p->t->basic.ca)
+        TRY(name_modern(p->arena, p->subject, &p->subject, p->err));
     TRY(check_required(p, p->subject) && check_rules(p, p->subject));
     if (p->subject != asked)
         note_replaced(p, asked);

@@ -23,6 +23,44 @@ static bool add_value(X509_NAME *name, const ASN1_OBJECT *type, struct view valu
     return true;
 }
 
+static bool is_old_string(const ASN1_STRING *value) {
+    int type = ASN1_STRING_type(value);
+    return type == V_ASN1_T61STRING || type == V_ASN1_BMPSTRING || type == V_ASN1_UNIVERSALSTRING;
+}
+
+static bool add_modern(struct arena *arena, X509_NAME *name, const X509_NAME_ENTRY *entry, int set, struct error *err) {
+    const ASN1_STRING *value = X509_NAME_ENTRY_get_data(entry);
+    struct view text;
+    int done;
+    if (is_old_string(value) && attribute_value_text(arena, value, &text))
+        done = X509_NAME_add_entry_by_OBJ(name, X509_NAME_ENTRY_get_object(entry), V_ASN1_UTF8STRING, text.at, (int)text.len,
+                                          -1, set);
+    else
+        done = X509_NAME_add_entry(name, entry, -1, set);
+    return done == 1 || fail_internal(err, "X509_NAME_add_entry");
+}
+
+bool name_modern(struct arena *arena, const X509_NAME *name, const X509_NAME **ret_name, struct error *err) {
+    int count = X509_NAME_entry_count(name), last = -1;
+    bool old = false;
+    for (int i = 0; i < count; i++)
+        old = old || is_old_string(X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, i)));
+    *ret_name = name;
+    if (!old)
+        return true;
+    X509_NAME *modern = X509_NAME_new();
+    if (modern == NULL)
+        return fail_internal(err, "X509_NAME_new");
+    keep_X509_NAME(arena, modern);
+    for (int i = 0; i < count; i++) {
+        const X509_NAME_ENTRY *entry = X509_NAME_get_entry(name, i);
+        TRY(add_modern(arena, modern, entry, X509_NAME_ENTRY_set(entry) == last ? -1 : 0, err));
+        last = X509_NAME_ENTRY_set(entry);
+    }
+    *ret_name = modern;
+    return true;
+}
+
 static bool add_member(X509_NAME *name, const struct json *member, struct error *err) {
     AUTO(ASN1_OBJECT) *type = NULL;
     TRY(attribute_type_parse(view_text(member->name), &type, err));

@@ -36,6 +36,9 @@ const char *name_attribute_text(struct arena *arena, const X509_NAME *name, cons
 MUST_USE bool name_from_der(struct view der, X509_NAME **ret_name, struct error *err);
 struct view name_der(struct arena *arena, const X509_NAME *name);
 bool name_empty(const X509_NAME *name);
+/* The same name with UTF8String where it had a string type that new certificates do not use any more (TeletexString,
+ * BMPString, UniversalString: rfc5280#4.1.2.4); the name itself when it has none. On the arena. */
+MUST_USE bool name_modern(struct arena *arena, const X509_NAME *name, const X509_NAME **ret_name, struct error *err);
 /* The rules of name_from_json on a name that came from elsewhere, such as a CSR: count, bounds,
  * text that is valid. String types are not demanded, an old PrintableString O is fine. */
 MUST_USE bool name_check(const X509_NAME *name, struct error *err);

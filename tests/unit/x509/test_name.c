@@ -263,6 +263,37 @@ static void strange_names(void **state) {
     }
 }
 
+static void add_typed(X509_NAME *name, int nid, int type, const char *bytes, int len, int set) {
+    assert_int_equal(X509_NAME_add_entry_by_NID(name, nid, type, (const unsigned char *)bytes, len, -1, set), 1);
+}
+
+/* rfc5280#4.1.2.4: old string types become UTF8String; the rest, the order and the RDNs stay. */
+static void old_strings(void **state) {
+    (void)state;
+    SCOPED_ARENA struct arena *arena = arena_new();
+    struct error err = {0};
+    const X509_NAME *modern = NULL;
+    AUTO(X509_NAME) *name = X509_NAME_new();
+    add_typed(name, NID_countryName, V_ASN1_PRINTABLESTRING, "DE", 2, 0);
+    expect_done(name_modern(arena, name, &modern, &err), &err, "nothing old");
+    assert_ptr_equal(modern, name);
+    add_typed(name, NID_organizationName, V_ASN1_T61STRING, "Gr\xfc", 3, 0);
+    add_typed(name, NID_commonName, V_ASN1_BMPSTRING, "\0a\x03\xa9", 4, 0);
+    add_typed(name, NID_userId, V_ASN1_UTF8STRING, "u", 1, -1);
+    expect_done(name_modern(arena, name, &modern, &err), &err, "old strings");
+    assert_string_equal(name_text(arena, modern), name_text(arena, name));
+    static const int types[] = {V_ASN1_PRINTABLESTRING, V_ASN1_UTF8STRING, V_ASN1_UTF8STRING, V_ASN1_UTF8STRING};
+    static const int sets[] = {0, 1, 2, 2};
+    assert_int_equal(X509_NAME_entry_count(modern), COUNT(types));
+    for (int i = 0; i < (int)COUNT(types); i++) {
+        const X509_NAME_ENTRY *entry = X509_NAME_get_entry(modern, i);
+        assert_int_equal(ASN1_STRING_type(X509_NAME_ENTRY_get_data(entry)), types[i]);
+        assert_int_equal(X509_NAME_ENTRY_set(entry), sets[i]);
+    }
+    assert_int_equal(X509_NAME_cmp(modern, name), 0);
+    expect_clean_queue("old strings");
+}
+
 static void json_round_trip(void **state) {
     static const char *const rows[] = {
         "{}",
@@ -321,7 +352,8 @@ int main(void) {
         cmocka_unit_test(names_from_json),         cmocka_unit_test(hostile_json),
         cmocka_unit_test(bounds_count_characters), cmocka_unit_test(sixty_four_attributes),
         cmocka_unit_test(names_from_text),         cmocka_unit_test(hostile_text),
-        cmocka_unit_test(strange_names),           cmocka_unit_test(json_round_trip),
+        cmocka_unit_test(strange_names),           cmocka_unit_test(old_strings),
+        cmocka_unit_test(json_round_trip),
         cmocka_unit_test(common_name_is_the_last), cmocka_unit_test(hostile_der),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
