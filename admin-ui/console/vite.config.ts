@@ -11,6 +11,8 @@ export default defineConfig({
   base: '/console/',
   resolve: { alias: { '@docs': docs } },
   build: {
+    // A language is awaited before anything is shown.
+    target: 'es2022',
     // No inlined data: the policy of the page allows files of this origin alone.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },

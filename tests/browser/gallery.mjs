@@ -5,7 +5,7 @@ import { writeFileSync } from 'node:fs';
 import { assert, csr, fresh, prepare, url, withBrowser } from './browser.mjs';
 
 const shots = process.env.GATEHOUSE_SCREENSHOTS;
-const wanted = new RegExp(process.env.GATEHOUSE_PLACES ?? '.');
+const wanted = new RegExp(process.env.GATEHOUSE_PLACES ?? '');
 
 /** An instance in which every list has something. */
 async function fill({ api: ask, ca, template }, request) {

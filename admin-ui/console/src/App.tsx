@@ -39,6 +39,7 @@ const Inspect = lazy(() => import('./pages/Inspect'));
 const Settings = lazy(() => import('./pages/Settings'));
 const User = lazy(() => import('./pages/User'));
 const Roles = lazy(() => import('./pages/Roles'));
+const Organisations = lazy(() => import('./pages/Organisations'));
 const Validation = lazy(() => import('./pages/Validation'));
 const Foreign = lazy(() => import('./pages/Validation').then((m) => ({ default: m.ForeignPage })));
 const Timestamping = lazy(() => import('./pages/Timestamping'));
@@ -92,6 +93,7 @@ export function App() {
             <Route path="/users" element={<Users />} />
             <Route path="/users/:id" element={<User />} />
             <Route path="/roles" element={<Roles />} />
+            <Route path="/organisations" element={<Organisations />} />
             <Route path="/account" element={<Account />} />
             <Route path="/events" element={<Events />} />
             <Route path="/audit" element={<Audit />} />

@@ -21,8 +21,15 @@ export class Problem extends Error {
 
 export type Query = Record<string, string | number | undefined>;
 
-function address(path: string, query?: Query): string {
+/** The organisation that lists are narrowed to; '' for all. */
+let organisation = '';
+export const narrowTo = (slug: string): void => { organisation = slug; };
+/** What the server can narrow; the history of one object is that object's, whoever owns it. */
+const lists = /^\/(cas|requests(\/count)?|certificates(\/(count|export))?|events|users|validators|private-keys|timestamping-certificates|post-quantum|acme\/(policies|accounts|orders))$/;
+
+function address(path: string, query?: Query, narrowed = true): string {
   const parameters = new URLSearchParams();
+  if (narrowed && organisation !== '' && lists.test(path) && (query?.object ?? '') === '') parameters.set('organisation', organisation);
   for (const [name, value] of Object.entries(query ?? {}))
     if (value !== undefined && value !== '') parameters.set(name, String(value));
   const text = parameters.toString();
@@ -45,7 +52,7 @@ export const sessionEnd = new EventTarget();
 async function send(method: string, path: string, query?: Query, body?: unknown): Promise<Response> {
   let response: Response;
   try {
-    response = await fetch(address(path, query), {
+    response = await fetch(address(path, query, method === 'GET'), {
       method,
       credentials: 'same-origin',
       headers: {
@@ -104,5 +111,5 @@ export const api = {
     return items;
   },
   /** The address of a download: the browser saves it by itself. */
-  href: address,
+  href: (path: string, query?: Query) => address(path, query),
 };

@@ -4,8 +4,9 @@ import {
   SearchInput, SkipToContent, Toolbar, ToolbarContent, ToolbarGroup, ToolbarItem,
 } from '@patternfly/react-core';
 import { AdjustIcon, BarsIcon, QuestionCircleIcon } from '@patternfly/react-icons';
-import { useState, type ReactNode } from 'react';
+import { Fragment, useEffect, useState, type ReactNode } from 'react';
 import { Link, useLocation, useNavigate } from 'react-router-dom';
+import { arrived, mayLeave } from '../parts/guard';
 import { useSession } from '../session';
 import { chooseLanguage, language, languages, t, type Language, type TextKey } from '../texts';
 import { helpOf } from './help';
@@ -27,7 +28,7 @@ const groups: { text?: TextKey; places: Place[] }[] = [
   ] },
   { places: [{ to: '/validation', text: 'validation', permission: 'cas:read' }, { to: '/timestamping', text: 'timestamping', permission: 'cas:read' }] },
   { text: 'keysAndTokens', places: [{ to: '/tokens', text: 'tokens', permission: 'tokens:read' }, { to: '/keys', text: 'keys' }] },
-  { text: 'access', places: [{ to: '/users', text: 'users', permission: 'users:read' }, { to: '/roles', text: 'rolesAndRules', permission: 'users:read' }, { to: '/identity-providers', text: 'identityProviders', permission: 'settings:read' }, { to: '/account', text: 'account' }] },
+  { text: 'access', places: [{ to: '/users', text: 'users', permission: 'users:read' }, { to: '/roles', text: 'rolesAndRules', permission: 'users:read' }, { to: '/organisations', text: 'organisations', permission: 'settings:manage' }, { to: '/identity-providers', text: 'identityProviders', permission: 'settings:read' }, { to: '/account', text: 'account' }] },
   { text: 'watching', places: [
     { to: '/events', text: 'events', permission: 'events:read' }, { to: '/audit', text: 'audit', permission: 'events:read' },
     { to: '/notices', text: 'notices', permission: 'settings:read' }, { to: '/log', text: 'log', permission: 'settings:manage' },
@@ -63,17 +64,27 @@ function Search() {
   return (
     <SearchInput className="gh-search" aria-label={t('findCertificate')} placeholder={t('findCertificate')} value={text}
       onChange={(_, value) => setText(value)} onClear={() => setText('')}
-      onSearch={() => text.trim() !== '' && navigate(`/certificates?q=${encodeURIComponent(text.trim())}`)} />
+      onSearch={() => text.trim() !== '' && mayLeave() && navigate(`/certificates?q=${encodeURIComponent(text.trim())}`)} />
   );
 }
 
-function CaSelector() {
-  const { cas, ca, choose } = useScope();
+/** The organisation stands there once there are several. */
+function ScopeSelector() {
+  const { organisations, organisation, chooseOrganisation, cas, ca, choose } = useScope();
+  const several = organisations.value ?? [];
   return (
-    <FormSelect aria-label={t('authority')} value={ca} onChange={(_, value) => choose(value)}>
-      <FormSelectOption value="" label={t('allAuthorities')} />
-      {(cas.value ?? []).map((one) => <FormSelectOption key={one.id} value={one.id} label={one.name} />)}
-    </FormSelect>
+    <div className="gh-selectors">
+      {several.length > 1 && (
+        <FormSelect aria-label={t('organisation')} value={organisation} onChange={(_, value) => mayLeave() && chooseOrganisation(value)}>
+          <FormSelectOption value="" label={t('allOrganisations')} />
+          {several.map((one) => <FormSelectOption key={one.id} value={one.id} label={one.name} />)}
+        </FormSelect>
+      )}
+      <FormSelect aria-label={t('authority')} value={ca} onChange={(_, value) => choose(value)}>
+        <FormSelectOption value="" label={t('allAuthorities')} />
+        {(cas.value ?? []).map((one) => <FormSelectOption key={one.id} value={one.id} label={one.name} />)}
+      </FormSelect>
+    </div>
   );
 }
 
@@ -85,11 +96,11 @@ function UserMenu() {
     <Dropdown shouldFocusFirstItemOnOpen isOpen={open} onOpenChange={setOpen} onSelect={() => setOpen(false)} popperProps={{ position: 'right' }}
       toggle={(ref) => <MenuToggle ref={ref} onClick={() => setOpen(!open)} isExpanded={open}>{session?.user.username}</MenuToggle>}>
       <DropdownList>
-        <DropdownItem onClick={() => navigate('/account')}>{t('account')}</DropdownItem>
+        <DropdownItem onClick={() => mayLeave() && navigate('/account')}>{t('account')}</DropdownItem>
         {(Object.keys(languages) as Language[]).filter((one) => one !== language).map((one) => (
-          <DropdownItem key={one} lang={one} onClick={() => chooseLanguage(one)}>{languages[one]}</DropdownItem>
+          <DropdownItem key={one} lang={one} onClick={() => mayLeave() && chooseLanguage(one)}>{languages[one]}</DropdownItem>
         ))}
-        <DropdownItem onClick={() => void leave()}>{t('logOut')}</DropdownItem>
+        <DropdownItem onClick={() => mayLeave() && void leave()}>{t('logOut')}</DropdownItem>
       </DropdownList>
     </Dropdown>
   );
@@ -101,6 +112,9 @@ function HelpLink() {
 }
 
 export function Frame({ children }: { children: ReactNode }) {
+  const { organisation } = useScope();
+  const here = useLocation();
+  useEffect(arrived, [here]);
   const masthead = (
     <Masthead display={{ default: 'inline' }}>
       <MastheadMain>
@@ -112,7 +126,7 @@ export function Frame({ children }: { children: ReactNode }) {
       <MastheadContent>
         <Toolbar isFullHeight isStatic>
           <ToolbarContent>
-            <ToolbarItem className="gh-scope"><CaSelector /></ToolbarItem>
+            <ToolbarItem className="gh-scope"><ScopeSelector /></ToolbarItem>
             <ToolbarItem className="gh-scope"><Search /></ToolbarItem>
             <ToolbarGroup align={{ default: 'alignEnd' }}>
               <ToolbarItem><HelpLink /></ToolbarItem>
@@ -126,8 +140,8 @@ export function Frame({ children }: { children: ReactNode }) {
   );
   return (
     <PfPage masthead={masthead} isManagedSidebar mainContainerId="main" skipToContent={<SkipToContent href="#main">{t('skip')}</SkipToContent>}
-      sidebar={<PageSidebar><PageSidebarBody><div className="gh-scope-side"><CaSelector /><Search /></div><Navigation /></PageSidebarBody></PageSidebar>}>
-      {children}
+      sidebar={<PageSidebar><PageSidebarBody><div className="gh-scope-side"><ScopeSelector /><Search /></div><Navigation /></PageSidebarBody></PageSidebar>}>
+      <Fragment key={organisation}>{children}</Fragment>
     </PfPage>
   );
 }

@@ -10,6 +10,7 @@ import { rootOf, verifyChain, type Progress, type Seal } from '../parts/seals';
 import { asStored, SettingsForm, type Field } from '../parts/SettingsForm';
 import { Copy, Page, ProblemAlert, StateLabel, When } from '../parts/small';
 import { Panes } from '../parts/tabs';
+import { Test } from '../parts/Trial';
 import { useSession } from '../session';
 import { t } from '../texts';
 import { Row } from './Authority';
@@ -182,6 +183,7 @@ function SettingsPane() {
     <>
       <p>{t('sealStampsSay')}</p>
       <ProblemAlert problem={loaded.problem} retry={loaded.reload} />
+      {loaded.value?.tsaUrl != null && <Test label={t('testTsa')} looks={() => [{ kind: 'timestamps', targets: [loaded.value?.tsaUrl ?? ''] }]} />}
       {loaded.value !== undefined && (
         <SettingsForm name="audit" document={loaded.value} fields={settingsFields} fixed={!may('settings:manage')}
           save={(document) => api.put('/audit', asStored({ ...document, tsaUrl: document['tsaUrl'] === '' ? null : document['tsaUrl'] })).then(loaded.reload)} />

@@ -8,7 +8,7 @@ import { asProblem, useLoad } from '../parts/load';
 import { CodeText, Copy, Page, ProblemAlert, StateLabel, Waiting, When } from '../parts/small';
 import { Panes } from '../parts/tabs';
 import { useSession } from '../session';
-import { t } from '../texts';
+import { said, t } from '../texts';
 import { AuthoritySettings, Chains, DeleteAuthority, Rename, Renewal, TrustStore } from './AuthorityMore';
 import { AuthorityNext } from './AuthorityNext';
 
@@ -36,7 +36,7 @@ function ImportDialog({ ca, close }: { ca: Ca; close: (done: boolean) => void })
           <FormGroup label={t('certificatePem')} fieldId="import">
             <FileUpload id="import" type="text" value={text} filename={name} allowEditingUploadedText
               onFileInputChange={(_, file) => setName(file.name)} onDataChange={(_, value) => setText(value)} onTextChange={(_, value) => setText(value)}
-              onClearClick={() => { setText(''); setName(''); }} browseButtonText={t('browse')} />
+              onClearClick={() => { setText(''); setName(''); }} browseButtonText={t('browse')} clearButtonText={t('clear')} />
           </FormGroup>
         </Form>
       </ModalBody>
@@ -170,7 +170,7 @@ export default function Authority() {
     <Page title={ca.name} actions={actions}>
       <ProblemAlert problem={loaded.problem} retry={loaded.reload} />
       {waits && ca.state !== 'waiting' && <Alert isInline variant="info" title={t('renewalWaits')} />}
-      {ca.warnings.map((one) => <Alert key={one.type} isInline variant="warning" title={one.text} />)}
+      {ca.warnings.map((one) => <Alert key={one.type} isInline variant="warning" title={said('warnings', one.type) ?? one.text} />)}
       <Panes label={ca.name} panes={[
         { key: 'overview', title: t('overview'), body: overview },
         ...(ca.certificate != null ? [{ key: 'chains', title: t('certificatesAndChains'), body: () => <Chains ca={ca} changed={changed} /> }] : []),

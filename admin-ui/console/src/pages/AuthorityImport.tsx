@@ -81,13 +81,13 @@ function orderOf(wish: Wish): Record<string, unknown> {
 }
 
 /** A long history: the CA waits while it comes, so that no list is published before all of it is there. */
-async function inParts(wish: Wish, subject: string, tell: (done: number, of: number) => void): Promise<Ca> {
+async function inParts(wish: Wish, subject: string, of: { organisation?: string }, tell: (done: number, of: number) => void): Promise<Ca> {
   const parts: Record<string, unknown>[] = [
     ...pieces(wish.index.text, /(?<=\n)/).map((index) => ({ index })),
     ...pieces(wish.issued.text, /(?<=-----END CERTIFICATE-----\s*\n)/).map((certificates) => ({ certificates })),
     ...(wish.crl.text.trim() === '' && wish.crlNumber === '' ? [] : [{ ...(wish.crl.text.trim() === '' ? {} : { crl: wish.crl.text }), ...(wish.crlNumber === '' ? {} : { crlNumber: Number(wish.crlNumber) }) }]),
   ];
-  const ca = await api.post<Ca>('/cas/import', { name: wish.name.trim(), ...keyOfWish(wish), subject, csrOnly: true });
+  const ca = await api.post<Ca>('/cas/import', { name: wish.name.trim(), ...keyOfWish(wish), ...of, subject, csrOnly: true });
   for (const [i, part] of parts.entries()) {
     tell(i, parts.length);
     await api.post(`/cas/${ca.id}/history`, part);
@@ -153,11 +153,12 @@ export default function AuthorityImport() {
   const [wish, setWish] = useState<Wish>(first);
   const [problem, setProblem] = useState<Problem>();
   const [progress, setProgress] = useState<number>();
-  const { cas } = useScope();
+  const { cas, organisation } = useScope();
   const navigate = useNavigate();
   const release = useGuard(wish !== first);
   const set = (change: Partial<Wish>) => setWish((old) => ({ ...old, ...change }));
   const { way } = wish;
+  const of = organisation === '' ? {} : { organisation };
   const seen = useFound([hasKey(way) ? wish.key.text : '', hasCertificate(way) ? wish.certificate.text : '', way === 'working' && wish.crl.text.length < ONE_CALL ? wish.crl.text : ''], wish.password);
   const own = ownOf(seen.found);
   const suggested = own === undefined ? '' : commonName(subjectOf(own));
@@ -167,9 +168,9 @@ export default function AuthorityImport() {
   const run = async (): Promise<Ca> => {
     if (long) {
       if (own === undefined || wish.certificate.text.trim() === '') throw new Error(t('longHistoryNeeds'));
-      return inParts(whole, subjectOf(own), (done, of) => setProgress(Math.round((100 * done) / of)));
+      return inParts(whole, subjectOf(own), of, (done, all) => setProgress(Math.round((100 * done) / all)));
     }
-    const ca = await api.post<Ca>('/cas/import', orderOf(whole));
+    const ca = await api.post<Ca>('/cas/import', { ...orderOf(whole), ...of });
     return way === 'token' ? api.put<Ca>(`/cas/${ca.id}/key`, { uri: wish.uri }).catch((reason: unknown) => { cas.reload(); throw reason; }) : ca;
   };
   const submit = async (event: FormEvent) => {

@@ -11,6 +11,7 @@ import { FoundList, MaterialField, nothing, useFound, type Material } from '../p
 import { Pick } from '../parts/pick';
 import { SettingsForm, type Field } from '../parts/SettingsForm';
 import { ProblemAlert, StateLabel, Waiting, When } from '../parts/small';
+import { TestPublishing } from '../parts/Trial';
 import { useSession } from '../session';
 import { t } from '../texts';
 
@@ -116,12 +117,12 @@ export function Chains({ ca, changed }: { ca: Ca; changed: () => void }) {
         {manage && <div><Button variant="secondary" onClick={() => setCrossing(true)}>{t('crossSign')}</Button></div>}
         {loaded.value === undefined ? <Waiting /> : (
           <div className="gh-wide" tabIndex={0} role="group" aria-label={t('certificatesAndChains')}>
-            <table className="gh-table">
+            <table className="gh-table gh-stacking">
               <thead><tr>{[t('kind'), t('issuer'), t('serial'), t('validity'), t('acts')].map((one) => <th key={one} scope="col">{one}</th>)}</tr></thead>
               <tbody>{loaded.value.items.map((one) => (
                 <tr key={one.serial}>
-                  <td><StateLabel state={one.kind === 'current' ? 'active' : one.kind} /></td><td>{one.issuer}</td><td><code className="gh-small">{one.serial}</code></td>
-                  <td><When at={one.notBefore} dateOnly /> – <When at={one.notAfter} dateOnly /></td>
+                  <td data-label={t('kind')}><StateLabel state={one.kind === 'current' ? 'active' : one.kind} /></td><td data-label={t('issuer')}>{one.issuer}</td><td data-label={t('serial')}><code className="gh-small">{one.serial}</code></td>
+                  <td data-label={t('validity')}><When at={one.notBefore} dateOnly /> – <When at={one.notAfter} dateOnly /></td>
                   <td>
                     <Button size="sm" variant="link" aria-label={`${t('download')}: ${one.serial}`} onClick={() => saveFile(new Blob([one.pem], { type: 'application/x-pem-file' }), `${ca.id}-${one.serial}.pem`)}>{t('download')}</Button>
                     {manage && one.id !== null && <Button size="sm" variant="link" aria-label={`${t('useChain')}: ${one.serial}`} onClick={() => setUsing(one)}>{t('useChain')}</Button>}
@@ -151,7 +152,13 @@ const fields = (): Field[] => [
 
 export function AuthoritySettings({ ca, changed }: { ca: Ca; changed: () => void }) {
   const { may } = useSession();
-  return <SettingsForm name="ca" document={ca.settings ?? {}} fields={fields()} fixed={!may('cas:manage')} whole save={(settings) => api.patch(`/cas/${ca.id}`, { settings, version: ca.version }).then(changed)} />;
+  const places = (ca.settings as { crl?: { publish?: string[] } } | null)?.crl?.publish ?? [];
+  return (
+    <>
+      {places.length > 0 && may('cas:manage') && <TestPublishing ca={ca.id} />}
+      <SettingsForm name="ca" document={ca.settings ?? {}} fields={fields()} fixed={!may('cas:manage')} whole save={(settings) => api.patch(`/cas/${ca.id}`, { settings, version: ca.version }).then(changed)} />
+    </>
+  );
 }
 
 /** A trust store for Java: the CA's certificate alone, in a file under a password. */

@@ -47,7 +47,7 @@ export default function AuthorityNew() {
   const [wish, setWish] = useState<Wish>(first);
   const [problem, setProblem] = useState<Problem>();
   const [busy, setBusy] = useState(false);
-  const { cas } = useScope();
+  const { cas, organisation } = useScope();
   const navigate = useNavigate();
   const release = useGuard(wish !== first);
   const set = (change: Partial<Wish>) => setWish({ ...wish, ...change });
@@ -55,7 +55,7 @@ export default function AuthorityNew() {
     event.preventDefault();
     setBusy(true);
     try {
-      const ca = await api.post<Schema['Ca']>('/cas', orderOf(wish));
+      const ca = await api.post<Schema['Ca']>('/cas', { ...orderOf(wish), ...(organisation === '' ? {} : { organisation }) });
       release();
       cas.reload();
       navigate(`/cas/${ca.id}?new=1`);

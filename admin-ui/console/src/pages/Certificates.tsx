@@ -22,7 +22,7 @@ const columns: Column<Certificate>[] = [
   { id: 'state', title: t('state'), text: (c) => c.state, cell: (c) => <StateLabel state={c.state} /> },
   { id: 'sans', title: t('sans'), text: (c) => c.sans.join(' '), cell: (c) => <span className="gh-names">{c.sans.slice(0, 3).join(', ') + (c.sans.length > 3 ? ` +${c.sans.length - 3}` : '')}</span> },
   { id: 'ca', title: t('authority'), text: (c) => c.ca ?? '', cell: (c) => (c.ca === null ? '–' : <Link to={`/cas/${c.ca}`}>{c.ca}</Link>) },
-  { id: 'template', title: t('template'), text: (c) => c.template ?? '', cell: (c) => (c.template === null ? c.use : <Link to={`/templates/${c.template}`}>{c.template}</Link>) },
+  { id: 'template', title: t('template'), text: (c) => c.template ?? '', cell: (c) => (c.template === null ? c.use.toUpperCase() : <Link className="gh-names" to={`/templates/${c.template}`}>{c.template}</Link>) },
   { id: 'key', title: t('key'), text: (c) => c.keyType, cell: (c) => c.keyType },
   { id: 'until', title: t('validUntil'), sort: 'notAfter', text: (c) => c.notAfter, cell: (c) => <When at={c.notAfter} dateOnly /> },
   { id: 'created', title: t('issuedAt'), sort: 'createdAt', text: (c) => c.createdAt, cell: (c) => <When at={c.createdAt} />, hidden: true },
@@ -92,7 +92,7 @@ function Bulk({ items, action, close }: { items: Certificate[]; action: Action; 
 
 export default function Certificates() {
   const [parameters, setParameters] = useSearchParams();
-  const { ca } = useScope();
+  const { ca, organisation } = useScope();
   const q = parameters.get('q') ?? '';
   const state = parameters.get('state') ?? '';
   const days = parameters.get('expiresWithin') ?? '';
@@ -163,7 +163,7 @@ export default function Certificates() {
             <Views filter={viewed.toString()} open={(filter) => setParameters(new URLSearchParams(filter))} />
           </>
         )} />
-      {whole && <ActOnAll filter={{ ...query, ca }} close={() => setWhole(false)} />}
+      {whole && <ActOnAll filter={{ ...query, ca, ...(ca === '' ? { organisation } : {}) }} close={() => setWhole(false)} />}
       {defining && <FieldDefinitions close={() => setDefining(false)} />}
       {bulk !== undefined && <Bulk items={bulk.items} action={bulk.action} close={(done) => { setBulk(undefined); if (done) { bulk.done(); total.reload(); } }} />}
     </Page>

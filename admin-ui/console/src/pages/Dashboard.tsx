@@ -1,12 +1,13 @@
 import { Card, CardBody, CardTitle, Content, Label } from '@patternfly/react-core';
+import type { ReactNode } from 'react';
 import { Link } from 'react-router-dom';
 import { api, type Page as List, type Query, type Schema } from '../api/client';
 import { useScope } from '../frame/scope';
 import { Columns, Ring, type Slice } from '../parts/Charts';
-import { useLoad } from '../parts/load';
+import { useLoad, type Loaded } from '../parts/load';
 import { Copy, counted, Page, ProblemAlert, StateLabel, Waiting, When } from '../parts/small';
 import { useSession } from '../session';
-import { language, t } from '../texts';
+import { language, stateText, t } from '../texts';
 
 type Certificate = Schema['Certificate'];
 type Ca = Schema['Ca'];
@@ -17,43 +18,47 @@ const ENDS = [30, 15, 7, 1] as const;
 const STATES = ['valid', 'held', 'revoked', 'expired'] as const;
 const stateColours = ['#63993d', '#f5921b', '#d73401', '#a3a3a3'];
 
-interface Numbers {
-  recent: Certificate[];
-  pending: Schema['Count'];
-  ending: string[];
-  states: number[];
-  keys: [string, number][];
-  tokens: Schema['Token'][];
-  agents: Schema['Agent'][];
-  mailFailed: number;
-  moreRecent: boolean;
-}
-
 type May = (permission: string) => boolean;
 const none = { items: [], next: null };
+const nothing: Schema['Count'] = { count: 0, more: false };
 
-/** Exact numbers by the counts of the server; what was issued lately by the newest page. */
-async function load(ca: string, may: May): Promise<Numbers> {
-  const base = ca === '' ? '' : `/cas/${ca}`;
+/** Exact numbers by the counts of the server; what was issued lately by the newest page. Each part is there when it has come:
+ *  among a million certificates some numbers take longer than others. */
+function useNumbers(ca: string, may: May) {
   const certificates = may('certificates:read');
-  const count = async (query: Query) => (certificates ? await api.get<Schema['Count']>('/certificates/count', { ...query, ca }) : { count: 0, more: false });
-  const [recent, pending, tokens, agents, ready, failed, ending, states] = await Promise.all([
-    certificates ? api.get<List<Certificate>>(`${base}/certificates`, { limit: MOST }) : none,
-    may('requests:read') ? api.get<Schema['Count']>('/requests/count', { ca, state: 'pending' }) : { count: 0, more: false },
-    may('tokens:read') ? api.get<List<Schema['Token']>>('/tokens').then((page) => page, () => none) : none,
-    may('tokens:read') ? api.get<List<Schema['Agent']>>('/agents').then((page) => page, () => none) : none,
-    certificates && may('cas:read') ? api.all<Schema['Readiness']>('/post-quantum') : [],
-    may('settings:read') ? api.get<List<Schema['MailMessage']>>('/mail/messages', { limit: 100 }) : none,
-    Promise.all(ENDS.map((days) => count({ expiresWithin: days }))),
-    Promise.all(STATES.map((state) => count({ state }))),
-  ]);
+  const count = async (query: Query) => (certificates ? await api.get<Schema['Count']>('/certificates/count', { ...query, ca }) : nothing);
+  return {
+    recent: useLoad(async () => (certificates ? await api.get<List<Certificate>>(`${ca === '' ? '' : `/cas/${ca}`}/certificates`, { limit: MOST }) : none as List<Certificate>), `recent-${ca}`, 30000),
+    pending: useLoad(async () => (may('requests:read') ? await api.get<Schema['Count']>('/requests/count', { ca, state: 'pending' }) : nothing), `pending-${ca}`, 30000),
+    ending: useLoad(async () => (await Promise.all(ENDS.map((days) => count({ expiresWithin: days })))).map(counted), `ending-${ca}`, 30000),
+    states: useLoad(() => Promise.all(STATES.map((state) => count({ state }))), `states-${ca}`, 60000),
+    keys: useLoad(async () => keysOf(certificates && may('cas:read') ? await api.all<Schema['Readiness']>('/post-quantum') : [], ca), `keys-${ca}`, 60000),
+    health: useLoad(async () => {
+      const [tokens, agents, failed] = await Promise.all([
+        may('tokens:read') ? api.get<List<Schema['Token']>>('/tokens').then((page) => page, () => none) : none,
+        may('tokens:read') ? api.get<List<Schema['Agent']>>('/agents').then((page) => page, () => none) : none,
+        may('settings:read') ? api.get<List<Schema['MailMessage']>>('/mail/messages', { limit: 100 }) : none,
+      ]);
+      return { tokens: tokens.items as Schema['Token'][], agents: agents.items as Schema['Agent'][], mailFailed: (failed.items as Schema['MailMessage'][]).filter((one) => one.state === 'failed').length };
+    }, 'health', 30000),
+  };
+}
+
+/** How many certificates have which type of key, the most first. */
+function keysOf(ready: Schema['Readiness'][], ca: string): [string, number][] {
   const keys = new Map<string, number>();
   for (const one of ready.filter((r) => ca === '' || r.ca === ca)) for (const kind of one.certificates.byKeyType) keys.set(kind.keyType, (keys.get(kind.keyType) ?? 0) + kind.count);
-  return {
-    recent: recent.items, pending, tokens: tokens.items, agents: agents.items, moreRecent: recent.next !== null,
-    ending: ending.map(counted), states: states.map((one) => one.count),
-    keys: [...keys].sort((a, b) => b[1] - a[1]), mailFailed: (failed.items as Schema['MailMessage'][]).filter((one) => one.state === 'failed').length,
-  };
+  return [...keys].sort((a, b) => b[1] - a[1]);
+}
+
+/** A card whose number or picture comes when it comes. */
+function Part<T>({ title, of, children }: { title: string; of: Loaded<T>; children: (value: T) => ReactNode }) {
+  return (
+    <Card>
+      <CardTitle component="h2">{title}</CardTitle>
+      <CardBody>{of.value !== undefined ? children(of.value) : of.problem === undefined ? <Waiting /> : <ProblemAlert problem={of.problem} retry={of.reload} />}</CardBody>
+    </Card>
+  );
 }
 
 type Bar = Slice;
@@ -137,37 +142,35 @@ function AuthorityEnds({ cas }: { cas: Ca[] }) {
 export default function Dashboard() {
   const { may } = useSession();
   const { cas, ca } = useScope();
-  const numbers = useLoad(() => load(ca, may), `dashboard-${ca}`, 30000);
-  const value = numbers.value;
-  const all = value?.keys.reduce((sum, [, n]) => sum + n, 0) ?? 0;
-  const quantum = value?.keys.filter(([type]) => isPostQuantum(type)).reduce((sum, [, n]) => sum + n, 0) ?? 0;
+  const { recent, pending, ending, states, keys, health } = useNumbers(ca, may);
+  const all = keys.value?.reduce((sum, [, n]) => sum + n, 0) ?? 0;
+  const quantum = keys.value?.filter(([type]) => isPostQuantum(type)).reduce((sum, [, n]) => sum + n, 0) ?? 0;
+  const share = keys.value === undefined ? '…' : all === 0 ? '–' : `${Math.round((100 * quantum) / all)} %`;
   return (
     <Page title={t('dashboard')}>
-      <ProblemAlert problem={numbers.problem} retry={numbers.reload} />
-      {value === undefined ? <Waiting /> : (
-        <>
-          {(cas.value?.length ?? 0) === 0 && <Next />}
-          <div className="gh-grid">
-            <Number title={t('pendingRequests')} value={counted(value.pending)} to="/requests?state=pending" />
-            {ENDS.map((days, i) => <Number key={days} title={days === 1 ? t('expiringInOne') : t('expiringIn', { days })} value={value.ending[i] ?? '–'} to={`/certificates?expiresWithin=${days}`} />)}
-            <Number title={t('postQuantumShare')} value={all === 0 ? '–' : `${Math.round((100 * quantum) / all)} %`} to="/certificates?state=valid" />
-          </div>
-          <div className="gh-two">
-            <Card><CardTitle component="h2">{t('issuedPerDay')}</CardTitle><CardBody>
-              <Columns label={t('issuedPerDay')} rows={lastDays(value.recent, 7)} short={(day) => new Date(`${day}T12:00:00Z`).toLocaleDateString(language, { weekday: 'short', day: 'numeric' })} />
-              {value.moreRecent && <small>{t('newestOnly', { count: MOST })}</small>}
-            </CardBody></Card>
-            <Card><CardTitle component="h2">{t('byKeyType')}</CardTitle><CardBody>
-              <Ring label={t('byKeyType')} middle={all === 0 ? '–' : `${Math.round((100 * quantum) / all)} %`} below={t('postQuantum')} rows={value.keys.map(([name, count]) => ({ name, count, to: `/certificates?state=valid&keyType=${encodeURIComponent(name)}` }))} />
-            </CardBody></Card>
-            <Card><CardTitle component="h2">{t('byState')}</CardTitle><CardBody>
-              <Ring label={t('byState')} middle={(value.states[0] ?? 0).toLocaleString()} below="valid" set={stateColours} rows={STATES.map((name, i) => ({ name, count: value.states[i] ?? 0, to: `/certificates?state=${name}` }))} />
-            </CardBody></Card>
-            <Health tokens={value.tokens} agents={value.agents} mailFailed={value.mailFailed} />
-            <AuthorityEnds cas={(cas.value ?? []).filter((one) => ca === '' || one.id === ca)} />
-          </div>
-        </>
-      )}
+      <ProblemAlert problem={pending.problem ?? ending.problem} retry={() => { pending.reload(); ending.reload(); }} />
+      {cas.value !== undefined && cas.value.length === 0 && <Next />}
+      <div className="gh-grid">
+        <Number title={t('pendingRequests')} value={pending.value === undefined ? '…' : counted(pending.value)} to="/requests?state=pending" />
+        {ENDS.map((days, i) => <Number key={days} title={days === 1 ? t('expiringInOne') : t('expiringIn', { days })} value={ending.value?.[i] ?? '…'} to={`/certificates?expiresWithin=${days}`} />)}
+        <Number title={t('postQuantumShare')} value={share} to="/certificates?state=valid" />
+      </div>
+      <div className="gh-two">
+        <Part title={t('issuedPerDay')} of={recent}>{(page) => (
+          <>
+            <Columns label={t('issuedPerDay')} rows={lastDays(page.items, 7)} short={(day) => new Date(`${day}T12:00:00Z`).toLocaleDateString(language, { weekday: 'short', day: 'numeric' })} />
+            {page.next !== null && <small>{t('newestOnly', { count: MOST })}</small>}
+          </>
+        )}</Part>
+        <Part title={t('byKeyType')} of={keys}>{(kinds) => (
+          <Ring label={t('byKeyType')} middle={share} below={t('postQuantum')} rows={kinds.map(([name, count]) => ({ name, count, to: `/certificates?state=valid&keyType=${encodeURIComponent(name)}` }))} />
+        )}</Part>
+        <Part title={t('byState')} of={states}>{(counts) => (
+          <Ring label={t('byState')} middle={counted(counts[0] ?? nothing)} below={stateText('valid')} set={stateColours} rows={STATES.map((name, i) => ({ name: stateText(name), count: counts[i]?.count ?? 0, to: `/certificates?state=${name}` }))} />
+        )}</Part>
+        <Health tokens={health.value?.tokens ?? []} agents={health.value?.agents ?? []} mailFailed={health.value?.mailFailed ?? 0} />
+        <AuthorityEnds cas={(cas.value ?? []).filter((one) => ca === '' || one.id === ca)} />
+      </div>
     </Page>
   );
 }

@@ -37,7 +37,7 @@ export default function Inspect() {
       <p>{t('inspectHelp')}</p>
       <Form onSubmit={(event) => void submit(event)}>
         <FormGroup label={t('data')} fieldId="data">
-          <FileUpload id="data" type="text" value={data} filename={name} allowEditingUploadedText filenamePlaceholder={t('dropFile')} browseButtonText={t('browse')}
+          <FileUpload id="data" type="text" value={data} filename={name} allowEditingUploadedText filenamePlaceholder={t('dropFile')} browseButtonText={t('browse')} clearButtonText={t('clear')}
             onFileInputChange={(_, file) => { setName(file.name); void asText(file).then(setData); }} onTextChange={(_, value) => setData(value)} onClearClick={() => { setData(''); setName(''); }} />
         </FormGroup>
         <FormGroup label={t('filePassword')} fieldId="file-password"><TextInput id="file-password" type="password" value={password} autoComplete="off" onChange={(_, value) => setPassword(value)} /></FormGroup>

@@ -102,8 +102,8 @@ export function WrappingKeys() {
   const cancel = () => { void api.delete('/kek/rotation').then(loaded.reload, (reason: unknown) => setProblem(asProblem(reason))); };
   const table = (label: string, heads: string[], rows: [string, ReactNode[]][]) => (
     <div className="gh-wide" tabIndex={0} role="group" aria-label={label}>
-      <table className="gh-table"><thead><tr>{heads.map((one) => <th key={one} scope="col">{one}</th>)}</tr></thead>
-        <tbody>{rows.map(([key, cells]) => <tr key={key}>{cells.map((cell, index) => <td key={heads[index]}>{cell}</td>)}</tr>)}</tbody></table>
+      <table className="gh-table gh-stacking"><thead><tr>{heads.map((one) => <th key={one} scope="col">{one}</th>)}</tr></thead>
+        <tbody>{rows.map(([key, cells]) => <tr key={key}>{cells.map((cell, index) => <td key={heads[index]} data-label={heads[index]}>{cell}</td>)}</tr>)}</tbody></table>
     </div>
   );
   return (

@@ -46,7 +46,7 @@ export default function RequestNew() {
       <div className="gh-two">
         <Form onSubmit={(event) => void submit(event)}>
           <FormGroup label="CSR" fieldId="csr" isRequired>
-            <FileUpload id="csr" type="text" value={csr} filename={file} allowEditingUploadedText filenamePlaceholder={t('dropCsr')} browseButtonText={t('browse')}
+            <FileUpload id="csr" type="text" value={csr} filename={file} allowEditingUploadedText filenamePlaceholder={t('dropCsr')} browseButtonText={t('browse')} clearButtonText={t('clear')}
               onFileInputChange={(_, chosenFile) => setFile(chosenFile.name)} onDataChange={(_, value) => setCsr(value)} onTextChange={(_, value) => setCsr(value)}
               onClearClick={() => { setCsr(''); setFile(''); }} />
           </FormGroup>

@@ -17,8 +17,8 @@ type Request = Schema['Request'];
 const columns: Column<Request>[] = [
   { id: 'subject', title: t('subject'), text: (r) => r.subject, cell: (r) => <Link to={`/requests/${r.id}`}>{r.subject || r.sans[0] || r.id}</Link> },
   { id: 'state', title: t('state'), text: (r) => r.state, cell: (r) => <StateLabel state={r.state} /> },
-  { id: 'sans', title: t('sans'), text: (r) => r.sans.join(' '), cell: (r) => r.sans.slice(0, 3).join(', ') },
-  { id: 'template', title: t('template'), text: (r) => r.template, cell: (r) => <Link to={`/templates/${r.template}`}>{r.template}</Link> },
+  { id: 'sans', title: t('sans'), text: (r) => r.sans.join(' '), cell: (r) => <span className="gh-names">{r.sans.slice(0, 3).join(', ') + (r.sans.length > 3 ? ` +${r.sans.length - 3}` : '')}</span> },
+  { id: 'template', title: t('template'), text: (r) => r.template, cell: (r) => <Link className="gh-names" to={`/templates/${r.template}`}>{r.template}</Link> },
   { id: 'door', title: t('door'), text: (r) => r.door, cell: (r) => r.door, hidden: true },
   { id: 'requester', title: t('requester'), text: (r) => r.requester ?? '', cell: (r) => r.requester ?? '–' },
   { id: 'key', title: t('key'), text: (r) => r.keyType, cell: (r) => r.keyType, hidden: true },

@@ -10,7 +10,7 @@ import { Page, ProblemAlert } from '../parts/small';
 import { Panes } from '../parts/tabs';
 import { useScope } from '../frame/scope';
 import { useSession } from '../session';
-import { t } from '../texts';
+import { roleName, t } from '../texts';
 
 type Role = Schema['Role'];
 
@@ -43,7 +43,7 @@ function RoleList() {
   // The administrator has every permission that there is.
   const all = [...(roles.value?.items.find((one) => one.id === 'administrator')?.permissions ?? [])].sort();
   const columns: Column<Role>[] = [
-    { id: 'name', title: t('name'), text: (r) => r.name, cell: (r) => r.name },
+    { id: 'name', title: t('name'), text: (r) => r.name, cell: (r) => roleName(r.id, r.name) },
     { id: 'id', title: t('shortName'), text: (r) => r.id, cell: (r) => <code>{r.id}</code> },
     { id: 'permissions', title: t('permissions'), text: (r) => r.permissions.join(' '), cell: (r) => <span className="gh-small">{r.permissions.join(', ')}</span> },
     { id: 'own', title: t('ownOnly'), text: (r) => String(r.ownOnly), cell: (r) => (r.ownOnly ? t('yes') : t('no')) },
@@ -65,7 +65,7 @@ function Rules() {
   const { cas } = useScope();
   const loaded = useLoad(() => api.get<Schema['AccessSettings']>('/access'), 'access');
   const roles = useLoad(() => api.get<List<Role>>('/roles'), 'roles-names');
-  const names = (roles.value?.items ?? []).map((one) => [one.id, one.name] as const);
+  const names = (roles.value?.items ?? []).map((one) => [one.id, roleName(one.id, one.name)] as const);
   const fields: Field[] = [
     { path: 'sessionHours', kind: 'number' }, { path: 'idleMinutes', kind: 'number' }, { path: 'secondFactorRoles', kind: 'some', of: names },
     { path: 'registration.open', kind: 'yes', group: t('registration') }, { path: 'registration.approval', kind: 'yes', group: t('registration') }, { path: 'registration.role', kind: 'one', of: names, group: t('registration') },

@@ -8,7 +8,7 @@ import { asProblem, useLoad } from '../parts/load';
 import { asStored, SettingsForm, type Field } from '../parts/SettingsForm';
 import { CodeText, ProblemAlert, StateLabel, When } from '../parts/small';
 import { useSession } from '../session';
-import { t } from '../texts';
+import { said, t } from '../texts';
 
 type Settings = Schema['MailSettings'];
 type Message = Schema['MailMessage'];
@@ -103,12 +103,12 @@ export function MailWordings() {
     <>
       <ProblemAlert problem={loaded.problem} retry={loaded.reload} />
       <div className="gh-wide" tabIndex={0} role="group" aria-label={t('mailTexts')}>
-        <table className="gh-table">
+        <table className="gh-table gh-stacking">
           <thead><tr>{[t('kind'), t('mailSubject'), t('acts')].map((one) => <th key={one} scope="col">{one}</th>)}</tr></thead>
           <tbody>
             {(loaded.value?.items ?? []).map((one) => (
               <tr key={one.id}>
-                <td>{one.description}</td><td>{one.subject}</td>
+                <td data-label={t('kind')}>{said('mails', one.id) ?? one.description}</td><td data-label={t('mailSubject')}>{one.subject}</td>
                 <td>
                   {may('settings:manage') && <Button size="sm" variant="link" aria-label={`${t('edit')}: ${one.id}`} onClick={() => setEditing(one)}>{t('edit')}</Button>}
                   {may('settings:manage') && one.source !== 'built-in' && <Button size="sm" variant="link" aria-label={`${t('asDelivered')}: ${one.id}`} onClick={() => setResetting(one)}>{t('asDelivered')}</Button>}
@@ -119,7 +119,7 @@ export function MailWordings() {
         </table>
       </div>
       {editing !== undefined && <Editor wording={editing} close={done} />}
-      {resetting !== undefined && <Confirm title={t('asDelivered')} act={t('asDelivered')} run={() => api.delete(`/mail/templates/${resetting.id}`)} close={done}>{resetting.description}</Confirm>}
+      {resetting !== undefined && <Confirm title={t('asDelivered')} act={t('asDelivered')} run={() => api.delete(`/mail/templates/${resetting.id}`)} close={done}>{said('mails', resetting.id) ?? resetting.description}</Confirm>}
     </>
   );
 }

@@ -6,6 +6,7 @@ import { chosenTheme, chooseTheme, type Theme } from '../frame/theme';
 import { asProblem, useLoad } from '../parts/load';
 import { SettingsForm, type Field } from '../parts/SettingsForm';
 import { ProblemAlert, Waiting } from '../parts/small';
+import { TestOf } from '../parts/Trial';
 import { useSession } from '../session';
 import { chooseLanguage, language, languages, t, type Language, type TextKey } from '../texts';
 
@@ -23,10 +24,10 @@ function Options({ groups }: { groups: readonly (readonly [TextKey, readonly str
         <CardTitle component="h2">{t(title)}</CardTitle>
         <CardBody>
           <div className="gh-wide" tabIndex={0} role="group" aria-label={t(title)}>
-            <table className="gh-table">
+            <table className="gh-table gh-stacking">
               <thead><tr>{[t('name'), t('value'), t('description')].map((one) => <th key={one} scope="col">{one}</th>)}</tr></thead>
               <tbody>{names.flatMap((name) => known.get(name) ?? []).map((one) => (
-                <tr key={one.name}><td><code>{one.name}</code></td><td>{one.values.length === 0 ? '–' : one.values.map((value) => <div key={value}><code>{value}</code></div>)}</td><td className="gh-small">{one.help}</td></tr>
+                <tr key={one.name}><td data-label={t('name')}><code>{one.name}</code></td><td data-label={t('value')}>{one.values.length === 0 ? '–' : one.values.map((value) => <div key={value}><code>{value}</code></div>)}</td><td data-label={t('description')} className="gh-small">{one.help}</td></tr>
               ))}</tbody>
             </table>
           </div>
@@ -44,6 +45,7 @@ export const Network = () => (
       ['proxyBefore', ['trusted-proxy', 'proxy-header']],
       ['proxyBehind', ['outgoing-proxy', 'outgoing-direct', 'outgoing-ca-file']],
     ]} />
+    <TestOf id="test-url" label={t('testAddress')} first="https://example.com/" looks={(text) => [{ kind: 'url', targets: [text] }]} />
   </>
 );
 

@@ -6,7 +6,7 @@ import { asProblem, useLoad } from '../parts/load';
 import { Pick } from '../parts/pick';
 import { ProblemAlert, Waiting } from '../parts/small';
 import { useSession } from '../session';
-import { t } from '../texts';
+import { saidSet, t } from '../texts';
 
 type SetState = Schema['StarterSetState'];
 
@@ -35,7 +35,7 @@ export function StarterSets({ changed }: { changed: () => void }) {
     }
     setBusy('');
   };
-  const shown = (sets.value ?? []).filter((one) => `${one.name} ${one.description} ${one.starters.join(' ')}`.toLowerCase().includes(wanted.toLowerCase()));
+  const shown = (sets.value ?? []).map((one) => { const own = saidSet(one.id); return own === undefined ? one : { ...one, name: own[0], description: own[1] }; }).filter((one) => `${one.name} ${one.description} ${one.starters.join(' ')}`.toLowerCase().includes(wanted.toLowerCase()));
   return (
     <>
       <p>{t('setsSay')}</p>

@@ -7,6 +7,7 @@ import { useGuard } from '../parts/guard';
 import { asProblem, useLoad } from '../parts/load';
 import { Copy, Page, ProblemAlert, Waiting } from '../parts/small';
 import { TabRow } from '../parts/tabs';
+import { Test, TestOf } from '../parts/Trial';
 import { useSession } from '../session';
 import { t } from '../texts';
 import { TemplatePublic } from './TemplatePublic';
@@ -59,7 +60,7 @@ function Names({ document, set, fixed }: PartProps) {
     <>
       <FormGroup label={t('subjectFrom')} fieldId="from">
         <FormSelect id="from" isDisabled={fixed} value={subject.from ?? 'csr'} onChange={(_, value) => set({ subject: { ...subject, from: value as 'csr' } })}>
-          {[...new Set(['csr', 'fixed', 'none', subject.from ?? 'csr'])].map((one) => <FormSelectOption key={one} value={one} label={one} />)}
+          {[...new Set(['csr', 'fixed', 'none', subject.from ?? 'csr'])].map((one) => <FormSelectOption key={one} value={one} label={one === 'csr' ? t('fromCsr') : one === 'fixed' ? t('fromTemplate') : one === 'none' ? t('fromNobody') : one} />)}
         </FormSelect>
       </FormGroup>
       <FormGroup label={t('attributes')} fieldId="attributes"><TextInput id="attributes" isDisabled={fixed} defaultValue={(subject.attributes ?? []).join(' ')} onBlur={(event) => set({ subject: { ...subject, attributes: words(event.currentTarget.value) } })} /></FormGroup>
@@ -168,6 +169,9 @@ export default function TemplatePage() {
         {tab === 'names' && <Names {...part} />}
         {tab === 'usage' && <Usage {...part} />}
         {tab === 'json' && <Json document={template.document} replace={replace} fixed={fixed} />}
+        {tab === 'usage' && (template.document.ct?.logs?.length ?? 0) > 0 && <Test label={t('testLogs')} looks={() => [{ kind: 'transparency', targets: (template.document.ct?.logs ?? []).flatMap((one) => one.url ?? []).slice(0, 16) }]} />}
+        {tab === 'usage' && template.document.caa?.check === true && <TestOf id="test-caa" label={t('testName')} first="" looks={(name) => [{ kind: 'dns', targets: [name], view: { resolvers: template.document.caa?.resolvers ?? [] } }]} />}
+        {tab === 'general' && (template.document.hook?.url ?? '') !== '' && <Test label={t('testHook')} looks={() => [{ kind: 'url', targets: [template.document.hook?.url ?? ''] }]} />}
         {tab === 'preview' && <Preview template={template} />}
         {tab === 'versions' && <Versions template={template} />}
         {tab === 'urls' && <Urls template={template} />}

@@ -1,7 +1,7 @@
 import { Alert, Button, DescriptionList, FormGroup, TextInput } from '@patternfly/react-core';
 import { useEffect, useState } from 'react';
 import { Link, useNavigate, useParams, useSearchParams } from 'react-router-dom';
-import { api, type Schema } from '../api/client';
+import { api, type Page as List, type Schema } from '../api/client';
 import { useScope } from '../frame/scope';
 import { Confirm } from '../parts/Confirm';
 import { DataList, type Column } from '../parts/DataList';
@@ -11,6 +11,7 @@ import { Pick } from '../parts/pick';
 import { SettingsForm, type Field } from '../parts/SettingsForm';
 import { Copy, Page, ProblemAlert, StateLabel, Waiting, When } from '../parts/small';
 import { Panes } from '../parts/tabs';
+import { Test } from '../parts/Trial';
 import { useSession } from '../session';
 import { t } from '../texts';
 import { Row } from './Authority';
@@ -38,6 +39,8 @@ const CLOCK_KEPT = 120;
 function ClockPage() {
   const clock = useLoad(() => api.get<Schema['Clock']>('/clock'), 'clock-page', 5000);
   const [offsets, setOffsets] = useState<number[]>([]);
+  const { may } = useSession();
+  const servers = useLoad(async () => (may('settings:read') ? (await api.get<List<Schema['ConfiguredOption']>>('/configuration')).items.find((option) => option.name === 'ntp-server')?.values.slice(0, 16) ?? [] : []), 'ntp-servers');
   const one = clock.value;
   useEffect(() => { if (one !== undefined) setOffsets((old) => [...old, one.offsetMicroseconds].slice(-CLOCK_KEPT)); }, [one]);
   if (one === undefined) return clock.problem === undefined ? <Waiting /> : <ProblemAlert problem={clock.problem} retry={clock.reload} />;
@@ -58,6 +61,7 @@ function ClockPage() {
         <Row term={t('tokensGranted')}>{one.tokens.granted.toLocaleString()} ({one.tokens.authenticode.toLocaleString()} Authenticode)</Row>
         <Row term={t('clockRefused')}>{one.tokens.refused}, {one.tokens.denied}, {one.tokens.unavailable}</Row>
       </DescriptionList>
+      {servers.value !== undefined && servers.value.length > 0 && <Test label={t('testServers')} looks={() => [{ kind: 'ntp', targets: servers.value ?? [] }]} />}
       <figure className="gh-chart">
         <svg viewBox="0 0 400 100" role="img" aria-label={t('clockChart', { widest: milliseconds(widest) })} preserveAspectRatio="none">
           <line x1="0" x2="400" y1="50" y2="50" className="gh-chart-axis" />

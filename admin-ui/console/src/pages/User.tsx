@@ -13,7 +13,7 @@ import { Sessions } from '../parts/Sessions';
 import { Page, ProblemAlert, StateLabel, Waiting, When } from '../parts/small';
 import { Panes } from '../parts/tabs';
 import { useSession } from '../session';
-import { t } from '../texts';
+import { roleName, t } from '../texts';
 import { Row } from './Authority';
 
 type User = Schema['User'];
@@ -21,7 +21,9 @@ type Grant = Schema['Grant'];
 type ApiToken = Schema['ApiToken'];
 
 function Grants({ user, changed }: { user: User; changed: () => void }) {
-  const { cas } = useScope();
+  const { cas, organisations } = useScope();
+  const several = (organisations.value?.length ?? 0) > 1 ? organisations.value ?? [] : [];
+  const nameOf = (id: string) => cas.value?.find((one) => one.id === id)?.name ?? organisations.value?.find((one) => one.id === id)?.name ?? id;
   const roles = useLoad(() => api.get<List<Schema['Role']>>('/roles'), 'roles');
   const [role, setRole] = useState('requester');
   const [where, setWhere] = useState('');
@@ -34,16 +36,16 @@ function Grants({ user, changed }: { user: User; changed: () => void }) {
       <ul className="gh-plain">
         {grants.map((grant, index) => (
           <li key={`${grant.role}-${grant.object ?? ''}`}>
-            {grant.role}{grant.object === null ? '' : ` (${grant.object})`}
+            {roleName(grant.role)}{grant.object === null ? '' : ` (${nameOf(grant.object)})`}
             <Button size="sm" variant="link" aria-label={`${t('remove')}: ${grant.role}`} onClick={() => void put(grants.filter((_, i) => i !== index))}>{t('remove')}</Button>
           </li>
         ))}
       </ul>
       <div className="gh-two">
-        <Pick id="grant-role" label={t('role')} value={role} set={setRole} choices={(roles.value?.items ?? []).map((one) => [one.id, one.name] as const)} />
-        <Pick id="grant-where" label={t('where')} value={where} set={setWhere} choices={[['', t('everywhere')], ...(cas.value ?? []).map((one) => [one.id, one.name] as const)]} />
+        <Pick id="grant-role" label={t('role')} value={role} set={setRole} choices={(roles.value?.items ?? []).map((one) => [one.id, roleName(one.id, one.name)] as const)} />
+        <Pick id="grant-where" label={t('where')} value={where} set={setWhere} choices={[['', t('everywhere')], ...several.map((one) => [`organisation/${one.id}`, `${t('organisation')}: ${one.name}`] as const), ...(cas.value ?? []).map((one) => [`ca/${one.id}`, one.name] as const)]} />
       </div>
-      <Button variant="secondary" onClick={() => void put([...grants, { role, scope: where === '' ? 'instance' : 'ca', object: where === '' ? null : where }])}>{t('addRole')}</Button>
+      <Button variant="secondary" onClick={() => void put([...grants, { role, scope: where === '' ? 'instance' : where.startsWith('ca/') ? 'ca' : 'organisation', object: where === '' ? null : where.slice(where.indexOf('/') + 1) }])}>{t('addRole')}</Button>
     </>
   );
 }

@@ -6,8 +6,9 @@ import { Confirm } from '../parts/Confirm';
 import { DataList, type Column } from '../parts/DataList';
 import { asProblem, useLoad } from '../parts/load';
 import { Copy, Page, ProblemAlert, StateLabel, When } from '../parts/small';
+import { useScope } from '../frame/scope';
 import { useSession } from '../session';
-import { t } from '../texts';
+import { roleName, t } from '../texts';
 
 type User = Schema['User'];
 const builtIn = ['administrator', 'officer', 'requester', 'auditor'];
@@ -28,10 +29,11 @@ function NewUser({ close, made }: { close: () => void; made: (password: string) 
   const [email, setEmail] = useState('');
   const [role, setRole] = useState('requester');
   const [problem, setProblem] = useState<Problem>();
+  const { organisation } = useScope();
   const known = useLoad(() => api.get<List<Schema['Role']>>('/roles'), 'roles');
   const roles = known.value?.items.map((one) => one.id) ?? builtIn;
   const submit = () =>
-    api.post<User>('/users', { username, displayName, email, roles: [{ role, scope: 'instance', object: null }] }).then(
+    api.post<User>('/users', { username, displayName, email, ...(organisation === '' ? { roles: [{ role, scope: 'instance', object: null }] } : { organisation, roles: [{ role, scope: 'organisation', object: organisation }] }) }).then(
       (user) => made(user.oneTimePassword ?? ''), (reason: unknown) => setProblem(asProblem(reason)));
   return (
     <Modal isOpen variant="medium" onClose={close} aria-labelledby="new-user">
@@ -42,7 +44,7 @@ function NewUser({ close, made }: { close: () => void; made: (password: string) 
           <FormGroup label={t('username')} fieldId="u-name" isRequired><TextInput id="u-name" value={username} onChange={(_, value) => setUsername(value)} /></FormGroup>
           <FormGroup label={t('displayName')} fieldId="u-display"><TextInput id="u-display" value={displayName} onChange={(_, value) => setDisplayName(value)} /></FormGroup>
           <FormGroup label={t('email')} fieldId="u-mail"><TextInput id="u-mail" type="email" value={email} onChange={(_, value) => setEmail(value)} /></FormGroup>
-          <FormGroup label={t('role')} fieldId="u-role"><FormSelect id="u-role" value={role} onChange={(_, value) => setRole(value)}>{roles.map((one) => <FormSelectOption key={one} value={one} label={one} />)}</FormSelect></FormGroup>
+          <FormGroup label={t('role')} fieldId="u-role"><FormSelect id="u-role" value={role} onChange={(_, value) => setRole(value)}>{roles.map((one) => <FormSelectOption key={one} value={one} label={roleName(one)} />)}</FormSelect></FormGroup>
         </Form>
       </ModalBody>
       <ModalFooter><Button isDisabled={username.trim() === ''} onClick={() => void submit()}>{t('create')}</Button><Button variant="link" onClick={close}>{t('cancel')}</Button></ModalFooter>
@@ -79,6 +81,7 @@ export default function Users() {
     { id: 'username', title: t('username'), text: (u) => u.username, cell: (u) => <Link to={`/users/${u.id}`}>{u.username}</Link> },
     { id: 'name', title: t('displayName'), text: (u) => u.displayName, cell: (u) => u.displayName || '–' },
     { id: 'email', title: t('email'), text: (u) => u.email, cell: (u) => u.email || '–' },
+    { id: 'organisation', title: t('organisation'), text: (u) => u.organisation ?? '', cell: (u) => u.organisation, hidden: true },
     { id: 'state', title: t('state'), text: (u) => u.state, cell: (u) => <StateLabel state={u.state} /> },
     { id: 'login', title: t('lastLogin'), text: (u) => u.lastLoginAt ?? '', cell: (u) => <When at={u.lastLoginAt} /> },
     ...(manage ? [{

@@ -11,7 +11,7 @@ import { SettingsForm, type Field } from '../parts/SettingsForm';
 import { CodeText, Page, ProblemAlert, StateLabel, Waiting, When } from '../parts/small';
 import { Panes } from '../parts/tabs';
 import { useSession } from '../session';
-import { t } from '../texts';
+import { t, type TextKey } from '../texts';
 
 type Validator = Schema['Validator'];
 
@@ -62,9 +62,10 @@ function NewValidator({ close }: { close: (done: boolean) => void }) {
   const [name, setName] = useState('');
   const [certificate, setCertificate] = useState('');
   const [source, setSource] = useState('');
+  const { organisation } = useScope();
   return (
     <FormDialog title={t('newForeign')} act={t('create')} ready={name.trim() !== '' && certificate.trim() !== ''} close={close}
-      run={() => api.post('/validators', { name, certificate, ...(source === '' ? {} : { settings: { sources: [source] } }) })}>
+      run={() => api.post('/validators', { name, certificate, ...(organisation === '' ? {} : { organisation }), ...(source === '' ? {} : { settings: { sources: [source] } }) })}>
       <FormGroup label={t('name')} fieldId="v-name" isRequired><TextInput id="v-name" value={name} onChange={(_, value) => setName(value)} /></FormGroup>
       <FormGroup label={t('certificatePem')} fieldId="v-certificate" isRequired><TextArea id="v-certificate" rows={8} className="gh-mono" value={certificate} onChange={(_, value) => setCertificate(value)} /></FormGroup>
       <FormGroup label={t('crlAddress')} fieldId="v-source"><TextInput id="v-source" value={source} placeholder="http://crl.example.org/root.crl" onChange={(_, value) => setSource(value)} /></FormGroup>
@@ -72,12 +73,21 @@ function NewValidator({ close }: { close: (done: boolean) => void }) {
   );
 }
 
+const reasons: Record<string, TextKey> = { 'validator.stale': 'listMissing', 'validator.ending': 'listEnding', 'validator.responder-ends': 'responderEnds', 'validator.source-failed': 'sourceFailed' };
+
+/** "code: what happened"; the code alone says nothing to a reader. */
+const reasonOf = (v: Validator): string => {
+  const [, code = '', more = ''] = /^(validator\.[a-z-]+): ?(.*)$/s.exec(v.problem ?? '') ?? [];
+  if (code === '') return v.problem ?? '';
+  return [reasons[code] === undefined ? code : t(reasons[code]), more].filter((one) => one !== '').join(': ');
+};
+
 const columns: Column<Validator>[] = [
   { id: 'name', title: t('name'), text: (v) => v.name, cell: (v) => <Link to={`/validation/${v.id}`}>{v.name}</Link> },
   { id: 'state', title: t('state'), text: (v) => v.state, cell: (v) => <StateLabel state={v.state} /> },
   { id: 'revoked', title: t('revokedCount'), text: (v) => String(v.crl?.entries ?? ''), cell: (v) => v.crl?.entries ?? '–' },
   { id: 'next', title: t('nextUpdate'), text: (v) => v.crl?.nextUpdate ?? '', cell: (v) => <When at={v.crl?.nextUpdate} /> },
-  { id: 'problem', title: t('reason'), text: (v) => v.problem ?? '', cell: (v) => v.problem ?? '–' },
+  { id: 'problem', title: t('reason'), text: (v) => reasonOf(v), cell: (v) => reasonOf(v) || '–' },
 ];
 
 function Foreign() {
@@ -132,7 +142,7 @@ export function ForeignPage() {
   return (
     <Page title={one.name} actions={actions}>
       <ProblemAlert problem={problem} />
-      <div><StateLabel state={one.state} /> {one.problem}</div>
+      <div><StateLabel state={one.state} /> {reasonOf(one)}</div>
       <div className="gh-two">
         <Card><CardTitle component="h2">{t('settings')}</CardTitle><CardBody><SettingsForm name="validator" document={one.settings} fields={fields()} fixed={fixed} save={(settings) => api.patch(`/validators/${slug}`, { settings, version: one.version }).then(loaded.reload)} /></CardBody></Card>
         <Card><CardTitle component="h2">{t('certificate')}</CardTitle><CardBody><CodeText label="PEM" text={one.certificate} /></CardBody></Card>

@@ -1,4 +1,4 @@
-import { Button, EmptyState, EmptyStateBody, MenuToggle, SearchInput, Select, SelectList, SelectOption, Toolbar, ToolbarContent, ToolbarGroup, ToolbarItem } from '@patternfly/react-core';
+import { Button, EmptyState, EmptyStateBody, FormSelect, FormSelectOption, MenuToggle, SearchInput, Select, SelectList, SelectOption, Toolbar, ToolbarContent, ToolbarGroup, ToolbarItem } from '@patternfly/react-core';
 import { ColumnsIcon, DownloadIcon, SyncAltIcon } from '@patternfly/react-icons';
 import { Table, Tbody, Td, Th, Thead, Tr } from '@patternfly/react-table';
 import { useEffect, useMemo, useState, type ReactNode } from 'react';
@@ -118,6 +118,7 @@ export function DataList<T>({ name, label, path, query = {}, columns, id, filter
     return list;
   }, [page.value, whole, by, down, served, needle, columns]);
   const sortable = (column: Column<T>) => column.id !== 'acts' && (whole || !long || column.sort !== undefined);
+  const arrangeable = visible.filter(sortable);
   // What nobody has put in order comes newest first.
   const shownBy = by !== undefined && sortable(by) ? by : order === '' && long ? columns.find((one) => one.sort === 'createdAt' || one.sort === 'at') : undefined;
   const sortBy = shownBy === undefined ? {} : { index: visible.indexOf(shownBy), direction: down || by === undefined ? 'desc' as const : 'asc' as const };
@@ -135,6 +136,14 @@ export function DataList<T>({ name, label, path, query = {}, columns, id, filter
         <ToolbarContent>
           <ToolbarGroup>
             {filters}
+            {arrangeable.length > 0 && !bare && (
+              <ToolbarItem className="gh-phone-sort">
+                <FormSelect aria-label={t('sortBy')} value={order} onChange={(_, value) => put('sort', value)}>
+                  <FormSelectOption value="" label={t('sortBy')} />
+                  {arrangeable.flatMap((one) => ['', '-'].map((way) => <FormSelectOption key={way + one.id} value={`${way}${one.sort ?? one.id}`} label={`${one.title} ${way === '' ? '↑' : '↓'}`} />))}
+                </FormSelect>
+              </ToolbarItem>
+            )}
             {searched && <ToolbarItem><SearchInput aria-label={t('searchList', { name: label })} placeholder={t('search')} value={find} onChange={(_, value) => { setFind(value); if (!paged) search(value); }} onSearch={() => search(find.trim())} onClear={() => search('')} /></ToolbarItem>}
           </ToolbarGroup>
           {bulk !== undefined && chosen.length > 0 && <ToolbarItem>{bulk(chosen, done)}</ToolbarItem>}

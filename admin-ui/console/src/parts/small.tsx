@@ -1,17 +1,19 @@
 import { Alert, Button, ClipboardCopy, Content, Label, Spinner, Tooltip } from '@patternfly/react-core';
 import type { ReactNode } from 'react';
 import type { Problem } from '../api/client';
-import { language, stateText, t } from '../texts';
+import { language, said, stateText, t } from '../texts';
 
 export function ProblemAlert({ problem, retry }: { problem: Problem | undefined; retry?: () => void }) {
   if (problem === undefined) return null;
+  const own = said('problems', problem.type);
   return (
     <Alert
       variant="danger"
       isInline
-      title={problem.message}
+      title={own ?? problem.message}
       actionLinks={retry && <Button variant="link" isInline onClick={retry}>{t('retry')}</Button>}
     >
+      {own !== undefined && problem.status !== 0 && <p lang="en">{problem.message}</p>}
       {problem.instance !== undefined && <small>{t('requestId', { id: problem.instance })}</small>}
     </Alert>
   );

@@ -1,6 +1,7 @@
 import { Tab, Tabs, TabTitleText } from '@patternfly/react-core';
 import { useEffect, useRef, type ReactNode } from 'react';
 import { useSearchParams } from 'react-router-dom';
+import { mayLeave } from './guard';
 
 export interface Pane { key: string; title: string; body: () => ReactNode }
 
@@ -20,7 +21,7 @@ export function Panes({ label, panes }: { label: string; panes: readonly Pane[] 
   const choose = (key: string) => { const next = new URLSearchParams(parameters); next.set('tab', key); next.delete('find'); next.delete('sort'); setParameters(next); };
   return (
     <>
-      <TabRow at={at?.key}><Tabs activeKey={at?.key} onSelect={(_, key) => choose(String(key))} aria-label={label}>
+      <TabRow at={at?.key}><Tabs activeKey={at?.key} onSelect={(_, key) => key !== at?.key && mayLeave() && choose(String(key))} aria-label={label}>
         {panes.map((pane) => <Tab key={pane.key} eventKey={pane.key} tabContentId="pane" title={<TabTitleText>{pane.title}</TabTitleText>} />)}
       </Tabs></TabRow>
       <div id="pane" role="tabpanel" aria-label={at?.title} className="gh-stack" key={at?.key}>{at?.body()}</div>

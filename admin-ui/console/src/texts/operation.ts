@@ -26,6 +26,36 @@ export const operation = {
   secretSet: ['A secret is stored. What is typed here replaces it.', 'Ein Geheimnis ist gespeichert. Was hier steht, ersetzt es.'],
   saveFirst: ['What is stored is tested: save first.', 'Geprüft wird, was gespeichert ist: erst speichern.'],
   identifier: ['Id (small letters, digits, hyphens)', 'Kennung (Kleinbuchstaben, Ziffern, Bindestriche)'],
+  // Organisations
+  organisations: ['Organisations', 'Organisationen'],
+  allOrganisations: ['All organisations', 'Alle Organisationen'],
+  newOrganisation: ['New organisation', 'Neue Organisation'],
+  organisationsSay: ['Authorities and users belong to an organisation. Once there are several, everything can be narrowed to one of them at the top.', 'Zertifizierungsstellen und Benutzer gehören einer Organisation. Sobald es mehrere gibt, lässt sich oben alles auf eine davon eingrenzen.'],
+  lookAt: ['Look at it alone', 'Nur sie ansehen'],
+  renameName: ['Rename {name}', '{name} umbenennen'],
+  // Templates
+  fromCsr: ['The request', 'dem Antrag'],
+  fromTemplate: ['The template', 'der Vorlage'],
+  fromNobody: ['Nothing: alternative names alone', 'nichts: nur alternative Namen'],
+  // Trying connections
+  answers: ['it answers', 'es antwortet'],
+  doesNotAnswer: ['it does not answer as it should', 'es antwortet nicht, wie es soll'],
+  nothingToTest: ['Nothing is set up that could be tested.', 'Es ist nichts eingerichtet, das zu prüfen wäre.'],
+  testPublishing: ['Test the places that lists go to', 'Orte prüfen, an die Listen gehen'],
+  testAddress: ['Address to fetch', 'Adresse zum Abrufen'],
+  testName: ['DNS name to look at', 'DNS-Name zum Ansehen'],
+  testServers: ['Test the time servers', 'Zeitserver prüfen'],
+  testLogs: ['Test the transparency logs', 'Transparenz-Logs prüfen'],
+  testHook: ['Test the service that is asked', 'Gefragten Dienst prüfen'],
+  testTsa: ['Test the timestamping authority', 'Zeitstempeldienst prüfen'],
+  seenFromHere: ['From here', 'Von hier'],
+  // Lists
+  sortBy: ['Sort by', 'Ordnen nach'],
+  // Validators
+  listMissing: ['No list that still holds has been fetched', 'Keine Sperrliste geholt, die noch gilt'],
+  listEnding: ['The list ends soon', 'Die Sperrliste endet bald'],
+  responderEnds: ["The responder's certificate ends soon", 'Das Zertifikat des Antwortgebers endet bald'],
+  sourceFailed: ['A source cannot be read', 'Eine Quelle ist nicht lesbar'],
   // Agents
   agents: ['Agents', 'Agenten'],
   agentsSay: ['An agent lends the tokens of its machine: YubiKeys and HSMs far away, behind NAT and firewalls.', 'Ein Agent verleiht die Tokens seiner Maschine: YubiKeys und HSMs in der Ferne, hinter NAT und Firewalls.'],

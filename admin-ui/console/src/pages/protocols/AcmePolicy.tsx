@@ -10,6 +10,7 @@ import { Pick } from '../../parts/pick';
 import { SettingsForm, type Field } from '../../parts/SettingsForm';
 import { Page, ProblemAlert, StateLabel, Waiting, When } from '../../parts/small';
 import { Panes } from '../../parts/tabs';
+import { TestOf, type Look } from '../../parts/Trial';
 import { useSession } from '../../session';
 import { t } from '../../texts';
 
@@ -72,6 +73,21 @@ function Bindings({ policy }: { policy: string }) {
   );
 }
 
+const firstName = (policy: Policy): string => (policy.document.identifiers ?? []).find((one) => /^[a-z0-9.-]+$/i.test(one)) ?? '';
+
+/** What the policy's checks of domains look through: its own resolvers and proxy, and those of every vantage point. */
+function looksOf(policy: Policy, name: string): Look[] {
+  const { dns, validation } = policy.document;
+  const here = { resolvers: dns?.resolvers ?? [], proxy: validation?.proxy ?? '' };
+  return [
+    { name: t('seenFromHere'), kind: 'dns', targets: [name], view: here },
+    ...(validation?.vantages ?? []).map((one): Look => ({
+      name: one.name, kind: 'dns', targets: [name],
+      view: { resolvers: (one.resolvers?.length ?? 0) > 0 ? one.resolvers ?? [] : here.resolvers, proxy: (one.proxy ?? '') === '' ? here.proxy : one.proxy ?? '' },
+    })),
+  ];
+}
+
 export default function AcmePolicy() {
   const { id = '' } = useParams();
   const { may } = useSession();
@@ -85,6 +101,7 @@ export default function AcmePolicy() {
     <Page title={policy.name} actions={!fixed && <Button variant="danger" onClick={() => setDeleting(true)}>{t('delete')}</Button>}>
       <Panes label={policy.name} panes={[
         { key: 'rules', title: t('general'), body: () => <SettingsForm name="acme" document={policy.document} fields={fields()} fixed={fixed} whole save={(document) => api.put(`/acme/policies/${id}`, { name: policy.name, document, version: policy.version }).then(loaded.reload)} /> },
+        { key: 'test', title: t('test'), body: () => <TestOf id="test-name" label={t('testName')} first={firstName(policy)} looks={(name) => looksOf(policy, name)} /> },
         { key: 'bindings', title: t('bindings'), body: () => <Bindings policy={id} /> },
       ]} />
       {deleting && <Confirm title={t('deleteName', { name: policy.name })} act={t('delete')} danger name={policy.name} run={() => api.delete(`/acme/policies/${id}`)} close={(done) => { setDeleting(false); if (done) navigate('/acme'); }}>{t('deletePolicySays')}</Confirm>}

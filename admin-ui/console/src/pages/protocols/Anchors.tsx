@@ -21,7 +21,7 @@ function PemFile({ id, label, text, set }: { id: string; label: string; text: st
   const [file, setFile] = useState('');
   return (
     <FormGroup label={label} fieldId={id} isRequired>
-      <FileUpload id={id} className="gh-mono" type="text" value={text} filename={file} allowEditingUploadedText filenamePlaceholder={t('dropFile')} browseButtonText={t('browse')}
+      <FileUpload id={id} className="gh-mono" type="text" value={text} filename={file} allowEditingUploadedText filenamePlaceholder={t('dropFile')} browseButtonText={t('browse')} clearButtonText={t('clear')}
         onFileInputChange={(_, chosen) => setFile(chosen.name)} onDataChange={(_, value) => set(value)} onTextChange={(_, value) => set(value)} onClearClick={() => { set(''); setFile(''); }} />
     </FormGroup>
   );
