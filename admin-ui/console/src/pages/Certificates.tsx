@@ -113,6 +113,7 @@ export default function Certificates() {
   const sort = parameters.get('sort') ?? '';
   const sorted = columns.some((one) => one.sort !== undefined && one.sort === sort.replace(/^-/, ''));
   const viewed = new URLSearchParams(parameters);
+  viewed.delete('scope'); // of a link: where it looks is the selector's
   if (!sorted) viewed.delete('sort');
   const total = useLoad(() => api.get<Schema['Count']>('/certificates/count', { ...query, ca, most: '5000' }), `count-${ca}-${JSON.stringify(query)}`, 30000);
   const set = (name: string, value: string) => {
