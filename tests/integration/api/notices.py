@@ -244,7 +244,7 @@ def check_many(admin, made, server, hooks):
     """More notices than one mail, one call and one look once had: each is told, once, without a statement for each."""
     users = [admin.post("/users", {"username": name, "email": f"{name}@example.org",
                                    "roles": [{"role": "officer", "scope": "ca", "object": made["issuing"]}]}, 201)["id"]
-             for name in ("desk-one", "desk-two")]
+             for name in ("told-one", "told-two")]
     waits = admin.post(f"/templates/{made['template']}/requests", {"csr": make_csr("many.example.org").decode()}, 201)["id"]
     put(admin, {"webhooks": hooks, "rules": [{"id": "many", "on": "event", "codes": ["request.commented", "request.comm"],
                                               "toApprovers": True, "to": ["ops@example.org"], "webhook": "teams"}]})
@@ -261,7 +261,7 @@ def check_many(admin, made, server, hooks):
 
     def told(name):
         return persons([mail.get_body(("plain",)).get_content() for mail in server.mails() if mail["To"] == name + "@example.org"])
-    for name in ("ops", "desk-one", "desk-two"):
+    for name in ("ops", "told-one", "told-two"):
         wait_for(lambda name=name: told(name)[0] >= MANY)
         assert told(name) == (MANY, MANY), (name, told(name))
     Hook.calls.clear()
@@ -271,7 +271,7 @@ def check_many(admin, made, server, hooks):
     assert persons([block["text"] for card in cards for block in card[1:]]) == (MANY, MANY)
     assert max(len(body) for _, _, body in Hook.calls) < 28000
     admin.post("/notices/run", status=204)
-    assert told("desk-one") == (MANY, MANY)
+    assert told("told-one") == (MANY, MANY)
     admin.post(f"/requests/{waits}/decline", {"reason": "x"})
     for user in users:
         admin.patch(f"/users/{user}", {"state": "suspended"})
