@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "ca/generations.h"
+#include "ca/service.h"
 #include "store/certificates.h"
 #include "store/organisations.h"
 
@@ -104,8 +105,8 @@ static bool read_end(struct tx *tx, struct arena *arena, const struct ca_record 
     struct service_record service;
     struct crl_record crl;
     *ret_us = 0;
-    if (kind == OVERDUE_OCSP && service_current_of(tx, arena, ca->id, generation_key(ca), SERVICE_OCSP, clock_now_us(), &service,
-                           &missing))
+    if (kind == OVERDUE_OCSP && service_current_of(tx, arena, ca->id, generation_key(ca), SERVICE_OCSP,
+                           clock_now_us() + SERVICE_SKEW_US, &service, &missing))
         *ret_us = service.not_after_us;
     if (kind != OVERDUE_OCSP && crl_newest(tx, arena, ca->id, generation_key(ca), 0, false, false, &crl, &missing))
         *ret_us = crl.next_update_us;

@@ -60,7 +60,7 @@ static bool still_good(struct arena *arena, const struct service_record *record,
                        const GENERAL_NAMES *wanted, struct error *err) {
     AUTO(X509) *certificate = NULL;
     int64_t life = record->not_after_us - record->not_before_us;
-    if (clock_now_us() + life / 3 > record->not_after_us || record->not_before_us > clock_now_us() + AHEAD_US)
+    if (clock_now_us() + life / 3 > record->not_after_us || record->created_us > clock_now_us() + AHEAD_US)
         return false;
     TRY(certificate_decode(arena, record->certificate, &certificate, err));
     return same_names(certificate, wanted);

@@ -52,7 +52,7 @@ struct service_cache {
         enum service_use use;
         X509 *certificate;
         EVP_PKEY *key;
-        int64_t not_before_us, not_after_us;
+        int64_t not_before_us, not_after_us, created_us;
     } slots[SLOTS];
     pthread_mutex_t making; /* one maker in this process */
 };
@@ -113,7 +113,7 @@ static bool from_cache(struct service_cache *cache, struct arena *arena, struct 
     pthread_mutex_lock(&cache->mutex);
     struct slot *slot = slot_of(cache, issuer_key_id, use);
     bool found = slot->key != NULL && slot->use == use && uuid_equal(slot->issuer_key_id, issuer_key_id) &&
-                 slot->not_before_us <= now && /* else the clock was ahead when it was made */
+                 slot->created_us <= now + SERVICE_SKEW_US && /* else the clock was ahead when it was made */
                  (fresh(slot->not_before_us, slot->not_after_us, now) ||
                   (stale_too && now < slot->not_after_us));
     if (found)
@@ -144,7 +144,7 @@ static bool remember(struct core *core, struct arena *arena, struct uuid issuer_
     struct slot *slot = slot_of(cache, issuer_key_id, record->use);
     empty_slot(slot);
     *slot = (struct slot){issuer_key_id, record->use, certificate, key, record->not_before_us,
-                          usable_until(certificate, record->not_after_us)};
+                          usable_until(certificate, record->not_after_us), record->created_us};
     pthread_mutex_unlock(&cache->mutex);
     return true;
 }
@@ -157,7 +157,8 @@ static bool load_current(struct core *core, struct arena *arena, const struct ca
     bool done = false, found = false;
     TX(tx, core_db(core), &done, err) {
         struct error missing = {0};
-        found = service_current_of(tx.tx, arena, ca->id, generation_key(ca), use, clock_now_us(), &record, &missing);
+        found = service_current_of(tx.tx, arena, ca->id, generation_key(ca), use, clock_now_us() + SERVICE_SKEW_US,
+                                   &record, &missing);
         tx.ok = found || missing.kind == ERROR_NOT_FOUND;
         if (!tx.ok)
             *err = missing;
@@ -246,7 +247,7 @@ static bool sign_service(struct core *core, struct arena *arena, const struct ca
     TRY(service_subject(arena, ca, use, &subject, err));
     plan->subject = subject;
     plan->public_key = public_key;
-    plan->not_before_us = now - 300 * US_PER_SECOND;
+    plan->not_before_us = now - SERVICE_SKEW_US;
     plan->not_after_us = now + (kind->days != 0 ? kind->days : settings.ocsp_signer_days) * US_PER_DAY;
     limit_to_ca(ca, plan);
     plan->path_length = -1;
@@ -335,7 +336,7 @@ static bool renew(struct core *core, struct arena *arena, const struct ca_record
             note_renewal(core, arena, ca, use, made ? NULL : err);
             if (made)
                 return from_cache(cache, arena, ca->key_id, use, true, ret) ||
-                       fail_internal(err, "a service identity vanished from the cache");
+                       fail(err, ERROR_UNAVAILABLE, "ocsp-signer", "The clock was set meanwhile; try again.");
             log_failure(LOG_WARN, "ca", "a service certificate cannot be made", err);
             /* What there is goes on to its end. */
             return from_cache(cache, arena, ca->key_id, use, true, ret);

@@ -11,6 +11,10 @@ struct service_identity {
     const EVP_MD *digest;
     int64_t not_after_us;
 };
+/* A service certificate holds from so long before it is made. One that was made later than so long from now was made by a
+ * clock that was ahead, and another one is made in its place. */
+#define SERVICE_SKEW_US (INT64_C(300) * 1000000)
+
 /* The present identity of a CA for one use, made when there is none or the present one has less than a third
  * of its life left; one maker at a time among all nodes. A newer one that cannot be made now leaves the
  * present one in use until it ends.

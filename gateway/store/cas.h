@@ -118,11 +118,11 @@ MUST_USE bool service_retire(struct tx *tx, enum service_use use, int64_t now_us
 MUST_USE bool service_list(struct tx *tx, struct arena *arena, struct uuid ca_id, enum service_use use,
                            int64_t now_us, struct service_record **ret_items, size_t *ret_count,
                            struct error *err);
-/* The newest by not_after that this key of the CA has signed (nil: its first one) and that holds by then, or
+/* The newest by not_after that this key of the CA has signed (nil: its first one) and that was made by then, or
  * ERROR_NOT_FOUND. */
 MUST_USE bool service_current_of(struct tx *tx, struct arena *arena, struct uuid ca_id, struct uuid issuer_key_id,
-                                 enum service_use use, int64_t now_us, struct service_record *ret, struct error *err);
-/* The same of the first key, or of the instance itself, whenever it begins to hold. */
+                                 enum service_use use, int64_t made_by_us, struct service_record *ret, struct error *err);
+/* The same of the first key, or of the instance itself, whenever it was made. */
 MUST_USE bool service_current(struct tx *tx, struct arena *arena, struct uuid ca_id,
                               enum service_use use, struct service_record *ret, struct error *err);
 

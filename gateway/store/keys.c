@@ -17,7 +17,7 @@ static const char sql_service_insert[] =
     "s.not_after_us, s.created_us, s.issuer_key_id FROM service_certificates s "                   \
     "WHERE s.ca_id <=> ? AND s.purpose = ? AND s.deleted_us = 0 "
 #define NEWEST_FIRST "ORDER BY s.not_after_us DESC, s.id DESC LIMIT "
-static const char sql_service_current[] = SERVICES "AND s.issuer_key_id <=> ? AND s.not_before_us <= ? " NEWEST_FIRST "1";
+static const char sql_service_current[] = SERVICES "AND s.issuer_key_id <=> ? AND s.created_us <= ? " NEWEST_FIRST "1";
 static const char sql_service_list[] = SERVICES "AND s.not_after_us > ? " NEWEST_FIRST "100";
 
 static const char sql_service_retire[] = "UPDATE service_certificates SET deleted_us = ? "
@@ -97,13 +97,13 @@ static void read_service(struct rows *rows, struct service_record *ret) {
 }
 
 bool service_current_of(struct tx *tx, struct arena *arena, struct uuid ca_id,
-                        struct uuid issuer_key_id, enum service_use use, int64_t now_us,
+                        struct uuid issuer_key_id, enum service_use use, int64_t made_by_us,
                         struct service_record *ret, struct error *err) {
     struct rows rows;
     struct service_record service;
     bool found;
     TRY(rows_first(tx, arena, sql_service_current,
-                   PARAMS(p_uuid_or_null(&ca_id), p_int(use), p_uuid_or_null(&issuer_key_id), p_int(now_us)), &rows, &found,
+                   PARAMS(p_uuid_or_null(&ca_id), p_int(use), p_uuid_or_null(&issuer_key_id), p_int(made_by_us)), &rows, &found,
                    err));
     if (!found)
         return fail(err, ERROR_NOT_FOUND, "not-found",
