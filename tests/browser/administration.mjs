@@ -34,6 +34,23 @@ async function failedOrder(page, api, template) {
   await page.getByRole('heading', { level: 1, name: 'a@example.org' }).waitFor();
   await page.getByRole('button', { name: 'shop.example.org' }).waitFor();
   await look(page, 'a07-acme-account');
+  await changedTerms(page, api);
+}
+
+// Terms that have changed: a person notes at the account that its holder agrees.
+async function changedTerms(page, api) {
+  const settings = await api('GET', '/acme/settings');
+  await api('PUT', '/acme/settings', { ...settings, terms: 'https://example.org/terms/2' });
+  await page.reload();
+  await page.getByRole('button', { name: 'Agree to the terms of service' }).click();
+  await dialog(page).getByText('https://example.org/terms/2').waitFor();
+  await look(page, 'a08-acme-terms');
+  await dialog(page).getByRole('button', { name: 'Agree to the terms of service' }).click();
+  await dialog(page).waitFor({ state: 'detached' });
+  await page.getByRole('button', { name: 'Agree to the terms of service' }).waitFor({ state: 'detached' });
+  const { items } = await api('GET', '/acme/accounts');
+  assert(items.some((one) => one.terms === 'https://example.org/terms/2'));
+  await api('PUT', '/acme/settings', settings);
 }
 
 async function acme(page, { api, template }) {
