@@ -54,6 +54,9 @@ def bodies(path, made):
     table = {
         "/cas": {"name": "Stranger", "issuer": made["root"], "key": {"type": "EC", "curve": "P-256"}},
         "/cas/{ca}": {"name": "Stolen"},
+        "/organisations": {"id": "stolen", "name": "Stolen"},
+        "/organisations/{organisation}": {"name": "Stolen"},
+        "/connections/test": {"kind": "url", "targets": ["http://127.0.0.1:9"]},
         "/cas/import": {"name": "Stolen", "privateKey": "eA=="},
         "/cas/{ca}/history": {"crlNumber": 5},
         "/cas/{ca}/chains": {"issuer": made["root"]},

@@ -6,6 +6,7 @@
 #include "cmp/cmp.h"
 #include "est/est.h"
 #include "agents/agents.h"
+#include "connections/connections.h"
 #include "keys/keys_room.h"
 #include "logs/logs.h"
 #include "mail/mail.h"
@@ -57,7 +58,7 @@ static struct http_room acme_managed(struct core *core) {
 /* Every room that has routes under BASE. */
 static struct http_room (*const room_makers[])(struct core *core) = {
     access_room, audit_room, api_room, cmp_room, est_room, scep_room, timestamps, validation_room, acme_managed,
-    mail_room, public_routes, keys_room, agents_routes, logs_room, notices_room, tls_routes};
+    mail_room, public_routes, keys_room, agents_routes, logs_room, notices_room, tls_routes, connections_room};
 #define ROOM_COUNT (sizeof room_makers / sizeof room_makers[0])
 
 /* Their routes under BASE, one after the other; NULL after the last. */
