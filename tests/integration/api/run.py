@@ -32,6 +32,7 @@ import limits
 import logs
 import mail
 import notices
+import oddities
 import openid
 import organisations
 import own_tls
@@ -85,7 +86,7 @@ def run_whole(gateway, admin, token, seconds):
     for module in (credentials, authorities, templates, related, retention, scep, validators, mail,
                    notices, public_pages, acme, access):
         module.run(gateway, admin, made)
-    for module in (decisions, revocations, inspecting):
+    for module in (decisions, revocations, inspecting, oddities):
         module.run(gateway, admin, made)
     for module in (factors, identity, openid, logs, audit):
         module.run(gateway, admin)
