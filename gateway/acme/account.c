@@ -312,18 +312,16 @@ static bool own(const struct post *post, struct error *err) {
 bool acme_account(struct post *post, struct error *err) {
     struct acme_account account = post->account;
     const char *status = NULL;
-    bool done = false, agreed = false;
+    bool done = false;
     TRY(own(post, err));
     if (post->payload == NULL || post->payload->count == 0) {
         reply_account(post, 200, &account);
         return true;
     }
     TRY(json_string(post->payload, "status", &status, err));
-    TRY(json_bool(post->payload, "termsOfServiceAgreed", &agreed, err));
     TRY(read_contacts(post, &account.contacts, err));
-    if (agreed)
-        account.terms = *post->settings.terms == '\0' ? "agreed" : post->settings.terms;
-    /* rfc8555#7.3.2: any other status is ignored */
+    /* rfc8555#7.3.2: any other status is ignored, and termsOfServiceAgreed: clients send back what they were shown. A
+     * person agrees to terms that have changed (acme_accounts_agree). */
     if (status != NULL && strcmp(status, "deactivated") == 0)
         account.state = ACME_ACCOUNT_DEACTIVATED;
     account.changed_us = clock_now_us();

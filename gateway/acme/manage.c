@@ -109,27 +109,52 @@ HANDLER(acme_accounts_get) {
     return true;
 }
 
-HANDLER(acme_accounts_deactivate) {
-    struct acme *acme = context;
-    struct acme_account account;
-    struct acme_policy_record policy;
+static bool change_account(struct acme *acme, const struct http_request *request, struct http_response *response,
+                           const struct acme_account *account, struct event_note note, struct error *err) {
     struct json_writer w = json_writer_on(request->arena);
     bool done = false;
-    TRY(ask_no_query(request, err));
-    TRY(load_account(acme, request, MAY_MANAGE_TEMPLATES, &account, &policy, err));
-    account.state = ACME_ACCOUNT_REVOKED;
-    account.changed_us = clock_now_us();
-    struct event_note note = {.code = "acme.account.revoked",
-                              .organisation_id = policy.organisation_id,
-                              .object_kind = "acme-account",
-                              .object = uuid_text(request->arena, account.id)};
+    note.object_kind = "acme-account";
+    note.object = uuid_text(request->arena, account->id);
     TX(tx, core_db(acme->core), &done, err)
-    tx.ok = acme_account_update(tx.tx, &account, err) &&
+    tx.ok = acme_account_update(tx.tx, account, err) &&
             access_note(tx.tx, manage_actor(request), &note, err);
     TRY(done);
-    write_account(&w, request->arena, &account);
+    write_account(&w, request->arena, account);
     reply_json(response, 200, &w);
     return true;
+}
+
+HANDLER(acme_accounts_deactivate) {
+    struct acme_account account;
+    struct acme_policy_record policy;
+    TRY(ask_no_query(request, err));
+    TRY(load_account(context, request, MAY_MANAGE_TEMPLATES, &account, &policy, err));
+    account.state = ACME_ACCOUNT_REVOKED;
+    account.changed_us = clock_now_us();
+    return change_account(
+        context, request, response, &account,
+        (struct event_note){.code = "acme.account.revoked", .organisation_id = policy.organisation_id}, err);
+}
+
+/* Its holder has agreed to the terms as they are now: a person says so, for no request can (rfc8555#7.3.2, #7.3.3). */
+HANDLER(acme_accounts_agree) {
+    struct acme_account account;
+    struct acme_policy_record policy;
+    struct acme_settings settings;
+    struct json_writer w = json_writer_on(request->arena);
+    TRY(ask_no_query(request, err));
+    TRY(load_account(context, request, MAY_MANAGE_TEMPLATES, &account, &policy, err));
+    TRY(acme_settings_get(context, request->arena, &settings, err));
+    account.terms = *settings.terms == '\0' ? "agreed" : settings.terms;
+    account.changed_us = clock_now_us();
+    json_open_object(&w);
+    json_put_string(&w, "terms", account.terms);
+    json_close_object(&w);
+    return change_account(context, request, response, &account,
+                          (struct event_note){.code = "acme.account.changed",
+                                              .organisation_id = policy.organisation_id,
+                                              .details = json_written(&w)},
+                          err);
 }
 
 static bool read_authorizations(struct core *core, struct arena *arena, const struct acme_order *order,
@@ -317,6 +342,7 @@ HANDLER(acme_orders_get) {
     X("GET", "/acme/accounts/{}", NO_BODY, acme_accounts_get, READ) \
     X("GET", "/acme/accounts/{}/orders", NO_BODY, acme_account_orders_list, READ) \
     X("POST", "/acme/accounts/{}/deactivate", NO_BODY, acme_accounts_deactivate, MANAGE) \
+    X("POST", "/acme/accounts/{}/agree", NO_BODY, acme_accounts_agree, MANAGE) \
     X("GET", "/acme/orders", NO_BODY, acme_orders_list, READ) \
     X("GET", "/acme/orders/{}", NO_BODY, acme_orders_get, READ) \
     X("GET", "/acme/settings", NO_BODY, acme_settings_show, "settings:read") \

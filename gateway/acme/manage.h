@@ -19,6 +19,7 @@ HANDLER(acme_settings_change);
 HANDLER(acme_accounts_list);
 HANDLER(acme_accounts_get);
 HANDLER(acme_accounts_deactivate);
+HANDLER(acme_accounts_agree);
 HANDLER(acme_account_orders_list);
 HANDLER(acme_orders_list);
 HANDLER(acme_orders_get);

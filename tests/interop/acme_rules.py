@@ -14,6 +14,10 @@ from acme_scenarios import CA, Responses, ari_of, challenge, expect, finish, pro
 PRE = "pre.example.test"  # names below it need no challenge
 
 
+API = os.environ["GATEHOUSE_URL"] + "/api/v1"
+ADMIN = {"Authorization": "Bearer " + os.environ["GATEHOUSE_TOKEN"], "Content-Type": "application/json"}
+
+
 def links(answer, relation):
     found = [one for one in answer.headers.get_all("Link") or [] if f'rel="{relation}"' in one]
     return [one[one.index("<") + 1:one.index(">")] for one in found]
@@ -281,10 +285,9 @@ def renewal(directory, kid, secret, port):
 
 
 def settings(client, **changes):
-    headers = {"Authorization": "Bearer " + os.environ["GATEHOUSE_TOKEN"], "Content-Type": "application/json"}
-    url = os.environ["GATEHOUSE_URL"] + "/api/v1/acme/settings"
-    document = {**client.raw("GET", url, None, headers).json, **changes}
-    answer = client.raw("PUT", url, json.dumps(document), headers)
+    url = API + "/acme/settings"
+    document = {**client.raw("GET", url, None, ADMIN).json, **changes}
+    answer = client.raw("PUT", url, json.dumps(document), ADMIN)
     expect("settings", answer.status, 200)
 
 
@@ -305,10 +308,14 @@ def terms(directory, kid, secret):
             "identifier": {"type": "dns", "value": "t." + PRE}})):
         refused("changed terms", answer, 403, "userActionRequired")
         expect("where", (answer.json["instance"], links(answer, "terms-of-service")), (second, [second]))
-    expect("agreed again", client.post(client.kid, {"termsOfServiceAgreed": True}).status, 200)
+    expect("an update", client.post(client.kid, {"termsOfServiceAgreed": True}).status, 200)
+    refused("what an update says is ignored", client.order(["t." + PRE]), 403, "userActionRequired")
+    answer = client.raw("POST", f"{API}/acme/accounts/{client.kid.rsplit('/', 1)[1]}/agree", None, ADMIN)
+    expect("a person agrees", (answer.status, answer.json["terms"]), (200, second))
     expect("order", client.order(["t." + PRE]).status, 201)
     settings(client, terms="", website="", caaIdentities=[])
-    shown("terms: told, needed, asked for again when they change, with link and instance (rfc8555#7.3.3)")
+    shown("terms: told, needed, asked for again when they change, with link and instance (rfc8555#7.3.3); a person "
+          "agrees to changed ones, not a client that sends back what it was shown (#7.3.2)")
 
 
 def limits(directory, kid, secret):

@@ -57,6 +57,7 @@ def run(_gateway, admin, made):
     detail = admin.get(f"/acme/orders/{found['id']}")
     assert detail["authorizations"][0]["preapproved"] and detail["profile"] == "usual"
     assert admin.get(path)["items"][0]["state"] == "used-up"
+    assert admin.post(f"/acme/accounts/{account['id']}/agree")["terms"]
     assert admin.post(f"/acme/accounts/{account['id']}/deactivate")["state"] == "revoked"
 
     second = admin.post(path, {"name": "Second"}, 201)
