@@ -3,12 +3,12 @@ import { Navigate, Route, Routes, useLocation } from 'react-router-dom';
 import { Frame } from './frame/Frame';
 import { ScopeProvider } from './frame/scope';
 import { Login } from './pages/Login';
-import { FirstFactor } from './pages/FirstFactor';
-import { FirstPassword } from './pages/FirstPassword';
 import { Waiting } from './parts/small';
 import { useSession } from './session';
 
 const Register = lazy(() => import('./pages/Register').then((m) => ({ default: m.Register })));
+const FirstPassword = lazy(() => import('./pages/FirstPassword').then((m) => ({ default: m.FirstPassword })));
+const FirstFactor = lazy(() => import('./pages/FirstFactor').then((m) => ({ default: m.FirstFactor })));
 const Dashboard = lazy(() => import('./pages/Dashboard'));
 const Authorities = lazy(() => import('./pages/Authorities'));
 const AuthorityNew = lazy(() => import('./pages/AuthorityNew'));
@@ -56,8 +56,8 @@ export function App() {
   const { pathname } = useLocation();
   if (session === undefined) return <Waiting />;
   if (session === null) return pathname === '/register' ? <Suspense fallback={<Waiting />}><Register /></Suspense> : <Login />;
-  if (session.mustChangePassword) return <FirstPassword />;
-  if (session.mustEnrolFactor) return <FirstFactor />;
+  if (session.mustChangePassword) return <Suspense fallback={<Waiting />}><FirstPassword /></Suspense>;
+  if (session.mustEnrolFactor) return <Suspense fallback={<Waiting />}><FirstFactor /></Suspense>;
   return (
     <ScopeProvider>
       <Frame>
