@@ -10,6 +10,8 @@ PATH=$PATH:/usr/sbin:/sbin
 
 interop_root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd -P)
 gateway_sh=$interop_root/tests/lib/gateway.sh
+# shellcheck source=tests/lib/ports.sh
+. "$interop_root/tests/lib/ports.sh"
 shown_count=0
 other_pids=()
 at_end=() # functions that a script wants called before its directory goes; its exit status stays what it was
@@ -77,18 +79,6 @@ find_openssl() {
         fi
     done
     die "no openssl program of 3.5 or newer: run scripts/deps, or set GATEHOUSE_OPENSSL"
-}
-
-free_port() {
-    local port
-    for _ in {1..100}; do
-        port=$((20000 + RANDOM % 12000)) # below the range of outgoing connections
-        if ! (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
-            printf '%s' "$port"
-            return
-        fi
-    done
-    die "no free port found"
 }
 
 # --- beginning and end ---------------------------------------------------------------------------

@@ -16,6 +16,8 @@
 set -euo pipefail
 
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
+# shellcheck source=tests/lib/ports.sh
+. "$here/ports.sh"
 bin=${GATEHOUSE_BIN:-$here/../../build/release/bin}
 ready_seconds=${GATEHOUSE_READY_SECONDS:-120}
 
@@ -30,18 +32,6 @@ running() {
     [ -n "$pid" ] && [ -r "/proc/$pid/cmdline" ] || return 1
     tr '\0' '\n' <"/proc/$pid/cmdline" 2>/dev/null | grep -qxF -- "$dir/data" || return 1
     printf '%s' "$pid"
-}
-
-free_port() {
-    local port
-    for _ in $(seq 50); do
-        port=$((20000 + RANDOM % 12000)) # below the range of outgoing connections
-        if ! (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
-            printf '%s' "$port"
-            return
-        fi
-    done
-    die "no free port was found"
 }
 
 ports() {
