@@ -56,10 +56,41 @@ every_operation() {
     shown "all $commands operations of the API are commands, with help, completion and manual"
 }
 
+# session USER PASSWORD [PATH BODY]: logs in, and asks PATH of that session; prints the status, the answer is in "out".
+session() {
+    local -a ask=(curl -sS --max-time 30 --cacert "$GATEHOUSE_TLS_CERT" -o "$work/out" -w '%{http_code}' -H 'Content-Type: application/json'
+        -H 'X-Gatehouse-CSRF: 1')
+    "${ask[@]}" -c "$work/cookies" -d "$(jq -n --arg u "$1" --arg p "$2" '{username: $u, password: $p}')" "$GATEHOUSE_URL/api/v1/session"
+    [ $# -lt 3 ] || "${ask[@]}" -b "$work/cookies" -d "$4" "$GATEHOUSE_URL/api/v1/$3"
+}
+
+# A second factor that is lost, and a password that nobody knows: at the machine itself there is a way back in.
+locked_out() {
+    local user=keeper first second status
+    first=$(ctl create-user --username $user --roles '[{"role":"administrator","scope":"instance"}]' | jq -er .oneTimePassword)
+    expect "a new password" "$(session $user "$first" session/password \
+        "$(jq -n --arg old "$first" '{old: $old, new: "correct horse battery staple"}')")" 200204
+    expect "a second factor" "$(session $user "correct horse battery staple" session/factors/totp '{"label":"lost"}')" 200201
+    sql "UPDATE user_factors SET confirmed = 1"
+    status=$(session $user "correct horse battery staple")
+    jq -e '.user == null' "$work/out" >/dev/null || die "no second factor is wanted ($status): $(cat "$work/out")"
+    second=$("$bin/gatehouse" user reset $user --data "$instance/data" --db "$GATEHOUSE_DB" | sed -n 's/^password=//p')
+    [ -n "$second" ] || die "no password was given"
+    expect "the old password" "$(session $user "correct horse battery staple")" 401
+    expect "the new one" "$(session $user "$second")" 200
+    jq -e '.mustChangePassword == true' "$work/out" >/dev/null || die "it need not be changed: $(cat "$work/out")"
+    ctl list-events --code user.reset | jq -e --arg u $user '.items[0].object == $u' >/dev/null || die "no event"
+    ! "$bin/gatehouse" user reset nobody-here --data "$instance/data" --db "$GATEHOUSE_DB" 2>"$work/error" || die "nobody was reset"
+    grep -q 'nobody-here' "$work/error" || die "whom it misses is not said: $(cat "$work/error")"
+    shown "gatehouse user reset: a one-time password without the factor that was lost; the old password ends, an event stays"
+}
+sql() { mariadb --no-defaults --socket="$instance/db/db.sock" --user=root --batch --skip-column-names gatehouse -e "$1"; }
+
 begin
 need man
 start_instance
 a_day
 refusals
 every_operation
+locked_out
 finish
