@@ -8,6 +8,7 @@ here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 # invite OPTIONS...: waits in the background; $code is what it printed.
 invite() {
     address=127.0.0.1:$(free_port)
+    : >invite.out # what an earlier one wrote is not this one's
     "$bin/gatehouse" node invite "$address" --config "$work/first.conf" "$@" >invite.out 2>invite.err &
     inviter=$!
     other_pids+=("$inviter")
