@@ -25,7 +25,7 @@ bool access_note(struct tx *tx, const struct actor *actor, const struct event_no
         .request_id = or_empty(actor->request_id),
         .details = note->details == NULL ? "{}" : note->details,
     };
-    return event_add(tx, &event, err);
+    return event_append(tx, &event, err);
 }
 
 void access_note_alone(struct core *core, const struct actor *actor, const struct event_note *note) {

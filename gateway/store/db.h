@@ -6,7 +6,7 @@
  *
  *     bool done = false;
  *     TX(tx, db, &done, err)
- *         tx.ok = request_decide(tx.tx, ...) && event_add(tx.tx, ...);
+ *         tx.ok = request_decide(tx.tx, ...) && event_append(tx.tx, ...);
  *     return done;
  *
  * The body must not leave by return, break or goto, and must be able to run twice. After it, `done` is true

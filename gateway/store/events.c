@@ -29,7 +29,7 @@ static const char sql_walk_ca[] = WALK("events_by_ca");
 static const char sql_walk_object[] = WALK("events_by_object");
 
 /* Cut to what fits: an odd value must not keep the event from being written. */
-bool event_add(struct tx *tx, const struct event *event, struct error *err) {
+bool event_append(struct tx *tx, const struct event *event, struct error *err) {
     SCOPED_ARENA struct arena *arena = arena_new();
     struct uuid id = uuid_is_nil(event->id) ? uuid_new() : event->id;
     int64_t at_us = event->at_us == 0 ? clock_now_us() : event->at_us;

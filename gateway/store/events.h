@@ -24,7 +24,7 @@ struct event {
 /* Fills id and at_us when they are nil and 0. Texts that come from outside (actor, address, object_kind,
  * object, request_id) are cut to what fits and made valid UTF-8; NULL is "". Code, outcome and details are
  * ours and must be right. */
-MUST_USE bool event_add(struct tx *tx, const struct event *event, struct error *err);
+MUST_USE bool event_append(struct tx *tx, const struct event *event, struct error *err);
 struct event_filter {
     const char *code;   /* prefix, or NULL */
     const char *object; /* exactly, or NULL */

@@ -39,7 +39,7 @@ static void round_trip(void **state) {
     (void)state;
     event.id = uuid_new();
     event.actor_id = uuid_new();
-    DONE(event_add(tx, &event, &err));
+    DONE(event_append(tx, &event, &err));
     found = list(&scope_everything, (struct event_filter){.code = "test.round"}, &count);
     assert_int_equal(count, 1);
     assert_true(same_id(found->id, event.id) && same_id(found->actor_id, event.actor_id));
@@ -65,7 +65,7 @@ static void odd_values(void **state) {
     event.actor = longer;
     event.object = "bad\xff\xfe";
     event.address = NULL;
-    DONE(event_add(tx, &event, &err));
+    DONE(event_append(tx, &event, &err));
     found = list(&scope_everything, (struct event_filter){.code = "test.odd"}, &count);
     assert_int_equal(count, 1);
     assert_int_equal(strlen(found->actor), 800);
@@ -108,11 +108,11 @@ static void scopes(void **state) {
     (void)state;
     for (int i = 0; i < 12; i++) { /* several in the same microsecond */
         event = event_like(organisation, i % 2 ? ca : NIL, 5000 + i / 4, "scope.mine");
-        DONE(event_add(tx, &event, &err));
+        DONE(event_append(tx, &event, &err));
         event = event_like(other, i % 3 ? second : NIL, 5000 + i / 4, "scope.theirs");
-        DONE(event_add(tx, &event, &err));
+        DONE(event_append(tx, &event, &err));
         event = event_like(NIL, NIL, 5000 + i / 4, "scope.instance");
-        DONE(event_add(tx, &event, &err));
+        DONE(event_append(tx, &event, &err));
     }
     for (unsigned limit = 1; limit < 15; limit += 6) {
         assert_int_equal(walk(&scope_everything, filter, limit), 36);
@@ -132,7 +132,7 @@ static void filters(void **state) {
     for (int i = 0; i < 10; i++) {
         event = event_like(organisation, ca, 9000 + i, i < 5 ? "filter.a_b" : "filter.axb");
         event.object = i % 2 ? "odd" : "even";
-        DONE(event_add(tx, &event, &err));
+        DONE(event_append(tx, &event, &err));
     }
     assert_int_equal(walk(&mine, (struct event_filter){.code = "filter."}, 3), 10);
     assert_int_equal(walk(&mine, (struct event_filter){.code = "filter.a_"}, 3),

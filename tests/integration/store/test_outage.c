@@ -206,7 +206,7 @@ static void *write_events(void *context) {
                               .outcome = "success",
                               .actor = "w"};
         TX(tx, store, &done, &error)
-            tx.ok = event_add(tx.tx, &event, &error);
+            tx.ok = event_append(tx.tx, &event, &error);
         if (done)
             writer->ids[writer->acknowledged++] = event.id;
         else {

@@ -115,7 +115,7 @@ static bool write_it(struct tx *tx, void *context, struct error *error) {
     struct event event = {.organisation_id = organisation, .code = "settle.test", .outcome = "success", .actor = "w",
                           .object = order->name};
     order->runs++;
-    return setting_put(tx, order->name, "x", error) && event_add(tx, &event, error);
+    return setting_put(tx, order->name, "x", error) && event_append(tx, &event, error);
 }
 
 static int64_t events_of(const char *code, const char *object) {

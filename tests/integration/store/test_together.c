@@ -40,7 +40,7 @@ static bool store_both(struct tx *tx, void *context, struct error *error) {
     event.object_kind = "request";
     event.object = job->request.subject;
     return request_insert(tx, &job->request, error) &&
-           certificate_insert(tx, &job->certificate, error) && event_add(tx, &event, error) &&
+           certificate_insert(tx, &job->certificate, error) && event_append(tx, &event, error) &&
            (!job->refuses || (fail)(error, ERROR_CONFLICT, "not-wanted", "x"));
 }
 
