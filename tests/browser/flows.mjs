@@ -157,7 +157,7 @@ async function byThemselves(page, { api, template }) {
   await page.clock.fastForward(31000);
   await page.getByRole('link', { name: 'later.example' }).waitFor();
   await open(page, '', 'Dashboard');
-  const pending = page.getByRole('link', { name: /^Pending requests: / });
+  const pending = page.getByRole('link', { name: /^Pending requests: \d/ });
   const before = Number(await pending.innerText());
   await page.waitForLoadState('networkidle');
   await api('POST', `/templates/${template}/requests`, { csr: csr('waits.example') });

@@ -60,82 +60,127 @@ static void open_module(struct module *module, const char *path) {
 
 /* ---- functions ------------------------------------------------------------------------------- */
 
-/* Called with nothing right in it: a function that is there finds another fault. */
-#define TWO_40(name, ...)                                                                          \
-    static CK_RV call_##name(struct module *m) {                                                   \
-        return m->p11->name(__VA_ARGS__);                                                          \
-    }
-#define THREE(name, ...)                                                                           \
-    static CK_RV call_##name(struct module *m) {                                                   \
-        return m->newest == NULL ? CKR_FUNCTION_NOT_SUPPORTED : m->newest->name(__VA_ARGS__);      \
-    }
+/* Every function of the standard, in its order, called with nothing right in it: one that is there finds another fault. */
+#define ABSENT 0x7fffffffUL /* neither a slot nor a session */
+/* clang-format off */
+#define CALLS(X) \
+    X(p11, "2.40", C_Initialize, NULL) \
+    X(p11, "2.40", C_Finalize, m) \
+    X(p11, "2.40", C_GetInfo, NULL) \
+    X(p11, "2.40", C_GetFunctionList, NULL) \
+    X(p11, "2.40", C_GetSlotList, CK_TRUE, NULL, NULL) \
+    X(p11, "2.40", C_GetSlotInfo, ABSENT, NULL) \
+    X(p11, "2.40", C_GetTokenInfo, ABSENT, NULL) \
+    X(p11, "2.40", C_GetMechanismList, ABSENT, NULL, NULL) \
+    X(p11, "2.40", C_GetMechanismInfo, ABSENT, 0, NULL) \
+    X(p11, "2.40", C_InitToken, ABSENT, NULL, 0, NULL) \
+    X(p11, "2.40", C_InitPIN, m->session, NULL, 0) \
+    X(p11, "2.40", C_SetPIN, m->session, NULL, 0, NULL, 0) \
+    X(p11, "2.40", C_OpenSession, ABSENT, 0, NULL, NULL, NULL) \
+    X(p11, "2.40", C_CloseSession, ABSENT) \
+    X(p11, "2.40", C_CloseAllSessions, ABSENT) \
+    X(p11, "2.40", C_GetSessionInfo, m->session, NULL) \
+    X(p11, "2.40", C_GetOperationState, m->session, NULL, NULL) \
+    X(p11, "2.40", C_SetOperationState, m->session, NULL, 0, 0, 0) \
+    X(p11, "2.40", C_Login, m->session, CKU_USER, NULL, 0) \
+    X(p11, "2.40", C_Logout, ABSENT) \
+    X(p11, "2.40", C_CreateObject, m->session, NULL, 0, NULL) \
+    X(p11, "2.40", C_CopyObject, m->session, 0, NULL, 0, NULL) \
+    X(p11, "2.40", C_DestroyObject, m->session, 0) \
+    X(p11, "2.40", C_GetObjectSize, m->session, 0, NULL) \
+    X(p11, "2.40", C_GetAttributeValue, m->session, 0, NULL, 0) \
+    X(p11, "2.40", C_SetAttributeValue, m->session, 0, NULL, 0) \
+    X(p11, "2.40", C_FindObjectsInit, ABSENT, NULL, 0) \
+    X(p11, "2.40", C_FindObjects, m->session, NULL, 0, NULL) \
+    X(p11, "2.40", C_FindObjectsFinal, m->session) \
+    X(p11, "2.40", C_EncryptInit, m->session, NULL, 0) \
+    X(p11, "2.40", C_Encrypt, m->session, NULL, 0, NULL, NULL) \
+    X(p11, "2.40", C_EncryptUpdate, m->session, NULL, 0, NULL, NULL) \
+    X(p11, "2.40", C_EncryptFinal, m->session, NULL, NULL) \
+    X(p11, "2.40", C_DecryptInit, m->session, NULL, 0) \
+    X(p11, "2.40", C_Decrypt, m->session, NULL, 0, NULL, NULL) \
+    X(p11, "2.40", C_DecryptUpdate, m->session, NULL, 0, NULL, NULL) \
+    X(p11, "2.40", C_DecryptFinal, m->session, NULL, NULL) \
+    X(p11, "2.40", C_DigestInit, m->session, NULL) \
+    X(p11, "2.40", C_Digest, m->session, NULL, 0, NULL, NULL) \
+    X(p11, "2.40", C_DigestUpdate, m->session, NULL, 0) \
+    X(p11, "2.40", C_DigestKey, m->session, 0) \
+    X(p11, "2.40", C_DigestFinal, m->session, NULL, NULL) \
+    X(p11, "2.40", C_SignInit, m->session, NULL, 0) \
+    X(p11, "2.40", C_Sign, m->session, NULL, 0, NULL, NULL) \
+    X(p11, "2.40", C_SignUpdate, m->session, NULL, 0) \
+    X(p11, "2.40", C_SignFinal, m->session, NULL, NULL) \
+    X(p11, "2.40", C_SignRecoverInit, m->session, NULL, 0) \
+    X(p11, "2.40", C_SignRecover, m->session, NULL, 0, NULL, NULL) \
+    X(p11, "2.40", C_VerifyInit, m->session, NULL, 0) \
+    X(p11, "2.40", C_Verify, m->session, NULL, 0, NULL, 0) \
+    X(p11, "2.40", C_VerifyUpdate, m->session, NULL, 0) \
+    X(p11, "2.40", C_VerifyFinal, m->session, NULL, 0) \
+    X(p11, "2.40", C_VerifyRecoverInit, m->session, NULL, 0) \
+    X(p11, "2.40", C_VerifyRecover, m->session, NULL, 0, NULL, NULL) \
+    X(p11, "2.40", C_DigestEncryptUpdate, m->session, NULL, 0, NULL, NULL) \
+    X(p11, "2.40", C_DecryptDigestUpdate, m->session, NULL, 0, NULL, NULL) \
+    X(p11, "2.40", C_SignEncryptUpdate, m->session, NULL, 0, NULL, NULL) \
+    X(p11, "2.40", C_DecryptVerifyUpdate, m->session, NULL, 0, NULL, NULL) \
+    X(p11, "2.40", C_GenerateKey, m->session, NULL, NULL, 0, NULL) \
+    X(p11, "2.40", C_GenerateKeyPair, m->session, NULL, NULL, 0, NULL, 0, NULL, NULL) \
+    X(p11, "2.40", C_WrapKey, m->session, NULL, 0, 0, NULL, NULL) \
+    X(p11, "2.40", C_UnwrapKey, m->session, NULL, 0, NULL, 0, NULL, 0, NULL) \
+    X(p11, "2.40", C_DeriveKey, m->session, NULL, 0, NULL, 0, NULL) \
+    X(p11, "2.40", C_SeedRandom, m->session, NULL, 1) \
+    X(p11, "2.40", C_GenerateRandom, m->session, NULL, 1) \
+    X(p11, "2.40", C_GetFunctionStatus, m->session) \
+    X(p11, "2.40", C_CancelFunction, m->session) \
+    X(p11, "2.40", C_WaitForSlotEvent, CKF_DONT_BLOCK, NULL, NULL) \
+    X(newest, "3.0", C_GetInterfaceList, NULL, NULL) \
+    X(newest, "3.0", C_GetInterface, NULL, NULL, NULL, 0) \
+    X(newest, "3.0", C_LoginUser, m->session, 0, NULL, 0, NULL, 0) \
+    X(newest, "3.0", C_SessionCancel, m->session, 0) \
+    X(newest, "3.0", C_MessageEncryptInit, m->session, NULL, 0) \
+    X(newest, "3.0", C_EncryptMessage, m->session, NULL, 0, NULL, 0, NULL, 0, NULL, NULL) \
+    X(newest, "3.0", C_EncryptMessageBegin, m->session, NULL, 0, NULL, 0) \
+    X(newest, "3.0", C_EncryptMessageNext, m->session, NULL, 0, NULL, 0, NULL, NULL, 0) \
+    X(newest, "3.0", C_MessageEncryptFinal, m->session) \
+    X(newest, "3.0", C_MessageDecryptInit, m->session, NULL, 0) \
+    X(newest, "3.0", C_DecryptMessage, m->session, NULL, 0, NULL, 0, NULL, 0, NULL, NULL) \
+    X(newest, "3.0", C_DecryptMessageBegin, m->session, NULL, 0, NULL, 0) \
+    X(newest, "3.0", C_DecryptMessageNext, m->session, NULL, 0, NULL, 0, NULL, NULL, 0) \
+    X(newest, "3.0", C_MessageDecryptFinal, m->session) \
+    X(newest, "3.0", C_MessageSignInit, m->session, NULL, 0) \
+    X(newest, "3.0", C_SignMessage, m->session, NULL, 0, NULL, 0, NULL, NULL) \
+    X(newest, "3.0", C_SignMessageBegin, m->session, NULL, 0) \
+    X(newest, "3.0", C_SignMessageNext, m->session, NULL, 0, NULL, 0, NULL, NULL) \
+    X(newest, "3.0", C_MessageSignFinal, m->session) \
+    X(newest, "3.0", C_MessageVerifyInit, m->session, NULL, 0) \
+    X(newest, "3.0", C_VerifyMessage, m->session, NULL, 0, NULL, 0, NULL, 0) \
+    X(newest, "3.0", C_VerifyMessageBegin, m->session, NULL, 0) \
+    X(newest, "3.0", C_VerifyMessageNext, m->session, NULL, 0, NULL, 0, NULL, 0) \
+    X(newest, "3.0", C_MessageVerifyFinal, m->session) \
+    X(newest, "3.2", C_EncapsulateKey, m->session, NULL, 0, NULL, 0, NULL, NULL, NULL) \
+    X(newest, "3.2", C_DecapsulateKey, m->session, NULL, 0, NULL, 0, NULL, 0, NULL) \
+    X(newest, "3.2", C_VerifySignatureInit, m->session, NULL, 0, NULL, 0) \
+    X(newest, "3.2", C_VerifySignature, m->session, NULL, 0) \
+    X(newest, "3.2", C_VerifySignatureUpdate, m->session, NULL, 0) \
+    X(newest, "3.2", C_VerifySignatureFinal, m->session) \
+    X(newest, "3.2", C_GetSessionValidationFlags, m->session, 0, NULL) \
+    X(newest, "3.2", C_AsyncComplete, m->session, NULL, NULL) \
+    X(newest, "3.2", C_AsyncGetID, m->session, NULL, NULL) \
+    X(newest, "3.2", C_AsyncJoin, m->session, NULL, 0, NULL, 0) \
+    X(newest, "3.2", C_WrapKeyAuthenticated, m->session, NULL, 0, 0, NULL, 0, NULL, NULL) \
+    X(newest, "3.2", C_UnwrapKeyAuthenticated, m->session, NULL, 0, NULL, 0, NULL, 0, NULL, 0, NULL)
+/* clang-format on */
 
-TWO_40(C_GetOperationState, m->session, NULL, NULL)
-TWO_40(C_SetOperationState, m->session, NULL, 0, 0, 0)
-TWO_40(C_SignRecoverInit, m->session, NULL, 0)
-TWO_40(C_SignRecover, m->session, NULL, 0, NULL, NULL)
-TWO_40(C_VerifyRecoverInit, m->session, NULL, 0)
-TWO_40(C_VerifyRecover, m->session, NULL, 0, NULL, NULL)
-TWO_40(C_DigestEncryptUpdate, m->session, NULL, 0, NULL, NULL)
-TWO_40(C_DecryptDigestUpdate, m->session, NULL, 0, NULL, NULL)
-TWO_40(C_SignEncryptUpdate, m->session, NULL, 0, NULL, NULL)
-TWO_40(C_DecryptVerifyUpdate, m->session, NULL, 0, NULL, NULL)
-TWO_40(C_CopyObject, m->session, 0, NULL, 0, NULL)
-TWO_40(C_DigestKey, m->session, 0)
-TWO_40(C_WrapKey, m->session, NULL, 0, 0, NULL, NULL)
-TWO_40(C_UnwrapKey, m->session, NULL, 0, NULL, 0, NULL, 0, NULL)
-TWO_40(C_DeriveKey, m->session, NULL, 0, NULL, 0, NULL)
-TWO_40(C_SeedRandom, m->session, NULL, 1)
-THREE(C_LoginUser, m->session, CKU_USER, NULL, 0, NULL, 0)
-THREE(C_SessionCancel, m->session, 0)
-THREE(C_MessageEncryptInit, m->session, NULL, 0)
-THREE(C_MessageDecryptInit, m->session, NULL, 0)
-THREE(C_MessageSignInit, m->session, NULL, 0)
-THREE(C_MessageVerifyInit, m->session, NULL, 0)
-THREE(C_EncapsulateKey, m->session, NULL, 0, NULL, 0, NULL, NULL, NULL)
-THREE(C_DecapsulateKey, m->session, NULL, 0, NULL, 0, NULL, 0, NULL)
-THREE(C_VerifySignatureInit, m->session, NULL, 0, NULL, 0)
-THREE(C_GetSessionValidationFlags, m->session, 0, NULL)
-THREE(C_AsyncComplete, m->session, NULL, NULL)
-THREE(C_WrapKeyAuthenticated, m->session, NULL, 0, 0, NULL, 0, NULL, NULL)
-THREE(C_UnwrapKeyAuthenticated, m->session, NULL, 0, NULL, 0, NULL, 0, NULL, 0, NULL)
+#define CALL(list, version, name, ...)                                                             \
+    static CK_RV call_##name(struct module *m) {                                                   \
+        return m->list == NULL ? CKR_FUNCTION_NOT_SUPPORTED : m->list->name(__VA_ARGS__);          \
+    }
+CALLS(CALL)
 
-#define ROW(name, version, rest)                                                                   \
-    { #name rest, version, call_##name }
+#define ROW(list, version, name, ...) {#name, version, call_##name},
 static const struct {
     const char *name, *version;
     CK_RV (*call)(struct module *);
-} functions[] = {
-    ROW(C_CopyObject, "2.40", ""),
-    ROW(C_DigestKey, "2.40", ""),
-    ROW(C_WrapKey, "2.40", ""),
-    ROW(C_UnwrapKey, "2.40", ""),
-    ROW(C_DeriveKey, "2.40", ""),
-    ROW(C_SeedRandom, "2.40", ""),
-    ROW(C_SignRecoverInit, "2.40", ""),
-    ROW(C_SignRecover, "2.40", ""),
-    ROW(C_VerifyRecoverInit, "2.40", ""),
-    ROW(C_VerifyRecover, "2.40", ""),
-    ROW(C_DigestEncryptUpdate, "2.40", ""),
-    ROW(C_DecryptDigestUpdate, "2.40", ""),
-    ROW(C_SignEncryptUpdate, "2.40", ""),
-    ROW(C_DecryptVerifyUpdate, "2.40", ""),
-    ROW(C_GetOperationState, "2.40", ""),
-    ROW(C_SetOperationState, "2.40", ""),
-    ROW(C_LoginUser, "3.0", ""),
-    ROW(C_SessionCancel, "3.0", ""),
-    ROW(C_MessageEncryptInit, "3.0", " and what follows it"),
-    ROW(C_MessageDecryptInit, "3.0", " and what follows it"),
-    ROW(C_MessageSignInit, "3.0", " and what follows it"),
-    ROW(C_MessageVerifyInit, "3.0", " and what follows it"),
-    ROW(C_EncapsulateKey, "3.2", ""),
-    ROW(C_DecapsulateKey, "3.2", ""),
-    ROW(C_VerifySignatureInit, "3.2", " and what follows it"),
-    ROW(C_GetSessionValidationFlags, "3.2", ""),
-    ROW(C_AsyncComplete, "3.2", " and the like"),
-    ROW(C_WrapKeyAuthenticated, "3.2", ""),
-    ROW(C_UnwrapKeyAuthenticated, "3.2", ""),
-};
+} functions[] = {CALLS(ROW)};
 #define FUNCTIONS (sizeof functions / sizeof *functions)
 
 static const char *has(struct module *module, size_t i) {
