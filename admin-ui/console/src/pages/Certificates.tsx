@@ -22,7 +22,7 @@ const columns: Column<Certificate>[] = [
   { id: 'state', title: t('state'), text: (c) => c.state, cell: (c) => <StateLabel state={c.state} /> },
   { id: 'sans', title: t('sans'), text: (c) => c.sans.join(' '), cell: (c) => <span className="gh-names">{c.sans.slice(0, 3).join(', ') + (c.sans.length > 3 ? ` +${c.sans.length - 3}` : '')}</span> },
   { id: 'ca', title: t('authority'), text: (c) => c.ca ?? '', cell: (c) => (c.ca === null ? '–' : <Link to={`/cas/${c.ca}`}>{c.ca}</Link>) },
-  { id: 'template', title: t('template'), text: (c) => c.template ?? '', cell: (c) => (c.template === null ? c.use.toUpperCase() : <Link className="gh-names" to={`/templates/${c.template}`}>{c.template}</Link>) },
+  { id: 'template', title: t('template'), text: (c) => c.template ?? '', cell: (c) => (c.template === null ? c.use.toUpperCase() : <Link className="gh-names gh-short" to={`/templates/${c.template}`}>{c.template}</Link>) },
   { id: 'key', title: t('key'), text: (c) => c.keyType, cell: (c) => c.keyType },
   { id: 'until', title: t('validUntil'), sort: 'notAfter', text: (c) => c.notAfter, cell: (c) => <When at={c.notAfter} dateOnly /> },
   { id: 'created', title: t('issuedAt'), sort: 'createdAt', text: (c) => c.createdAt, cell: (c) => <When at={c.createdAt} />, hidden: true },
