@@ -264,6 +264,20 @@ def set_right():
         file.write(ask("GET", "/tls")["certificate"]["pem"])
     shown("the clock set right after it was two months ahead: list, OCSP answer and the responder's certificate are made anew at "
           "once, the TLS certificate soon")
+    behind()
+
+
+def behind():
+    """The clock an hour behind for a while: clients who have pinned the TLS certificate keep it."""
+    def lease():
+        return int(sql("SELECT until_us FROM leases WHERE name = 'job/tls-certificate'")[0]) / 1000000
+    pem = ask("GET", "/tls")["certificate"]["pem"]
+    move_clock(-3700)
+    wait_for(lambda: lease() < time.time() - 3000)
+    move_clock(0)
+    wait_for(lambda: lease() > time.time())
+    assert ask("GET", "/tls")["certificate"]["pem"] == pem
+    shown("an hour's step back of the clock replaces no TLS certificate")
 
 
 def notices():
