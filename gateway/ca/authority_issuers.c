@@ -103,7 +103,7 @@ static bool is_on(const struct path *path, const X509 *certificate) {
 static X509 *find_issuer(const struct pool *pool, const struct path *path, struct uuid *ret_id) {
     X509 *subject = path->items[path->count - 1];
     for (size_t i = 0; i < pool->count; i++)
-        if (is_issued(pool->items[i].certificate, subject) && !is_on(path, pool->items[i].certificate)) {
+        if (certificate_is_issued(pool->items[i].certificate, subject) && !is_on(path, pool->items[i].certificate)) {
             *ret_id = pool->items[i].ca_id;
             return pool->items[i].certificate;
         }
@@ -154,7 +154,7 @@ static bool build_chain(struct core *core, struct arena *arena, const struct poo
     struct path path = {{own->certificate}, 1};
     struct issuer_fetches fetches;
     issuer_fetches_begin(core, &fetches);
-    for (X509 *at = own->certificate; !is_issued(at, at); at = path.items[path.count - 1]) {
+    for (X509 *at = own->certificate; !certificate_is_issued(at, at); at = path.items[path.count - 1]) {
         X509 *issuer = next_issuer(arena, pool, &fetches, &path, own);
         if (issuer == NULL)
             break;

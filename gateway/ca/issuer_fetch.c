@@ -17,13 +17,6 @@ void issuer_fetches_begin(struct core *core, struct issuer_fetches *ret) {
     *ret = (struct issuer_fetches){core_issuers(core), clock_monotonic_us() + MAX_SECONDS * US_PER_SECOND, MAX_FETCHES};
 }
 
-bool is_issued(X509 *issuer, X509 *subject) {
-    bool issued = X509_check_issued(issuer, subject) == X509_V_OK &&
-                  X509_verify(subject, X509_get0_pubkey(issuer)) == 1;
-    ERR_clear_error();
-    return issued;
-}
-
 static size_t urls_of(struct arena *arena, X509 *subject, const char *urls[MAX_URLS]) {
     AUTO(AUTHORITY_INFO_ACCESS) *list = X509_get_ext_d2i(subject, NID_info_access, NULL, NULL);
     size_t count = 0;
@@ -43,7 +36,7 @@ static size_t urls_of(struct arena *arena, X509 *subject, const char *urls[MAX_U
 
 static X509 *choose(X509 **candidates, size_t count, X509 *subject, struct error *why) {
     for (size_t i = 0; i < count; i++)
-        if (is_issued(candidates[i], subject))
+        if (certificate_is_issued(candidates[i], subject))
             return certificate_check_ca(candidates[i], X509_get0_pubkey(candidates[i]), NULL, clock_now_us(), why)
                        ? candidates[i]
                        : NULL;

@@ -17,7 +17,4 @@ void issuer_fetches_begin(struct core *core, struct issuer_fetches *ret);
  * is the sentence's end, "http://...: the answer's status is 404". */
 X509 *issuer_fetch(struct arena *arena, struct issuer_fetches *fetches, X509 *subject, const char **ret_why);
 
-/* By name, key identifier and signature. */
-bool is_issued(X509 *issuer, X509 *subject);
-
 #endif

@@ -13,7 +13,6 @@
 
 #define DECRYPT_KEY "1.2.840.113549.1.9.16.2.37"      /* rfc7030#4.4.1.1, from rfc4108#2.2.5 */
 #define ASYMMETRIC_KEY "1.2.840.113549.1.9.16.2.54"   /* rfc7030#4.4.1.2 */
-#define KEPT_US (60 * 60 * US_PER_SECOND)             /* an answer that was lost can be had again */
 #define IDENTIFIER_MAX 200
 
 bool est_read_wishes(struct est_exchange *x, struct error *err) {
@@ -140,7 +139,7 @@ bool est_store_key(struct tx *tx, struct est_exchange *x, struct uuid request_id
     int64_t now = clock_now_us();
     x->held.request_id = request_id;
     x->held.created_us = now;
-    TRY(est_key_sweep(tx, now - KEPT_US, err));
+    TRY(est_key_sweep(tx, now - EST_KEY_KEPT_US, err));
     return est_key_insert(tx, &x->held, err);
 }
 
@@ -158,7 +157,7 @@ bool est_find_key(struct est_exchange *x, struct uuid request_id, struct error *
 
 bool est_key_is_over(const struct est_exchange *x) {
     return x->held.sealed == NULL ||
-           (x->held.delivered_us != 0 && x->held.delivered_us + KEPT_US < clock_now_us());
+           (x->held.delivered_us != 0 && x->held.delivered_us + EST_KEY_KEPT_US < clock_now_us());
 }
 
 bool est_same_caller(struct est_exchange *x, enum est_caller_kind kind, struct error *err) {

@@ -21,7 +21,6 @@
 #define FIRST_ROUND_US (15 * US_PER_SECOND)
 #define HOUSE_US (900 * US_PER_SECOND)
 #define USAGE_DAYS 31
-#define DELIVERED_KEY_US (3600 * US_PER_SECOND) /* as in gateway/est */
 #define UNFETCHED_KEY_US (30 * US_PER_DAY)
 
 struct worker {
@@ -112,7 +111,7 @@ static bool keep_house(void *context, struct arena *arena, struct error *err) {
     (void)arena;
     TX(tx, core_db(context), &done, err)
         tx.ok = usage_forget(tx.tx, clock_now_us() / US_PER_DAY - USAGE_DAYS, err) &&
-                est_key_sweep(tx.tx, clock_now_us() - DELIVERED_KEY_US, err) &&
+                est_key_sweep(tx.tx, clock_now_us() - EST_KEY_KEPT_US, err) &&
                 est_key_forget(tx.tx, clock_now_us() - UNFETCHED_KEY_US, err);
     return done;
 }

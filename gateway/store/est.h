@@ -11,6 +11,7 @@ struct est_key_record {
     int64_t created_us;
     int64_t delivered_us; /* the first time; 0: not yet */
 };
+#define EST_KEY_KEPT_US (3600 * US_PER_SECOND) /* after its delivery: an answer that was lost can be had again */
 MUST_USE bool est_key_insert(struct tx *tx, const struct est_key_record *key, struct error *err);
 /* ERROR_NOT_FOUND. */
 MUST_USE bool est_key_get(struct tx *tx, struct arena *arena, struct uuid request_id,

@@ -217,13 +217,11 @@ static X509 *take_own(struct pile *pile, EVP_PKEY *key) {
 
 static X509 *take_issuer(struct pile *pile, X509 *subject) {
     for (size_t i = 0; i < pile->count; i++)
-        if (X509_check_issued(pile->items[i], subject) == X509_V_OK &&
-            X509_verify(subject, X509_get0_pubkey(pile->items[i])) == 1) {
+        if (certificate_is_issued(pile->items[i], subject)) {
             X509 *issuer = pile->items[i];
             pile->items[i] = pile->items[--pile->count];
             return issuer;
         }
-    ERR_clear_error();
     return NULL;
 }
 

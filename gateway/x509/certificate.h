@@ -124,6 +124,9 @@ bool certificate_extension(const X509 *certificate, const char *oid, struct view
 MUST_USE bool certificate_pkcs7(struct arena *arena, const struct view *ders, size_t count,
                                 struct view *ret_der, struct error *err);
 
+/* Whether that issuer has signed it: by name, key identifier and signature. */
+bool certificate_is_issued(X509 *issuer, X509 *subject);
+
 /* Checks an imported certificate of one of our CAs: the key is `key`, cA true, keyCertSign, now
  * within its dates; if `issuer` is not NULL also that issuer's signature, names and path length,
  * else, when issuer and subject are the same, its own signature. ERROR_POLICY "wrong-certificate"

@@ -8,6 +8,7 @@
 #include "x509/name.h"
 #include "x509/san.h"
 
+#include <openssl/err.h>
 #include <openssl/sha.h>
 #include <string.h>
 
@@ -146,6 +147,13 @@ static bool check_dates(const X509 *certificate, int64_t now_us, struct error *e
     if (now_us >= to + US_PER_SECOND)
         return wrong(err, "it has expired; have a new one signed.");
     return true;
+}
+
+bool certificate_is_issued(X509 *issuer, X509 *subject) {
+    bool issued = X509_check_issued(issuer, subject) == X509_V_OK &&
+                  X509_verify(subject, X509_get0_pubkey(issuer)) == 1;
+    ERR_clear_error();
+    return issued;
 }
 
 bool certificate_check_ca(const X509 *certificate, EVP_PKEY *key, const X509 *issuer,

@@ -19,7 +19,7 @@ acme_rate() { # CLIENTS [nonces]
 
 # Pebble with every check answered yes, no pauses, no refused nonces, and proved names used again, as ours are approved.
 start_pebble() {
-    need pebble
+    have pebble || die "pebble is missing: apt-get install pebble"
     pebble_port=$(free_port)
     "$openssl" req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout pebble.key -out pebble.pem \
         -subj "/CN=localhost" -addext "subjectAltName=DNS:localhost" 2>/dev/null
