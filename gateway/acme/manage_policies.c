@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/encode.h"
 #include "ca/secret.h"
+#include "ca/templates.h"
 #include "rest/organisation.h"
 #include "store/organisations.h"
 

@@ -2,6 +2,7 @@
 #include "api/handlers.h"
 #include "base/clock.h"
 #include "ca/credentials.h"
+#include "ca/templates.h"
 
 #include <string.h>
 

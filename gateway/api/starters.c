@@ -1,7 +1,7 @@
 /* Starters, and sets of them on a CA. */
 #include "api/handlers.h"
 
-#include "ca/starters.h"
+#include "ca/templates.h"
 
 static void write_starter(struct json_writer *w, struct arena *arena,
                           const struct template_starter *starter) {

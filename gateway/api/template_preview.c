@@ -1,7 +1,7 @@
 /* The certificate that a template would make, before anybody asks for it. */
 #include "api/handlers.h"
 
-#include "ca/policy.h"
+#include "ca/preview.h"
 
 HANDLER(templates_preview) {
     static const char *const members[] = {"csr",          "publicKey", "subject",  "sans",

@@ -1,7 +1,8 @@
 /* Templates and starters. */
 #include "api/handlers.h"
 
-#include "ca/template_text.h"
+#include "ca/templates.h"
+#include "template/text.h"
 
 #include <string.h>
 

@@ -14,6 +14,11 @@ struct view {
     size_t len;
 };
 
+struct text_list {
+    const char **items;
+    size_t count;
+};
+
 #define VIEW_LITERAL(text) ((struct view){(const uint8_t *)("" text), sizeof(text) - 1})
 
 static inline struct view view_of(const void *at, size_t len) {

@@ -4,6 +4,7 @@
 
 #include "ca/core.h"
 #include "store/cas.h"
+#include "template/policy.h"
 #include "x509/certificate.h"
 
 /* What a CA's lists and answers are like; the members "crl" and "ocsp" of its settings, see status_settings.c. */
@@ -154,10 +155,6 @@ MUST_USE bool authority_warn_expiry(struct core *core, struct arena *arena, cons
                                     struct error *err);
 
 /* The URLs of a CA as they go into certificates. */
-struct ca_urls {
-    struct text_list crl, ca_issuers, ocsp;
-    struct text_list freshest; /* of its delta lists; empty: it makes none */
-};
 MUST_USE bool authority_urls(struct core *core, struct arena *arena, const struct ca_record *ca,
                              struct ca_urls *ret, struct error *err);
 

@@ -9,6 +9,7 @@
 #include "ca/slug.h"
 #include "store/organisations.h"
 #include "store/templates.h"
+#include "template/starters.h"
 #include "x509/csr.h"
 #include "x509/name.h"
 

@@ -2,7 +2,7 @@
 
 #include "base/clock.h"
 #include "ca/issue.h"
-#include "ca/template_tables.h"
+#include "template/words.h"
 #include "x509/name.h"
 #include "x509/name_constraints.h"
 

@@ -8,11 +8,6 @@
 
 #include "provider/signer.h"
 
-struct text_list {
-    const char **items;
-    size_t count;
-};
-
 struct core; /* one per process; all functions are safe to call from any thread */
 
 /* Where issuers that an imported CA certificate names (caIssuers) are fetched from. */

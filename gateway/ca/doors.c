@@ -1,8 +1,8 @@
 #include "ca/doors.h"
 
-#include "ca/template_tables.h"
 #include "store/hold.h"
 #include "store/organisations.h"
+#include "template/words.h"
 
 #include <string.h>
 

@@ -6,6 +6,8 @@
 #include "ca/opened.h"
 #include "ca/request_flow.h"
 #include "ca/status_cache.h"
+#include "store/templates.h"
+#include "template/renewal.h"
 #include "x509/csr.h"
 
 #include <openssl/crypto.h>

@@ -7,6 +7,7 @@
 #define GATEHOUSE_CA_ENROL_H
 
 #include "ca/issue.h"
+#include "store/templates.h"
 
 #define MAX_TRANSACTION 128 /* octets */
 

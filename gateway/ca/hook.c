@@ -3,7 +3,7 @@
 #include "base/clock.h"
 #include "base/encode.h"
 #include "ca/secret.h"
-#include "ca/template_internal.h"
+#include "ca/templates.h"
 #include "net/fetch.h"
 #include "x509/name.h"
 #include "x509/san.h"

@@ -3,9 +3,9 @@
 #include "base/clock.h"
 #include "base/encode.h"
 #include "ca/ct.h"
-#include "ca/policy.h"
-#include "ca/status.h"
 #include "ca/rates.h"
+#include "ca/status.h"
+#include "template/policy.h"
 
 #include <string.h>
 

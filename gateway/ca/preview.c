@@ -2,6 +2,7 @@
 #include "ca/request_flow.h"
 
 #include "base/clock.h"
+#include "ca/preview.h"
 #include "x509/csr.h"
 
 #include <openssl/ec.h>

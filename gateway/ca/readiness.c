@@ -1,7 +1,7 @@
 #include "ca/readiness.h"
 
 #include "base/clock.h"
-#include "ca/template.h"
+#include "ca/templates.h"
 #include "x509/key_type.h"
 
 #include <string.h>

@@ -5,7 +5,7 @@
 #include "ca/ct.h"
 #include "ca/doors.h"
 #include "ca/hook.h"
-#include "ca/policy.h"
+#include "template/policy.h"
 #include "x509/csr.h"
 #include "x509/name.h"
 #include "x509/san.h"

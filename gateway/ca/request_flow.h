@@ -3,7 +3,9 @@
 #ifndef GATEHOUSE_CA_REQUEST_FLOW_H
 #define GATEHOUSE_CA_REQUEST_FLOW_H
 
-#include "ca/policy.h"
+#include "ca/issue.h"
+#include "store/templates.h"
+#include "template/policy.h"
 
 /* Everything a request needs to be judged, read in one transaction. */
 struct request_context {

@@ -5,6 +5,7 @@
 #include "ca/ct.h"
 #include "ca/key_challenge.h"
 #include "ca/status_cache.h"
+#include "template/renewal.h"
 
 #include <string.h>
 

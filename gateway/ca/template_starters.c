@@ -1,6 +1,5 @@
 /* Sets of starters on a CA: made with one call, taken away with another. */
-#include "ca/starters.h"
-#include "ca/template_internal.h"
+#include "ca/templates.h"
 
 #include "base/clock.h"
 #include "ca/slug.h"

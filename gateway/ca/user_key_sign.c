@@ -2,8 +2,8 @@
 #include "ca/user_key_access.h"
 
 #include "base/clock.h"
-#include "ca/policy.h"
-#include "ca/template_tables.h"
+#include "ca/preview.h"
+#include "template/words.h"
 #include "x509/certificate.h"
 #include "x509/csr.h"
 #include "x509/name.h"

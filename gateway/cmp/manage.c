@@ -1,7 +1,7 @@
 #include "cmp/manage.h"
 
 #include "base/encode.h"
-#include "ca/template.h"
+#include "ca/templates.h"
 #include "cmp/cmp.h"
 #include "cmp/describe.h"
 #include "cmp/settings.h"

@@ -4,7 +4,7 @@
 #define GATEHOUSE_EST_MESSAGE_H
 
 #include "base/arena.h"
-#include "ca/template.h"
+#include "template/template.h"
 
 #define EST_BODY_MAX ((size_t)384 * 1024) /* base64, with line breaks, of the largest CSR */
 

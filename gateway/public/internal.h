@@ -4,6 +4,7 @@
 
 #include "ca/enrol.h"
 #include "ca/request_more.h"
+#include "ca/templates.h"
 #include "console/files.h"
 #include "public/public.h"
 #include "rest/handler.h"

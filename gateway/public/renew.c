@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/encode.h"
 #include "store/certificates.h"
+#include "template/renewal.h"
 #include "x509/certificate.h"
 #include "x509/key_type.h"
 #include "x509/name.h"

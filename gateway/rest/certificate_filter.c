@@ -4,7 +4,7 @@
 
 #include "base/clock.h"
 #include "base/encode.h"
-#include "ca/template.h"
+#include "ca/templates.h"
 #include "rest/ask.h"
 #include "rest/organisation.h"
 #include "x509/name.h"

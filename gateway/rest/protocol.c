@@ -2,7 +2,7 @@
 
 #include "base/clock.h"
 #include "ca/access.h"
-#include "ca/template.h"
+#include "ca/templates.h"
 #include "rest/ask.h"
 #include "rest/reply.h"
 #include "store/cas.h"

@@ -11,6 +11,7 @@
 #include "base/encode.h"
 #include "ca/authority.h"
 #include "ca/credentials.h"
+#include "ca/templates.h"
 #include "store/cas.h"
 #include "store/organisations.h"
 #include "x509/name.h"

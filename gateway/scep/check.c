@@ -2,7 +2,7 @@
 #include "scep/room.h"
 
 #include "base/clock.h"
-#include "ca/template.h"
+#include "ca/templates.h"
 #include "scep/outside.h"
 #include "store/cas.h"
 

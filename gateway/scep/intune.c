@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/encode.h"
 #include "base/log.h"
+#include "ca/templates.h"
 #include "scep/intune_token.h"
 #include "store/certificates.h"
 #include "x509/crl.h"

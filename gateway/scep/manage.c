@@ -3,7 +3,7 @@
 
 #include "base/clock.h"
 #include "ca/secret.h"
-#include "ca/template.h"
+#include "ca/templates.h"
 #include "rest/protocol.h"
 #include "scep/exchange.h"
 #include "store/cas.h"

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/encode.h"
 #include "base/log.h"
+#include "ca/templates.h"
 #include "store/cas.h"
 #include "store/organisations.h"
 #include "store/scep.h"

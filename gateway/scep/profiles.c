@@ -3,7 +3,7 @@
 
 #include "base/clock.h"
 #include "base/encode.h"
-#include "ca/template.h"
+#include "ca/templates.h"
 #include "mail/mail.h"
 #include "store/cas.h"
 #include "x509/name.h"

@@ -3,7 +3,7 @@
  *   bench_policy [ROUNDS [WHOLE-ISSUANCE-US]]
  * With the cost of a whole issuance it says how much of it that is, and fails when it is 5 % or more. */
 #include "base/clock.h"
-#include "ca/policy.h"
+#include "template/policy.h"
 #include "x509/csr.h"
 #include "x509/name.h"
 #include "x509/san.h"

@@ -1,8 +1,8 @@
 /* A template's document, or its text in OpenSSL's form, from anybody: what is understood is written
  * completely, and what was written reads as the same document. The first byte says which.
- * Links: gatehouse_ca */
-#include "ca/template.h"
-#include "ca/template_text.h"
+ * Links: gatehouse_template */
+#include "template/template.h"
+#include "template/text.h"
 
 #include <openssl/err.h>
 #include <stdlib.h>

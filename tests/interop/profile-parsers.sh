@@ -6,7 +6,7 @@ cd "$(dirname "$0")/../.."
 bin=${GATEHOUSE_BIN:?the folder of the programs}
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
-PROFILES_OUT=$out "$bin/test_ca_profiles" >"$out/log" || { cat "$out/log"; exit 1; }
+PROFILES_OUT=$out "$bin/test_template_profiles" >"$out/log" || { cat "$out/log"; exit 1; }
 count=$(find "$out" -name '*.pem' | wc -l)
 [ "$count" -gt 300 ] || { echo "only $count certificates"; exit 1; }
 openssl=openssl

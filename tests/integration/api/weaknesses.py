@@ -38,7 +38,7 @@ SHOWN_ELSEWHERE = {
     "a client takes the next list by itself, atomically, checked": ("interop/mosquitto-revocation.sh", "refresh-crl.sh"),
     "a restore un-revokes nothing and repeats no number": ("interop/backup.sh", "CRL numbers go on"),
     "acknowledged certificates and revocations survive kill -9": ("interop/crash-durability.sh", "acknowledged revocations"),
-    "templates bound names, keys and extensions": ("unit/ca/test_policy.c", "static const"),
+    "templates bound names, keys and extensions": ("unit/template/test_policy.c", "static const"),
     "CAA is asked, with or without search domains": ("interop/templates-caa.sh", "shown"),
     "a challenge password is shown once and kept as a hash": ("integration/api/credentials.py", "def run"),
     "guessing is slowed, nobody is locked out": ("integration/api/scenario.py", "def check_guessing"),
@@ -112,7 +112,7 @@ SHOWN_ELSEWHERE = {
         ("integration/api/claims.py", "def check_bulk_and_every_name_type"),
     "a request may not carry what a template does not take": ("integration/api/templates.py", "def check_request_extensions"),
     "a version of a template says what it changed, before and after": ("integration/api/templates.py", '"before": "role"'),
-    "every starter gives the certificate that its profile says": ("unit/ca/test_profiles.c", "every_starter"),
+    "every starter gives the certificate that its profile says": ("unit/template/test_profiles.c", "every_starter"),
     "a template's certificate is shown before anybody gets one": ("integration/api/templates.py", "def check_preview"),
     "fields of one's own are typed and keep their order":
         ("integration/api/inventory.py", '"fields"] == fields'),

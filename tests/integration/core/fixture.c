@@ -1,6 +1,7 @@
 #include "fixture.h"
 
 #include "base/clock.h"
+#include "ca/templates.h"
 #include "store/organisations.h"
 #include "x509/csr.h"
 #include "x509/name.h"
