@@ -392,6 +392,18 @@ static void unknown_token_key(void **state) {
 /* ---- a signer that runs by itself -------------------------------------------------------------
  */
 
+/* Connects, as soon as somebody listens: the file is there a moment before, and one that was killed leaves it behind. */
+static int dial(const char *path) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    memcpy(address.sun_path, path, strlen(path) + 1);
+    for (int i = 0; connect(fd, (struct sockaddr *)&address, sizeof address) != 0; i++) {
+        assert_true(i < 3000);
+        usleep(10000);
+    }
+    return fd;
+}
+
 static pid_t start_listening(const char *path, const char *user) {
     const char *list[32] = {harness.program};
     size_t n = 1;
@@ -408,8 +420,7 @@ static pid_t start_listening(const char *path, const char *user) {
         execv(harness.program, (char *const *)(uintptr_t)list);
         _exit(127);
     }
-    for (int i = 0; i < 500 && access(path, F_OK) != 0; i++)
-        usleep(10000);
+    close(dial(path));
     return pid;
 }
 
@@ -439,7 +450,6 @@ static void separate_signer(void **state) {
     stop_listening(pid, SIGKILL); /* the socket file stays behind */
     assert_refused(key, "signer-unavailable");
     pid = start_listening(path, NULL);
-    usleep(300000);
     assert_signs(key);
     stop_listening(pid, SIGTERM);
     assert_int_not_equal(access(path, F_OK), 0);
@@ -457,21 +467,9 @@ static void strangers_are_refused(void **state) {
     snprintf(path, sizeof path, "%s/other", harness.folder);
     struct signer_config config = {.socket_path = path};
     pid_t pid = start_listening(path, geteuid() == 0 ? "nobody" : "root");
-    usleep(200000);
     assert_false(signer_open(&config, &signer, &err));
     assert_null(signer);
     stop_listening(pid, SIGTERM);
-}
-
-static int dial(const char *path) {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    memcpy(address.sun_path, path, strlen(path) + 1);
-    for (int i = 0; connect(fd, (struct sockaddr *)&address, sizeof address) != 0; i++) {
-        assert_true(i < 100);
-        usleep(10000); /* the file is there a moment before somebody listens */
-    }
-    return fd;
 }
 
 /* Rubbish closes that one connection and nothing else. */
