@@ -1,8 +1,5 @@
-/* The vault's administrative calls: token list, log-in, certificates. libp11 does the work where
- * keys are not touched. */
-#include "signer/handles.h"
-#include "signer/task.h"
-#include "signer/vault.h"
+/* The vault's administrative calls: token list, log-in, certificates. */
+#include "signer/token_keys.h"
 
 #include "base/log.h"
 
@@ -93,45 +90,9 @@ bool vault_login(struct vault *vault, struct view text, struct view pin, struct 
     return token_login(token, pin, err);
 }
 
-static bool store_in_slot(struct token *token, const struct pkcs11_uri *uri, X509 *certificate,
-                          struct error *err) {
-    PKCS11_SLOT *slot = module_slot(token->module, token->slot);
-    if (slot == NULL || slot->token == NULL)
-        return ckr_fail(err, token->label, "libp11", CKR_TOKEN_NOT_PRESENT);
-    char *label = (char *)(uintptr_t)(uri->object == NULL ? "" : uri->object);
-    if (PKCS11_store_certificate(slot->token, certificate, label,
-                                 (unsigned char *)(uintptr_t)uri->id.at, uri->id.len, NULL) == 0)
-        return true;
-    struct error cause = {0};
-    fail_internal(&cause, "PKCS11_store_certificate");
-    fail(err, ERROR_CONFLICT, "token-cannot",
-         "Token \"%s\" did not store the certificate; it may be full, write-protected or locked.",
-         token->label);
-    error_detail(err, "%s", cause.detail);
-    return false;
-}
-
 bool vault_store_certificate(struct vault *vault, struct view text, struct view der,
                              struct error *err) {
     SCOPED_ARENA struct arena *arena = arena_new();
-    struct pkcs11_uri uri;
-    struct token *token;
-    struct session session;
-    const uint8_t *at = der.at;
-    AUTO(X509) *certificate = d2i_X509(NULL, &at, (long)der.len);
-    if (certificate == NULL || at != der.at + der.len) {
-        fail_internal(NULL, "empties the error queue");
-        return fail(err, ERROR_MALFORMED, "bad-certificate", "The certificate is no valid DER.");
-    }
-    TRY(pkcs11_uri_parse(arena, text, &uri, err));
-    if (uri.id.at == NULL && uri.object == NULL)
-        return fail(err, ERROR_MALFORMED, "bad-uri",
-                    "The PKCS#11 URI must say where the certificate goes: add object= or id=.");
-    TRY(vault_token(vault, &uri, &token, err));
-    TRY(token_take(token, &session, err)); /* logs in */
-    pthread_mutex_lock(&token->module->admin);
-    bool done = store_in_slot(token, &uri, certificate, err);
-    pthread_mutex_unlock(&token->module->admin);
-    token_give(token, session, CKR_OK);
-    return done;
+    struct token_order order = {.uri = text, .certificate = der};
+    return token_serve(vault, arena, WIRE_TOKEN_STORE, &order, NULL, err);
 }

@@ -147,12 +147,6 @@ static CK_RV create(struct task *task, const struct kek *kek, struct view value,
     return task->f->C_CreateObject(session, rows, common + 3, ret_object);
 }
 
-/* Token objects need a session that may write; ours may not. */
-static CK_RV open_writing(struct task *task, CK_SESSION_HANDLE *ret_session) {
-    return task->f->C_OpenSession(task->token->slot, CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL,
-                                  NULL, ret_session);
-}
-
 bool kek_list(struct task *task, struct kek keks[static KEKS_MAX], size_t *ret_count,
               struct error *err) {
     CK_RV rv = list_keks(task->token, task->session.handle, keks, ret_count);
@@ -169,7 +163,7 @@ bool kek_put(struct task *task, const struct kek *kek, struct view value, struct
         return fail(err, ERROR_CONFLICT, "too-many",
                     "Token \"%s\" holds %d key-encryption keys: remove one that wraps nothing.",
                     task->token->label, KEKS_MAX);
-    CK_RV rv = open_writing(task, &session);
+    CK_RV rv = token_open_writing(task->token, &session);
     if (rv != CKR_OK)
         return task_fail(task, "C_OpenSession", rv, err);
     rv = create(task, kek, value, session, &object);
@@ -200,7 +194,7 @@ static bool remove_one(struct task *task, struct view id, struct error *err) {
     if (count == 1)
         return fail(err, ERROR_CONFLICT, "kek-in-use",
                     "It is the only key-encryption key of token \"%s\".", task->token->label);
-    CK_RV rv = open_writing(task, &session);
+    CK_RV rv = token_open_writing(task->token, &session);
     if (rv != CKR_OK)
         return task_fail(task, "C_OpenSession", rv, err);
     rv = task->f->C_DestroyObject(session, kek.object);

@@ -100,13 +100,6 @@ bool module_refresh(struct module *module, struct error *err) {
     return true;
 }
 
-PKCS11_SLOT *module_slot(struct module *module, CK_SLOT_ID id) {
-    for (unsigned i = 0; module->list != NULL && i < module->list->count; i++)
-        if (PKCS11_get_slotid_from_slot(&module->list->slots[i]) == id)
-            return &module->list->slots[i];
-    return NULL;
-}
-
 PKCS11_SLOT *module_slot_labelled(struct module *module, const char *label) {
     for (unsigned i = 0; module->list != NULL && i < module->list->count; i++) {
         PKCS11_TOKEN *token = module->list->slots[i].token;

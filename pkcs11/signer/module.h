@@ -41,8 +41,6 @@ MUST_USE bool module_load(struct module *module, const char *name, const char *p
                           struct error *err);
 /* Reads slots and tokens again; the caller holds `admin`. */
 MUST_USE bool module_refresh(struct module *module, struct error *err);
-/* libp11's slot of that number, or NULL; the caller holds `admin`. */
-PKCS11_SLOT *module_slot(struct module *module, CK_SLOT_ID id);
 /* The slot of the initialised token of that label, by which it is found again: numbers of slots change when a token
  * is made. And one whose token is not initialised. NULL: none; the caller holds `admin`. */
 PKCS11_SLOT *module_slot_labelled(struct module *module, const char *label);

@@ -70,7 +70,7 @@ static bool is_in_slot(const struct token *token, CK_SLOT_ID slot) {
 
 /* Modules connect to a card that is back when their slots are listed, and not before (ykcs11 goes on
  * to report a fault of the device for ever); it may be in another reader now, and another card in its. */
-static bool look_again(struct token *token, struct error *err) {
+bool token_look_again(struct token *token, struct error *err) {
     CK_SLOT_ID slots[SLOTS_MAX];
     CK_ULONG count = SLOTS_MAX;
     if (!token->away || token->module->f->C_GetSlotList(CK_TRUE, slots, &count) != CKR_OK)
@@ -170,6 +170,10 @@ static CK_RV open_session(struct token *token, CK_FLAGS flags, CK_SESSION_HANDLE
     return rv;
 }
 
+CK_RV token_open_writing(struct token *token, CK_SESSION_HANDLE *ret_session) {
+    return open_session(token, CKF_RW_SESSION, ret_session);
+}
+
 /* ykcs11 says how many tries are left as it was when the first session was opened, though other
  * programs may have used them up since, or somebody has logged in with the right PIN. */
 static bool look_at_tries(struct token *token, CK_TOKEN_INFO *info, struct error *err) {
@@ -254,7 +258,7 @@ static void forget_sessions(struct token *token) {
 static bool ensure_ready(struct token *token, struct error *err) {
     CK_SESSION_INFO info;
     TRY(token_pad_error(token, err)); /* the module may block whoever comes meanwhile */
-    TRY(look_again(token, err));
+    TRY(token_look_again(token, err));
     TRY(ensure_holder(token, err));
     if (token->logged_in)
         return true;

@@ -84,6 +84,12 @@ void token_give(struct token *token, struct session session, CK_RV last);
 MUST_USE bool token_hold(struct token *token, struct session *ret_holder, struct error *err);
 void token_release(struct token *token);
 
+/* A session that may write token objects, and only in this token: CKR_TOKEN_NOT_PRESENT when another one is in its slot. The
+ * caller closes it. */
+MUST_USE CK_RV token_open_writing(struct token *token, CK_SESSION_HANDLE *ret_session);
+/* The caller holds token->lock. A token that was away is looked for in all slots; false when it is in none. */
+MUST_USE bool token_look_again(struct token *token, struct error *err);
+
 /* Another token is in its slot now: its sessions are closed. A module is to do that itself (pkcs11 3.2, 6.7.6), ykcs11
  * does not: the one that came would find them there, and could not let its officer log in. */
 void token_displace(struct token *token);

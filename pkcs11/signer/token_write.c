@@ -9,21 +9,18 @@
 #define ROOM "signer"
 #define WAIT_SECONDS 30
 
-static CK_RV open_writing(struct token *token, CK_SESSION_HANDLE *ret_session) {
-    return token->module->f->C_OpenSession(token->slot, CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL,
-                                           NULL, ret_session);
-}
-
 static bool write_as_user(struct token *token, task_work work, void *subject, struct error *err) {
     struct session session;
     struct task task = {.token = token, .f = token->module->f};
     TRY(token_take(token, &session, err)); /* logs in */
-    CK_RV rv = open_writing(token, &task.session.handle);
+    CK_RV rv = token_open_writing(token, &task.session.handle);
     bool done = rv == CKR_OK ? work(&task, subject, err)
                              : ckr_fail(err, token->label, "C_OpenSession", rv);
     if (rv == CKR_OK)
         task.f->C_CloseSession(task.session.handle);
-    token_give(token, session, CKR_OK);
+    token_give(token, session, rv);
+    if (rv != CKR_OK)
+        (void)token_recover(token, rv, session.generation); /* the next call looks for it */
     return done;
 }
 
@@ -83,9 +80,12 @@ static bool write_as_officer(struct token *token, struct view pin, task_work wor
     struct task task = {.token = token, .f = token->module->f};
     TRY(wait_until_idle(token, err));
     close_all(token);
-    CK_RV rv = open_writing(token, &task.session.handle);
-    if (rv != CKR_OK)
+    TRY(token_look_again(token, err));
+    CK_RV rv = token_open_writing(token, &task.session.handle);
+    if (rv != CKR_OK) {
+        token->away = token->away || rv == CKR_TOKEN_NOT_PRESENT;
         return ckr_fail(err, token->label, "C_OpenSession", rv);
+    }
     bool done = log_in_officer(token, task.session.handle, pin, err) && work(&task, subject, err);
     task.f->C_Logout(task.session.handle);
     task.f->C_CloseSession(task.session.handle);

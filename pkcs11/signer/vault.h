@@ -49,7 +49,7 @@ bool vault_holds(struct vault *vault, const struct pkcs11_uri *uri);
 /* Copies the pointers of all tokens; returns how many. */
 size_t vault_tokens(struct vault *vault, struct token *ret_tokens[static WIRE_TOKENS_MAX]);
 
-/* Writes a certificate into the token of the URI, under the URI's object label and id. */
+/* Writes a certificate into the token of the URI, under the URI's object label and id, which is needed. */
 MUST_USE bool vault_store_certificate(struct vault *vault, struct view uri, struct view der,
                                       struct error *err);
 /* Logs in to the token of the URI. */

@@ -1,10 +1,13 @@
 /* A PKCS #11 module with one reader and two cards: the softtoken (SWAPPING_MODULE, with its tokens in SWAPPING_TOKENS),
- * whose tokens "one" and "two" take turns in slot 7. The test calls swap_cards(). As cards do, each ends its sessions when
- * it goes; each has an EC key with the same id. */
+ * whose tokens "one" and "two" take turns in slot 7. The test calls swap_cards(), or swap_before_writing() for a swap just
+ * before somebody opens a session that may write. As cards do, each ends its sessions when it goes; each has an EC key with
+ * the same id. */
 #include "cryptoki.h"
 
 #include <dlfcn.h>
 #include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,10 +16,12 @@
 
 CK_RV C_GetFunctionList(CK_FUNCTION_LIST **ret_list);
 void swap_cards(void);
+void swap_before_writing(void);
 
 static CK_FUNCTION_LIST *real, list;
 static CK_SLOT_ID cards[2];
 static int in_reader; /* guarded by reader */
+static atomic_bool swap_soon;
 static pthread_rwlock_t reader = PTHREAD_RWLOCK_INITIALIZER;
 static CK_UTF8CHAR pin[] = "1234";
 #define PIN_LEN 4
@@ -26,6 +31,10 @@ void swap_cards(void) {
     (void)real->C_CloseAllSessions(cards[in_reader]);
     in_reader = 1 - in_reader;
     pthread_rwlock_unlock(&reader);
+}
+
+void swap_before_writing(void) {
+    swap_soon = true;
 }
 
 /* The call as one of the card that is in the reader. */
@@ -62,6 +71,8 @@ static CK_RV mechanism_info(CK_SLOT_ID slot, CK_MECHANISM_TYPE type, CK_MECHANIS
     AT_CARD(slot, real->C_GetMechanismInfo(card, type, info));
 }
 static CK_RV open_session(CK_SLOT_ID slot, CK_FLAGS flags, void *context, CK_NOTIFY notify, CK_SESSION_HANDLE *ret) {
+    if ((flags & CKF_RW_SESSION) != 0 && atomic_exchange(&swap_soon, false))
+        swap_cards();
     AT_CARD(slot, real->C_OpenSession(card, flags, context, notify, ret));
 }
 static CK_RV close_all(CK_SLOT_ID slot) {

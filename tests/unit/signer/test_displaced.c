@@ -1,6 +1,9 @@
 /* Two cards that take turns in one reader, under threads that go on using both: what is signed is signed by the card that
  * was asked, or it is said that the card is away; with its card back a key works by itself. */
+#include "signer/kek.h"
 #include "signer/key.h"
+#include "signer/objects.h"
+#include "signer/token_keys.h"
 
 #include <dlfcn.h>
 #include <openssl/evp.h>
@@ -22,7 +25,7 @@
 
 static char folder[] = "/tmp/gatehouse-displaced-XXXXXX";
 static struct vault *vault;
-static void (*swap_cards)(void);
+static void (*swap_cards)(void), (*swap_before_writing)(void);
 static _Thread_local struct error cause;
 
 #define MUST(call)                                                                                                    \
@@ -84,6 +87,109 @@ static void one_at_a_time(void **state) {
             vault_refresh(vault);
     }
 }
+
+/* ---- what is written: certificates, key-encryption keys ------------------------------------------ */
+
+static struct token *token_of(const char *label) {
+    for (size_t i = 0; i < vault->token_count; i++)
+        if (strcmp(vault->tokens[i]->label, label) == 0)
+            return vault->tokens[i];
+    fail_msg("no token \"%s\"", label);
+    return NULL;
+}
+
+struct rows {
+    CK_OBJECT_CLASS class;
+    size_t count;
+};
+
+static bool count_rows(struct task *task, void *subject, struct error *err) {
+    struct rows *rows = subject;
+    CK_OBJECT_HANDLE objects[16];
+    CK_ATTRIBUTE match[] = {ATTRIBUTE(CKA_CLASS, rows->class)};
+    CK_RV rv = objects_find(task->f, task->session.handle, match, 1, objects, 16, &rows->count);
+    return rv == CKR_OK || task_fail(task, "C_FindObjects", rv, err);
+}
+
+/* Of the token whose card is in the reader. */
+static size_t count(const char *label, CK_OBJECT_CLASS class) {
+    struct rows rows = {.class = class};
+    MUST(task_run(token_of(label), count_rows, &rows, &cause));
+    return rows.count;
+}
+
+static bool make_kek(struct task *task, void *subject, struct error *err) {
+    return kek_make(task, subject, err);
+}
+static bool write_kek(const char *label, struct error *err) {
+    struct kek kek;
+    return task_run(token_of(label), make_kek, &kek, err);
+}
+
+static bool write_certificate(struct task *task, void *subject, struct error *err) {
+    static const CK_OBJECT_CLASS class = CKO_CERTIFICATE;
+    static const CK_CERTIFICATE_TYPE type = CKC_X_509;
+    static const CK_BBOOL yes = CK_TRUE;
+    CK_ATTRIBUTE rows[] = {ATTRIBUTE(CKA_CLASS, class), ATTRIBUTE(CKA_CERTIFICATE_TYPE, type), ATTRIBUTE(CKA_TOKEN, yes),
+                           ATTRIBUTE_BYTES(CKA_SUBJECT, "0", 1), ATTRIBUTE_BYTES(CKA_VALUE, "0", 1)};
+    CK_OBJECT_HANDLE object;
+    (void)subject;
+    CK_RV rv = task->f->C_CreateObject(task->session.handle, rows, sizeof rows / sizeof rows[0], &object);
+    return rv == CKR_OK || task_fail(task, "C_CreateObject", rv, err);
+}
+static bool write_as_user(const char *label, struct error *err) {
+    return token_write(token_of(label), view_of(NULL, 0), write_certificate, NULL, err);
+}
+static bool write_as_officer(const char *label, struct error *err) {
+    return token_write(token_of(label), VIEW_LITERAL("1234"), write_certificate, NULL, err);
+}
+static bool wrong_officer(const char *label, struct error *err) {
+    return token_write(token_of(label), VIEW_LITERAL("4321"), write_certificate, NULL, err);
+}
+
+static CK_FLAGS flags_of(const char *label) {
+    CK_TOKEN_INFO info;
+    struct token *token = token_of(label);
+    assert_int_equal(token->module->f->C_GetTokenInfo(token->slot, &info), CKR_OK);
+    return info.flags & (CKF_SO_PIN_COUNT_LOW | CKF_USER_PIN_COUNT_LOW);
+}
+
+/* Card "one" is in the reader when each begins. The other one takes its place before, or as late as can be. */
+static void written_to(void **state) {
+    static const struct {
+        bool (*write)(const char *label, struct error *err);
+        bool good;
+    } rows[] = {{write_kek, true}, {write_as_user, true}, {write_as_officer, true}, {wrong_officer, false}};
+    struct error ignored = {0};
+    (void)state;
+    if (!sign(one, &ignored))
+        swap_cards();
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        for (int late = 0; late < 2; late++) {
+            struct error err = {0};
+            MUST(sign(one, &cause));
+            if (late)
+                swap_before_writing();
+            else
+                swap_cards();
+            if (i == 0 && !late)
+                MUST(sign(two, &cause)); /* somebody is logged in there */
+            if (rows[i].write("one", &err))
+                fail_msg("row %zu: written, but where?", i);
+            assert_string_equal(err.type, "token-unreachable");
+            assert_int_equal(flags_of("two"), 0); /* it has lost no try */
+            swap_cards();
+            if (rows[i].good)
+                MUST(rows[i].write("one", &cause));
+        }
+    assert_int_equal(count("one", CKO_SECRET_KEY), 2);
+    assert_int_equal(count("one", CKO_CERTIFICATE), 4);
+    swap_cards();
+    assert_int_equal(count("two", CKO_SECRET_KEY), 0);
+    assert_int_equal(count("two", CKO_CERTIFICATE), 0);
+}
+
+/* ---- signed by threads ---------------------------------------------------------------------------- */
 
 struct worker {
     pthread_t thread;
@@ -148,7 +254,8 @@ static void under_threads(void **state) {
 }
 
 int main(int argc, char **argv) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(one_at_a_time), cmocka_unit_test(under_threads)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(one_at_a_time), cmocka_unit_test(written_to),
+                                       cmocka_unit_test(under_threads)};
     static char pins[2][96], module[512], command[128];
     static const char *modules[] = {module, NULL}, *both[] = {pins[0], pins[1], NULL};
     if (argc < 3 || mkdtemp(folder) == NULL) {
@@ -169,7 +276,9 @@ int main(int argc, char **argv) {
         fprintf(stderr, "%s (%s)\n", cause.message, cause.detail);
         return 1;
     }
-    *(void **)&swap_cards = dlsym(dlopen(argv[1], RTLD_NOW | RTLD_NOLOAD), "swap_cards");
+    void *cards = dlopen(argv[1], RTLD_NOW | RTLD_NOLOAD);
+    *(void **)&swap_cards = dlsym(cards, "swap_cards");
+    *(void **)&swap_before_writing = dlsym(cards, "swap_before_writing");
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     snprintf(command, sizeof command, "rm -rf %s", folder);
     if (system(command) != 0)

@@ -322,7 +322,7 @@ static void certificate_is_stored(void **state) {
     MUST(vault_store_certificate(vault,
                                  VIEW_LITERAL("pkcs11:token=gatehouse;object=the%20ca;id=%07"),
                                  view_of(der, (size_t)len), &cause));
-    assert_int_equal(token->generation, before); /* libp11 left our sessions alone */
+    assert_int_equal(token->generation, before); /* the others' sessions were left alone */
     MUST(token_take(token, &session, &cause));
     assert_int_equal(objects_find(token->module->f, session.handle, match, 2, found, 2, &count),
                      CKR_OK);
