@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #define PIECE ((size_t)16384)          /* one TLS record */
+#define PONGS_MAX ((size_t)64 * 1024)  /* octets that wait, beyond which pings get no answer */
 #define EARLY_LIMIT ((size_t)64 * 1024) /* of a message from who has not said yet who it is */
 
 struct link {
@@ -150,6 +151,14 @@ static bool queue(struct link *link, enum websocket_opcode opcode, struct view m
     return done;
 }
 
+/* One who pings and reads nothing shall not fill our memory (rfc6455#5.5.3: not every ping needs an answer). */
+static bool answer_ping(struct link *link, struct view bytes, struct error *err) {
+    pthread_mutex_lock(&link->lock);
+    bool many = link->queued.len > PONGS_MAX;
+    pthread_mutex_unlock(&link->lock);
+    return many || queue(link, WEBSOCKET_PONG, bytes, err);
+}
+
 bool link_send(struct link *link, struct view message, struct error *err) {
     TRY(queue(link, WEBSOCKET_BINARY, message, err));
     wake(link);
@@ -178,7 +187,7 @@ static bool next_message(struct link *link, struct view *ret_message, struct err
         switch (websocket_next(&link->reader, &bytes, err)) {
         case WEBSOCKET_NOTHING: return true;
         case WEBSOCKET_MESSAGE: *ret_message = bytes; return true;
-        case WEBSOCKET_PINGED: TRY(queue(link, WEBSOCKET_PONG, bytes, err)); break;
+        case WEBSOCKET_PINGED: TRY(answer_ping(link, bytes, err)); break;
         case WEBSOCKET_CLOSED: return said_goodbye(bytes, err);
         case WEBSOCKET_BROKEN: return false;
         }
@@ -188,7 +197,7 @@ static bool next_message(struct link *link, struct view *ret_message, struct err
 bool link_receive(struct link *link, int milliseconds, struct view *ret_message,
                   struct error *err) {
     uint8_t piece[PIECE];
-    size_t got;
+    size_t got = 0;
     int64_t until_us = clock_monotonic_us() + (int64_t)milliseconds * 1000;
     for (;;) {
         TRY(next_message(link, ret_message, err));
@@ -198,6 +207,8 @@ bool link_receive(struct link *link, int milliseconds, struct view *ret_message,
             return closed_link(err, "closed here");
         if (ret_message->at != NULL)
             return true;
+        if (got > 0 && clock_monotonic_us() > until_us) /* pings without end are no message */
+            return timed_out(err);
         TRY(read_some(link, piece, &got, err));
         if (got > 0)
             websocket_feed(&link->reader, piece, got);

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -144,8 +145,76 @@ static void many_threads_send_over_one_link(void **state) {
     }
 }
 
+/* ---- a flood ----------------------------------------------------------------------------------- */
+
+struct flood {
+    SSL *client;
+    atomic_bool enough;
+    atomic_ullong pings;
+};
+
+/* Pings without end, and reads nothing of what comes. */
+static void *flood_main(void *argument) {
+    static const char head[] = "GET " LINK_PATH " HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
+                               "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+                               "Sec-WebSocket-Version: 13\r\n\r\n";
+    struct flood *flood = argument;
+    struct wire_buffer pings = {0};
+    char text[125] = {'x'}, answer[4096];
+    for (int i = 0; i < 100; i++)
+        websocket_frame(&pings, WEBSOCKET_PING, view_of(text, sizeof text), true);
+    assert_int_equal(SSL_connect(flood->client), 1);
+    assert_int_equal(SSL_write(flood->client, head, sizeof head - 1), sizeof head - 1);
+    assert_true(SSL_read(flood->client, answer, sizeof answer) > 0);
+    while (!flood->enough && SSL_write(flood->client, pings.at, (int)pings.len) > 0)
+        flood->pings += 100;
+    pings.len = 0;
+    websocket_frame(&pings, WEBSOCKET_BINARY, VIEW_LITERAL("a message"), true);
+    assert_true(SSL_write(flood->client, pings.at, (int)pings.len) > 0);
+    wire_buffer_free(&pings);
+    return NULL;
+}
+
+/* Who floods holds no connection longer than who says nothing, and fills no memory. */
+static void pings_without_end_are_no_message(void **state) {
+    struct party party = party_rsa("Gateway");
+    struct flood flood = {0};
+    struct link *link;
+    struct view message;
+    struct error err = {0};
+    pthread_t thread;
+    int fds[2];
+    (void)state;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+    SSL_CTX *tls = SSL_CTX_new(TLS_server_method()), *client = SSL_CTX_new(TLS_client_method());
+    assert_true(SSL_CTX_use_certificate(tls, party.certificate) == 1 && SSL_CTX_use_PrivateKey(tls, party.key) == 1);
+    flood.client = SSL_new(client);
+    SSL_set_fd(flood.client, fds[1]);
+    assert_int_equal(pthread_create(&thread, NULL, flood_main, &flood), 0);
+    assert_true(link_accept(fds[0], SSL_new(tls), 20, &link, &err));
+    while (flood.pings < 100000 && err.kind == ERROR_NONE) {
+        struct error cause = {0};
+        assert_false(link_receive(link, 50, &message, &cause));
+        if (strcmp(cause.type, "link-timeout") != 0)
+            err = cause;
+    }
+    assert_string_equal(err.type, "");
+    flood.enough = true;
+    while (!link_receive(link, 1000, &message, &err))
+        assert_string_equal(err.type, "link-timeout");
+    assert_true(view_is(message, "a message")); /* it goes on */
+    pthread_join(thread, NULL);
+    link_free(link);
+    SSL_free(flood.client);
+    close(fds[1]);
+    SSL_CTX_free(tls);
+    SSL_CTX_free(client);
+    party_free(&party);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(pings_without_end_are_no_message),
         cmocka_unit_test(a_gateway_does_what_the_owner_allows),
         cmocka_unit_test(many_threads_send_over_one_link),
     };
