@@ -144,7 +144,7 @@ bool http_tls_new(const struct http_tls_config *config, SSL_CTX **ret_tls, struc
     if (tls == NULL)
         return fail_internal(err, "a TLS context cannot be made");
     SSL_CTX_set_options(tls, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
-                                 SSL_OP_CIPHER_SERVER_PREFERENCE);
+                                 SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_CLEANSE_PLAINTEXT);
     SSL_CTX_set_mode(tls, SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_alpn_select_cb(tls, choose_protocol, NULL);
     SSL_CTX_set_info_callback(tls, note_handshake);

@@ -65,7 +65,22 @@ nowhere_to_read() {
     [ "$(sql <<<"SELECT COUNT(*) FROM events WHERE details LIKE '%$pin%' OR object LIKE '%$pin%'")" = 0 ] || die "the PIN is in an event"
     shown "the PIN is in no log, command line, file or event; its process has locked memory and no core file"
 }
+
+# Also not where it came through on its way: by the command line's log-in, and by the console's.
+locked_memory_only() {
+    printf '%s' "$pin" >typed
+    rest POST tokens/login "$(jq -n --arg pin "$pin" '{token: "pkcs11:token=hsm", $pin}')" >/dev/null || die "no log-in"
+    within 10 locked_alone || die "the PIN lies in memory that is not locked: $(cat memory.txt)"
+    grep -q "^$(module_pid) .* locked" memory.txt || die "the PIN is not kept: $(cat memory.txt)"
+    rm typed
+    shown "in the memory of gateway, signer and the module's process the typed PIN is in locked pages alone"
+}
 sql() { mariadb --no-defaults --socket="$instance/db/db.sock" --user=root --batch --skip-column-names gatehouse; }
+
+locked_alone() {
+    python3 "$here/memory_of.py" typed "$(gateway_pid)" "$(signer_pid)" "$(module_pid)" >memory.txt || die "no look into the memory"
+    ! grep -qv ' locked ' memory.txt
+}
 
 hang() {
     local process
@@ -128,12 +143,13 @@ away() {
 }
 
 begin
-need softhsm2-util pkcs11-tool mariadb
+need softhsm2-util pkcs11-tool mariadb python3
 find_softhsm
 make_token
 start_instance --module "hsm=$softhsm" --module-timeout 2 --jobs-interval 1
 log_in
 nowhere_to_read
+locked_memory_only
 hang
 stamps
 away
