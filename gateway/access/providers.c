@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "identity/outside.h"
+#include "store/organisations.h"
 
 #include <string.h>
 
@@ -50,11 +51,9 @@ HANDLER(providers_open) {
 }
 
 static bool check_slug(const char *slug, struct error *err) {
-    size_t len = strlen(slug);
     /* These are methods of log-in already. */
     bool taken = strcmp(slug, "password") == 0 || strcmp(slug, "certificate") == 0 || strcmp(slug, "passkey") == 0;
-    return (!taken && len >= 1 && len <= MAX_SLUG &&
-            strspn(slug, "abcdefghijklmnopqrstuvwxyz0123456789-") == len) ||
+    return (!taken && slug_valid(slug)) ||
            fail(err, ERROR_POLICY, "bad-slug", "An id has 1 to %d characters of a-z, 0-9 and \"-\", and is no method of log-in.",
                 MAX_SLUG);
 }

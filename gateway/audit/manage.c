@@ -159,8 +159,7 @@ static bool note_stream(struct tx *tx, const struct http_request *request, const
 }
 
 static bool check_slug(const char *slug, struct error *err) {
-    size_t len = strlen(slug);
-    return (len >= 1 && len <= MAX_SLUG && strspn(slug, "abcdefghijklmnopqrstuvwxyz0123456789-") == len) ||
+    return slug_valid(slug) ||
            fail(err, ERROR_POLICY, "bad-slug", "An id has 1 to %d characters of a-z, 0-9 and \"-\".",
                 MAX_SLUG);
 }

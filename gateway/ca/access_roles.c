@@ -4,6 +4,7 @@
 #include "base/encode.h"
 #include "base/json.h"
 #include "ca/actor_cache.h"
+#include "store/organisations.h"
 #include "x509/certificate.h"
 
 #include <string.h>
@@ -27,10 +28,8 @@ bool permissions_from_names(const struct text_list *names, int64_t *ret_bits, st
 }
 
 static bool check_role(const struct actor *actor, const struct role_record *role, struct error *err) {
-    size_t len = strlen(role->slug);
     TRY(actor_may(actor, MAY_MANAGE_USERS, nil, nil, err));
-    if (len < 2 || len > MAX_SLUG || strspn(role->slug, "abcdefghijklmnopqrstuvwxyz0123456789-") != len ||
-        role->slug[0] == '-')
+    if (!slug_valid(role->slug) || strlen(role->slug) < 2 || role->slug[0] == '-')
         return fail(err, ERROR_POLICY, "bad-role",
                     "A role's id has 2 to %d characters of a-z, 0-9 and \"-\".", MAX_SLUG);
     if (role_from_name(role->slug) != 0)

@@ -17,9 +17,7 @@ static bool check_name(const char *name, struct error *err) {
 }
 
 static bool check_slug(const char *slug, struct error *err) {
-    size_t len = strlen(slug);
-    return (len > 0 && len <= MAX_SLUG && slug[0] != '-' &&
-            strspn(slug, "abcdefghijklmnopqrstuvwxyz0123456789-") == len) ||
+    return (slug_valid(slug) && slug[0] != '-') ||
            fail(err, ERROR_MALFORMED, "bad-slug", "An organisation's id has 1 to %d characters of a-z, 0-9 and \"-\".",
                 MAX_SLUG);
 }

@@ -66,8 +66,7 @@ static bool bad(struct error *err, const char *id, const char *what) {
 static bool check_id(const struct json *list, const struct json *item, struct error *err) {
     const char *id = NULL;
     TRY(json_string(item, "id", &id, err));
-    size_t len = id == NULL ? 0 : strlen(id);
-    if (len == 0 || len > 63 || strspn(id, "abcdefghijklmnopqrstuvwxyz0123456789-") != len)
+    if (id == NULL || !slug_valid(id))
         return bad(err, id, "an id has 1 to 63 characters of a-z, 0-9 and \"-\"");
     return notices_find(list, id) == item || bad(err, id, "the id is used twice");
 }

@@ -25,6 +25,7 @@ MUST_USE bool organisation_list(struct tx *tx, struct arena *arena, const struct
 /* Slugs of CAs and templates: unique in the instance, kept for life as tombstones (never freed).
  * Claims the first free of wanted, wanted-2, wanted-3 ... (at most 63 characters). Insert-and-check, so two
  * nodes never get the same. ERROR_MALFORMED "bad-slug" when wanted is not made of a-z, 0-9 and "-". */
+bool slug_valid(const char *slug); /* 1 to MAX_SLUG characters of a-z, 0-9 and "-": ids that people choose, too */
 enum slug_kind { SLUG_CA = 1, SLUG_TEMPLATE = 2 };
 MUST_USE bool slug_claim(struct tx *tx, struct arena *arena, enum slug_kind kind, const char *wanted,
                          struct uuid owner, const char **ret_slug, struct error *err);

@@ -13,8 +13,18 @@ static const char sql_claim[] = "INSERT INTO slugs (kind, slug, owner_id) VALUES
 static const char sql_taken[] =
     "SELECT s.slug FROM slugs s WHERE s.kind = ? AND s.slug >= ? AND s.slug < ?";
 
+/* How many characters at its beginning a slug may have. */
+static size_t slug_span(const char *text) {
+    return strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-");
+}
+
+bool slug_valid(const char *slug) {
+    size_t len = slug_span(slug);
+    return len >= 1 && len <= MAX_SLUG && slug[len] == '\0';
+}
+
 static bool check(const char *wanted, struct error *err) {
-    size_t len = strspn(wanted, "abcdefghijklmnopqrstuvwxyz0123456789-");
+    size_t len = slug_span(wanted);
     if (len == 0 || wanted[len] != '\0')
         return fail(err, ERROR_MALFORMED, "bad-slug",
                     "\"%.80s\" cannot be a slug: it is made of a-z, 0-9 and \"-\".", wanted);

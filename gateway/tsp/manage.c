@@ -1,11 +1,11 @@
 #include "tsp/manage.h"
 
 #include "base/encode.h"
+#include "store/organisations.h"
 
 #include <string.h>
 
 #define DEFAULT_NAME "default"
-#define MAX_ISSUER_NAME 63
 
 static const struct uuid nil;
 
@@ -155,8 +155,7 @@ HANDLER(issuers_list) {
 }
 
 static bool check_name(const char *name, struct error *err) {
-    size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-");
-    if (len >= 1 && len <= MAX_ISSUER_NAME && name[len] == '\0' && strcmp(name, DEFAULT_NAME) != 0)
+    if (slug_valid(name) && strcmp(name, DEFAULT_NAME) != 0)
         return true;
     return fail(err, ERROR_POLICY, "tsa-name",
                 "id: is the last part of the issuer's address: 1 to 63 of a-z, 0-9 and \"-\", and not "

@@ -1,4 +1,5 @@
 #include "ca/slug.h"
+#include "store/organisations.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -37,7 +38,22 @@ static void is_bounded(void **state) {
     assert_int_equal(strlen(slug_from_name(arena, name, "prefix")), 63);
 }
 
+static void ids_are_checked(void **state) {
+    (void)state;
+    static const char most[] = "0123456789-bcdefghijklmnopqrstuvwxyz0123456789-bcdefghijklmnopq";
+    static const char *const good[] = {"a", "0", "-", "a-b", most};
+    static const char *const bad[] = {"", "A", "a b", "a_b", "a.b", "a/", "\xc3\xa4", "a\n"};
+    char longer[sizeof most + 1] = "x";
+    assert_int_equal(strlen(most), MAX_SLUG);
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
+        assert_true(slug_valid(good[i]));
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        assert_false(slug_valid(bad[i]));
+    assert_false(slug_valid(strcat(longer, most)));
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(folds), cmocka_unit_test(is_bounded)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(folds), cmocka_unit_test(is_bounded),
+                                       cmocka_unit_test(ids_are_checked)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
