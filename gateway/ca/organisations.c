@@ -72,39 +72,49 @@ bool organisation_change(struct core *core, struct arena *arena, const struct ac
     return true;
 }
 
+struct uuids {
+    struct uuid *items;
+    size_t count;
+};
+
+static bool has(const struct uuids *list, struct uuid id) {
+    bool found = false;
+    for (size_t i = 0; i < list->count && !found; i++)
+        found = uuid_equal(list->items[i], id);
+    return found;
+}
+
+/* Those of the actor's CAs that are the organisation's. */
+static bool own_cas(struct tx *tx, struct arena *arena, const struct actor *actor, struct uuid organisation,
+                    struct uuids *ret, struct error *err) {
+    struct uuids named = {arena_array(arena, actor->grant_count + 1, sizeof(struct uuid)), 0};
+    for (size_t i = 0; i < actor->grant_count; i++)
+        if (actor->grants[i].scope == ROLE_SCOPE_CA)
+            named.items[named.count++] = actor->grants[i].object;
+    return ca_ids_of(tx, arena, organisation, named.items, named.count, &ret->items, &ret->count, err);
+}
+
 /* What a grant says of that organisation: nothing, or this in ret. */
-static bool narrow_grant(struct tx *tx, struct arena *arena, const struct grant *grant, struct uuid organisation,
-                         struct grant *ret, bool *ret_any, struct error *err) {
-    struct ca_record ca;
+static bool narrow_grant(const struct grant *grant, struct uuid organisation, const struct uuids *cas, struct grant *ret) {
     *ret = *grant;
-    if (grant->scope == ROLE_SCOPE_INSTANCE) {
-        ret->scope = ROLE_SCOPE_ORGANISATION;
-        ret->object = organisation;
-        *ret_any = true;
-    } else if (grant->scope == ROLE_SCOPE_ORGANISATION) {
-        *ret_any = uuid_equal(grant->object, organisation);
-    } else {
-        struct error why = {0};
-        bool found = ca_by_id(tx, arena, &scope_everything, grant->object, &ca, &why);
-        if (!found && why.kind != ERROR_NOT_FOUND) {
-            *err = why;
-            return false;
-        }
-        *ret_any = found && uuid_equal(ca.organisation_id, organisation);
-    }
+    if (grant->scope == ROLE_SCOPE_CA)
+        return has(cas, grant->object);
+    if (grant->scope == ROLE_SCOPE_ORGANISATION)
+        return uuid_equal(grant->object, organisation);
+    ret->scope = ROLE_SCOPE_ORGANISATION;
+    ret->object = organisation;
     return true;
 }
 
 static bool narrow_all(struct tx *tx, struct arena *arena, const struct actor *actor, const char *slug,
                        struct grant *ret, size_t *ret_count, struct error *err) {
     struct organisation organisation;
+    struct uuids cas;
     *ret_count = 0;
     TRY(organisation_by_slug(tx, arena, slug, &organisation, err));
-    for (size_t i = 0; i < actor->grant_count; i++) {
-        bool any;
-        TRY(narrow_grant(tx, arena, &actor->grants[i], organisation.id, &ret[*ret_count], &any, err));
-        *ret_count += any;
-    }
+    TRY(own_cas(tx, arena, actor, organisation.id, &cas, err));
+    for (size_t i = 0; i < actor->grant_count; i++)
+        *ret_count += narrow_grant(&actor->grants[i], organisation.id, &cas, &ret[*ret_count]);
     return *ret_count > 0 || fail(err, ERROR_NOT_FOUND, "not-found", "There is no organisation \"%.60s\".", slug);
 }
 

@@ -20,6 +20,7 @@ static const char sql_insert[] =
 static const char sql_insert_epoch[] = "INSERT INTO ca_epochs (ca_id, epoch) VALUES (?, ?)";
 static const char sql_by_slug[] = SELECT "a.slug = ? AND ";
 static const char sql_by_id[] = SELECT "a.id = ? AND ";
+static const char sql_ids_of[] = "SELECT a.id FROM cas a WHERE a.organisation_id = ? AND a.deleted_us = 0 AND a.id IN ";
 static const char sql_list[] = SELECT "a.slug > ? AND ";
 static const char sql_set_certificate[] =
     "UPDATE cas SET state = ?, certificate = ?, chain = ?, not_before_us = ?, not_after_us = ?, "
@@ -140,6 +141,26 @@ bool ca_by_id(struct tx *tx, struct arena *arena, const struct scope *scope, str
     bool found;
     TRY(find(tx, arena, scope, sql_by_id, p_uuid(&id), ret, &found, err));
     return found || no_ca(id, err);
+}
+
+bool ca_ids_of(struct tx *tx, struct arena *arena, struct uuid organisation_id, const struct uuid *ids, size_t count,
+               struct uuid **ret_ids, size_t *ret_count, struct error *err) {
+    struct query query = query_on(arena);
+    struct rows rows;
+    size_t found = 0;
+    struct uuid *items = arena_array(arena, count + 1, sizeof *items);
+    if (count > 0) {
+        query_add(&query, sql_ids_of);
+        query_bind(&query, p_uuid(&organisation_id));
+        query_ids(&query, ids, count);
+        TRY(rows_open(tx, arena, query_sql(&query), query_params(&query), &rows, err));
+        while (found < count && rows_next(&rows))
+            items[found++] = rows_uuid(&rows);
+        TRY(rows_close(&rows, err));
+    }
+    *ret_ids = items;
+    *ret_count = found;
+    return true;
 }
 
 bool ca_list(struct tx *tx, struct arena *arena, const struct scope *scope, const struct page *page,

@@ -57,6 +57,9 @@ MUST_USE bool ca_by_slug(struct tx *tx, struct arena *arena, const struct scope 
                          struct ca_record *ret, struct error *err);
 MUST_USE bool ca_by_id(struct tx *tx, struct arena *arena, const struct scope *scope, struct uuid id,
                        struct ca_record *ret, struct error *err);
+/* Those of the CAs `ids` that are the organisation's. */
+MUST_USE bool ca_ids_of(struct tx *tx, struct arena *arena, struct uuid organisation_id, const struct uuid *ids,
+                        size_t count, struct uuid **ret_ids, size_t *ret_count, struct error *err);
 /* By slug. */
 MUST_USE bool ca_list(struct tx *tx, struct arena *arena, const struct scope *scope,
                       const struct page *page, struct ca_record **ret_items, size_t *ret_count,
