@@ -1,6 +1,7 @@
 #include "ca/authority_history.h"
 
 #include "base/clock.h"
+#include "base/encode.h"
 #include "ca/status_cache.h"
 #include "store/certificates.h"
 #include "x509/crl.h"
@@ -31,8 +32,9 @@ static void fill_unknown(struct arena *arena, const struct ca_record *ca, const 
                          struct certificate_record *record) {
     const char *name = strstr(past->subject, "CN=");
     record->subject = past->subject;
-    if (name != NULL)
-        record->common_name = arena_text(arena, view_of(name + 3, strcspn(name + 3, "/,")));
+    size_t len = name == NULL ? 0 : strcspn(name + 3, "/,");
+    if (len > 0 && len <= MAX_COMMON_NAME)
+        record->common_name = arena_text(arena, view_of(name + 3, len));
     record->not_after_us = past->not_after_us;
     if (record->not_after_us == 0)
         record->not_after_us =
@@ -89,7 +91,9 @@ static bool take_one(struct tx *tx, struct arena *arena, const struct ca_record 
     if (!past->revoked || !better)
         return true;
     counts->revoked++;
-    return revocation_add(tx, &record, past->reason, past->revoked_us, past->invalidity_us, err);
+    /* What its CA meant for later counts from now on: a list of today has no day to come. */
+    int64_t now = clock_now_us(), revoked_us = past->revoked_us < now ? past->revoked_us : now;
+    return revocation_add(tx, &record, past->reason, revoked_us, past->invalidity_us, err);
 }
 
 static bool take_batch(struct core *core, const struct ca_record *ca, const struct past *items,
@@ -100,8 +104,11 @@ static bool take_batch(struct core *core, const struct ca_record *ca, const stru
         SCOPED_ARENA struct arena *arena = arena_new();
         counts = (struct ca_history_result){.known = 0};
         tx.ok = true;
-        for (size_t i = 0; i < count && tx.ok; i++)
+        for (size_t i = 0; i < count && tx.ok; i++) {
             tx.ok = take_one(tx.tx, arena, ca, &items[i], &counts, err);
+            if (!tx.ok)
+                error_prefix(err, "Serial number %s: ", hex_encode(arena, items[i].serial));
+        }
     }
     TRY(done);
     total->certificates += counts.certificates;

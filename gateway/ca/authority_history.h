@@ -10,6 +10,7 @@ struct past {
     X509 *certificate;  /* NULL: not at hand */
     const char *subject;   /* index.txt's, or "" */
     int64_t not_after_us;  /* 0: not known */
+    size_t order; /* in which they were read */
     bool revoked;
     int reason;
     int64_t revoked_us, invalidity_us;

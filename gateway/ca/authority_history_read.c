@@ -30,8 +30,15 @@ static bool add(struct reading *r, const struct past *past) {
         r->items = items;
         r->capacity = capacity;
     }
-    r->items[r->count++] = *past;
+    r->items[r->count] = *past;
+    r->items[r->count].order = r->count;
+    r->count++;
     return true;
+}
+
+/* Content octets of an INTEGER that a certificate may have (rfc5280#4.1.2.2). Zero is taken, for it has been issued. */
+static bool serial_fits(struct view serial) {
+    return serial.len >= 1 && serial.len <= MAX_SERIAL && serial.at[0] < 0x80;
 }
 
 /* --- certificates ------------------------------------------------------------------------------------ */
@@ -52,6 +59,10 @@ static bool add_certificate(struct reading *r, struct view pem, size_t number) {
                     "Issued certificate %zu (serial %.40s, %.100s) is not signed by this CA's key.", number,
                     facts.serial, facts.subject);
     }
+    if (!serial_fits(facts.serial_bytes))
+        return fail(r->err, ERROR_MALFORMED, "malformed-certificate",
+                    "Issued certificate %zu (%.100s) has a serial number of more than 20 octets (rfc5280#4.1.2.2).", number,
+                    facts.subject);
     past.serial = facts.serial_bytes;
     past.not_after_us = facts.not_after_us;
     return add(r, &past);
@@ -69,7 +80,8 @@ static bool read_certificates(struct reading *r, struct view bytes) {
                               "There is no PEM certificate among the issued certificates.");
 }
 
-/* --- OpenSSL's index.txt: state, end, revocation[,reason[,more]], serial, file, subject; separated by tabs - */
+/* --- OpenSSL's index.txt: state, end, revocation[,reason[,more]], serial, file, subject; separated by tabs. A
+ * backslash keeps a tab of the subject, and "#" begins a remark. */
 
 static bool bad_line(struct reading *r, size_t number, const char *what) {
     return fail(r->err, ERROR_MALFORMED, "malformed-index", "index.txt, line %zu: %s.", number, what);
@@ -108,30 +120,47 @@ static bool index_serial(struct reading *r, const char *hex, struct view *ret_se
         hex++;
     if (strlen(hex) % 2 != 0)
         hex = arena_printf(r->arena, "0%s", hex);
-    if (!hex_decode(r->arena, view_text(hex), &bytes) || bytes.len == 0 || bytes.len > 20)
+    if (!hex_decode(r->arena, view_text(hex), &bytes) || bytes.len == 0 || bytes.len > MAX_SERIAL)
         return false;
     if ((bytes.at[0] & 0x80) != 0)
         TRY(hex_decode(r->arena, view_text(arena_printf(r->arena, "00%s", hex)), &bytes));
     *ret_serial = bytes;
-    return bytes.len <= 20;
+    return serial_fits(bytes);
+}
+
+/* Ends the field at its tab and returns what follows, or NULL. */
+static char *end_field(char *at) {
+    char *to = at;
+    for (; *at != '\0' && *at != '\t'; *to++ = *at++)
+        if (at[0] == '\\' && at[1] == '\t')
+            at++;
+    char *next = *at == '\0' ? NULL : at + 1;
+    *to = '\0';
+    return next;
+}
+
+static bool split_line(char *line, char *fields[static 6]) {
+    for (int i = 0; i < 6; i++) {
+        fields[i] = line;
+        line = end_field(line);
+        if ((line == NULL) != (i == 5))
+            return false;
+    }
+    return true;
 }
 
 static bool read_line(struct reading *r, char *line, size_t number) {
     char *fields[6];
     struct past past = {0};
-    for (int i = 0; i < 6; i++) {
-        fields[i] = line;
-        line = strchr(line, '\t');
-        if ((line == NULL) != (i == 5))
-            return bad_line(r, number, "it does not have six fields with tabs between them");
-        if (line != NULL)
-            *line++ = '\0';
-    }
+    if (!split_line(line, fields))
+        return bad_line(r, number, "it does not have six fields with tabs between them");
     if (strlen(fields[0]) != 1 || strchr("VRE", fields[0][0]) == NULL)
         return bad_line(r, number, "the state is none of V, R and E");
     if (!index_time(fields[1], &past.not_after_us))
         return bad_line(r, number, "the end is no time such as 271231235959Z");
     past.revoked = fields[0][0] == 'R';
+    if (!past.revoked && fields[2][0] != '\0')
+        return bad_line(r, number, "it has a time of revocation, but the state is not R");
     char *reason = strchr(fields[2], ',');
     if (reason != NULL)
         *reason++ = '\0';
@@ -140,7 +169,8 @@ static bool read_line(struct reading *r, char *line, size_t number) {
     if (past.revoked && reason != NULL && !index_reason(reason, &past))
         return bad_line(r, number, "the reason of revocation is not known");
     if (!index_serial(r, fields[3], &past.serial))
-        return bad_line(r, number, "the serial number is no hex of 1 to 20 octets");
+        return bad_line(r, number, "the serial number is no hexadecimal of 1 to 20 octets, with a zero before a first bit "
+                                   "that is set (rfc5280#4.1.2.2)");
     past.subject = utf8_valid(view_text(fields[5])) && strlen(fields[5]) < 1000 ? fields[5] : "";
     return add(r, &past);
 }
@@ -160,7 +190,7 @@ static bool read_index(struct reading *r, struct view bytes) {
         size_t len = strlen(text);
         if (len > 0 && text[len - 1] == '\r')
             text[len - 1] = '\0';
-        if (*text != '\0')
+        if (*text != '\0' && *text != '#')
             TRY(read_line(r, text, number));
         text = next;
     }
@@ -217,7 +247,11 @@ static bool read_crl(struct reading *r, const struct ca_history *history, struct
     list->crl_this_update_us = facts.this_update_us;
     list->crl_next_update_us = facts.next_update_us;
     while (crl_next(&facts.entries, &entry, &why)) {
-        struct past past = {.serial = entry.serial, .subject = "", .revoked = true,
+        if (!serial_fits(entry.serial))
+            return fail(r->err, ERROR_POLICY, "crl",
+                        "The CRL has an entry with a serial number that is negative or has more than 20 octets: %.80s "
+                        "(rfc5280#4.1.2.2).", hex_encode(r->arena, entry.serial));
+        struct past past = {.serial = entry.serial, .subject = "", .revoked = entry.reason != REASON_REMOVE_FROM_CRL,
                             .reason = entry.reason, .revoked_us = entry.revoked_us,
                             .invalidity_us = entry.invalidity_us};
         TRY(add(r, &past));
@@ -240,7 +274,25 @@ static int by_serial(const void *left, const void *right) {
     return 0;
 }
 
-/* What one source knows and the other does not. The earlier revocation counts. */
+static int by_serial_in_order(const void *left, const void *right) {
+    const struct past *a = left, *b = right;
+    int order = by_serial(a, b);
+    return order != 0 ? order : a->order < b->order ? -1 : a->order > b->order;
+}
+
+/* A revocation before a hold, one with a reason before one without, then the earlier one. */
+static bool says_more(const struct past *from, const struct past *into) {
+    bool held = into->reason == REASON_CERTIFICATE_HOLD, bare = into->reason == REASON_UNSPECIFIED;
+    if (!from->revoked || !into->revoked)
+        return from->revoked;
+    if (held != (from->reason == REASON_CERTIFICATE_HOLD))
+        return held;
+    if (bare != (from->reason == REASON_UNSPECIFIED))
+        return bare;
+    return from->revoked_us < into->revoked_us;
+}
+
+/* What one source knows and the other does not. */
 static void merge(struct past *into, const struct past *from) {
     if (into->certificate == NULL)
         into->certificate = from->certificate;
@@ -248,10 +300,7 @@ static void merge(struct past *into, const struct past *from) {
         into->subject = from->subject;
     if (into->not_after_us == 0 || from->certificate != NULL)
         into->not_after_us = from->not_after_us != 0 ? from->not_after_us : into->not_after_us;
-    bool take = from->revoked && (!into->revoked || into->reason == REASON_UNSPECIFIED ||
-                                  (into->reason == REASON_CERTIFICATE_HOLD &&
-                                   from->reason != REASON_CERTIFICATE_HOLD));
-    if (take) {
+    if (says_more(from, into)) {
         into->revoked = true;
         into->reason = from->reason;
         into->revoked_us = from->revoked_us;
@@ -263,7 +312,7 @@ static void merge_all(struct reading *r) {
     size_t kept = 0;
     if (r->count == 0)
         return;
-    qsort(r->items, r->count, sizeof *r->items, by_serial);
+    qsort(r->items, r->count, sizeof *r->items, by_serial_in_order);
     for (size_t i = 1; i < r->count; i++)
         if (by_serial(&r->items[kept], &r->items[i]) == 0)
             merge(&r->items[kept], &r->items[i]);

@@ -172,7 +172,7 @@ bool ocsp_id_serial(struct arena *arena, const OCSP_CERTID *id, struct view *ret
         return false; /* negative ones are of type V_ASN1_NEG_INTEGER */
     const uint8_t *at = ASN1_STRING_get0_data(serial);
     size_t len = (size_t)ASN1_STRING_length(serial);
-    while (len > 0 && *at == 0) {
+    while (len > 1 && *at == 0) { /* zero itself has been issued by others (rfc5280#4.1.2.2) */
         at++;
         len--;
     }
