@@ -171,7 +171,7 @@ issue_and_revoke() { # DIR TITLE
     refuse_bad_requests "$@"
 }
 
-start_nginx() { # DIR LEAF
+start_nginx() { # DIR LEAF [DIRECTIVE]
     nginx_port=$(free_port)
     mkdir -p "$1/nginx"
     cat >"$1/nginx/nginx.conf" <<CONF
@@ -192,6 +192,7 @@ http {
         ssl_certificate $work/$1/$2.chain;
         ssl_certificate_key $work/$1/$2.key;
         ssl_stapling on;
+        ${3:-}
         ssl_trusted_certificate $work/$1/chain.pem;
         location / { return 200 "served by nginx\n"; }
     }

@@ -22,7 +22,7 @@ by_java() { env -u OPENSSL_CONF java -cp java PathCheck root.pem "$@" 2>&1 | tee
 agree() { # good|refused LEAF ISSUER...
     local wanted=$1 said program
     shift
-    for program in openssl gnutls java; do
+    for program in ${programs:-openssl gnutls java}; do
         said=$("by_$program" "$@")
         [ "$said" = "$wanted" ] || die "$1 by $program: $said, not $wanted: $(cat $program.out)"
     done
@@ -33,7 +33,7 @@ by_key() {
     local name=$1
     printf 'subjectAltName=%s\nkeyUsage=digitalSignature\nextendedKeyUsage=serverAuth\n' "$2" >"$name.ext"
     "$openssl" req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$name.key" -out "$name.csr" \
-        -subj "/O=Example/CN=$name" 2>/dev/null
+        -subj "/O=${organisation:-Example}/CN=$name" 2>/dev/null
     "$openssl" x509 -req -in "$name.csr" -CA "${issuer:-ca}.pem" -CAkey "${issuer:-ca}.key" -days 30 \
         -extfile "$name.ext" -out "$name.pem" 2>sign.out || die "$(cat sign.out)"
 }
@@ -85,6 +85,11 @@ agree good mail.pem ca.pem
 by_key strange DNS:www.example.com,email:someone@example.net
 agree refused strange.pem ca.pem
 shown "e-mail addresses: inside taken, outside refused by all three"
+organisation=Other by_key other DNS:www.example.com
+programs="openssl java" agree refused other.pem ca.pem # GnuTLS checks no directory names
+jq -n --rawfile csr other.csr '{csr: $csr, issue: true}' >other.json
+expect "the gateway, asked for a subject outside" "$(rest_status POST "templates/$template/requests" @other.json)" 422
+shown "a subject outside of the permitted names is refused by OpenSSL, Java and the gateway"
 
 # A CA below a path length of 0, made with its key.
 "$openssl" req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout below.key -out below.csr \
@@ -97,4 +102,20 @@ jq -n --arg issuer "$(cat ca.slug)" '{name: "Below", key: {type: "EC", curve: "P
     subject: {CN: "Below", O: "Example"}}' >below.json
 expect "the gateway, asked for a CA below it" "$(rest_status POST cas @below.json)" 422
 shown "a CA below path length 0: its certificates are refused by all three; the gateway makes none"
+
+# A path length of 1 lets one CA stand below, and no second one.
+one=$(rest POST cas "{\"name\":\"One\",\"key\":\"P-256\",\"issuer\":\"$(cat root.slug)\",\"pathLength\":1}" | jq -er .id) || die "no CA with path length 1"
+"$openssl" genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out two.key 2>/dev/null
+jq -n --rawfile key two.key --arg issuer "$one" '{name: "Two", privateKey: $key, issuer: $issuer, pathLength: 0}' >two.json
+two=$(rest POST cas/import @two.json | jq -er .id) || die "no CA below path length 1"
+rest GET "cas/$one/certificate?format=pem" >one.pem
+rest GET "cas/$two/certificate?format=pem" >two.pem
+"$openssl" req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout leaf.key -out leaf.csr \
+    -subj /CN=leaf.example.com -addext subjectAltName=DNS:leaf.example.com 2>/dev/null
+submit_and_sign "$two-web-server" leaf
+agree good leaf.pem two.pem one.pem
+"$openssl" x509 -req -in below.csr -CA two.pem -CAkey two.key -days 30 -extfile below.ext -out below.pem 2>/dev/null
+issuer=below by_key third DNS:www.example.com
+agree refused third.pem below.pem two.pem one.pem
+shown "path length 1: one CA below it is taken by all three, a second one is refused"
 finish
