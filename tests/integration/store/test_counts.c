@@ -114,6 +114,34 @@ static void every_filter(void **state) {
                                                                        .match = NAME_SUFFIX});
 }
 
+/* What is valid of each kind, and when the last of it ends: as the lists have it. */
+static void kinds_of_keys(void **state) {
+    static const struct page whole = {.limit = 500};
+    (void)state;
+    for (size_t ca = 0; ca < 2; ca++) {
+        struct key_type_count *kinds;
+        size_t count;
+        int64_t before = INT64_MAX;
+        DONE(certificate_key_types(tx, arena, cas[ca], NOW, &kinds, &count, &err));
+        assert_int_equal(count, 2);
+        for (size_t i = 0; i < count; i++) {
+            const struct certificate_filter filter = {.state = CERTIFICATE_VALID, .archived = ARCHIVED_SHOWN, .now_us = NOW,
+                                                      .ca_id = cas[ca], .key_type = kinds[i].key_type};
+            struct certificate_record *items;
+            const char *next;
+            size_t seen;
+            int64_t last = 0;
+            DONE(certificate_list(tx, arena, &scope_everything, &filter, &whole, &items, &seen, &next, &err));
+            for (size_t k = 0; k < seen; k++)
+                last = items[k].not_after_us > last ? items[k].not_after_us : last;
+            assert_int_equal(kinds[i].count, seen);
+            assert_int_equal(kinds[i].last_end_us, last);
+            assert_true(kinds[i].count <= before); /* the most first */
+            before = kinds[i].count;
+        }
+    }
+}
+
 static void known_numbers(void **state) {
     const struct scope mine = scope_of_organisation(&organisation);
     static const struct {
@@ -146,6 +174,7 @@ static void known_numbers(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(known_numbers), cmocka_unit_test(every_filter)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(kinds_of_keys), cmocka_unit_test(known_numbers),
+                                       cmocka_unit_test(every_filter)};
     return cmocka_run_group_tests_name("store counts", tests, set_up, store_tear_down);
 }
