@@ -3,6 +3,7 @@
 #define GATEHOUSE_HTTP_INTERNAL_H
 
 #include "base/buffer.h"
+#include "base/log.h"
 #include "http/types.h"
 
 #include <openssl/ssl.h>
@@ -51,7 +52,7 @@ void http_problem_as(const struct http_request *request, struct http_response *r
 void http_add_security_headers(const struct http_request *request, struct http_response *response);
 /* Writes the line and counts the request; `pattern`: the route's, NULL when there was none. */
 void http_log_request(const struct http_request *request, const char *pattern, int status,
-                      int64_t started_us);
+                      int64_t started_us, enum log_level level);
 
 /* -- types.c -- */
 

@@ -387,7 +387,8 @@ void http_router_handle(const struct http_router *router, struct http_request *r
             router->refused(router->refused_context, request, &err);
     }
     http_add_security_headers(request, response);
-    http_log_request(request, pattern, response->status, started_us);
+    bool follows = found.route != NULL && (found.route->gate & GATE_FOLLOWS_LOG) != 0 && response->status < 400;
+    http_log_request(request, pattern, response->status, started_us, follows ? LOG_DEBUG : LOG_INFO);
 }
 
 void http_add_security_headers(const struct http_request *request, struct http_response *response) {
@@ -429,14 +430,12 @@ static void count(const struct http_request *request, const char *pattern, int s
 }
 
 void http_log_request(const struct http_request *request, const char *pattern, int status,
-                      int64_t started_us) {
+                      int64_t started_us, enum log_level level) {
     const char *path = request->path == NULL ? "-" : request->path;
     int64_t us = clock_monotonic_us() - started_us;
     count(request, pattern, status, us);
-    if (!log_wanted(LOG_INFO, "http"))
+    if (!log_wanted(level, "http"))
         return;
-    log_info("http", "%s %.300s %d %lld us %s", request->method == NULL ? "-" : request->method,
-             path_logged(path), status,
-             (long long)us,
-             request->address == NULL ? "-" : request->address);
+    log_at(level, "http", "%s %.300s %d %lld us %s", request->method == NULL ? "-" : request->method, path_logged(path),
+           status, (long long)us, request->address == NULL ? "-" : request->address);
 }

@@ -355,7 +355,7 @@ static void linger(struct exchange *x) {
 static void refuse(struct exchange *x, int status, const struct error *err, int64_t started_us) {
     http_problem_as(&x->request, &x->response, status, err);
     http_add_security_headers(&x->request, &x->response);
-    http_log_request(&x->request, NULL, status, started_us);
+    http_log_request(&x->request, NULL, status, started_us, LOG_INFO);
 }
 
 /* ---- CivetWeb's callbacks ---- */

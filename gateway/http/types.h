@@ -96,6 +96,7 @@ enum http_gate {
     GATE_ACTOR = 1,                 /* a session or an API token */
     GATE_ADMIN_PASSWORD_CHANGE = 2, /* also open to an actor who must first change the password */
     GATE_FACTOR_ENROL = 4,          /* also open to one who must first set up a second factor */
+    GATE_FOLLOWS_LOG = 8,           /* with GATE_ACTOR: reads the log, and is itself in it at debug alone */
 };
 
 struct http_route {

@@ -7,13 +7,13 @@
 
 /* clang-format off */
 #define ROUTES(X) \
-    X("GET", "/log/levels", log_levels_show, "settings:read") \
-    X("PUT", "/log/levels", log_levels_set, "settings:manage") \
-    X("GET", "/log/lines", log_lines_read, "settings:manage")
+    X("GET", "/log/levels", GATE_ACTOR, log_levels_show, "settings:read") \
+    X("PUT", "/log/levels", GATE_ACTOR, log_levels_set, "settings:manage") \
+    X("GET", "/log/lines", GATE_ACTOR | GATE_FOLLOWS_LOG, log_lines_read, "settings:manage")
 /* clang-format on */
 
-#define ROUTE(method, path, handler, permission)                                                   \
-    {method, API_BASE path, GATE_ACTOR, TLS, SMALL, handler, permission},
+#define ROUTE(method, path, gate, handler, permission)                                             \
+    {method, API_BASE path, gate, TLS, SMALL, handler, permission},
 static const struct http_route routes[] = {ROUTES(ROUTE)};
 
 struct http_room logs_room(struct core *core) {
