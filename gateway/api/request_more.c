@@ -235,7 +235,9 @@ HANDLER(claims_show) {
     struct json_writer w = json_writer_on(request->arena);
     json_open_object(&w);
     json_put_string(&w, "ca", offer.request.ca_slug);
+    json_put_string(&w, "caName", offer.ca_name);
     json_put_string(&w, "template", offer.request.template_slug);
+    json_put_string(&w, "templateName", offer.template_name);
     json_put_string(&w, "subject", offer.request.subject);
     put_joined(&w, request->arena, "sans", offer.request.sans);
     json_name(&w, "keys");

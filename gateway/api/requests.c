@@ -144,15 +144,23 @@ static bool read_state(struct http_request *request, enum request_state *ret, st
                 "cancelled, awaiting-csr or expired.");
 }
 
+static bool read_mine(struct http_request *request, struct page *page, struct error *err) {
+    const char *mine = http_query(request, "mine");
+    page->mine = mine != NULL && strcmp(mine, "true") == 0;
+    return mine == NULL || page->mine || strcmp(mine, "false") == 0 ||
+           fail(err, ERROR_MALFORMED, "bad-query", "The query parameter \"mine\" is true or false.");
+}
+
 static bool list(struct core *core, struct http_request *request, struct http_response *response,
                  const char *ca, struct error *err) {
-    static const char *const filters[] = {"state", "organisation", "sort", NULL};
+    static const char *const filters[] = {"state", "organisation", "sort", "mine", NULL};
     struct page page;
     struct request_record *items = NULL;
     size_t count = 0;
     const char *next = NULL;
     enum request_state state;
     TRY(ask_page(request, filters, &page, err) && ask_direction(request, "createdAt", &page, err));
+    TRY(read_mine(request, &page, err));
     TRY(read_state(request, &state, err) && ask_organisation(core, request, err));
     TRY(request_page(core, request->arena, actor_of(request), ca, state, &page, &items, &count,
                      &next, err));

@@ -52,7 +52,8 @@ bool claim_look(struct core *core, struct arena *arena, const char *secret, stru
     struct claim *claim = arena_alloc(arena, sizeof *claim);
     TRY(open_claim(core, arena, secret, claim, err));
     *ret = (struct claim_offer){claim->request, claim->context.template.keys,
-                                claim->record.expires_us};
+                                claim->record.expires_us, claim->context.ca.name,
+                                claim->context.template_record.name};
     return true;
 }
 

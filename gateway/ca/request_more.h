@@ -56,6 +56,7 @@ struct claim_offer {
     struct request_record request;
     struct text_list keys; /* that the template allows; empty: every type */
     int64_t expires_us;
+    const char *ca_name, *template_name; /* as people know them */
 };
 MUST_USE bool claim_look(struct core *core, struct arena *arena, const char *secret,
                          struct claim_offer *ret, struct error *err);

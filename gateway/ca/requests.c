@@ -136,6 +136,7 @@ bool request_page(struct core *core, struct arena *arena, const struct actor *ac
     bool done = false;
     actor_scope(arena, actor, MAY_READ_REQUESTS, &scope);
     actor_scope(arena, actor, MAY_READ_CAS, &cas);
+    scope.own_only = scope.own_only || page->mine;
     TX(tx, core_db(core), &done, err) {
         struct ca_record ca = {0};
         tx.ok = (ca_slug == NULL || ca_by_slug(tx.tx, arena, &cas, ca_slug, &ca, err)) &&

@@ -31,6 +31,7 @@ struct page {
     unsigned limit;     /* 1-500; else ERROR_MALFORMED "bad-limit" */
     const char *cursor; /* opaque, from the last page; NULL or "": the first. ERROR_MALFORMED "bad-cursor" when
                            this list has not made it */
+    bool mine;          /* of requests: only those that the caller made */
     bool oldest_first;  /* where the list can be walked from its other end: certificates, requests, events, ACME */
 };
 

@@ -51,6 +51,8 @@ def check_form(gateway, admin, made):
     nobody.post("/claims/show", {"secret": first}, 404, problem="not-found")
     for _ in range(2):  # looking consumes nothing
         offer = nobody.post("/claims/show", {"secret": secret})
+        assert offer["caName"] == admin.get(f"/cas/{offer['ca']}")["name"]
+        assert offer["templateName"] == admin.get(f"/templates/{offer['template']}")["name"]
         assert offer["subject"] == "CN=claimed.example" and len(offer["sans"]) == 2 and "csr" not in offer.value
     for bad in ("", "x", "A" * 43, secret[:-1] + ("A" if secret[-1] != "A" else "B"), "x" * 5000):
         nobody.post("/claims/show", {"secret": bad}, 404, problem="not-found")

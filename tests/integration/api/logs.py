@@ -41,6 +41,13 @@ def check_lines(gateway, admin):
     assert lines["items"] and time.monotonic() - began < 10 and "levels: warn,http=debug" in lines["items"][0]["line"], lines.value
     admin.get("/roles")
     assert any("GET /api/v1/roles 200" in item["line"] for item in admin.get(f"/log/lines?after={last}")["items"])
+    # Who follows the log is in it at debug alone: else each look would be the line that the next one returns at once.
+    admin.put("/log/levels", {"levels": "info"})
+    last = admin.get("/log/lines?limit=1")["next"]
+    admin.get(f"/log/lines?after={last}&limit=1")
+    admin.get("/roles")
+    told = [item["line"] for item in admin.get(f"/log/lines?after={last}")["items"]]
+    assert any("GET /api/v1/roles 200" in line for line in told) and not any("/log/lines" in line for line in told), told
     assert os.environ["GATEHOUSE_TOKEN"] not in str(admin.get("/log/lines?limit=500").value)
     for bad in ("after=x", "wait=26", "limit=0", "limit=501", "after=-1", "more=1"):
         admin.get("/log/lines?" + bad, 400)

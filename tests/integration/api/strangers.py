@@ -211,6 +211,11 @@ def check_roles(gateway, admin, made):
     requester.post(submit, {"csr": make_csr("rita.example").decode(), "issue": True}, 403, problem="forbidden")
     requester.post(f"/requests/{mine['id']}/sign", {}, 403, problem="forbidden")
     assert [r["id"] for r in requester.get("/requests")["items"]] == [mine["id"]]
+    assert [r["id"] for r in requester.get("/requests?mine=true")["items"]] == [mine["id"]]
+    own = [r["id"] for r in admin.get("/requests?mine=true&limit=500")["items"]]
+    assert own and mine["id"] not in own and mine["id"] in [r["id"] for r in admin.get("/requests?mine=false&limit=500")["items"]]
+    assert set(own) <= {r["id"] for r in admin.get("/requests?limit=500")["items"]}
+    admin.get("/requests?mine=yes", 400, problem="bad-query")
     assert requester.get("/requests/count").value == {"count": 1, "more": False}
     assert requester.get("/requests/count?state=issued&ca=" + made["issuing"])["count"] == 0
     requester.get("/requests/count?ca=no-such-ca", 404)
