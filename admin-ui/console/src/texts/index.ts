@@ -16,8 +16,13 @@ function chosen(): Language {
 
 export const language: Language = chosen();
 document.documentElement.lang = language;
+/** Dates and numbers as the reader's own country writes them, when the browser says which. */
+export const locale: string = navigator.language.split('-')[0] === language ? navigator.language : language;
 /** Only German readers load German. */
-const german = language !== 'de' ? undefined : await Promise.all([import('./de'), import('./states'), import('./server-de')]).then(([{ de }, states, server]) => ({ de, states, server }));
+const german = language !== 'de' ? undefined
+  : await Promise.all([import('./de'), import('./operation-de'), import('./fields-de'), import('./states'), import('./server-de'), import('./problems-de')]).then(
+    ([{ de }, { operationDe }, { fieldWordsDe }, states, server, { problems }]) => ({ texts: { ...de, ...operationDe }, fields: fieldWordsDe, states, server: { ...server, problems } }));
+const texts: Readonly<Record<TextKey, string>> = german?.texts ?? { ...en, ...operation };
 
 export function chooseLanguage(next: Language): void {
   localStorage.setItem(STORED, next);
@@ -25,13 +30,15 @@ export function chooseLanguage(next: Language): void {
 }
 
 export function t(key: TextKey, values: Record<string, string | number> = {}): string {
-  const pair: readonly string[] | undefined = key in operation ? operation[key as keyof typeof operation] : undefined;
-  const text = pair === undefined ? (german?.de ?? en)[key as keyof typeof en] : pair[language === 'de' ? 1 : 0] ?? '';
-  return text.replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole));
+  return texts[key].replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole));
 }
 
 /** A state or outcome of the API in the reader's language. */
-export const stateText = (state: string): string => german?.states.germanState(state) ?? state;
+export const stateText = (state: string): string => german?.states.germanState(state) ?? state.replace('csr', 'CSR').replaceAll('-', ' ');
+/** What a member of a settings document is called in the reader's language: undefined where that is English. */
+export const fieldIn = (key: string): readonly [string, string?] | undefined => german?.fields[key as keyof typeof german.fields];
+/** A number as the reader writes it. */
+export const figure = (value: number): string => value.toLocaleString(locale);
 /** What the server says in English under a stable code, in the reader's language: undefined where that is English or not known. */
 type Said = 'warnings' | 'mails' | 'roles' | 'problems';
 export const said = (what: Said, code: string): string | undefined => german?.server[what][code];
