@@ -10,6 +10,7 @@ import { t } from '../texts';
 import { Row } from './Authority';
 import { Appearance, Limits, Network } from './SettingsMore';
 import { MailQueue, MailServer, MailWordings } from './SettingsMail';
+import { TlsCertificate } from './SettingsTls';
 
 function Instance() {
   const settings = useLoad(() => api.get<Schema['Settings']>('/settings'), 'settings');
@@ -82,6 +83,7 @@ export default function Settings() {
     <Page title={t('settings')}>
       <Panes label={t('settings')} panes={[
         { key: 'instance', title: t('instance'), body: () => <Instance /> },
+        { key: 'tls', title: t('tlsCertificate'), body: () => <TlsCertificate /> },
         { key: 'mail', title: t('mailServer'), body: () => <MailServer /> },
         { key: 'texts', title: t('mailTexts'), body: () => <MailWordings /> },
         { key: 'queue', title: t('mails'), body: () => <MailQueue /> },
