@@ -1,8 +1,9 @@
 // The routes of /api/v1 that are open to everybody.
-import { t } from './texts';
+import { language, t } from './texts';
 
 export class Problem extends Error {
-  constructor(readonly type: string, readonly status: number, detail: string) { super(detail); }
+  /** `own`: what it is in the reader's language, where that is not the server's. */
+  constructor(readonly type: string, readonly status: number, detail: string, readonly own?: string) { super(detail); }
 }
 
 async function call(method: string, path: string, body?: unknown): Promise<unknown> {
@@ -17,8 +18,9 @@ async function call(method: string, path: string, body?: unknown): Promise<unkno
   }
   const value = await answer.json().catch(() => null) as Record<string, unknown> | null;
   if (answer.ok && value) return value;
-  throw new Problem(String(value?.['type'] ?? '').replace('/problems/', ''), answer.status,
-    String(value?.['detail'] ?? t('The server answered {status}.', { status: answer.status })));
+  const type = String(value?.['type'] ?? '').replace('/problems/', '');
+  const own = language === 'de' ? (await import('./problems')).problems[type] : undefined;
+  throw new Problem(type, answer.status, String(value?.['detail'] ?? t('The server answered {status}.', { status: answer.status })), own);
 }
 
 export interface Offer {
@@ -32,7 +34,7 @@ export interface Standing {
   createdAt: string; changedAt: string;
   certificate: { serial: string; notBefore: string; notAfter: string; revoked: boolean; chain: string } | null;
 }
-export interface ClaimOffer { ca: string; template: string; subject: string; sans: string[]; keys: string[]; expiresAt: string }
+export interface ClaimOffer { ca: string; caName: string; template: string; templateName: string; subject: string; sans: string[]; keys: string[]; expiresAt: string }
 export interface Claimed { chain: string; request: { certificate: { serial: string; notAfter: string } } }
 export interface Authority {
   id: string; name: string; subject: string; contact: string | null; statement: string | null; statementUrl: string | null;

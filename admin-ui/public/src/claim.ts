@@ -17,12 +17,12 @@ export async function claim(secret: string): Promise<void> {
       card(null, h('p', {}, t('A link works once and for some days. If you copied it, look whether all of it is there. Otherwise ask whoever sent it for a new one.'))));
     return;
   }
-  place(offer.ca);
+  place(offer.caName);
   choose(secret, offer);
 }
 
 function who(offer: ClaimOffer): HTMLElement {
-  return card(t('What you get'), facts([[t('Subject'), offer.subject], [t('Names'), offer.sans.join(', ')], [t('Signed by'), offer.ca], [t('Link works until'), when(offer.expiresAt)]]));
+  return card(t('What you get'), facts([[t('Subject'), offer.subject], [t('Names'), offer.sans.join(', ')], [t('Kind'), offer.templateName], [t('Signed by'), offer.caName], [t('Link works until'), when(offer.expiresAt)]]));
 }
 
 function choose(secret: string, offer: ClaimOffer): void {

@@ -1,5 +1,5 @@
 // Elements from code alone: text is always text, so that nothing anybody wrote becomes markup.
-import { language, t } from './texts';
+import { locale, t } from './texts';
 
 type Child = Node | string | null | undefined | false;
 type Attributes = Record<string, string | number | boolean | undefined | ((event: Event) => unknown)>;
@@ -61,7 +61,7 @@ export function facts(list: [string, string | null | undefined][]): HTMLElement 
 }
 
 export function when(text: string): string {
-  return new Date(text).toLocaleString(language, { dateStyle: 'medium', timeStyle: 'short' });
+  return new Date(text).toLocaleString(locale, { year: 'numeric', month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit', timeZoneName: 'short' });
 }
 
 /** Paste or drop: a text area and a file beside it. */

@@ -9,7 +9,9 @@ export function failed(error: unknown): HTMLElement {
     : error.type === 'pages-closed' ? t('These pages are closed')
       : error.status === 404 ? t('There is nothing here')
         : error.status === 429 ? t('Too much at once') : error.status === 0 ? t('No connection') : t('That did not work');
-  return message('bad', title, text);
+  const said = message('bad', title, error instanceof Problem ? error.own ?? text : text);
+  if (error instanceof Problem && error.own) said.append(h('p', { lang: 'en' }, text));
+  return said;
 }
 
 async function start(): Promise<void> {
