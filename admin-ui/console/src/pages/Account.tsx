@@ -1,16 +1,18 @@
 import { Alert, Button, Card, CardBody, CardTitle, Checkbox, DescriptionList, Form, FormGroup, FormSelect, FormSelectOption, TextInput } from '@patternfly/react-core';
 import { useState, type FormEvent } from 'react';
+import { Link } from 'react-router-dom';
 import { api, type Problem, type Schema } from '../api/client';
 import { Confirm } from '../parts/Confirm';
 import { DataList, type Column } from '../parts/DataList';
 import { Factors } from '../parts/Factors';
 import { asProblem } from '../parts/load';
+import { TemplateLink } from '../parts/names';
 import { PasswordForm } from '../parts/PasswordForm';
 import { Sessions } from '../parts/Sessions';
 import { Copy, Page, ProblemAlert, StateLabel, When } from '../parts/small';
 import { useScope } from '../frame/scope';
 import { useSession } from '../session';
-import { t } from '../texts';
+import { roleName, t } from '../texts';
 import { Row } from './Authority';
 
 type ApiToken = Schema['ApiToken'];
@@ -57,8 +59,16 @@ function NewToken({ made }: { made: () => void }) {
   );
 }
 
+type Request = Schema['Request'];
+const ownColumns: Column<Request>[] = [
+  { id: 'subject', title: t('subject'), text: (r) => r.subject, cell: (r) => <Link to={`/requests/${r.id}`}>{r.subject || r.sans[0] || r.id}</Link> },
+  { id: 'state', title: t('state'), text: (r) => r.state, cell: (r) => <StateLabel state={r.state} /> },
+  { id: 'template', title: t('template'), text: (r) => r.template, cell: (r) => <TemplateLink of={r.template} /> },
+  { id: 'created', title: t('askedAt'), sort: 'createdAt', text: (r) => r.createdAt, cell: (r) => <When at={r.createdAt} /> },
+];
+
 export default function Account() {
-  const { session } = useSession();
+  const { session, may } = useSession();
   const [version, setVersion] = useState(0);
   const [revoking, setRevoking] = useState<ApiToken>();
   const [changed, setChanged] = useState(0);
@@ -76,7 +86,7 @@ export default function Account() {
       <div className="gh-two">
         <Card>
           <CardTitle component="h2">{session?.user.username}</CardTitle>
-          <CardBody><DescriptionList><Row term={t('roles')}>{session?.roles.map((grant) => `${grant.role}${grant.object === null ? '' : ` (${grant.object})`}`).join(', ') || '–'}</Row></DescriptionList></CardBody>
+          <CardBody><DescriptionList><Row term={t('roles')}>{session?.roles.map((grant) => `${roleName(grant.role)}${grant.object === null ? '' : ` (${grant.object})`}`).join(', ') || '–'}</Row></DescriptionList></CardBody>
         </Card>
         <Card>
           <CardTitle component="h2">{t('changePassword')}</CardTitle>
@@ -86,12 +96,18 @@ export default function Account() {
       <Card><CardTitle component="h2">{t('secondFactors')}</CardTitle><CardBody className="gh-stack"><p>{t('secondFactorsSay')}</p><Factors /></CardBody></Card>
       <Card>
         <CardTitle component="h2">{t('apiTokens')}</CardTitle>
-        <CardBody>
+        <CardBody className="gh-stack">
           <NewToken made={() => setVersion(version + 1)} />
-          <DataList paged={false} name="api-tokens" label={t('apiTokens')} path="/session/tokens" columns={columns} id={(k) => k.id} empty={t('nothingHere')} version={version} />
+          <DataList paged={false} name="api-tokens" label={t('apiTokens')} path="/session/tokens" columns={columns} id={(k) => k.id} empty={t('noApiToken')} version={version} />
         </CardBody>
       </Card>
-      <Card><CardTitle component="h2">{t('sessions')}</CardTitle><CardBody><Sessions path="/session/sessions" own /></CardBody></Card>
+      {may('requests:read') && (
+        <Card>
+          <CardTitle component="h2">{t('ownRequests')}</CardTitle>
+          <CardBody><DataList name="own-requests" label={t('ownRequests')} path="/requests" query={{ mine: 'true' }} columns={ownColumns} id={(r) => r.id} empty={t('noOwnRequest')} /></CardBody>
+        </Card>
+      )}
+      <Card><CardTitle component="h2">{t('sessions')}</CardTitle><CardBody className="gh-stack"><Sessions path="/session/sessions" own /></CardBody></Card>
       {revoking !== undefined && (
         <Confirm title={t('endToken', { label: revoking.label })} act={t('end')} run={() => api.delete(`/session/tokens/${revoking.id}`)} close={(done) => { setRevoking(undefined); if (done) setVersion(version + 1); }}>{t('endTokenSays')}</Confirm>
       )}

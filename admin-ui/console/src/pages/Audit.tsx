@@ -12,7 +12,7 @@ import { Copy, Page, ProblemAlert, StateLabel, When } from '../parts/small';
 import { Panes } from '../parts/tabs';
 import { Test } from '../parts/Trial';
 import { useSession } from '../session';
-import { t } from '../texts';
+import { figure, t } from '../texts';
 import { Row } from './Authority';
 
 type Stream = Schema['Stream'];
@@ -94,7 +94,7 @@ function SealsPane() {
         <CardTitle component="h2">{t('sealing')}</CardTitle>
         <CardBody className="gh-stack">
           <DescriptionList isHorizontal>
-            <Row term={t('seals')}>{head.value === undefined ? '–' : head.value.last.toLocaleString()}</Row>
+            <Row term={t('seals')}>{head.value === undefined ? '–' : figure(head.value.last)}</Row>
             <Row term={t('auditKey')}><Button variant="link" isInline isDisabled={head.value === undefined} onClick={() => saveFile(new Blob([head.value?.publicKey ?? ''], { type: 'application/x-pem-file' }), 'audit.pem')}>audit.pem</Button></Row>
           </DescriptionList>
           <Verify />

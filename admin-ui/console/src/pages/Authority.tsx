@@ -1,10 +1,11 @@
-import { Alert, Button, Card, CardBody, CardTitle, Content, DescriptionList, DescriptionListDescription, DescriptionListGroup, DescriptionListTerm, Dropdown, DropdownItem, DropdownList, FileUpload, Form, FormGroup, MenuToggle, Modal, ModalBody, ModalFooter, ModalHeader } from '@patternfly/react-core';
+import { Alert, Button, Card, CardBody, CardTitle, Content, DescriptionList, DescriptionListDescription, DescriptionListGroup, DescriptionListTerm, Dropdown, DropdownItem, DropdownList, FileUpload, Form, FormGroup, Label, MenuToggle, Modal, ModalBody, ModalFooter, ModalHeader } from '@patternfly/react-core';
 import { useState, type ReactNode } from 'react';
 import { Link, useNavigate, useParams, useSearchParams } from 'react-router-dom';
 import { api, type Page as List, type Problem, type Schema } from '../api/client';
 import { useScope } from '../frame/scope';
 import { Confirm } from '../parts/Confirm';
 import { asProblem, useLoad } from '../parts/load';
+import { AuthorityLink } from '../parts/names';
 import { CodeText, Copy, Page, ProblemAlert, StateLabel, Waiting, When } from '../parts/small';
 import { Panes } from '../parts/tabs';
 import { useSession } from '../session';
@@ -48,24 +49,35 @@ function ImportDialog({ ca, close }: { ca: Ca; close: (done: boolean) => void })
   );
 }
 
-function TestLink({ url }: { url: string }) {
-  const [answer, setAnswer] = useState('');
+/** An OCSP responder says in its own words that an empty request (RFC 6960 A.1) is none; that it says so is what is looked for. */
+const EMPTY_OCSP = '/MAA%3D';
+
+function TestLink({ url, ocsp }: { url: string; ocsp: boolean }) {
+  const [answer, setAnswer] = useState<{ ok: boolean; says: string }>();
   const test = () => {
     const { pathname } = new URL(url, location.origin);
-    fetch(pathname, { method: 'GET', cache: 'no-store' }).then((r) => setAnswer(r.ok ? t('works') : `HTTP ${r.status}`), () => setAnswer(t('unreachable')));
+    fetch(`${pathname}${ocsp ? EMPTY_OCSP : ''}`, { method: 'GET', cache: 'no-store' }).then((r) => {
+      const ok = ocsp ? r.headers.get('content-type') === 'application/ocsp-response' : r.ok;
+      setAnswer({ ok, says: ok ? t('works') : `HTTP ${r.status}` });
+    }, () => setAnswer({ ok: false, says: t('unreachable') }));
   };
-  return <><Button variant="secondary" size="sm" onClick={test}>{t('test')}</Button> {answer}</>;
+  return (
+    <div className="gh-actions gh-tried">
+      <Button variant="secondary" size="sm" onClick={test}>{t('test')}</Button>
+      <span role="status">{answer !== undefined && <Label isCompact color={answer.ok ? 'green' : 'red'}>{answer.says}</Label>}</span>
+    </div>
+  );
 }
 
 function Urls({ ca }: { ca: Ca }) {
   const urls = useLoad(() => api.get<Schema['CaUrls']>(`/cas/${ca.id}/urls`), `urls-${ca.id}`);
   if (urls.value === undefined) return <ProblemAlert problem={urls.problem} retry={urls.reload} />;
-  const rows: [string, string[], boolean][] = [['CRL', urls.value.crl, true], ['AIA', urls.value.caIssuers, true], ['OCSP', urls.value.ocsp, false], ['TSA', [`${location.origin}/tsa/${ca.id}`], true]];
+  const rows: [string, string[]][] = [['CRL', urls.value.crl], ['AIA', urls.value.caIssuers], ['OCSP', urls.value.ocsp], ['TSA', [`${location.origin}/tsa/${ca.id}`]]];
   return (
     <DescriptionList>
-      {rows.map(([name, list, testable]) => (
+      {rows.map(([name, list]) => (
         <Row key={name} term={name}>
-          {list.length === 0 ? '–' : list.map((url) => <div key={url}><Copy text={url} label={`${name} URL`} />{testable && <TestLink url={url} />}</div>)}
+          {list.length === 0 ? '–' : list.map((url) => <div key={url}><Copy text={url} label={`${name} URL`} /><TestLink url={url} ocsp={name === 'OCSP'} /></div>)}
         </Row>
       ))}
     </DescriptionList>
@@ -93,7 +105,7 @@ function Facts({ ca }: { ca: Ca }) {
     <DescriptionList isHorizontal>
       <Row term={t('state')}><StateLabel state={ca.state} /></Row>
       <Row term={t('subject')}>{ca.subject}</Row>
-      <Row term={t('issuer')}>{ca.issuer === null ? ca.certificate?.issuer ?? '–' : <Link to={`/cas/${ca.issuer}`}>{ca.issuer}</Link>}</Row>
+      <Row term={t('issuer')}>{ca.issuer === null ? ca.certificate?.issuer ?? '–' : <AuthorityLink of={ca.issuer} />}</Row>
       <Row term={t('key')}>{ca.keyType}</Row>
       <Row term={t('validity')}><When at={ca.notBefore} dateOnly /> – <When at={ca.notAfter} dateOnly /></Row>
       {ca.certificate != null && <Row term={t('serial')}><code>{ca.certificate.serial}</code></Row>}

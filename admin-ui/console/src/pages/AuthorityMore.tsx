@@ -13,7 +13,7 @@ import { SettingsForm, type Field } from '../parts/SettingsForm';
 import { ProblemAlert, StateLabel, Waiting, When } from '../parts/small';
 import { TestPublishing } from '../parts/Trial';
 import { useSession } from '../session';
-import { t } from '../texts';
+import { figure, t } from '../texts';
 
 type Ca = Schema['Ca'];
 type Chain = Schema['CaChain'];
@@ -76,7 +76,7 @@ export function DeleteAuthority({ ca, close }: { ca: Ca; close: (done: boolean) 
     live: await api.get<Schema['Count']>('/certificates/count', { ca: ca.id, state: 'valid', use: 'end-entity' }),
     pending: await api.get<List<Schema['Request']>>(`/cas/${ca.id}/requests`, { state: 'pending', limit: 100 }),
   }), `below-counts-${ca.id}`);
-  const some = (count: number, more: boolean) => `${count.toLocaleString()}${more ? '+' : ''}`;
+  const some = (count: number, more: boolean) => `${figure(count)}${more ? '+' : ''}`;
   const blocked = below.length > 0 || (counts.value?.live.count ?? 0) > 0 || (counts.value?.pending.items.length ?? 0) > 0;
   return (
     <Confirm title={t('deleteName', { name: ca.name })} act={t('delete')} danger name={ca.name} run={() => api.delete(`/cas/${ca.id}`, { confirm: ca.name })} close={close}>

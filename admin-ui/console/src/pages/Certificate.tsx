@@ -6,6 +6,7 @@ import { useScope } from '../frame/scope';
 import { Confirm } from '../parts/Confirm';
 import { FormDialog } from '../parts/Dialog';
 import { useLoad } from '../parts/load';
+import { AuthorityLink, happened, TemplateLink } from '../parts/names';
 import { CodeText, Page, ProblemAlert, StateLabel, Waiting, When } from '../parts/small';
 import { useSession } from '../session';
 import { t } from '../texts';
@@ -13,8 +14,10 @@ import { Row } from './Authority';
 import { FieldInputs } from './CertificateFields';
 
 type Certificate = Schema['Certificate'];
-const reasons = ['unspecified', 'keyCompromise', 'affiliationChanged', 'superseded', 'cessationOfOperation', 'privilegeWithdrawn', 'certificateHold'];
+const reasons = ['unspecified', 'keyCompromise', 'affiliationChanged', 'superseded', 'cessationOfOperation', 'privilegeWithdrawn', 'certificateHold'] as const;
 const formats: [string, string][] = [['pem', 'pem'], ['der', 'crt'], ['chain', 'chain.pem'], ['p7b', 'p7b'], ['text', 'txt']];
+
+const reasonText = (reason: string): string => (reasons.some((one) => one === reason) ? t(`reason-${reason as (typeof reasons)[number]}`) : reason);
 
 function Revoke({ certificate, close }: { certificate: Certificate; close: (done: boolean) => void }) {
   const [reason, setReason] = useState('unspecified');
@@ -23,7 +26,7 @@ function Revoke({ certificate, close }: { certificate: Certificate; close: (done
       run={() => api.post(`/certificates/${certificate.id}/revoke`, { reason })}>
       <p>{reason === 'certificateHold' ? t('holdSays') : t('revokeSays')}</p>
       <FormGroup label={t('reason')} fieldId="reason">
-        <FormSelect id="reason" value={reason} onChange={(_, value) => setReason(value)}>{reasons.map((one) => <FormSelectOption key={one} value={one} label={one} />)}</FormSelect>
+        <FormSelect id="reason" value={reason} onChange={(_, value) => setReason(value)}>{reasons.map((one) => <FormSelectOption key={one} value={one} label={t(`reason-${one}`)} />)}</FormSelect>
       </FormGroup>
     </Confirm>
   );
@@ -79,8 +82,8 @@ function ChainPicture({ certificate }: { certificate: Certificate }) {
 /** What the linter says about it, and what has happened to it. */
 function Checks({ certificate }: { certificate: Certificate }) {
   const { may } = useSession();
-  const pem = certificate.pem ?? '';
-  const looked = useLoad(async () => (pem === '' ? undefined : await api.post<Schema['Inspection']>('/inspect', { data: pem })), `lint-${certificate.id}-${pem.length}`);
+  // With its issuers: some findings need them.
+  const looked = useLoad(async () => api.post<Schema['Inspection']>('/inspect', { data: await api.text(`/certificates/${certificate.id}`, { format: 'chain' }) }), `lint-${certificate.id}`);
   const history = useLoad(async () => (may('events:read') ? (await api.get<List<Schema['Event']>>('/events', { object: certificate.id, limit: 20 })).items : []), `history-${certificate.id}-${certificate.state}-${certificate.revision}`);
   const findings = looked.value?.items[0]?.findings ?? [];
   const colour = { error: 'red', warning: 'orange', info: 'blue' } as const;
@@ -99,7 +102,7 @@ function Checks({ certificate }: { certificate: Certificate }) {
           <CardTitle component="h2">{t('history')}</CardTitle>
           <CardBody>
             <ProblemAlert problem={history.problem} />
-            <ul className="gh-plain">{(history.value ?? []).map((one) => <li key={one.id}><When at={one.at} /> <strong>{one.code}</strong> {(one.actor as { name?: string }).name}</li>)}</ul>
+            <ul className="gh-plain">{(history.value ?? []).map((one) => <li key={one.id}><When at={one.at} /> <strong title={one.code}>{happened(one.code)}</strong> {(one.actor as { name?: string }).name}</li>)}</ul>
             <Link to={`/events?object=${certificate.id}`}>{t('events')}</Link>
           </CardBody>
         </Card>
@@ -121,7 +124,7 @@ export default function CertificatePage() {
   const title = certificate.commonName ?? (certificate.subject || certificate.serial);
   const actions = (
     <>
-      {formats.map(([format, suffix]) => <Button key={format} component="a" variant="secondary" size="sm" href={api.href(`/certificates/${id}`, { format })} download={`${certificate.serial}.${suffix}`}>{format.toUpperCase()}</Button>)}
+      {formats.map(([format, suffix]) => <Button key={format} component="a" variant="secondary" size="sm" href={api.href(`/certificates/${id}`, { format })} download={`${certificate.serial}.${suffix}`}>{format === 'chain' ? t('chain') : format === 'text' ? t('text') : format.toUpperCase()}</Button>)}
       {may('certificates:edit') && <Button variant="secondary" onClick={() => setDialog('edit')}>{t('ownerAndTags')}</Button>}
       {may('certificates:edit') && <Button variant="secondary" onClick={() => setDialog('archive')}>{certificate.archivedAt === null ? t('archive') : t('unarchive')}</Button>}
       {may('requests:create') && certificate.template !== null && certificate.state !== 'revoked' && <Button variant="secondary" onClick={() => setDialog('renew')}>{t('renew')}</Button>}
@@ -138,12 +141,12 @@ export default function CertificatePage() {
           <CardBody>
             <DescriptionList isHorizontal>
               <Row term={t('state')}>
-                <StateLabel state={certificate.state} /> {certificate.revocation !== null && <>{certificate.revocation.reason}, <When at={certificate.revocation.revokedAt} /></>}
+                <StateLabel state={certificate.state} /> {certificate.revocation !== null && <>{reasonText(certificate.revocation.reason)}, <When at={certificate.revocation.revokedAt} /></>}
               </Row>
               <Row term={t('subject')}>{certificate.subject || '–'}</Row>
               <Row term={t('sans')}>{certificate.sans.length === 0 ? '–' : certificate.sans.map((san) => <div key={san}>{san}</div>)}</Row>
-              <Row term={t('authority')}>{certificate.ca === null ? '–' : <Link to={`/cas/${certificate.ca}`}>{certificate.ca}</Link>}</Row>
-              <Row term={t('template')}>{certificate.template === null ? certificate.use : <Link to={`/templates/${certificate.template}`}>{certificate.template}</Link>}</Row>
+              <Row term={t('authority')}><AuthorityLink of={certificate.ca} /></Row>
+              <Row term={t('template')}>{certificate.template === null ? certificate.use.toUpperCase() : <TemplateLink of={certificate.template} />}</Row>
               <Row term={t('validity')}><When at={certificate.notBefore} /> – <When at={certificate.notAfter} /></Row>
               <Row term={t('key')}>{certificate.keyType}</Row>
               <Row term={t('serial')}><code>{certificate.serial}</code></Row>
@@ -155,13 +158,13 @@ export default function CertificatePage() {
               {certificate.archivedAt !== null && <Row term={t('archived')}><When at={certificate.archivedAt} /></Row>}
               {certificate.predecessor != null && <Row term={t('predecessor')}><Link to={`/certificates/${certificate.predecessor}`}>{t('show')}</Link></Row>}
               {(certificate.successors ?? []).length > 0 && <Row term={t('successors')}>{certificate.successors?.map((one) => <div key={one}><Link to={`/certificates/${one}`}>{t('show')}</Link></div>)}</Row>}
-              {certificate.request !== null && <Row term={t('request')}><Link to={`/requests/${certificate.request}`}>{certificate.request}</Link></Row>}
+              {certificate.request !== null && <Row term={t('request')}><Link to={`/requests/${certificate.request}`}>{t('show')}</Link></Row>}
             </DescriptionList>
           </CardBody>
         </Card>
         <Card><CardTitle component="h2">{t('chain')}</CardTitle><CardBody><ChainPicture certificate={certificate} /></CardBody></Card>
         <Checks certificate={certificate} />
-        <Card><CardTitle component="h2">{t('text')}</CardTitle><CardBody><ProblemAlert problem={text.problem} />{text.value !== undefined && <CodeText label={t('text')} text={text.value} />}</CardBody></Card>
+        <Card className="gh-across"><CardTitle component="h2">{t('text')}</CardTitle><CardBody><ProblemAlert problem={text.problem} />{text.value !== undefined && <CodeText label={t('text')} text={text.value} />}</CardBody></Card>
       </div>
       {dialog === 'revoke' && <Revoke certificate={certificate} close={close} />}
       {dialog === 'edit' && <Edit certificate={certificate} close={close} />}

@@ -8,7 +8,7 @@ import { useLoad } from '../parts/load';
 import { Pick } from '../parts/pick';
 import { Page, ProblemAlert, StateLabel, Waiting, When } from '../parts/small';
 import { useSession } from '../session';
-import { t } from '../texts';
+import { figure, t } from '../texts';
 import { Row } from './Authority';
 
 const actions = ['export', 'edit', 'archive', 'restore', 'hold', 'unhold', 'revoke'] as const;
@@ -34,7 +34,7 @@ export function ActOnAll({ filter, close }: { filter: Query; close: () => void }
       <ModalHeader title={t('counting')} />
       <ModalBody>
         <ProblemAlert problem={exact.problem} retry={exact.reload} />
-        {exact.value === undefined ? exact.problem === undefined && <Waiting /> : <Alert isInline variant="warning" title={t('tooManyAtOnce', { count: exact.value.count.toLocaleString() })} />}
+        {exact.value === undefined ? exact.problem === undefined && <Waiting /> : <Alert isInline variant="warning" title={t('tooManyAtOnce', { count: figure(exact.value.count) })} />}
       </ModalBody>
       <ModalFooter><Button variant="link" onClick={close}>{t('close')}</Button></ModalFooter>
     </Modal>
@@ -59,7 +59,7 @@ function ActOnCounted({ filter, count, close }: { filter: Query; count: number; 
     ...(action === 'revoke' ? { reason } : {}),
     ...(action === 'edit' ? { ...(owner.trim() === '' ? {} : { owner: owner.trim() }), ...(words(add).length === 0 ? {} : { addTags: words(add) }), ...(words(remove).length === 0 ? {} : { removeTags: words(remove) }) } : {}),
   };
-  const title = t('actOnAll', { count: count.toLocaleString() });
+  const title = t('actOnAll', { count: figure(count) });
   const run = () => api.post<Job>('/certificate-jobs', body).then((job) => { close(); navigate(`/certificates/jobs/${job.id}`); });
   return (
     <Confirm title={title} act={t(`job-${action}`)} danger={action === 'revoke'} name={action === 'revoke' ? String(count) : undefined} run={run} close={(done) => { if (!done) close(); }}>
@@ -67,7 +67,7 @@ function ActOnCounted({ filter, count, close }: { filter: Query; count: number; 
       {query !== '' ? <p><code>{decodeURIComponent(query)}</code></p> : <Alert isInline isPlain variant="warning" title={t('noFilter')} />}
       <Pick id="job-action" label={t('act')} value={action} set={(value) => setAction(value as Action)} choices={able.map((one) => [one, t(`job-${one}`)] as const)} />
       {action === 'export' && <Pick id="job-format" label={t('format')} value={format} set={setFormat} choices={[['csv', 'CSV'], ['json', 'JSON'], ['zip', 'ZIP (PEM)']]} />}
-      {action === 'revoke' && <Pick id="job-reason" label={t('reason')} value={reason} set={setReason} choices={reasons.map((one) => [one, one] as const)} />}
+      {action === 'revoke' && <Pick id="job-reason" label={t('reason')} value={reason} set={setReason} choices={reasons.map((one) => [one, t(`reason-${one}`)] as const)} />}
       {action === 'edit' && (
         <>
           <FormGroup label={t('newOwner')} fieldId="job-owner"><TextInput id="job-owner" value={owner} onChange={(_, value) => setOwner(value)} /></FormGroup>
@@ -84,8 +84,8 @@ const share = (job: Job) => (job.state === 'counting' ? 0 : job.count === 0 ? 10
 const columns: Column<Job>[] = [
   { id: 'action', title: t('act'), text: (j) => j.action, cell: (j) => <Link to={`/certificates/jobs/${j.id}`}>{t(`job-${j.action}`)}</Link> },
   { id: 'state', title: t('state'), text: (j) => j.state, cell: (j) => <StateLabel state={j.state} /> },
-  { id: 'count', title: t('certificates'), text: (j) => String(j.count), cell: (j) => j.count.toLocaleString() },
-  { id: 'refused', title: t('refusedOnes'), text: (j) => String(j.refused), cell: (j) => j.refused.toLocaleString() },
+  { id: 'count', title: t('certificates'), text: (j) => String(j.count), cell: (j) => figure(j.count) },
+  { id: 'refused', title: t('refusedOnes'), text: (j) => String(j.refused), cell: (j) => figure(j.refused) },
   { id: 'filter', title: t('filter'), text: (j) => j.filter ?? '', cell: (j) => <code className="gh-small">{j.filter ?? '–'}</code> },
   { id: 'user', title: t('actor'), text: (j) => j.user, cell: (j) => j.user },
   { id: 'created', title: t('since'), text: (j) => j.createdAt, cell: (j) => <When at={j.createdAt} /> },
@@ -124,12 +124,12 @@ export function CertificateJob() {
   return (
     <Page title={t(`job-${job.action}`)} actions={actionsOf}>
       {job.problem !== null && <Alert isInline variant="danger" title={job.problem.detail} />}
-      <Progress value={share(job)} title={t('progressOf', { done: (job.done + job.refused).toLocaleString(), count: job.count.toLocaleString() })} variant={job.state === 'failed' ? 'danger' : job.refused > 0 ? 'warning' : job.state === 'done' ? 'success' : undefined} />
+      <Progress value={share(job)} title={t('progressOf', { done: figure(job.done + job.refused), count: figure(job.count) })} variant={job.state === 'failed' ? 'danger' : job.refused > 0 ? 'warning' : job.state === 'done' ? 'success' : undefined} />
       <DescriptionList isHorizontal>
         <Row term={t('state')}><StateLabel state={job.state} /></Row>
         <Row term={t('filter')}>{job.filter === null ? '–' : <Link to={`/certificates?${job.filter}`}><code>{decodeURIComponent(job.filter)}</code></Link>}</Row>
-        <Row term={t('doneOnes')}>{job.done.toLocaleString()}</Row>
-        <Row term={t('refusedOnes')}>{job.refused.toLocaleString()}</Row>
+        <Row term={t('doneOnes')}>{figure(job.done)}</Row>
+        <Row term={t('refusedOnes')}>{figure(job.refused)}</Row>
         <Row term={t('actor')}>{job.user}</Row>
         <Row term={t('since')}><When at={job.createdAt} /></Row>
         <Row term={t('finished')}><When at={job.finishedAt} /></Row>

@@ -7,6 +7,7 @@ import { Confirm } from '../parts/Confirm';
 import { DataList, type Column } from '../parts/DataList';
 import { FormDialog } from '../parts/Dialog';
 import { useLoad } from '../parts/load';
+import { AuthorityLink, TemplateLink } from '../parts/names';
 import { Pick } from '../parts/pick';
 import { counted, Page, StateLabel, When } from '../parts/small';
 import { useSession } from '../session';
@@ -20,9 +21,9 @@ type Certificate = Schema['Certificate'];
 const columns: Column<Certificate>[] = [
   { id: 'name', title: t('name'), text: (c) => c.commonName ?? c.subject, cell: (c) => <Link className="gh-names" to={`/certificates/${c.id}`}>{c.commonName ?? (c.subject || c.sans[0] || c.serial)}</Link> },
   { id: 'state', title: t('state'), text: (c) => c.state, cell: (c) => <StateLabel state={c.state} /> },
-  { id: 'sans', title: t('sans'), text: (c) => c.sans.join(' '), cell: (c) => <span className="gh-names">{c.sans.slice(0, 3).join(', ') + (c.sans.length > 3 ? ` +${c.sans.length - 3}` : '')}</span> },
-  { id: 'ca', title: t('authority'), text: (c) => c.ca ?? '', cell: (c) => (c.ca === null ? '–' : <Link to={`/cas/${c.ca}`}>{c.ca}</Link>) },
-  { id: 'template', title: t('template'), text: (c) => c.template ?? '', cell: (c) => (c.template === null ? c.use.toUpperCase() : <Link className="gh-names gh-short" to={`/templates/${c.template}`}>{c.template}</Link>) },
+  { id: 'sans', title: t('sans'), text: (c) => c.sans.join(' '), cell: (c) => c.sans.length > 0 && <span className="gh-names">{c.sans.slice(0, 3).join(', ') + (c.sans.length > 3 ? ` +${c.sans.length - 3}` : '')}</span> },
+  { id: 'ca', title: t('authority'), text: (c) => c.ca ?? '', cell: (c) => <AuthorityLink of={c.ca} /> },
+  { id: 'template', title: t('template'), text: (c) => c.template ?? '', cell: (c) => (c.template === null ? c.use.toUpperCase() : <TemplateLink of={c.template} />) },
   { id: 'key', title: t('key'), text: (c) => c.keyType, cell: (c) => c.keyType },
   { id: 'until', title: t('validUntil'), sort: 'notAfter', text: (c) => c.notAfter, cell: (c) => <When at={c.notAfter} dateOnly /> },
   { id: 'created', title: t('issuedAt'), sort: 'createdAt', text: (c) => c.createdAt, cell: (c) => <When at={c.createdAt} />, hidden: true },
@@ -84,7 +85,7 @@ function Bulk({ items, action, close }: { items: Certificate[]; action: Action; 
   return (
     <Confirm title={title} act={title} danger={action === 'revoke'} name={action === 'revoke' ? String(items.length) : undefined} run={run} close={close}>
       <p>{t('bulkCertificatesSay', { action: title, count: items.length })}</p>
-      {action === 'revoke' && <Pick id="bulk-reason" label={t('reason')} value={reason} set={setReason} choices={['unspecified', 'keyCompromise', 'affiliationChanged', 'superseded', 'cessationOfOperation', 'privilegeWithdrawn'].map((one) => [one, one] as const)} />}
+      {action === 'revoke' && <Pick id="bulk-reason" label={t('reason')} value={reason} set={setReason} choices={(['unspecified', 'keyCompromise', 'affiliationChanged', 'superseded', 'cessationOfOperation', 'privilegeWithdrawn'] as const).map((one) => [one, t(`reason-${one}`)] as const)} />}
       {action === 'tag' && <FormGroup label={t('tags')} fieldId="bulk-tags"><TextInput id="bulk-tags" value={tag} onChange={(_, value) => setTag(value)} /></FormGroup>}
     </Confirm>
   );

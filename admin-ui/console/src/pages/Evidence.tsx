@@ -7,7 +7,7 @@ import { FormDialog } from '../parts/Dialog';
 import { Pick } from '../parts/pick';
 import { When } from '../parts/small';
 import { useSession } from '../session';
-import { t } from '../texts';
+import { figure, t } from '../texts';
 
 type One = Schema['Evidence'];
 
@@ -74,7 +74,7 @@ export function Evidences({ ca }: { ca: string }) {
   const able = may('requests:create');
   const columns: Column<One>[] = [
     { id: 'at', title: t('time'), text: (e) => e.at, cell: (e) => <When at={e.at} /> },
-    { id: 'imprints', title: t('hashes'), text: (e) => String(e.imprints), cell: (e) => e.imprints.toLocaleString() },
+    { id: 'imprints', title: t('hashes'), text: (e) => String(e.imprints), cell: (e) => figure(e.imprints) },
     { id: 'digest', title: t('digest'), text: (e) => e.digest, cell: (e) => e.digest },
     { id: 'issuer', title: t('issuer'), text: (e) => e.issuer, cell: (e) => e.issuer },
     { id: 'renewals', title: t('renewals'), text: (e) => String(e.renewals), cell: (e) => e.renewals },

@@ -9,7 +9,7 @@ import { asProblem, useLoad } from '../parts/load';
 import { Pick } from '../parts/pick';
 import { Copy, ProblemAlert, StateLabel, Waiting, When } from '../parts/small';
 import { useSession } from '../session';
-import { t } from '../texts';
+import { figure, t } from '../texts';
 import { Row } from './Authority';
 
 type Key = Schema['PrivateKey'];
@@ -36,7 +36,7 @@ export function Inventory() {
     { id: 'type', title: t('keyType'), text: (k) => nameOfKey(k.key), cell: (k) => nameOfKey(k.key) },
     { id: 'kind', title: t('kind'), text: (k) => k.kind, cell: (k) => (k.kind === 'person' ? `${t('ofPerson')}: ${k.owner ?? ''}` : t('ofService')) },
     { id: 'where', title: t('where'), text: (k) => k.location, cell: (k) => <StateLabel state={k.location} /> },
-    { id: 'uses', title: t('signatures'), text: (k) => String(k.uses), cell: (k) => k.uses.toLocaleString() },
+    { id: 'uses', title: t('signatures'), text: (k) => String(k.uses), cell: (k) => figure(k.uses) },
     { id: 'last', title: t('lastUsed'), text: (k) => k.lastUsedAt ?? '', cell: (k) => <When at={k.lastUsedAt} /> },
     { id: 'created', title: t('createdAt'), text: (k) => k.createdAt, cell: (k) => <When at={k.createdAt} dateOnly />, hidden: true },
     { id: 'kek', title: t('wrappedBy'), text: (k) => k.kek ?? '', cell: (k) => <code>{k.kek === null ? '–' : `${k.kek.slice(0, 8)}…`}</code>, hidden: true },
@@ -68,7 +68,7 @@ function Rotation({ status }: { status: Status }) {
   return (
     <DescriptionList isHorizontal>
       <Row term={t('rotation')}><StateLabel state={rotation.state} /></Row>
-      {rotation.state === 'done' && <Row term={t('keysWrapped')}>{rotation.done.toLocaleString()}</Row>}
+      {rotation.state === 'done' && <Row term={t('keysWrapped')}>{figure(rotation.done)}</Row>}
       {(rotation.state === 'waiting' || rotation.state === 'running') && <Row term={t('keysWrapped')}><Bar aria-label={t('keysWrapped')} value={rotation.done} max={Math.max(1, rotation.keys)} label={`${rotation.done} / ${rotation.keys}`} /></Row>}
       {rotation.by !== null && <Row term={t('actor')}>{rotation.by}</Row>}
       {rotation.startedAt !== null && <Row term={t('since')}><When at={rotation.startedAt} /></Row>}
@@ -120,7 +120,7 @@ export function WrappingKeys() {
       <Card><CardTitle component="h2">{t('rotation')}</CardTitle><CardBody><Rotation status={status} /></CardBody></Card>
       <h2>{t('keks')}</h2>
       {table(t('keks'), ['Id', t('state'), t('here'), t('keysWrapped'), t('acts')], status.keks.map((kek) => [kek.id, [
-        <code key="id" className="gh-small">{kek.id}</code>, <StateLabel key="state" state={kek.active ? 'active' : kek.next ? 'next' : 'retired'} />, kek.here ? t('yes') : t('no'), kek.keys.toLocaleString(),
+        <code key="id" className="gh-small">{kek.id}</code>, <StateLabel key="state" state={kek.active ? 'active' : kek.next ? 'next' : 'retired'} />, kek.here ? t('yes') : t('no'), figure(kek.keys),
         manage && !kek.active && !kek.next && kek.keys === 0 && kek.here ? <Button key="act" size="sm" variant="link" aria-label={t('removeName', { name: kek.id })} onClick={() => setOpen({ act: 'remove', kek })}>{t('remove')}</Button> : '–',
       ]]))}
       <h2>{t('nodes')}</h2>

@@ -22,6 +22,9 @@ function parse({ number, line }: Lines['items'][number]): Line {
   return found === null ? { number, at: '', level: 'info', room: '', text: line } : { number, at: found[1] ?? '', level: found[2] ?? '', room: found[3] ?? '', text: found[4] ?? '' };
 }
 
+const OWN = /^\S+ GET \/api\/v1\/log\/lines /;
+const PAUSE_MS = 1000;
+
 /** Follows the log of the node that answers; another node begins anew, since its numbers are others. */
 function useLog(following: boolean): { lines: Line[]; node: string; problem: Problem | undefined; clear: () => void } {
   const [lines, setLines] = useState<Line[]>([]);
@@ -42,7 +45,10 @@ function useLog(following: boolean): { lines: Line[]; node: string; problem: Pro
           after.current = page.next;
           setNode(page.node);
           setProblem(undefined);
-          if (page.items.length > 0) setLines((old) => [...(anew ? [] : old), ...page.items.map(parse)].slice(-KEPT));
+          // This page's own questions are left out: each would be a line, and so the next question.
+          const others = page.items.map(parse).filter((one) => !OWN.test(one.text));
+          if (others.length > 0 || anew) setLines((old) => [...(anew ? [] : old), ...others].slice(-KEPT));
+          await new Promise((done) => { setTimeout(done, PAUSE_MS); });
         } catch (reason) {
           if (over) return;
           setProblem(asProblem(reason));

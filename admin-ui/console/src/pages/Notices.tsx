@@ -11,7 +11,8 @@ import { asStored, DocumentFields, type Field, type Json } from '../parts/Settin
 import { Page, ProblemAlert, StateLabel } from '../parts/small';
 import { Panes } from '../parts/tabs';
 import { useSession } from '../session';
-import { t } from '../texts';
+import { stateText, t } from '../texts';
+import { fieldName } from '../texts/fields';
 
 type Document = Schema['Notices'];
 type Rule = Schema['NoticeRule'];
@@ -105,17 +106,19 @@ const ruleColumns: Column<Rule>[] = [
   { id: 'which', title: t('whichOnes'), text: shownOf, cell: shownOf },
   { id: 'told', title: t('whoIsTold'), text: toldOf, cell: toldOf },
 ];
+const shapes: Readonly<Record<string, string>> = { json: 'JSON', slack: 'Slack', teams: 'Microsoft Teams' };
 const webhookColumns: Column<Webhook>[] = [
   { id: 'url', title: 'URL', text: (w) => w.url, cell: (w) => <code>{w.url}</code> },
-  { id: 'shape', title: t('kind'), text: (w) => w.shape ?? 'json', cell: (w) => w.shape ?? 'json' },
+  { id: 'shape', title: t('kind'), text: (w) => w.shape ?? 'json', cell: (w) => shapes[w.shape ?? 'json'] ?? w.shape },
   { id: 'signed', title: t('signedCalls'), text: (w) => String(w.hasSecret), cell: (w) => (w.hasSecret ? t('yes') : t('no')) },
 ];
+const filterText = (name: string, value: string): string => (name === 'state' ? stateText(value) : name === 'expiresWithin' ? t('expiringIn', { days: value }) : `${fieldName('notice-reports', name)}: ${value}`);
 const filterOf = (r: Report) => ({ state: r.state === 'any' || r.expiresWithinDays !== undefined ? undefined : r.state ?? 'valid', ca: r.ca, template: r.template, tag: r.tag, owner: r.owner, expiresWithin: r.expiresWithinDays });
 const reportColumns: Column<Report>[] = [
   { id: 'every', title: t('schedule'), text: (r) => r.every, cell: (r) => `${t(`every-${r.every}`)}, ${String(r.hour ?? 6).padStart(2, '0')}:00 UTC` },
   { id: 'which', title: t('whichOnes'), text: (r) => JSON.stringify(filterOf(r)), cell: (r) => {
     const filter = Object.entries(filterOf(r)).filter(([, value]) => value !== undefined).map(([name, value]) => [name, String(value)]);
-    return <Link to={`/certificates?${new URLSearchParams(filter).toString()}`}>{filter.map(([name, value]) => `${name}: ${value}`).join('; ') || t('certificates')}</Link>;
+    return <Link to={`/certificates?${new URLSearchParams(filter).toString()}`}>{filter.map(([name, value]) => filterText(name ?? '', value ?? '')).join('; ') || t('certificates')}</Link>;
   } },
   { id: 'format', title: t('format'), text: (r) => r.format ?? 'csv', cell: (r) => (r.format ?? 'csv').toUpperCase() },
   { id: 'to', title: t('mailTo'), text: (r) => r.to.join(' '), cell: (r) => r.to.join(', ') },

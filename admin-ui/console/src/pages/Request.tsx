@@ -5,9 +5,11 @@ import { api, type Problem, type Schema } from '../api/client';
 import { Confirm } from '../parts/Confirm';
 import { FormDialog, Once } from '../parts/Dialog';
 import { asProblem, useLoad } from '../parts/load';
+import { TemplateLink } from '../parts/names';
 import { CodeText, Page, ProblemAlert, StateLabel, Waiting, When } from '../parts/small';
 import { useSession } from '../session';
 import { t } from '../texts';
+import { fieldName } from '../texts/fields';
 import { Row } from './Authority';
 import { FourEyes, History, Move, Sign } from './RequestActs';
 
@@ -94,8 +96,8 @@ export default function RequestPage() {
               <Row term={t('subject')}>{request.subject || '–'}</Row>
               <Row term={t('sans')}>{request.sans.length === 0 ? '–' : request.sans.map((san) => <div key={san}>{san}</div>)}</Row>
               <Row term={t('key')}>{request.keyType || '–'}</Row>
-              <Row term={t('template')}><Link to={`/templates/${request.template}`}>{request.template}</Link>, {t('version', { version: request.templateVersion })}</Row>
-              <Row term={t('door')}>{request.door}</Row>
+              <Row term={t('template')}><TemplateLink of={request.template} />, {t('version', { version: request.templateVersion })}</Row>
+              <Row term={t('door')}>{fieldName('doors', request.door)}</Row>
               <Row term={t('requester')}>{request.requester ?? '–'}</Row>
               <Row term={t('askedAt')}><When at={request.createdAt} /></Row>
               <Row term={t('changedAt')}><When at={request.changedAt} /></Row>

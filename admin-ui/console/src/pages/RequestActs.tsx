@@ -6,6 +6,7 @@ import { useScope } from '../frame/scope';
 import { Comparison, useCompared } from '../parts/Comparison';
 import { FormDialog } from '../parts/Dialog';
 import { asProblem, useLoad } from '../parts/load';
+import { happened } from '../parts/names';
 import { Pick } from '../parts/pick';
 import { ProblemAlert, StateLabel, Waiting, When } from '../parts/small';
 import { useVariables } from '../parts/Variables';
@@ -88,7 +89,7 @@ export function History({ object }: { object: string }) {
   return (
     <ol className="gh-history" aria-label={t('history')}>
       {loaded.value.items.map((one) => (
-        <li key={one.id}><When at={one.at} /> <code>{one.code}</code> {one.outcome !== 'success' && <StateLabel state={one.outcome} />} {one.actor?.name ?? ''}</li>
+        <li key={one.id}><When at={one.at} /> <strong title={one.code}>{happened(one.code)}</strong> {one.outcome !== 'success' && <StateLabel state={one.outcome} />} {one.actor?.name ?? ''}</li>
       ))}
     </ol>
   );

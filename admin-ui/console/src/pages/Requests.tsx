@@ -6,10 +6,12 @@ import { useScope } from '../frame/scope';
 import { DataList, type Column } from '../parts/DataList';
 import { FormDialog } from '../parts/Dialog';
 import { useLoad } from '../parts/load';
+import { TemplateLink } from '../parts/names';
 import { Pick, useTemplates } from '../parts/pick';
 import { counted, Page, StateLabel, When } from '../parts/small';
 import { useSession } from '../session';
 import { stateText, t } from '../texts';
+import { fieldName } from '../texts/fields';
 import { Outcomes, type Outcome } from './RequestActs';
 
 type Request = Schema['Request'];
@@ -18,8 +20,8 @@ const columns: Column<Request>[] = [
   { id: 'subject', title: t('subject'), text: (r) => r.subject, cell: (r) => <Link to={`/requests/${r.id}`}>{r.subject || r.sans[0] || r.id}</Link> },
   { id: 'state', title: t('state'), text: (r) => r.state, cell: (r) => <StateLabel state={r.state} /> },
   { id: 'sans', title: t('sans'), text: (r) => r.sans.join(' '), cell: (r) => <span className="gh-names">{r.sans.slice(0, 3).join(', ') + (r.sans.length > 3 ? ` +${r.sans.length - 3}` : '')}</span> },
-  { id: 'template', title: t('template'), text: (r) => r.template, cell: (r) => <Link className="gh-names" to={`/templates/${r.template}`}>{r.template}</Link> },
-  { id: 'door', title: t('door'), text: (r) => r.door, cell: (r) => r.door, hidden: true },
+  { id: 'template', title: t('template'), text: (r) => r.template, cell: (r) => <TemplateLink of={r.template} /> },
+  { id: 'door', title: t('door'), text: (r) => r.door, cell: (r) => fieldName('doors', r.door), hidden: true },
   { id: 'requester', title: t('requester'), text: (r) => r.requester ?? '', cell: (r) => r.requester ?? '–' },
   { id: 'key', title: t('key'), text: (r) => r.keyType, cell: (r) => r.keyType, hidden: true },
   { id: 'created', title: t('askedAt'), sort: 'createdAt', text: (r) => r.createdAt, cell: (r) => <When at={r.createdAt} /> },

@@ -68,7 +68,7 @@ export function MailQueue() {
   ];
   return (
     <>
-      <DataList name="mails" label={t('mails')} path="/mail/messages" columns={columns} id={(m) => m.id} empty={t('nothingHere')} version={version} />
+      <DataList name="mails" label={t('mails')} path="/mail/messages" columns={columns} id={(m) => m.id} empty={t('noMailYet')} version={version} />
       {retrying !== undefined && <Confirm title={t('retry')} act={t('retry')} run={() => api.post(`/mail/messages/${retrying.id}/retry`)} close={(done) => { setRetrying(undefined); if (done) setVersion(version + 1); }}>{retrying.to}</Confirm>}
     </>
   );

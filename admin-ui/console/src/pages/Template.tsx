@@ -1,15 +1,17 @@
-import { ActionGroup, Alert, Button, Checkbox, Form, FormGroup, FormSelect, FormSelectOption, Tab, Tabs, TabTitleText, TextArea, TextInput } from '@patternfly/react-core';
+import { ActionGroup, Alert, Button, Checkbox, Form, FormGroup, FormHelperText, FormSelect, FormSelectOption, HelperText, HelperTextItem, Tab, Tabs, TabTitleText, TextArea, TextInput } from '@patternfly/react-core';
 import { lazy, Suspense, useEffect, useState } from 'react';
-import { Link, useNavigate, useParams, useSearchParams } from 'react-router-dom';
+import { useNavigate, useParams, useSearchParams } from 'react-router-dom';
 import { api, type Problem, type Schema } from '../api/client';
 import { Confirm } from '../parts/Confirm';
 import { useGuard } from '../parts/guard';
 import { asProblem, useLoad } from '../parts/load';
+import { AuthorityLink } from '../parts/names';
 import { Copy, Page, ProblemAlert, Waiting } from '../parts/small';
 import { TabRow } from '../parts/tabs';
 import { Test, TestOf } from '../parts/Trial';
 import { useSession } from '../session';
-import { t } from '../texts';
+import { t, type TextKey } from '../texts';
+import { fieldName } from '../texts/fields';
 import { TemplatePublic } from './TemplatePublic';
 import { Clone, Preview, Versions } from './TemplateViews';
 
@@ -25,12 +27,17 @@ const approvals = ['none', 'role', 'always', 'four-eyes'] as const;
 
 interface PartProps { document: Document; set: (change: Partial<Document>) => void; fixed: boolean }
 
-function Ticks({ all, chosen, set, fixed, name }: { all: readonly string[]; chosen: readonly string[]; set: (next: string[]) => void; fixed: boolean; name: string }) {
+function Ticks({ all, chosen, set, fixed, name, shown = (one) => one }: { all: readonly string[]; chosen: readonly string[]; set: (next: string[]) => void; fixed: boolean; name: string; shown?: (one: string) => string }) {
   const list = [...all, ...chosen.filter((one) => !all.includes(one))];
   return <>{list.map((one) => (
-    <Checkbox key={one} id={`${name}-${one}`} label={one} isDisabled={fixed} isChecked={chosen.includes(one)} onChange={(_, on) => set(on ? [...chosen, one] : chosen.filter((c) => c !== one))} />
+    <Checkbox key={one} id={`${name}-${one}`} label={shown(one)} isDisabled={fixed} isChecked={chosen.includes(one)} onChange={(_, on) => set(on ? [...chosen, one] : chosen.filter((c) => c !== one))} />
   ))}</>;
 }
+
+/** Kinds of alternative names as people call them. */
+const sanName = (kind: string): string => (/^(dns|ip|email|uri|upn|rid|dirName|srv|xmpp|other)$/.test(kind) ? t(`san-${kind}` as TextKey) : kind);
+
+const Help = ({ text }: { text: string }) => <FormHelperText><HelperText><HelperTextItem>{text}</HelperTextItem></HelperText></FormHelperText>;
 
 const numberOf = (text: string, old: number | undefined) => (text === '' ? undefined : /^\d+$/.test(text) ? Number(text) : old);
 
@@ -38,16 +45,17 @@ function General({ document, set, fixed }: PartProps) {
   const validity = document.validity ?? {};
   return (
     <>
-      <Checkbox id="enabled" label={t('templateEnabled')} isDisabled={fixed} isChecked={document.enabled !== false} onChange={(_, enabled) => set({ enabled })} />
-      <FormGroup label={t('description')} fieldId="description"><TextInput id="description" readOnlyVariant={fixed ? 'default' : undefined} value={document.description ?? ''} onChange={(_, description) => set({ description })} /></FormGroup>
+      <Checkbox id="enabled" label={t('templateEnabled')} isDisabled={fixed} isChecked={document.enabled !== false} description={t('helpEnabled')} onChange={(_, enabled) => set({ enabled })} />
+      <FormGroup label={t('description')} fieldId="description"><TextInput id="description" readOnlyVariant={fixed ? 'default' : undefined} value={document.description ?? ''} onChange={(_, description) => set({ description })} /><Help text={t('helpDescription')} /></FormGroup>
       <FormGroup label={t('approval')} fieldId="approval">
         <FormSelect id="approval" isDisabled={fixed} value={document.approval ?? 'role'} onChange={(_, value) => set({ approval: value as Document['approval'] })}>
           {approvals.map((one) => <FormSelectOption key={one} value={one} label={t(`approval-${one}`)} />)}
         </FormSelect>
+        <Help text={t('helpApproval')} />
       </FormGroup>
-      <FormGroup label={t('validityDays')} fieldId="days"><TextInput id="days" type="number" isDisabled={fixed} value={validity.days ?? ''} onChange={(_, text) => set({ validity: { ...validity, days: numberOf(text, validity.days) } })} /></FormGroup>
-      <FormGroup label={t('mostDays')} fieldId="maxDays"><TextInput id="maxDays" type="number" isDisabled={fixed} value={validity.maxDays ?? ''} onChange={(_, text) => set({ validity: { ...validity, maxDays: numberOf(text, validity.maxDays) } })} /></FormGroup>
-      <FormGroup label={t('doors')} role="group" fieldId="doors"><Ticks name="door" all={doors} chosen={document.doors ?? []} fixed={fixed} set={(next) => set({ doors: next as Document['doors'] })} /></FormGroup>
+      <FormGroup label={t('validityDays')} fieldId="days"><TextInput id="days" type="number" isDisabled={fixed} value={validity.days ?? ''} onChange={(_, text) => set({ validity: { ...validity, days: numberOf(text, validity.days) } })} /><Help text={t('helpDays')} /></FormGroup>
+      <FormGroup label={t('mostDays')} fieldId="maxDays"><TextInput id="maxDays" type="number" isDisabled={fixed} value={validity.maxDays ?? ''} onChange={(_, text) => set({ validity: { ...validity, maxDays: numberOf(text, validity.maxDays) } })} /><Help text={t('helpMostDays')} /></FormGroup>
+      <FormGroup label={t('doors')} role="group" fieldId="doors"><Ticks name="door" all={doors} shown={(one) => fieldName('doors', one)} chosen={document.doors ?? []} fixed={fixed} set={(next) => set({ doors: next as Document['doors'] })} /><Help text={t('helpDoors')} /></FormGroup>
     </>
   );
 }
@@ -62,19 +70,20 @@ function Names({ document, set, fixed }: PartProps) {
         <FormSelect id="from" isDisabled={fixed} value={subject.from ?? 'csr'} onChange={(_, value) => set({ subject: { ...subject, from: value as 'csr' } })}>
           {[...new Set(['csr', 'fixed', 'none', subject.from ?? 'csr'])].map((one) => <FormSelectOption key={one} value={one} label={one === 'csr' ? t('fromCsr') : one === 'fixed' ? t('fromTemplate') : one === 'none' ? t('fromNobody') : one} />)}
         </FormSelect>
+        <Help text={t('helpSubjectFrom')} />
       </FormGroup>
-      <FormGroup label={t('attributes')} fieldId="attributes"><TextInput id="attributes" isDisabled={fixed} defaultValue={(subject.attributes ?? []).join(' ')} onBlur={(event) => set({ subject: { ...subject, attributes: words(event.currentTarget.value) } })} /></FormGroup>
-      <FormGroup label={t('requiredAttributes')} fieldId="required"><TextInput id="required" isDisabled={fixed} defaultValue={(subject.required ?? []).join(' ')} onBlur={(event) => set({ subject: { ...subject, required: words(event.currentTarget.value) } })} /></FormGroup>
-      <FormGroup label={t('sanTypes')} role="group" fieldId="sans"><Ticks name="san" all={['dns', 'ip', 'email', 'uri', 'upn', 'rid', 'dirName', 'srv', 'xmpp', 'other']} chosen={sans.types ?? []} fixed={fixed} set={(next) => set({ sans: { ...sans, types: next as typeof sans.types } })} /></FormGroup>
-      <Checkbox id="cn-to-san" label={t('cnToSan')} isDisabled={fixed} isChecked={sans.commonNameToSan === true} onChange={(_, on) => set({ sans: { ...sans, commonNameToSan: on } })} />
+      <FormGroup label={t('attributes')} fieldId="attributes"><TextInput id="attributes" isDisabled={fixed} defaultValue={(subject.attributes ?? []).join(' ')} onBlur={(event) => set({ subject: { ...subject, attributes: words(event.currentTarget.value) } })} /><Help text={t('helpAttributes')} /></FormGroup>
+      <FormGroup label={t('requiredAttributes')} fieldId="required"><TextInput id="required" isDisabled={fixed} defaultValue={(subject.required ?? []).join(' ')} onBlur={(event) => set({ subject: { ...subject, required: words(event.currentTarget.value) } })} /><Help text={t('helpRequired')} /></FormGroup>
+      <FormGroup label={t('sanTypes')} role="group" fieldId="sans"><Ticks name="san" shown={sanName} all={['dns', 'ip', 'email', 'uri', 'upn', 'rid', 'dirName', 'srv', 'xmpp', 'other']} chosen={sans.types ?? []} fixed={fixed} set={(next) => set({ sans: { ...sans, types: next as typeof sans.types } })} /><Help text={t('helpSanTypes')} /></FormGroup>
+      <Checkbox id="cn-to-san" label={t('cnToSan')} description={t('helpCnToSan')} isDisabled={fixed} isChecked={sans.commonNameToSan === true} onChange={(_, on) => set({ sans: { ...sans, commonNameToSan: on } })} />
     </>
   );
 }
 
 const Usage = ({ document, set, fixed }: PartProps) => (
   <>
-    <FormGroup label={t('keyUsage')} role="group" fieldId="ku"><Ticks name="ku" all={usages} chosen={(document.keyUsage ?? []) as string[]} fixed={fixed} set={(next) => set({ keyUsage: next as Document['keyUsage'] })} /></FormGroup>
-    <FormGroup label={t('extendedKeyUsage')} role="group" fieldId="eku"><Ticks name="eku" all={purposes} chosen={(document.extendedKeyUsage ?? []) as string[]} fixed={fixed} set={(next) => set({ extendedKeyUsage: next as Document['extendedKeyUsage'] })} /></FormGroup>
+    <FormGroup label={t('keyUsage')} role="group" fieldId="ku"><Ticks name="ku" all={usages} chosen={(document.keyUsage ?? []) as string[]} fixed={fixed} set={(next) => set({ keyUsage: next as Document['keyUsage'] })} /><Help text={t('helpKeyUsage')} /></FormGroup>
+    <FormGroup label={t('extendedKeyUsage')} role="group" fieldId="eku"><Ticks name="eku" all={purposes} chosen={(document.extendedKeyUsage ?? []) as string[]} fixed={fixed} set={(next) => set({ extendedKeyUsage: next as Document['extendedKeyUsage'] })} /><Help text={t('helpExtendedKeyUsage')} /></FormGroup>
   </>
 );
 
@@ -149,7 +158,7 @@ export default function TemplatePage() {
   );
   return (
     <Page title={template.name} actions={actions}>
-      <div><Link to={`/cas/${template.ca}`}>{template.ca}</Link> · {t('version', { version: template.version })}</div>
+      <div><AuthorityLink of={template.ca} /> · {t('version', { version: template.version })}</div>
       <ProblemAlert problem={problem} />
       <TabRow at={tab}><Tabs activeKey={tab} onSelect={(_, key) => setTab(String(key))} aria-label={t('templates')}>
         {pane('general', t('general'))}{pane('names', t('names'))}{pane('usage', t('usage'))}{pane('json', 'JSON')}{pane('preview', t('preview'))}{pane('openssl', 'OpenSSL')}{pane('versions', t('versions'))}{pane('urls', t('serviceUrls'))}{pane('public', t('publicPage'))}

@@ -9,6 +9,7 @@ import { Page, ProblemAlert, StateLabel, When } from '../parts/small';
 import { Panes } from '../parts/tabs';
 import { useSession } from '../session';
 import { t } from '../texts';
+import { fieldName } from '../texts/fields';
 import { StarterSets } from './StarterSets';
 import { ImportTemplate } from './TemplateViews';
 
@@ -65,7 +66,7 @@ const columns: Column<Row>[] = [
   { id: 'name', title: t('name'), text: (one) => one.name, cell: (one) => <Link to={`/templates/${one.id}`}>{one.name}</Link> },
   { id: 'ca', title: t('authority'), text: (one) => one.authority, cell: (one) => <Link to={`/cas/${one.ca}`}>{one.authority}</Link> },
   { id: 'state', title: t('state'), text: (one) => (one.document.enabled === false ? 'disabled' : 'active'), cell: (one) => <StateLabel state={one.document.enabled === false ? 'disabled' : 'active'} /> },
-  { id: 'doors', title: t('doors'), text: (one) => (one.document.doors ?? []).join(' '), cell: (one) => <LabelGroup aria-label={`${t('doors')}: ${one.name}`} numLabels={10}>{(one.document.doors ?? []).map((door) => <Label isCompact variant="outline" key={door}>{door}</Label>)}</LabelGroup> },
+  { id: 'doors', title: t('doors'), text: (one) => (one.document.doors ?? []).join(' '), cell: (one) => <LabelGroup aria-label={`${t('doors')}: ${one.name}`} numLabels={10}>{(one.document.doors ?? []).map((door) => <Label isCompact variant="outline" key={door}>{fieldName('doors', door)}</Label>)}</LabelGroup> },
   { id: 'description', title: t('description'), text: (one) => one.document.description ?? '', cell: (one) => one.document.description ?? '–', hidden: true },
   { id: 'changed', title: t('changedAt'), text: (one) => one.changedAt, cell: (one) => <When at={one.changedAt} />, hidden: true },
 ];

@@ -13,7 +13,7 @@ import { Copy, Page, ProblemAlert, StateLabel, Waiting, When } from '../parts/sm
 import { Panes } from '../parts/tabs';
 import { Test } from '../parts/Trial';
 import { useSession } from '../session';
-import { t } from '../texts';
+import { figure, t } from '../texts';
 import { Row } from './Authority';
 import { Evidences } from './Evidence';
 import { TimestampCertificates } from './TimestampCertificates';
@@ -58,7 +58,7 @@ function ClockPage() {
         <Row term={t('clockBound')}>{milliseconds(one.boundMicroseconds)}</Row>
         <Row term={t('leapSecond')}>{leap}</Row>
         <Row term={t('clockAsked')}>{one.serversAsked}, {one.serversAnswered}, {one.serversAgreed}</Row>
-        <Row term={t('tokensGranted')}>{one.tokens.granted.toLocaleString()} ({one.tokens.authenticode.toLocaleString()} Authenticode)</Row>
+        <Row term={t('tokensGranted')}>{figure(one.tokens.granted)} ({figure(one.tokens.authenticode)} Authenticode)</Row>
         <Row term={t('clockRefused')}>{one.tokens.refused}, {one.tokens.denied}, {one.tokens.unavailable}</Row>
       </DescriptionList>
       {servers.value !== undefined && servers.value.length > 0 && <Test label={t('testServers')} looks={() => [{ kind: 'ntp', targets: servers.value ?? [] }]} />}

@@ -79,7 +79,7 @@ function UserCertificates({ user, manage }: { user: string; manage: boolean }) {
     <>
       <p>{t('certificatesOfUserSay')}</p>
       {manage && <div><Button variant="secondary" onClick={() => setAdding(true)}>{t('addCertificate')}</Button></div>}
-      <DataList paged={false} name="user-certificates" label={t('certificatesOfUser')} path={`/users/${user}/certificates`} columns={columns} id={(c) => c.id} empty={t('nothingHere')} version={version} />
+      <DataList paged={false} name="user-certificates" label={t('certificatesOfUser')} path={`/users/${user}/certificates`} columns={columns} id={(c) => c.id} empty={t('noUserCertificate')} version={version} />
       {adding && (
         <FormDialog title={t('addCertificate')} act={t('addCertificate')} ready={text.text.trim() !== ''} close={done} run={() => api.post(`/users/${user}/certificates`, { certificate: text.text })}>
           <MaterialField id="user-certificate" label={t('certificatePem')} value={text} set={setText} isRequired />
@@ -130,7 +130,7 @@ export default function UserPage() {
       <Panes label={user.username} panes={[
         { key: 'sessions', title: t('sessions'), body: () => <Sessions path={`/users/${id}/sessions`} own={false} /> },
         { key: 'certificates', title: t('certificatesOfUser'), body: () => <UserCertificates user={id} manage={manage} /> },
-        { key: 'tokens', title: t('apiTokens'), body: () => <DataList paged={false} name="user-tokens" label={t('apiTokens')} path={`/users/${id}/tokens`} columns={tokenColumns} id={(k) => k.id} empty={t('nothingHere')} /> },
+        { key: 'tokens', title: t('apiTokens'), body: () => <DataList paged={false} name="user-tokens" label={t('apiTokens')} path={`/users/${id}/tokens`} columns={tokenColumns} id={(k) => k.id} empty={t('noApiToken')} /> },
       ]} />
       {act !== undefined && (
         <Confirm title={`${words[act]}: ${user.username}`} act={words[act]} close={(done) => { setAct(undefined); if (done) loaded.reload(); }}

@@ -1,4 +1,5 @@
 import { Link } from 'react-router-dom';
+import { figure } from '../texts';
 
 export interface Slice { name: string; count: number; to: string }
 
@@ -16,7 +17,7 @@ export function Columns({ label, rows, short }: { label: string; rows: readonly 
         <li key={row.name}>
           <Link to={row.to} className="gh-column">
             <span className="gh-unseen">{`${label}: ${row.name}: ${row.count}`}</span>
-            <span aria-hidden="true">{row.count === 0 ? '' : row.count.toLocaleString()}</span>
+            <span aria-hidden="true">{row.count === 0 ? '' : figure(row.count)}</span>
             <i style={{ blockSize: `${(7 * row.count) / most}rem` }} />
             <small aria-hidden="true">{short(row.name)}</small>
           </Link>
@@ -53,7 +54,7 @@ export function Ring({ label, rows, middle, below, set }: { label: string; rows:
       </svg>
       <ul className="gh-plain" aria-label={label}>
         {rows.map((row, i) => (
-          <li key={row.name} className="gh-spread"><span><i className="gh-dot" style={{ background: colour(i, set) }} /> {row.name}</span><Link to={row.to} aria-label={`${label}: ${row.name}: ${row.count}`}>{row.count.toLocaleString()}</Link></li>
+          <li key={row.name} className="gh-spread"><span><i className="gh-dot" style={{ background: colour(i, set) }} /> {row.name}</span><Link to={row.to} aria-label={`${label}: ${row.name}: ${row.count}`}>{figure(row.count)}</Link></li>
         ))}
       </ul>
     </div>

@@ -192,7 +192,7 @@ export function DataList<T>({ name, label, path, query = {}, columns, id, filter
           </Tbody>
         </Table></div>
       )}
-      {paged && <div className="gh-pager">
+      {paged && (items.length > 0 || cursors.length > 1) && <div className="gh-pager">
         <label>
           {t('perPage')}{' '}
           <select value={limit} onChange={(event) => { localStorage.setItem(ROWS, event.target.value); setLimit(Number(event.target.value)); }}>

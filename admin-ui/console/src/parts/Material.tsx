@@ -1,7 +1,7 @@
 import { Alert, FileUpload, FormGroup, FormHelperText, HelperText, HelperTextItem, Label } from '@patternfly/react-core';
 import { useEffect, useState } from 'react';
 import { api, type Problem, type Schema } from '../api/client';
-import { t } from '../texts';
+import { figure, t } from '../texts';
 import { asProblem } from './load';
 import { When } from './small';
 
@@ -29,7 +29,7 @@ export function MaterialField({ id, label, value, set, help, isRequired = false 
     <FormGroup label={label} fieldId={id} isRequired={isRequired}>
       <FileUpload id={id} type="text" value={value.text} filename={value.file} allowEditingUploadedText hideDefaultPreview={hidden} filenamePlaceholder={t('dropFile')} browseButtonText={t('browse')} clearButtonText={t('clear')}
         onFileInputChange={(_, file) => void materialOf(file).then(set)} onTextChange={(_, text) => set({ text, file: '', octets: text.length })} onClearClick={() => set(nothing)} />
-      <FormHelperText><HelperText><HelperTextItem>{value.octets > 0 ? t('octets', { count: value.octets.toLocaleString() }) : help}</HelperTextItem></HelperText></FormHelperText>
+      <FormHelperText><HelperText><HelperTextItem>{value.octets > 0 ? t('octets', { count: figure(value.octets) }) : help}</HelperTextItem></HelperText></FormHelperText>
     </FormGroup>
   );
 }

@@ -1,7 +1,7 @@
 import { Alert, Button, ClipboardCopy, Content, Label, Spinner, Tooltip } from '@patternfly/react-core';
 import type { ReactNode } from 'react';
 import type { Problem } from '../api/client';
-import { language, said, stateText, t } from '../texts';
+import { figure, locale, said, stateText, t } from '../texts';
 
 export function ProblemAlert({ problem, retry }: { problem: Problem | undefined; retry?: () => void }) {
   if (problem === undefined) return null;
@@ -19,8 +19,8 @@ export function ProblemAlert({ problem, retry }: { problem: Problem | undefined;
   );
 }
 
-const local = new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'short' });
-const day = new Intl.DateTimeFormat(language, { dateStyle: 'medium' });
+const local = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'short' });
+const day = new Intl.DateTimeFormat(locale, { dateStyle: 'medium' });
 
 /** The viewer's own time; UTC as the gateway gave it when one points at it. */
 export function When({ at, dateOnly = false }: { at: string | null | undefined; dateOnly?: boolean }) {
@@ -56,7 +56,7 @@ export const CodeText = ({ text, label }: { text: string; label: string }) => (
 export const Waiting = () => <Spinner size="lg" aria-label={t('loading')} />;
 
 /** A number as the server counted it. */
-export const counted = (one: { count: number; more: boolean }): string => `${one.count.toLocaleString()}${one.more ? '+' : ''}`;
+export const counted = (one: { count: number; more: boolean }): string => `${figure(one.count)}${one.more ? '+' : ''}`;
 
 export function Page({ title, actions, children }: { title: ReactNode; actions?: ReactNode; children: ReactNode }) {
   return (

@@ -63,7 +63,7 @@ function Bindings({ policy }: { policy: string }) {
     <>
       <p>{t('bindingSays')}</p>
       {may('templates:manage') && <div><Button onClick={() => setMaking(true)}>{t('newBinding')}</Button></div>}
-      <DataList name="acme-bindings" label={t('bindings')} path={`/acme/policies/${policy}/bindings`} columns={columns} id={(b) => b.id} empty={t('nothingHere')} version={version} />
+      <DataList name="acme-bindings" label={t('bindings')} path={`/acme/policies/${policy}/bindings`} columns={columns} id={(b) => b.id} empty={t('noBinding')} version={version} />
       {making && <NewBinding policy={policy} close={() => setMaking(false)} made={(binding) => { setMaking(false); setMade(binding); setVersion(version + 1); }} />}
       {made !== undefined && <Once title={made.name} close={() => setMade(undefined)} secrets={[[t('directory'), made.directory], ['kid', made.kid], ['HMAC', made.hmacKey], ...commands]} />}
       {ending !== undefined && (

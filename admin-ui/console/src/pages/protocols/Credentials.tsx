@@ -48,7 +48,7 @@ export function Credentials({ template, kinds }: { template: string; kinds: read
   return (
     <>
       {may('requests:create') && <div><Button onClick={() => setMaking(true)}>{t('newCredential')}</Button></div>}
-      <DataList name="credentials" label={t('credentials')} path={`/templates/${template}/credentials`} columns={columns} id={(c) => c.id} empty={t('nothingHere')} version={version} />
+      <DataList name="credentials" label={t('credentials')} path={`/templates/${template}/credentials`} columns={columns} id={(c) => c.id} empty={t('noCredential')} version={version} />
       {making && <NewCredential template={template} kinds={kinds} close={() => setMaking(false)} made={(one) => { setMaking(false); setMade(one); done(); }} />}
       {made !== undefined && <Once title={kindName(made.kind)} close={() => setMade(undefined)} secrets={[...(made.name === '' ? [] : [[t('reference'), made.name] as const]), [t('secret'), made.secret ?? '']]} />}
       {ending !== undefined && <Confirm title={t('end')} act={t('end')} run={() => api.delete(`/credentials/${ending.id}`)} close={(ok) => { setEnding(undefined); if (ok) done(); }}>{t('endTokenSays')}</Confirm>}

@@ -82,7 +82,7 @@ export function Transactions({ template }: { template: string }) {
   ];
   return (
     <>
-      <DataList name="cmp-transactions" label={t('transactions')} path={path} columns={columns} id={(x) => x.id} empty={t('nothingHere')} />
+      <DataList name="cmp-transactions" label={t('transactions')} path={path} columns={columns} id={(x) => x.id} empty={t('noTransaction')} />
       {shown !== undefined && <One path={`${path}/${shown}`} close={() => setShown(undefined)} />}
     </>
   );
