@@ -59,7 +59,7 @@ async function firstCertificate(page) {
   await page.getByLabel(/Type .* to confirm/).fill('www.example.com');
   await look(page, '08-revoke');
   await confirm.click();
-  await page.getByText('keyCompromise', { exact: false }).first().waitFor();
+  await page.getByText('The key is compromised').first().waitFor();
 }
 
 async function decide(page) {

@@ -77,7 +77,7 @@ async function keyMadeHere(page, { template }) {
   await page.getByRole('heading', { level: 1, name: 'laptop.example' }).waitFor();
   checkWithOpenssl(path, 'four little words', false, 'laptop.example');
   await page.getByRole('list', { name: 'Chain' }).getByText('Example Root').waitFor();
-  await page.getByText('certificate.issued').waitFor();
+  await page.getByTitle('certificate.issued').waitFor();
   await look(page, 'w11-certificate');
 }
 

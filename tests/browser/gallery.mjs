@@ -1,11 +1,13 @@
 // By hand: every page and tab of the console, light and dark, at desktop and phone width, in both languages, and sheets
 // of many to look at: GATEHOUSE_SCREENSHOTS=DIR tests/browser/run tests/browser/gallery.mjs. GATEHOUSE_PLACES: a pattern of
-// those wanted.
+// those wanted; GATEHOUSE_LANGUAGES, GATEHOUSE_THEMES: "en de", "light dark" or some of these.
 import { writeFileSync } from 'node:fs';
 import { assert, csr, fresh, prepare, url, withBrowser } from './browser.mjs';
 
 const shots = process.env.GATEHOUSE_SCREENSHOTS;
 const wanted = new RegExp(process.env.GATEHOUSE_PLACES ?? '');
+const languages = (process.env.GATEHOUSE_LANGUAGES ?? 'en de').split(' ');
+const themes = (process.env.GATEHOUSE_THEMES ?? 'light dark').split(' ');
 
 /** An instance in which every list has something. */
 async function fill({ api: ask, ca, template }, request) {
@@ -34,7 +36,12 @@ async function fill({ api: ask, ca, template }, request) {
   await api('POST', `/templates/${template}/credentials`, { kind: 'mac', name: 'gateway-7', validMinutes: 60, uses: 1 });
   const pem = await (await request.get(`${url}/api/v1/cas/${ca}/certificate?format=pem`, { headers: { Authorization: `Bearer ${process.env.GATEHOUSE_TOKEN}` } })).text();
   const foreign = await api('POST', '/validators', { name: 'Another company', certificate: pem });
-  return { sub: sub.id, long: long.id, certificates, waiting, policy: policy.id, issuer: issuer.id ?? 'stamps', olivia: olivia.user?.id ?? olivia.id, foreign: foreign.id };
+  await api('POST', '/organisations', { name: 'Harbour authority' });
+  const { count } = await api('GET', '/certificates/count?state=valid');
+  const job = await api('POST', '/certificate-jobs', { action: 'edit', addTags: ['harbour'], filter: 'state=valid', count });
+  const token = (await api('GET', '/tokens')).items?.[0]?.id;
+  const invited = await api('POST', `/templates/${long.id}/requests/form`, { subject: { CN: 'crane.example.com' }, sans: ['DNS:crane.example.com'], preApproved: true });
+  return { claim: invited.claim?.secret, job: job.id, token, sub: sub.id, long: long.id, certificates, waiting, policy: policy.id, issuer: issuer.id ?? 'stamps', olivia: olivia.user?.id ?? olivia.id, foreign: foreign.id };
 }
 
 const tabs = (place, names) => names.map((tab) => `${place}?tab=${tab}`);
@@ -42,14 +49,17 @@ const tabs = (place, names) => names.map((tab) => `${place}?tab=${tab}`);
 const places = (made, some) => [
   '', 'cas', 'cas/new', 'cas/import', ...tabs(`cas/${made.ca}`, ['overview', 'chains', 'settings']), `cas/${some.sub}`, ...tabs('templates', ['templates', 'uses']),
   ...tabs(`templates/${made.template}`, ['general', 'names', 'usage', 'json', 'preview', 'openssl', 'versions', 'urls', 'public']),
-  'certificates', 'certificates/jobs', ...some.certificates.slice(1, 2).map((id) => `certificates/${id}`), `certificates/${some.certificates[3]}`, 'requests', `requests/${some.waiting[0]}`, `requests/${some.waiting[1]}`, ...tabs('request', ['csr', 'invite', 'key']),
+  'certificates', 'certificates/jobs', `certificates/jobs/${some.job}`, ...some.certificates.slice(1, 2).map((id) => `certificates/${id}`), `certificates/${some.certificates[3]}`, 'requests', `requests/${some.waiting[0]}`, `requests/${some.waiting[1]}`, ...tabs('request', ['csr', 'invite', 'key']),
   ...tabs('acme', ['policies', 'accounts', 'orders', 'settings']), ...tabs(`acme/${some.policy}`, ['rules', 'bindings']),
   ...tabs('protocols/scep', ['rules', 'credentials', 'profiles', 'captures']), ...tabs('protocols/est', ['rules', 'credentials', 'anchors', 'usual']), ...tabs('protocols/cmp', ['rules', 'credentials', 'anchors', 'transactions', 'usual']),
   ...tabs('validation', ['crl', 'foreign']), ...(some.foreign === undefined ? [] : [`validation/${some.foreign}`]), ...tabs('timestamping', ['issuers', 'tokens', 'certificates', 'evidence', 'clock']), `timestamping/${made.ca}/${some.issuer}`,
-  ...tabs('keys', ['mine', 'authorities', 'inventory', 'recovery', 'kek']), ...tabs('tokens', ['here', 'agents']), 'users', ...tabs(`users/${some.olivia}`, ['roles', 'sessions', 'certificates', 'tokens']), ...tabs('roles', ['roles', 'rules']), 'account',
-  'identity-providers', 'identity-providers/house', 'events', ...tabs('audit', ['seals', 'streams']), ...tabs('notices', ['rules', 'webhooks', 'reports']), 'log', 'inspect',
+  ...tabs('keys', ['mine', 'authorities', 'inventory', 'recovery', 'kek']), ...tabs('tokens', ['here', 'agents']), `tokens/keys?uri=${encodeURIComponent(some.token ?? '')}`, 'users', ...tabs(`users/${some.olivia}`, ['roles', 'sessions', 'certificates', 'tokens']), ...tabs('roles', ['roles', 'rules']), 'account',
+  'organisations', 'identity-providers', 'identity-providers/house', 'events', ...tabs('audit', ['seals', 'streams']), ...tabs('notices', ['rules', 'webhooks', 'reports']), 'log', 'inspect',
   ...tabs('settings', ['instance', 'mail', 'texts', 'queue', 'public', 'doors', 'limits', 'network', 'appearance', 'configuration']), 'help', 'nowhere',
 ].filter((place) => wanted.test(place));
+
+/** Pages outside the console: their own root, and no frame. */
+const outside = (made, some) => [`/request/${some.long}`, `/request/${made.template}`, '/request/nothing', `/claim/${some.claim}`, '/claim/nothing', `/cps/${made.ca}`, `/cps/${made.ca}#renew`, '/start'].filter((place) => wanted.test(place));
 
 const kinds = [['desktop', 1280, 800], ['phone', 390, 844]];
 
@@ -59,16 +69,17 @@ const cut = () => [...document.querySelectorAll('#main :is(h1, h2, h3, p, td, th
   .map((one) => `${one.tagName} ${one.textContent.slice(0, 40)}`).slice(0, 4);
 
 async function shoot(page, place, language) {
-  const name = place.replace(/[0-9a-f]{8}-[0-9a-f-]{27}/g, 'one').replace(/\W+/g, '-').replace(/^-$/, '') || 'dashboard';
-  await page.goto(`${url}/console/${place}`);
-  await page.locator('#main h1').first().waitFor();
+  const name = place.replace(/^\//, 'outside-').replace(/[0-9a-f]{8}-[0-9a-f-]{27}/g, 'one').replace(/[\w-]{43}|pkcs11%3A.*/, 'one').replace(/\W+/g, '-').replace(/^-$/, '') || 'dashboard';
+  await page.goto(place.startsWith('/') ? `${url}${place}` : `${url}/console/${place}`);
+  await page.locator('h1').first().waitFor();
   await page.waitForLoadState('networkidle', { timeout: 4000 }).catch(() => undefined); // the log never rests
   for (const [kind, width, height] of kinds) {
     await page.setViewportSize({ width, height });
     // The page scrolls inside its frame: the window grows to what is in it.
     const inside = await page.evaluate(() => Math.max(...[...document.querySelectorAll('.pf-v6-c-page, .pf-v6-c-page__main-container, #main')].map((one) => one.scrollHeight)));
     await page.setViewportSize({ width, height: Math.min(Math.max(height, inside + 120), 2600) });
-    for (const theme of ['light', 'dark']) {
+    for (const theme of themes) {
+      await page.emulateMedia({ colorScheme: theme });
       await page.evaluate((dark) => document.documentElement.classList.toggle('pf-v6-theme-dark', dark), theme === 'dark');
       await page.waitForTimeout(300);
       await page.screenshot({ path: `${shots}/${language}-${kind}-${theme}-${name}.png`, fullPage: true });
@@ -96,14 +107,14 @@ await withBrowser(async (page, context) => {
   const made = await prepare(page, context);
   const some = await fill(made, context.request);
   const names = new Set();
-  for (const language of ['en', 'de']) {
+  for (const language of languages) {
     await page.evaluate((one) => localStorage.setItem('gatehouse-language', one), language);
-    for (const place of places(made, some)) names.add(await shoot(page, place, language));
+    for (const place of [...places(made, some), ...outside(made, some)]) names.add(await shoot(page, place, language));
   }
   assert.ok(names.size > 0);
   const plain = await fresh(page);
-  for (const language of ['en', 'de']) {
-    for (const theme of ['light', 'dark']) {
+  for (const language of languages) {
+    for (const theme of themes) {
       await sheets(plain, [...names], `${language}-desktop-${theme}`, 4, 2, 460, 560);
       await sheets(plain, [...names], `${language}-phone-${theme}`, 8, 2, 230, 600);
     }

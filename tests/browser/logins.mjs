@@ -68,6 +68,9 @@ async function openid(page, { api }) {
   try {
     await api('POST', '/identity-providers', { id: 'rs', kind: 'oidc', name: 'Example ID', secret: 'a secret of 32 octets, at the least',
       settings: { issuer, clientId: 'rs', ca: readFileSync(at('id.pem'), 'utf8'), scope: 'openid profile email groups', requiredGroup: 'staff', roles: [{ group: 'pki-officers', role: 'officer', scope: 'instance' }] } });
+    await open(page, 'identity-providers/rs', 'Example ID');
+    await page.getByRole('button', { name: 'Test', exact: true }).click();
+    await page.getByText('Its configuration and keys can be read.').waitFor();
     const alba = await fresh(page);
     await alba.goto(`${url}/console/requests?state=pending`);
     await alba.getByRole('button', { name: 'Log in with Example ID' }).waitFor();

@@ -26,10 +26,10 @@ const ask = (api, template, name) => api('POST', `/templates/${template}/request
 async function signed(page, { api, template }) {
   const one = await ask(api, template, 'sign.example');
   await open(page, `requests/${one.id}`, /sign\.example/);
-  await page.getByText('request.submitted').waitFor();
+  await page.getByTitle('request.submitted').waitFor();
   await page.locator('#comment').fill('The name is to be another one.');
   await page.getByRole('button', { name: 'Add the comment' }).click();
-  await page.getByText('request.commented').waitFor();
+  await page.getByTitle('request.commented').waitFor();
   await look(page, 's03-request', { dark: true });
   await page.getByRole('button', { name: 'Sign', exact: true }).click();
   await field(page, 'Subject').fill('CN=other.example,O=Example');

@@ -102,7 +102,7 @@ function Checks({ certificate }: { certificate: Certificate }) {
           <CardTitle component="h2">{t('history')}</CardTitle>
           <CardBody>
             <ProblemAlert problem={history.problem} />
-            <ul className="gh-plain">{(history.value ?? []).map((one) => <li key={one.id}><When at={one.at} /> <strong title={one.code}>{happened(one.code)}</strong> {(one.actor as { name?: string }).name}</li>)}</ul>
+            <ul className="gh-plain" aria-label={t('history')}>{(history.value ?? []).map((one) => <li key={one.id}><When at={one.at} /> <strong title={one.code}>{happened(one.code)}</strong> {(one.actor as { name?: string }).name}</li>)}</ul>
             <Link to={`/events?object=${certificate.id}`}>{t('events')}</Link>
           </CardBody>
         </Card>
