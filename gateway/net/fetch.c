@@ -224,7 +224,7 @@ static bool set_headers(CURL *curl, struct hop *hop, struct error *err) {
 static void set_tls(CURL *curl, struct hop *hop) {
     const struct fetch_request *request = hop->request;
     const char *ca_file = request->ca_file != NULL ? request->ca_file : configured.ca_file;
-    curl_easy_setopt(curl, CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2);
+    curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, request->insecure ? 0L : 1L);
     curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, request->insecure ? 0L : 2L);
     if (request->ca_pem != NULL && *request->ca_pem != '\0') {
@@ -339,7 +339,7 @@ static bool set_up(CURL *curl, struct hop *hop, struct error *err) {
     curl_easy_setopt(curl, CURLOPT_OPENSOCKETFUNCTION, open_socket);
     curl_easy_setopt(curl, CURLOPT_OPENSOCKETDATA, hop);
     if (request->username != NULL && hop->first_origin) {
-        curl_easy_setopt(curl, CURLOPT_HTTPAUTH, CURLAUTH_BASIC);
+        curl_easy_setopt(curl, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
         curl_easy_setopt(curl, CURLOPT_USERNAME, request->username);
         curl_easy_setopt(curl, CURLOPT_PASSWORD,
                          request->password == NULL ? "" : request->password);
