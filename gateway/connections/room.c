@@ -1,8 +1,8 @@
 #include "connections/connections.h"
 
-#include "base/clock.h"
 #include "connections/internal.h"
 #include "rest/handler.h"
+#include "rest/trial.h"
 
 #include <string.h>
 
@@ -36,34 +36,12 @@ static bool read_view(struct http_request *request, const struct json *document,
     return true;
 }
 
-/* What was tried stays out of the event: addresses may have secrets in them. */
-static void note(struct core *core, struct http_request *request, const char *kind, size_t tried, size_t answered) {
-    struct json_writer w = json_writer_on(request->arena);
-    json_open_object(&w);
-    json_put_int(&w, "tried", (int64_t)tried);
-    json_put_int(&w, "answered", (int64_t)answered);
-    json_close_object(&w);
-    access_note_alone(core, actor_of(request),
-                      &(struct event_note){.code = "connection.tested",
-                                           .outcome = answered == tried ? "success" : "failure",
-                                           .object_kind = "connection",
-                                           .object = kind,
-                                           .details = json_written(&w)});
-}
-
-static bool look(struct json_writer *w, struct http_request *request, connection_ask *ask,
-                 const struct connection *connection) {
+static void look(struct trials *trials, struct http_request *request, connection_ask *ask, const struct connection *connection) {
     struct error why = {0};
     const char *says = NULL;
-    int64_t from = clock_monotonic_us();
+    trial_begins(trials);
     bool ok = ask(request->arena, connection, &says, &why);
-    json_open_object(w);
-    json_put_string(w, "target", connection->target);
-    json_put_bool(w, "ok", ok);
-    json_put_string(w, "says", ok ? says : why.message);
-    json_put_int(w, "milliseconds", (clock_monotonic_us() - from) / 1000);
-    json_close_object(w);
-    return ok;
+    trial_ended(trials, connection->target, ok, ok ? says : why.message);
 }
 
 static HANDLER(connections_test) {
@@ -72,7 +50,7 @@ static HANDLER(connections_test) {
     const char *const *targets = NULL;
     const char *kind;
     struct connection connection;
-    size_t count = 0, answered = 0;
+    size_t count = 0;
     TRY(actor_may(actor_of(request), MAY_MANAGE_SETTINGS, nobody, nobody, err));
     TRY(ask_document(request, members, &document, err));
     TRY(ask_string(document, "kind", &kind, err));
@@ -83,13 +61,12 @@ static HANDLER(connections_test) {
         return fail(err, ERROR_MALFORMED, "unknown-choice", "A connection's \"kind\" is %s.", connection_kinds);
     if (count == 0)
         return fail(err, ERROR_MALFORMED, "missing-field", "Name what to try in \"targets\".");
-    struct json_writer w = reply_list_begin(request->arena);
+    struct trials trials = trials_of(request->arena);
     for (size_t i = 0; i < count; i++) {
         connection.target = targets[i];
-        answered += look(&w, request, ask, &connection);
+        look(&trials, request, ask, &connection);
     }
-    note(context, request, kind, count, answered);
-    reply_list(request, response, &w, NULL);
+    trials_reply(&trials, context, request, response, (struct event_note){.object_kind = "connection", .object = kind});
     return true;
 }
 
