@@ -136,10 +136,8 @@ bool est_prepare_key(struct est_exchange *x, struct error *err) {
 }
 
 bool est_store_key(struct tx *tx, struct est_exchange *x, struct uuid request_id, struct error *err) {
-    int64_t now = clock_now_us();
     x->held.request_id = request_id;
-    x->held.created_us = now;
-    TRY(est_key_sweep(tx, now - EST_KEY_KEPT_US, err));
+    x->held.created_us = clock_now_us();
     return est_key_insert(tx, &x->held, err);
 }
 

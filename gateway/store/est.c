@@ -9,11 +9,11 @@ static const char sql_get[] = "SELECT k.request_id, k.sealed, k.proof, k.created
 static const char sql_delivered[] =
     "UPDATE est_keys SET delivered_us = ? WHERE request_id = ? AND delivered_us = 0";
 static const char sql_sweep[] =
-    "DELETE FROM est_keys WHERE delivered_us > 0 AND delivered_us < ? ORDER BY delivered_us LIMIT 100";
+    "DELETE FROM est_keys WHERE delivered_us > 0 AND delivered_us < ? ORDER BY delivered_us LIMIT 10000";
 /* Those of requests that still wait stay as long as these. */
 static const char sql_forget[] =
     "DELETE FROM est_keys WHERE delivered_us = 0 AND created_us < ? AND NOT EXISTS (SELECT 1 FROM requests q "
-    "WHERE q.id = est_keys.request_id AND (q.state IN (1, 2) OR q.changed_us >= ?)) ORDER BY created_us LIMIT 100";
+    "WHERE q.id = est_keys.request_id AND (q.state IN (1, 2) OR q.changed_us >= ?)) ORDER BY created_us LIMIT 10000";
 
 bool est_key_insert(struct tx *tx, const struct est_key_record *key, struct error *err) {
     return tx_execute(tx, sql_insert,

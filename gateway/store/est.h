@@ -19,9 +19,9 @@ MUST_USE bool est_key_get(struct tx *tx, struct arena *arena, struct uuid reques
 /* Notes the first delivery; later ones change nothing. */
 MUST_USE bool est_key_delivered(struct tx *tx, struct uuid request_id, int64_t now_us,
                                 struct error *err);
-/* Removes up to 100 keys that were delivered before that time. */
+/* Removes up to 10000 keys that were delivered before that time. */
 MUST_USE bool est_key_sweep(struct tx *tx, int64_t before_us, struct error *err);
-/* Removes up to 100 keys that nobody fetched and whose request was decided before that time. */
+/* Removes up to 10000 keys that nobody fetched and whose request was decided before that time. */
 MUST_USE bool est_key_forget(struct tx *tx, int64_t before_us, struct error *err);
 
 #endif
