@@ -190,14 +190,24 @@ bool authorization_make(struct tx *tx, const struct post *post, const struct ide
     return true;
 }
 
+static struct acme_authorization valid_one(const struct post *post, const struct identifier *identifier) {
+    return (struct acme_authorization){.account_id = post->account.id,
+                                       .policy_id = post->account.policy_id,
+                                       .kind = identifier->kind,
+                                       .identifier = identifier->value,
+                                       .wildcard = identifier->wildcard,
+                                       .state = ACME_AUTHZ_VALID};
+}
+
+bool authorization_remembered(const struct post *post, const struct identifier *identifier,
+                              struct acme_authorization *ret) {
+    *ret = valid_one(post, identifier);
+    return post->remembered && reuse_find(post->acme->reuse, clock_now_us() + HOUR_US, ret);
+}
+
 bool authorization_find(struct tx *tx, const struct post *post, const struct identifier *identifier,
                         struct acme_authorization *ret, struct error *err) {
-    struct acme_authorization like = {.account_id = post->account.id,
-                                      .policy_id = post->account.policy_id,
-                                      .kind = identifier->kind,
-                                      .identifier = identifier->value,
-                                      .wildcard = identifier->wildcard,
-                                      .state = ACME_AUTHZ_VALID};
+    struct acme_authorization like = valid_one(post, identifier);
     int64_t until = clock_now_us() + HOUR_US;
     TRY(acme_authorization_find(tx, post->arena, &like, until, ret, err));
     if (uuid_is_nil(ret->id) && !preapproved(post, identifier)) {

@@ -196,7 +196,7 @@ static bool issue(struct finalization *f, struct error *err) {
     TRY(enrol(post->core, post->arena, &post->actor, &enrolment, &enrolled, err));
     post->spent = uuid_equal(f->request_id, enrolled.request.id);
     if (post->spent && f->stored.state == ACME_ORDER_VALID && enrolled.certificate.der.len > 0)
-        finished_keep(post->acme->finished, &f->stored, &enrolled.certificate);
+        recent_keep(post->acme->recent, &f->stored, &enrolled.certificate);
     return true;
 }
 
@@ -239,6 +239,8 @@ bool acme_finalize(struct post *post, struct error *err) {
                            order_status_name(status));
     TRY(order_identifiers(post->arena, &f.order, &f.identifiers, &f.count, err));
     if (!read_csr(&f, err) || !check_caa_of_all(&f, err) || !issue(&f, err)) {
+        if (post->recent && err->kind == ERROR_CONFLICT && !post_not_spent(err))
+            return post_look_again(err);
         keep_problem(&f, err);
         if (!post_not_spent(err))
             count_order("failed");

@@ -18,11 +18,13 @@
 #define NONCE_LIFE_US (3600 * US_PER_SECOND)
 
 struct sessions;
-struct finished_orders;
+struct recent_orders;
+struct reuse;
 struct acme {
     struct core *core;
     struct sessions *sessions;
-    struct finished_orders *finished;
+    struct recent_orders *recent;
+    struct reuse *reuse;
     pthread_mutex_t mutex;
     EVP_MAC_CTX *nonce_mac; /* NULL until it is needed; only copied from then on */
     uint8_t nonce_maker[8]; /* this process */
@@ -108,16 +110,25 @@ void sessions_free(struct sessions *sessions);
 MUST_USE bool session_open(struct acme *acme, struct arena *arena, struct uuid account_id, bool fresh,
                            const struct account_session **ret, bool *ret_remembered, struct error *err);
 
-/* --- finished.c: orders that wait for their download
+/* --- recent.c: orders whose next request is to come
  * ------------------------------------------------------------------------------------------ */
-struct finished_orders *finished_new(void);
-void finished_free(struct finished_orders *orders);
-/* Copies; an order that is valid, and its certificate. */
-void finished_keep(struct finished_orders *orders, const struct acme_order *order,
-                   const struct certificate_record *certificate);
-/* At most once for each. Lives as long as the arena. */
-bool finished_take(struct finished_orders *orders, struct arena *arena, struct uuid id,
-                   struct acme_opened_order *ret);
+struct recent_orders *recent_new(void);
+void recent_free(struct recent_orders *orders);
+/* Copies. certificate NULL: the order has none yet, but its one authorization is valid. */
+void recent_keep(struct recent_orders *orders, const struct acme_order *order,
+                 const struct certificate_record *certificate);
+/* At most once for each, and in this state alone. Lives as long as the arena. */
+bool recent_take(struct recent_orders *orders, struct arena *arena, struct uuid id, enum acme_order_state state,
+                 struct acme_opened_order *ret);
+
+/* --- reuse.c: valid authorizations that orders use again
+ * ------------------------------------------------------------------------------------------ */
+struct reuse *reuse_new(void);
+void reuse_free(struct reuse *reuse);
+/* By account, policy and identifier. */
+void reuse_keep(struct reuse *reuse, const struct acme_authorization *authorization);
+/* One for what *ret names, valid beyond that time as far as is known here: fills id, state and expires_us. */
+bool reuse_find(struct reuse *reuse, int64_t until_us, struct acme_authorization *ret);
 
 /* --- post.c: what every signed request has in common
  * ---------------------------------------------------- */
@@ -152,6 +163,8 @@ struct post {
     struct acme_policy policy;
     struct text_list scope;  /* of the account's external binding */
     struct acme_order order; /* of the path, see order_load */
+    bool recent;             /* it is remembered: for changing it its state is asked again */
+    struct uuid authorization; /* remembered, or nil: spending the nonce asks whether it is still valid */
     struct view certificate; /* of the order */
     struct uuid certificate_ca, certificate_key;
     /* for the answer */
@@ -164,13 +177,16 @@ struct post {
     int status;        /* of a refusal; 0: that of its problem */
 };
 
-/* POST_ORDER: the path's second parameter is an order. POST_FINISHED: what is remembered of a valid one will do. */
-enum post_gate { POST_KID = 1, POST_JWK = 2, POST_ORDER = 4, POST_FINISHED = 8 };
+/* POST_ORDER: the path's second parameter is an order. POST_READY, POST_FINISHED: what is remembered of a ready one, or a
+ * valid one, will do. */
+enum post_gate { POST_KID = 1, POST_JWK = 2, POST_ORDER = 4, POST_READY = 8, POST_FINISHED = 16 };
 /* Spends the nonce in the handler's transaction; the handler sets post->spent after COMMIT. That tells, too, when the
  * nonce was used before, or the account is not what was remembered of it: post_handle sees to both errors. */
 MUST_USE bool post_spend(struct tx *tx, const struct post *post, struct error *err);
 /* True for these two. */
 bool post_not_spent(const struct error *err);
+/* What was remembered beside the account is not so any more: the request is handled once more by what is read anew. */
+bool post_look_again(struct error *err);
 /* The same in a transaction of its own: a nonce is accepted once, also when the rest of the request
  * fails or only reads (rfc8555#6.5). Does nothing when it is spent. */
 MUST_USE bool post_spend_alone(struct post *post, struct error *err);
@@ -232,6 +248,9 @@ void challenge_show(struct post *post, struct json_writer *w, struct uuid author
 MUST_USE bool challenge_attest(struct post *post, struct acme_authorization *authorization,
                                struct challenges *challenges, struct challenge *one,
                                struct error *err);
+/* One of the account that can be used again, as far as is known without asking; false when none is. */
+bool authorization_remembered(const struct post *post, const struct identifier *identifier,
+                              struct acme_authorization *ret);
 /* One of the account that can be used again; ret->id is nil when there is none. */
 MUST_USE bool authorization_find(struct tx *tx, const struct post *post,
                                  const struct identifier *identifier,

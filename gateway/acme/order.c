@@ -168,6 +168,7 @@ struct wish {
     struct post *post;
     struct identifier *identifiers;
     struct acme_authorization *authorizations; /* of each identifier; id nil: none can be used again */
+    struct acme_authorization used; /* the last of them */
     size_t count;
     struct acme_order order;
     struct certificate_record replaced;
@@ -205,6 +206,7 @@ static bool choose_template(struct post *post, struct wish *wish, struct error *
         return false;
     }
     wish->order.template_id = target.record.id;
+    wish->order.template_slug = slug;
     int64_t most = target.template.max_days * US_PER_DAY;
     if (wish->order.not_after_us != 0 &&
         wish->order.not_after_us -
@@ -375,6 +377,10 @@ static const char *details(struct arena *arena, const struct acme_order *order) 
 static bool find_authorizations(struct post *post, struct wish *wish, struct error *err) {
     bool done = false;
     wish->authorizations = arena_array(post->arena, wish->count, sizeof *wish->authorizations);
+    if (wish->count == 1 && authorization_remembered(post, &wish->identifiers[0], &wish->authorizations[0])) {
+        post->authorization = wish->authorizations[0].id;
+        return true;
+    }
     TX(tx, core_db(post->core), &done, err) {
         tx.ok = true;
         for (size_t i = 0; tx.ok && i < wish->count; i++)
@@ -395,6 +401,7 @@ static bool store(struct tx *tx, void *context, struct error *err) {
         struct acme_authorization authorization = wish->authorizations[i];
         if (uuid_is_nil(authorization.id))
             TRY(authorization_make(tx, post, &wish->identifiers[i], &authorization, err));
+        wish->used = authorization;
         buffer_add(&ids, authorization.id.bytes, 16);
         wish->ready = wish->ready && authorization.state == ACME_AUTHZ_VALID;
     }
@@ -403,6 +410,16 @@ static bool store(struct tx *tx, void *context, struct error *err) {
                           err));
     return post_note(tx, post, "acme.order.created", "acme-order", wish->order.id,
                      details(post->arena, &wish->order), err);
+}
+
+/* The account is likely to finalize it here, and to order the same name again. */
+static void remember(struct post *post, struct wish *wish) {
+    if (wish->count != 1 || !wish->ready)
+        return;
+    reuse_keep(post->acme->reuse, &wish->used);
+    wish->order.authorization_state = wish->used.state;
+    wish->order.authorization_expires_us = wish->used.expires_us;
+    recent_keep(post->acme->recent, &wish->order, NULL);
 }
 
 static bool make_order(struct post *post, struct error *err) {
@@ -427,6 +444,7 @@ static bool make_order(struct post *post, struct error *err) {
                                  "The certificate has been replaced by another order.")
                    : false;
     post->spent = true;
+    remember(post, &wish);
     order_reply(post, 201, &wish.order, wish.ready ? ORDER_READY : ORDER_PENDING);
     return true;
 }

@@ -85,13 +85,21 @@ static bool load_account(struct post *post, bool fresh, struct error *err) {
 }
 
 /* The order of the path; order.id stays nil when there is none. */
-static bool load_order(struct post *post, bool finished, struct error *err) {
+static bool load_order(struct post *post, unsigned gates, struct error *err) {
+    struct recent_orders *recent = post->acme->recent;
     struct acme_opened_order opened;
     struct uuid id;
-    bool done = false;
+    bool done = false, known = false;
     if (!uuid_parse(post->request->parameters[1], &id))
         return true;
-    if (!finished || !finished_take(post->acme->finished, post->arena, id, &opened)) {
+    if (!post->fresh && (gates & POST_FINISHED) != 0)
+        known = recent_take(recent, post->arena, id, ACME_ORDER_VALID, &opened);
+    if (post->remembered && (gates & POST_READY) != 0 &&
+        recent_take(recent, post->arena, id, ACME_ORDER_PENDING, &opened)) {
+        memcpy(post->authorization.bytes, opened.order.authorizations.at, sizeof post->authorization.bytes);
+        post->recent = known = true;
+    }
+    if (!known) {
         TX(tx, core_db(post->core), &done, err)
         tx.ok = acme_order_open(tx.tx, post->arena, id, &opened, err);
         if (!done)
@@ -178,13 +186,13 @@ static bool open_post(struct post *post, unsigned gates, struct error *err) {
     post->nonce_read = true; /* from here on it is spent, whatever comes */
     TRY(check_account_state(post, err));
     if ((gates & POST_ORDER) != 0)
-        TRY(load_order(post, (gates & POST_FINISHED) != 0 && !post->fresh, err));
+        TRY(load_order(post, gates, err));
     return read_payload(post, err);
 }
 
 bool post_spend(struct tx *tx, const struct post *post, struct error *err) {
     return acme_nonce_use(tx, post->nonce.bytes, post->remembered ? &post->account : NULL,
-                          post->policy_record.version, err);
+                          post->policy_record.version, post->authorization, err);
 }
 
 static bool nonce_used(const struct error *err) {
@@ -197,6 +205,10 @@ static bool account_changed(const struct error *err) {
 
 bool post_not_spent(const struct error *err) {
     return err->kind == ERROR_CONFLICT && (nonce_used(err) || account_changed(err));
+}
+
+bool post_look_again(struct error *err) {
+    return fail(err, ERROR_CONFLICT, "acme-account-changed", "The ACME order was changed meanwhile; ask again.");
 }
 
 static bool spend_body(struct tx *tx, void *context, struct error *err) {

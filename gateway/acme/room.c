@@ -146,7 +146,7 @@ SIGNED(acme_authz, POST_KID)
 SIGNED(acme_challenge, POST_KID)
 SIGNED(acme_new_order, POST_KID)
 SIGNED(acme_order, POST_KID | POST_ORDER)
-SIGNED(acme_finalize, POST_KID | POST_ORDER)
+SIGNED(acme_finalize, POST_KID | POST_ORDER | POST_READY)
 SIGNED(acme_certificate, POST_KID | POST_ORDER | POST_FINISHED)
 SIGNED(acme_revoke, POST_KID | POST_JWK)
 
@@ -188,6 +188,7 @@ struct acme *acme_new(struct core *core) {
     random_bytes(acme->nonce_maker, sizeof acme->nonce_maker);
     acme->own_nonces = own_nonces_new();
     acme->sessions = sessions_new();
-    acme->finished = finished_new();
+    acme->recent = recent_new();
+    acme->reuse = reuse_new();
     return acme;
 }

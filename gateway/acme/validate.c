@@ -251,7 +251,8 @@ void acme_free(struct acme *acme) {
         return;
     pthread_cond_destroy(&acme->wake);
     sessions_free(acme->sessions);
-    finished_free(acme->finished);
+    recent_free(acme->recent);
+    reuse_free(acme->reuse);
     EVP_MAC_CTX_free(acme->nonce_mac);
     own_nonces_free(acme->own_nonces);
     pthread_mutex_destroy(&acme->mutex);

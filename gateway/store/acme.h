@@ -210,12 +210,12 @@ MUST_USE bool acme_authorization_count(struct tx *tx, struct uuid account_id, in
 
 #define ACME_NONCE_SIZE 24
 /* Errors (at COMMIT): ERROR_CONFLICT "acme-nonce-used": it was used before; "acme-account-changed": `account`, which
- * the caller remembered from earlier, or its policy, is no longer what it was, or gone. account NULL: there is none,
- * or it was read just now. */
+ * the caller remembered from earlier, or its policy, is no longer what it was, or gone; or `authorization`, which was
+ * remembered beside it (nil: none was), is not valid any more. account NULL: there is none, or it was read just now. */
 MUST_USE bool acme_nonce_use(struct tx *tx, const uint8_t nonce[ACME_NONCE_SIZE],
                              const struct acme_account *account, int64_t policy_version,
-                             struct error *err);
-/* The second of these two alone. */
+                             struct uuid authorization, struct error *err);
+/* That of the account alone. */
 MUST_USE bool acme_account_unchanged(struct tx *tx, const struct acme_account *account,
                                      int64_t policy_version, struct error *err);
 

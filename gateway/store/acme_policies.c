@@ -1,4 +1,5 @@
 /* ACME policies, their external account bindings, used nonces, and what goes by itself. */
+#include "base/clock.h"
 #include "store/acme.h"
 #include "store/acme_rows.h"
 #include "store/hold.h"
@@ -64,6 +65,21 @@ static const struct insert insert_nonce_of = {
     .more = " UNION ALL SELECT CAST(? AS BINARY(24)), CAST(? AS BINARY(16)), ?, ?, ?",
     .end = ") v JOIN acme_accounts n ON n.id = v.id AND n.state = v.state AND n.changed_us = v.changed_us "
            "JOIN acme_policies p ON p.id = n.policy_id AND p.version = v.version AND p.deleted_us = 0"};
+/* The same of an authorization: it is still valid. */
+static const struct insert insert_nonce_and = {
+    .sql = "INSERT INTO acme_nonces (nonce) SELECT ? FROM acme_accounts n "
+           "JOIN acme_policies p ON p.id = n.policy_id "
+           "JOIN acme_authorizations z ON z.id = ? AND z.state = 2 AND z.expires_us > ? " AS_REMEMBERED,
+    .kind = INSERT_REFERRED,
+    .duplicate = nonce_used,
+    .missed = account_changed,
+    .many = "INSERT INTO acme_nonces (nonce) SELECT STRAIGHT_JOIN v.nonce FROM ("
+            "SELECT CAST(? AS BINARY(24)) AS nonce, CAST(? AS BINARY(16)) AS authorization, ? AS now_us, "
+            "CAST(? AS BINARY(16)) AS id, ? AS state, ? AS changed_us, ? AS version",
+    .more = " UNION ALL SELECT CAST(? AS BINARY(24)), CAST(? AS BINARY(16)), ?, CAST(? AS BINARY(16)), ?, ?, ?",
+    .end = ") v JOIN acme_accounts n ON n.id = v.id AND n.state = v.state AND n.changed_us = v.changed_us "
+           "JOIN acme_policies p ON p.id = n.policy_id AND p.version = v.version AND p.deleted_us = 0 "
+           "JOIN acme_authorizations z ON z.id = v.authorization AND z.state = 2 AND z.expires_us > v.now_us"};
 
 static const char sql_sweep_nonces[] = "DELETE FROM acme_nonces WHERE nonce < ? LIMIT 5000";
 static const char sql_sweep_orders[] =
@@ -202,9 +218,16 @@ bool acme_eab_spend(struct tx *tx, struct uuid id, int64_t now_us, bool *ret_spe
 }
 
 bool acme_nonce_use(struct tx *tx, const uint8_t nonce[ACME_NONCE_SIZE],
-                    const struct acme_account *account, int64_t policy_version, struct error *err) {
+                    const struct acme_account *account, int64_t policy_version, struct uuid authorization,
+                    struct error *err) {
     if (account == NULL)
         return tx_insert_later(tx, &insert_nonce, PARAMS(p_bytes(nonce, ACME_NONCE_SIZE)), err);
+    if (!uuid_is_nil(authorization))
+        return tx_insert_later(tx, &insert_nonce_and,
+                               PARAMS(p_bytes(nonce, ACME_NONCE_SIZE), p_uuid(&authorization),
+                                      p_int(clock_now_us()), p_uuid(&account->id), p_int(account->state),
+                                      p_int(account->changed_us), p_int(policy_version)),
+                               err);
     return tx_insert_later(tx, &insert_nonce_of,
                            PARAMS(p_bytes(nonce, ACME_NONCE_SIZE), p_uuid(&account->id),
                                   p_int(account->state), p_int(account->changed_us),

@@ -64,7 +64,7 @@ done
 other_pids+=("$!")
 within 60 grep -q '^ready:' second.out || die "the second gateway: $(tail -n 5 second.log)"
 port=$(free_port)
-policy=$(acme_policy Two "{\"dns\":{\"resolvers\":[\"127.0.0.1@$dns_port\"]},\"validation\":{\"httpPort\":$port}}")
+policy=$(acme_policy Two "{\"preapproved\":[\"**.pre.example.test\"],\"dns\":{\"resolvers\":[\"127.0.0.1@$dns_port\"]},\"validation\":{\"httpPort\":$port}}")
 acme_binding "$policy" two "$any"
 scenario alternate "$directory" "$kid" "$hmac" "$port" "localhost:${GATEHOUSE_URL##*:}" "localhost:$second"
 finish

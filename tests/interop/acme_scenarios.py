@@ -448,11 +448,48 @@ def stays(client):
         expect(f"octet {at}", here.post(here.kid, nonce=b64(bent[:at] + bytes([bent[at] ^ 1]) + bent[at + 1:])).problem,
                "badNonce")
     shown("a client that stays at one node: its nonces count once there, and not on the other, which gives it new ones")
+    remembers(here, there)
     staying()
     expect("deactivated on the other", there.post(there.kid, {"status": "deactivated"}).json["status"], "deactivated")
     answer = here.post(here.kid)
     expect("at once", (answer.status, answer.problem), (401, "unauthorized"))
     shown("an account deactivated on one node can read nothing more on the other at once")
+
+
+def remembers(here, there):
+    """A node keeps the order it has just made, and the authorization that it used: what another node changes counts."""
+    names = ["known.pre.example.test"]
+
+    def order():
+        answer = here.order(names)
+        expect("approved", (answer.status, answer.json["status"]), (201, "ready"))
+        return answer.headers["Location"], answer.json
+
+    def finalize(client, url, csr=make_csr(names)):
+        return client.post(url, {"csr": b64(csr)})
+    _, made = order()
+    for _ in range(3):
+        _, again = order()
+        expect("used again", again["authorizations"], made["authorizations"])
+    expect("deactivated there", there.post(made["authorizations"][0], {"status": "deactivated"}).status, 200)
+    url, other = order()
+    assert other["authorizations"] != made["authorizations"], other
+    expect("with the new one", finalize(here, other["finalize"]).json["status"], "valid")
+    url, made = order()
+    expect("the other, there", there.post(made["authorizations"][0], {"status": "deactivated"}).status, 200)
+    answer = finalize(here, made["finalize"])
+    expect("not authorized any more", (answer.status, answer.problem), (403, "orderNotReady"))
+    expect("its order", here.post(url).json["status"], "invalid")
+    shown("an authorization deactivated on one node: no order on the other uses it, nor is one that has used it finalized")
+    url, made = order()
+    done = finalize(there, made["finalize"]).json
+    expect("finalized there", done["status"], "valid")
+    expect("asked again here", finalize(here, made["finalize"]).json["certificate"], done["certificate"])
+    expect("for another key", finalize(here, made["finalize"], make_csr(names)).problem, "orderNotReady")
+    url, made = order()
+    expect("finalized there", finalize(there, made["finalize"]).json["status"], "valid")
+    expect("another key at once", finalize(here, made["finalize"], make_csr(names)).problem, "orderNotReady")
+    shown("an order made on one node and finalized on the other has one certificate, whichever is asked again")
 
 
 if __name__ == "__main__":

@@ -114,6 +114,7 @@ struct spending {
     pthread_barrier_t *start;
     uint8_t nonce[ACME_NONCE_SIZE];
     struct acme_account account;
+    struct uuid authorization; /* or nil */
     int64_t version;
     bool done;
     struct error err;
@@ -121,7 +122,7 @@ struct spending {
 
 static bool spend(struct tx *tx, void *context, struct error *error) {
     const struct spending *s = context;
-    return acme_nonce_use(tx, s->nonce, &s->account, s->version, error);
+    return acme_nonce_use(tx, s->nonce, &s->account, s->version, s->authorization, error);
 }
 
 static void *run_spending(void *context) {
@@ -169,6 +170,48 @@ static const char *unchanged(const struct spending *s) {
     return done ? "" : arena_text(arena, view_text(why.type));
 }
 
+static struct acme_authorization make_authorization(const struct acme_account *account) {
+    struct acme_authorization authorization = {.id = uuid_new(),
+                                               .account_id = account->id,
+                                               .policy_id = account->policy_id,
+                                               .kind = ACME_DNS,
+                                               .identifier = "a.example.test",
+                                               .state = ACME_AUTHZ_VALID,
+                                               .expires_us = clock_now_us() + US_PER_DAY,
+                                               .challenges = "[]",
+                                               .revision = 1,
+                                               .created_us = NOW};
+    DONE(acme_authorization_insert(tx, &authorization, &err));
+    return authorization;
+}
+
+/* The same of an authorization that was remembered beside the account. */
+static void nonces_ask_for_the_authorization(void **state) {
+    (void)state;
+    struct spending s = {.account = make_account(), .version = 1};
+    struct acme_authorization kept = make_authorization(&s.account), over = kept;
+    bool changed = false;
+    s.authorization = kept.id;
+    random_bytes(s.nonce, sizeof s.nonce);
+    s.version = 2;
+    assert_string_equal(spend_alone(&s), "acme-account-changed");
+    s.version = 1;
+    assert_string_equal(spend_alone(&s), "");
+    assert_string_equal(spend_alone(&s), "acme-nonce-used");
+    over.expires_us = clock_now_us() - US_PER_SECOND;
+    DONE(acme_authorization_update(tx, &over, &changed, &err));
+    random_bytes(s.nonce, sizeof s.nonce);
+    assert_string_equal(spend_alone(&s), "acme-account-changed");
+    over = (struct acme_authorization){.id = kept.id, .state = ACME_AUTHZ_DEACTIVATED, .expires_us = kept.expires_us,
+                                       .challenges = "[]", .revision = 2};
+    DONE(acme_authorization_update(tx, &over, &changed, &err));
+    assert_string_equal(spend_alone(&s), "acme-account-changed");
+    s.authorization = uuid_new();
+    assert_string_equal(spend_alone(&s), "acme-account-changed");
+    s.authorization = (struct uuid){{0}};
+    assert_string_equal(spend_alone(&s), "");
+}
+
 /* One at a time: a nonce counts once, and only while account and policy are what was remembered. */
 static void nonces_ask_for_the_account(void **state) {
     (void)state;
@@ -199,11 +242,13 @@ static void nonces_ask_for_the_account(void **state) {
     assert_string_equal(unchanged(&s), "acme-account-changed");
 }
 
-/* Many at once, of several accounts: two have the same nonce, one remembers an old account. */
+/* Many at once, of several accounts, half of them with an authorization: two have the same nonce, one remembers an old
+ * account, one an authorization that is not there. */
 static void nonces_are_spent_together(void **state) {
     (void)state;
     enum { COUNT = 24 }; /* more than one size of statement */
     struct acme_account accounts[3] = {make_account(), make_account(), make_account()};
+    struct acme_authorization authorization = make_authorization(&accounts[0]);
     for (int round = 0; round < ROUNDS / 4; round++) {
         struct spending all[COUNT] = {0};
         pthread_barrier_t start;
@@ -212,11 +257,14 @@ static void nonces_are_spent_together(void **state) {
             all[i].start = &start;
             all[i].account = accounts[i % 3];
             all[i].version = 1;
+            if (i % 2 == 0)
+                all[i].authorization = authorization.id;
             random_bytes(all[i].nonce, sizeof all[i].nonce);
         }
         if (round % 2 == 1) { /* every other round nothing is wrong, and they stay together */
             memcpy(all[5].nonce, all[9].nonce, sizeof all[5].nonce);
             all[7].account.changed_us++;
+            all[8].authorization = uuid_new();
         }
         for (int i = 0; i < COUNT; i++)
             assert_int_equal(pthread_create(&all[i].thread, NULL, run_spending, &all[i]), 0);
@@ -224,16 +272,16 @@ static void nonces_are_spent_together(void **state) {
             pthread_join(all[i].thread, NULL);
         pthread_barrier_destroy(&start);
         for (int i = 0; i < COUNT; i++) {
-            if (round % 2 == 0 || (i != 5 && i != 7 && i != 9))
+            if (round % 2 == 0 || (i != 5 && i != 7 && i != 8 && i != 9))
                 assert_true(all[i].done);
-            else if (i == 7)
+            else if (i == 7 || i == 8)
                 assert_string_equal(all[i].err.type, "acme-account-changed");
             else if (!all[i].done)
                 assert_string_equal(all[i].err.type, "acme-nonce-used");
             if (i == 5 && round % 2 == 1)
                 assert_true(all[5].done != all[9].done);
             assert_string_equal(spend_alone(&all[i]),
-                                round % 2 == 1 && i == 7 ? "acme-account-changed" : "acme-nonce-used");
+                                round % 2 == 1 && (i == 7 || i == 8) ? "acme-account-changed" : "acme-nonce-used");
         }
     }
 }
@@ -389,6 +437,7 @@ int main(void) {
         cmocka_unit_test(a_deadlock_undoes_what_travels_with_it),
         cmocka_unit_test(order_is_kept),               cmocka_unit_test(late_errors_undo_everything),
         cmocka_unit_test(old_rules_are_noticed),       cmocka_unit_test(nonces_ask_for_the_account),
+        cmocka_unit_test(nonces_ask_for_the_authorization),
         cmocka_unit_test(nonces_are_spent_together),
     };
     return cmocka_run_group_tests(tests, set_up, store_tear_down);
