@@ -1,4 +1,4 @@
-/* Transactions that are ready at the same time become one: whoever comes first while nobody is at work leads, takes
+/* Transactions that are ready at the same time become one: whoever comes while fewer than two are at work leads, takes
  * what has come together, and commits it; the others wait. Nobody waits for more to come, so one alone is as quick
  * as ever. */
 #include "store/group.h"
@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #define MOST 64 /* bodies in one transaction */
+#define MOST_LEADERS 2 /* while one waits for the disk the other's statements run */
 
 /* On its caller's stack: gone once its semaphore was posted. */
 struct member {
@@ -73,7 +74,7 @@ static void hand_over(struct group *group) {
     struct member *next = NULL;
     pthread_mutex_lock(&group->lock);
     if (take(group, &next, 1) == 0)
-        group->led = false;
+        group->leaders--;
     else
         next->state = LEADS;
     pthread_mutex_unlock(&group->lock);
@@ -98,9 +99,9 @@ static void lead(struct db *db, struct group *group, struct member *self) {
 /* True when this one leads. */
 static bool join(struct group *group, struct member *self) {
     pthread_mutex_lock(&group->lock);
-    bool leads = !group->led;
+    bool leads = group->leaders < MOST_LEADERS;
     if (leads) {
-        group->led = true;
+        group->leaders++;
     } else {
         *group->last = self;
         group->last = &self->next;

@@ -9,7 +9,7 @@ struct member;
 struct group {
     pthread_mutex_t lock;
     struct member *first, **last; /* who waits for the next transaction */
-    bool led;                     /* somebody is at work on one, or was told to */
+    unsigned leaders; /* at work */
 };
 struct group *group_new(void);
 void group_free(struct group *group);
