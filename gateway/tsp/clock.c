@@ -12,6 +12,7 @@
 /* Quartz drifts less than 500 ppm; what has not been looked at for so long is not known any more. */
 #define DRIFT_PPM 500
 #define MAX_MISSED 4
+#define QUESTIONS 3 /* a datagram that is lost loses no reference */
 
 struct tsp_clock {
     struct clock_settings settings;
@@ -119,16 +120,28 @@ static void judge(const struct clock_settings *settings, struct clock_state *sta
              (double)settings->max_error_us / (double)US_PER_SECOND);
 }
 
+static bool ask(const struct clock_settings *settings, struct clock_state *state, struct clock_sample *ret,
+                struct error *err) {
+    if (state->source == CLOCK_CHRONY)
+        return chrony_ask(settings->chrony, ANSWER_US, ret, err);
+    return state->source == CLOCK_SYSTEM || ask_servers(settings, state, ret, err);
+}
+
+static bool is_stopping(struct tsp_clock *clock) {
+    pthread_mutex_lock(&clock->mutex);
+    bool stopping = clock->stopping;
+    pthread_mutex_unlock(&clock->mutex);
+    return stopping;
+}
+
 void tsp_clock_look(struct tsp_clock *clock) {
     const struct clock_settings *settings = &clock->settings;
     struct clock_sample sample = {0};
     struct error err = {0};
     struct clock_state state = {.source = clock->state.source, .asked = clock->state.asked};
-    bool found = true;
-    if (state.source == CLOCK_CHRONY)
-        found = chrony_ask(settings->chrony, ANSWER_US, &sample, &err);
-    else if (state.source == CLOCK_NTP)
-        found = ask_servers(settings, &state, &sample, &err);
+    bool found = false;
+    for (int i = 0; i < QUESTIONS && !found && !is_stopping(clock); i++)
+        found = ask(settings, &state, &sample, &err);
     judge(settings, &state, found, &sample, &err);
     pthread_mutex_lock(&clock->mutex);
     bool differs = !clock->state.looked || clock->state.good != state.good;
@@ -214,6 +227,10 @@ struct clock_state tsp_clock_state(struct tsp_clock *clock) {
     pthread_mutex_unlock(&clock->mutex);
     age(&clock->settings, &state);
     return state;
+}
+
+bool tsp_clock_is_compared(const struct tsp_clock *clock) {
+    return clock->settings.chrony != NULL || clock->settings.server_count > 0;
 }
 
 /* The seconds around a leap second have no certain name: POSIX clocks repeat or smear them. */

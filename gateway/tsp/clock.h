@@ -44,6 +44,8 @@ void tsp_clock_free(struct tsp_clock *clock); /* ends the thread; NULL is accept
 /* One look, in the caller's thread. */
 void tsp_clock_look(struct tsp_clock *clock);
 struct clock_state tsp_clock_state(struct tsp_clock *clock);
+/* False: the machine's clock is trusted, for want of a reference. */
+bool tsp_clock_is_compared(const struct tsp_clock *clock);
 
 /* The time for a token, when the clock can be trusted to need_us (0: to the settings' error alone).
  * ERROR_UNAVAILABLE "time-not-available" with the reason. */

@@ -211,11 +211,48 @@ static void test_leap_second(void **state) {
     clock_set(NULL);
 }
 
+/* The first two questions are lost on the way, the third is answered: the reference is not lost. */
+static void *serve_third(void *context) {
+    int fd = *(int *)context;
+    uint8_t packet[48];
+    for (int i = 0; i < 2; i++)
+        if (recv(fd, packet, sizeof packet, 0) != 48)
+            return NULL;
+    return serve_leap(context);
+}
+
+static void test_lost_datagrams(void **state) {
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t len = sizeof address;
+    char server[40];
+    pthread_t thread;
+    (void)state;
+    clock_set(fixed_clock);
+    fixed_now = NOW + US_PER_DAY / 2;
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, len), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &len), 0);
+    snprintf(server, sizeof server, "127.0.0.1:%u", ntohs(address.sin_port));
+    struct clock_settings settings = {
+        .servers = {server}, .server_count = 1, .max_error_us = US_PER_SECOND, .interval_us = US_PER_DAY};
+    struct tsp_clock *clock = tsp_clock_new(&settings, NULL, NULL);
+    assert_int_equal(pthread_create(&thread, NULL, serve_third, &fd), 0);
+    tsp_clock_look(clock);
+    pthread_join(thread, NULL);
+    struct clock_state seen = tsp_clock_state(clock);
+    if (!seen.good)
+        fail_msg("%s", seen.reason);
+    assert_int_equal(seen.answered, 1);
+    tsp_clock_free(clock);
+    close(fd);
+    clock_set(NULL);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ntp),    cmocka_unit_test(test_eras),  cmocka_unit_test(test_majority),
         cmocka_unit_test(test_chrony), cmocka_unit_test(test_steps),
-        cmocka_unit_test(test_leap_second),
+        cmocka_unit_test(test_leap_second), cmocka_unit_test(test_lost_datagrams),
     };
     return cmocka_run_group_tests_name("clock", tests, NULL, NULL);
 }
