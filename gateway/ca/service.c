@@ -191,10 +191,27 @@ static const char *kind_key_type(const struct service_kind *kind, const struct c
     return signer_key_type(ca_key_type);
 }
 
+/* A timestamp says whose it is by its signer's subject (ETSI EN 319 422, 6.2): who runs the CA runs the TSA. */
+static bool name_owner(struct arena *arena, const struct ca_record *ca, X509_NAME *subject, struct error *err) {
+    static const int nids[] = {NID_countryName, NID_organizationName, NID_organizationIdentifier};
+    X509 *certificate;
+    TRY(certificate_decode(arena, ca->certificate, &certificate, err));
+    keep_X509(arena, certificate);
+    X509_NAME *owner = X509_get_subject_name(certificate);
+    for (size_t i = 0; i < sizeof nids / sizeof *nids; i++) {
+        int at = X509_NAME_get_index_by_NID(owner, nids[i], -1);
+        if (at >= 0 && X509_NAME_add_entry(subject, X509_NAME_get_entry(owner, at), -1, 0) != 1)
+            return fail_internal(err, "name of a service certificate");
+    }
+    return true;
+}
+
 static bool service_subject(struct arena *arena, const struct ca_record *ca, enum service_use use,
                             X509_NAME **ret_subject, struct error *err) {
     X509_NAME *subject = X509_NAME_new();
     keep_X509_NAME(arena, subject);
+    if (use == SERVICE_TSA)
+        TRY(name_owner(arena, ca, subject, err));
     const char *name = arena_printf(arena, "%.50s %s", ca->slug, service_use_name(use));
     *ret_subject = subject;
     return X509_NAME_add_entry_by_NID(subject, NID_commonName, MBSTRING_UTF8,

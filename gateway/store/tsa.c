@@ -13,6 +13,10 @@ static const struct uuid nil;
     "i.changed_us FROM tsa_issuers i WHERE i.ca_id = ? "
 static const char sql_issuer[] = ISSUER "AND i.name = ?";
 static const char sql_issuers[] = ISSUER "ORDER BY i.name";
+static const char sql_signed_by[] = ISSUER "AND i.certificate_id IS NULL ORDER BY i.name";
+static const char sql_signed_by_foreign[] =
+    "SELECT i.id, i.ca_id, i.name, i.version, i.document, i.certificate_id, i.created_us, i.changed_us "
+    "FROM tsa_issuers i WHERE i.certificate_id = ? ORDER BY i.ca_id, i.name";
 static const char sql_issuer_count[] = "SELECT COUNT(*) FROM tsa_issuers i WHERE i.ca_id = ?";
 static const char sql_issuer_add[] =
     "INSERT INTO tsa_issuers (id, ca_id, name, version, document, certificate_id, created_us, "
@@ -61,12 +65,12 @@ bool tsa_issuer_get(struct tx *tx, struct arena *arena, struct uuid ca_id, const
     return true;
 }
 
-bool tsa_issuer_list(struct tx *tx, struct arena *arena, struct uuid ca_id,
-                     struct tsa_issuer_record **ret_items, size_t *ret_count, struct error *err) {
+static bool list_issuers(struct tx *tx, struct arena *arena, const char *sql, const struct uuid *id,
+                         struct tsa_issuer_record **ret_items, size_t *ret_count, struct error *err) {
     size_t count = 0, capacity = 8;
     struct tsa_issuer_record *items = arena_array(arena, capacity, sizeof *items);
     struct rows rows;
-    TRY(rows_open(tx, arena, sql_issuers, PARAMS(p_uuid(&ca_id)), &rows, err));
+    TRY(rows_open(tx, arena, sql, PARAMS(p_uuid(id)), &rows, err));
     while (rows_next(&rows)) {
         items = grow(arena, items, count, &capacity, sizeof *items);
         read_issuer(&rows, &items[count++]);
@@ -75,6 +79,18 @@ bool tsa_issuer_list(struct tx *tx, struct arena *arena, struct uuid ca_id,
     *ret_items = items;
     *ret_count = count;
     return true;
+}
+
+bool tsa_issuer_list(struct tx *tx, struct arena *arena, struct uuid ca_id,
+                     struct tsa_issuer_record **ret_items, size_t *ret_count, struct error *err) {
+    return list_issuers(tx, arena, sql_issuers, &ca_id, ret_items, ret_count, err);
+}
+
+bool tsa_issuer_signed_by(struct tx *tx, struct arena *arena, struct uuid ca_id, struct uuid certificate_id,
+                          struct tsa_issuer_record **ret_items, size_t *ret_count, struct error *err) {
+    if (uuid_is_nil(certificate_id))
+        return list_issuers(tx, arena, sql_signed_by, &ca_id, ret_items, ret_count, err);
+    return list_issuers(tx, arena, sql_signed_by_foreign, &certificate_id, ret_items, ret_count, err);
 }
 
 static bool add_issuer(struct tx *tx, const struct tsa_issuer_record *record, struct error *err) {

@@ -22,6 +22,9 @@ MUST_USE bool tsa_issuer_get(struct tx *tx, struct arena *arena, struct uuid ca_
 /* By name, the stored ones. */
 MUST_USE bool tsa_issuer_list(struct tx *tx, struct arena *arena, struct uuid ca_id,
                               struct tsa_issuer_record **ret_items, size_t *ret_count, struct error *err);
+/* The stored ones that sign with that certificate's key; nil: with the CA's own. */
+MUST_USE bool tsa_issuer_signed_by(struct tx *tx, struct arena *arena, struct uuid ca_id, struct uuid certificate_id,
+                                   struct tsa_issuer_record **ret_items, size_t *ret_count, struct error *err);
 /* version 0: a new one (ERROR_CONFLICT "exists", and "too-many" past MAX_TSA_ISSUERS); else the one the edit is
  * based on (ERROR_CONFLICT "changed-meanwhile"). */
 MUST_USE bool tsa_issuer_put(struct tx *tx, const struct tsa_issuer_record *record, struct error *err);

@@ -65,16 +65,18 @@ static bool reply_issuer(struct tsp_management *m, struct http_request *request,
 
 /* A certificate that the document names must be there, of the CA's organisation, and have come. */
 static bool check_certificate(struct tx *tx, struct arena *arena, const struct ca_record *ca,
-                              struct uuid id, struct error *err) {
+                              const struct tsp_profile *profile, struct error *err) {
     struct scope scope = {.organisations = &ca->organisation_id, .organisation_count = 1};
     struct tsa_certificate_record record;
     struct error missing = {0};
-    if (uuid_is_nil(id))
+    if (uuid_is_nil(profile->certificate_id))
         return true;
-    if (tsa_certificate_get(tx, arena, &scope, id, &record, &missing))
-        return record.certificate.len > 0 ||
-               fail(err, ERROR_POLICY, "tsa-certificate",
-                    "certificate: this one has not come yet; import it first.");
+    if (tsa_certificate_get(tx, arena, &scope, profile->certificate_id, &record, &missing)) {
+        if (record.certificate.len == 0)
+            return fail(err, ERROR_POLICY, "tsa-certificate",
+                        "certificate: this one has not come yet; import it first.");
+        return !profile->qualified || qualified_certificate(arena, record.certificate, err);
+    }
     if (missing.kind != ERROR_NOT_FOUND) {
         *err = missing;
         return false;
@@ -103,6 +105,8 @@ static bool store(struct tsp_management *m, struct http_request *request, const 
     bool done = false;
     TRY(tsp_profile_read(arena, document, &profile, err));
     TRY(tsp_profile_check(&profile, err));
+    if (profile.qualified && profile.enabled && uuid_is_nil(profile.certificate_id))
+        TRY(qualified_own(m->core, arena, ca, err));
     tsp_profile_write(&w, &profile);
     record->document = json_written(&w);
     record->certificate_id = profile.certificate_id;
@@ -112,7 +116,8 @@ static bool store(struct tsp_management *m, struct http_request *request, const 
         record->created_us = record->changed_us;
     }
     TX(tx, core_db(m->core), &done, err)
-        tx.ok = check_certificate(tx.tx, arena, ca, record->certificate_id, err) &&
+        tx.ok = check_certificate(tx.tx, arena, ca, &profile, err) &&
+                qualified_alone(tx.tx, arena, ca, record->name, &profile, err) &&
                 tsa_issuer_put(tx.tx, record, err) && note(tx.tx, request, ca, code, record->name, err);
     TRY(done);
     record->version++;
@@ -215,12 +220,15 @@ HANDLER(issuers_change) {
 HANDLER(issuers_remove) {
     struct tsp_management *m = context;
     struct ca_record ca;
+    /* What the issuer without a name is again, once it is not stored any more. */
+    static const struct tsp_profile usual = {.enabled = true};
     const char *name = manage_issuer_name(request->parameters[1]);
     bool done = false;
     TRY(ask_no_query(request, err));
     TRY(manage_ca(m, request, MAY_MANAGE_CAS, &ca, err));
     TX(tx, core_db(m->core), &done, err)
-        tx.ok = tsa_issuer_delete(tx.tx, ca.id, name, err) &&
+        tx.ok = (name[0] != '\0' || qualified_alone(tx.tx, request->arena, &ca, name, &usual, err)) &&
+                tsa_issuer_delete(tx.tx, ca.id, name, err) &&
                 note(tx.tx, request, &ca, "tsa-issuer.removed", name, err);
     TRY(done);
     tsp_forget(m->tsp);

@@ -25,6 +25,15 @@ static inline const struct actor *manage_actor(const struct http_request *reques
     return request->actor;
 }
 
+/* qualified.c: ERROR_POLICY "tsa-qualified". May that certificate (of the CA's own timestamping service: qualified_own,
+ * which must not be called in a transaction) sign qualified timestamps? */
+MUST_USE bool qualified_certificate(struct arena *arena, struct view der, struct error *err);
+MUST_USE bool qualified_own(struct core *core, struct arena *arena, const struct ca_record *ca, struct error *err);
+/* No two issuers with one key where one gives qualified timestamps and the other does not. */
+struct tsp_profile;
+MUST_USE bool qualified_alone(struct tx *tx, struct arena *arena, const struct ca_record *ca, const char *name,
+                              const struct tsp_profile *profile, struct error *err);
+
 HANDLER(issuers_list);
 HANDLER(issuers_create);
 HANDLER(issuers_get);

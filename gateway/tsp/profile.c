@@ -163,11 +163,12 @@ static bool read_certificate(const struct json *document, struct tsp_profile *pr
 
 static bool read_switches(const struct json *document, struct tsp_profile *profile,
                           struct error *err) {
-    profile->enabled = profile->authenticode = true;
+    profile->enabled = true;
     TRY(json_bool(document, "enabled", &profile->enabled, err));
     TRY(json_bool(document, "ordering", &profile->ordering, err));
     TRY(json_bool(document, "tsaName", &profile->tsa_name, err));
     TRY(json_bool(document, "qualified", &profile->qualified, err));
+    profile->authenticode = !profile->qualified;
     TRY(json_bool(document, "authenticode", &profile->authenticode, err));
     return json_bool(document, "logTokens", &profile->log_tokens, err);
 }
@@ -222,11 +223,30 @@ static void write_accuracy(struct json_writer *w, const struct tsp_profile *prof
     json_close_object(w);
 }
 
+static bool unqualified(struct error *err, const char *rule) {
+    return fail(err, ERROR_POLICY, "tsa-qualified", "%s", rule);
+}
+
 bool tsp_profile_check(const struct tsp_profile *profile, struct error *err) {
-    if (!profile->qualified || (profile->has_accuracy && profile->accuracy_us <= US_PER_SECOND))
+    if (!profile->qualified)
         return true;
-    return fail(err, ERROR_POLICY, "tsa-accuracy",
-                "accuracy: a qualified timestamp says it, and it is one second or better (ETSI EN 319 421 and 319 422).");
+    /* EN 319 421, 7.7.2; EN 319 422, 5.2.2 */
+    if (!profile->has_accuracy || profile->accuracy_us > US_PER_SECOND)
+        return fail(err, ERROR_POLICY, "tsa-accuracy", "accuracy: a qualified timestamp says it, and it is one second or "
+                                                       "better (ETSI EN 319 421 and 319 422).");
+    if (profile->ordering)
+        return unqualified(err, "ordering: a qualified timestamp does not say it (ETSI EN 319 422, 5.2.2); leave it false.");
+    if (profile->authenticode)
+        return unqualified(err, "authenticode: what the old protocol gives cannot say that it is qualified, and a qualified "
+                                "issuer's key gives nothing else (ETSI EN 319 421, 8.2); make it false.");
+    if ((profile->digests & 1u << (tsp_digest_by_name("SHA-1") - tsp_digests)) != 0)
+        return unqualified(err, "digests: no qualified timestamp is about a SHA-1 hash (ETSI TS 119 312); leave it out.");
+    /* EN 319 422, annex A: "best practices" 0.4.0.2023.1.1 or a policy of the TSA's own. */
+    for (size_t i = 0; i < profile->policy_count; i++)
+        if (strcmp(profile->policies[i], ANY_POLICY) == 0)
+            return unqualified(err, "policies: a qualified timestamp names a policy: 0.4.0.2023.1.1 (ETSI EN 319 421, 5.2) or "
+                                    "one of your own.");
+    return true;
 }
 
 void tsp_profile_write(struct json_writer *w, const struct tsp_profile *profile) {

@@ -29,7 +29,7 @@ bool tsp_certificate_check(const X509 *certificate, struct error *err) {
         return refuse(err, "its extended key usage must be timeStamping and nothing else (RFC 3161, 2.3)");
     if (critical != 1)
         return refuse(err, "its extended key usage must be critical (RFC 3161, 2.3)");
-    /* Bits 0 and 1: digitalSignature, nonRepudiation; nothing else may be there (ETSI EN 319 422). */
+    /* Bits 0 and 1: digitalSignature, nonRepudiation; OpenSSL's verifier bears nothing else beside them. */
     if (key_usage != NULL) {
         bool signs = ASN1_BIT_STRING_get_bit(key_usage, 0) || ASN1_BIT_STRING_get_bit(key_usage, 1);
         for (int i = 2; i < 9; i++)

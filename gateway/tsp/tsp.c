@@ -67,6 +67,11 @@ static bool choose_time(struct tsp *tsp, struct arena *arena, const struct tsp_i
                         int64_t *ret_us, struct error *err) {
     const struct tsp_profile *profile = &issuer->profile;
     int64_t now, need = profile->has_accuracy ? profile->accuracy_us - cut_off_us(issuer->digits) : 0;
+    /* EN 319 421, 7.7.2: drifts out of synchronisation with UTC are detected. */
+    if (profile->qualified && !tsp_clock_is_compared(tsp->clock))
+        return fail(err, ERROR_UNAVAILABLE, "time-not-available",
+                    "No time to be trusted: a qualified timestamp needs a clock that is compared; start the gateway with "
+                    "--ntp-server or --chrony.");
     TRY(tsp_clock_now(tsp->clock, need, &now, err));
     if (now < issuer->signer.not_before_us || now >= issuer->signer.not_after_us)
         return fail(err, ERROR_UNAVAILABLE, "tsa-certificate-expired",

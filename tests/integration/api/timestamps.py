@@ -34,37 +34,38 @@ def check_issuers(admin, ca):
     assert [i["id"] for i in first] == ["default"] and first[0]["createdAt"] is None
     default = admin.get(path + "/default")
     assert default["version"] == 1 and default["document"]["serialLength"] == 16
-    made = admin.post(path, {"id": "qualified", "document": {
+    made = admin.post(path, {"id": "strict", "document": {
         "policies": ["1.3.6.1.4.1.99999.1", "1.3.6.1.4.1.99999.2"], "digests": ["SHA-256", "SHA-1"],
-        "accuracy": {"millis": 500}, "ordering": True, "serialLength": 9, "tsaName": True, "qualified": True,
+        "accuracy": {"millis": 500}, "ordering": True, "serialLength": 9, "tsaName": True,
         "chain": "all", "logTokens": True}}, 201)
-    admin.post(path, {"id": "qualified"}, 409, problem="exists")
+    admin.post(path, {"id": "strict"}, 409, problem="exists")
     admin.post(path, {"id": "default"}, 422, problem="tsa-name")
     admin.post(path, {"id": "x", "document": {"policies": ["nonsense"]}}, 422, problem="tsa-policy")
     admin.post(path, {"id": "x", "document": {"digests": ["MD5"]}}, 422, problem="tsa-digest")
     admin.post(path, {"id": "x", "document": {"accuracy": {}}}, 422, problem="tsa-accuracy")
     admin.post(path, {"id": "x", "document": {"access": {"addresses": ["10.0.0.0/99"]}}}, 422, problem="tsa-access")
     admin.post(path, {"id": "x", "document": {"chain": "none"}}, 422, problem="tsa-chain")
-    text = text_of(ask(ca, "qualified", query(b"one", "sha1", "-tspolicy", "1.3.6.1.4.1.99999.2")))
+    admin.post(path, {"id": "x", "document": {"qualified": True}}, 422, problem="tsa-qualified")
+    text = text_of(ask(ca, "strict", query(b"one", "sha1", "-tspolicy", "1.3.6.1.4.1.99999.2")))
     for line in ("Status: Granted", "Policy OID: 1.3.6.1.4.1.99999.2", "Hash Algorithm: sha1", "0x01F4 millis",
                  "Ordering: yes", "TSA: DirName:"):
         assert line in text, (line, text)
-    assert "not work under the policy" in text_of(ask(ca, "qualified", query(b"x", "sha256", "-tspolicy", "1.2.3")))
+    assert "not work under the policy" in text_of(ask(ca, "strict", query(b"x", "sha256", "-tspolicy", "1.2.3")))
     assert "does not timestamp imprints" in text_of(ask(ca, "", query(b"x", "sha1")))
-    changed = admin.put(path + "/qualified", {"document": dict(made["document"], tsaName=False),
+    changed = admin.put(path + "/strict", {"document": dict(made["document"], tsaName=False),
                                               "version": made["version"]})
     assert changed["version"] == made["version"] + 1
-    admin.put(path + "/qualified", {"document": {}, "version": made["version"]}, 409, problem="changed-meanwhile")
+    admin.put(path + "/strict", {"document": {}, "version": made["version"]}, 409, problem="changed-meanwhile")
     admin.put(path + "/default", {"document": {"logTokens": True}, "version": 1})
     admin.delete(path + "/default")
     assert admin.get(path + "/default")["document"]["logTokens"] is False
 
 
 def check_tokens(admin, ca):
-    ask(ca, "qualified", query(b"kept"))
+    ask(ca, "strict", query(b"kept"))
     imprint = hashlib.sha256(b"kept").hexdigest()
     listed = admin.get(f"/cas/{ca}/timestamps?imprint={imprint}")["items"]
-    assert len(listed) == 1 and listed[0]["issuer"] == "qualified" and len(listed[0]["serial"]) == 18
+    assert len(listed) == 1 and listed[0]["issuer"] == "strict" and len(listed[0]["serial"]) == 18
     assert "token" not in listed[0]
     whole = admin.get(f"/cas/{ca}/timestamps/{listed[0]['id']}")
     with tempfile.NamedTemporaryFile() as file:

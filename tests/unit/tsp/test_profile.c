@@ -61,17 +61,26 @@ static void test_documents(void **state) {
     }
 }
 
+#define POLICY "\"qualified\":true,\"policies\":[\"1.3.6.1.4.1.99999.1\"]"
+
+/* ETSI EN 319 421 and 319 422; what is stored is read all the same. */
 static void test_qualified(void **state) {
     static const struct {
-        const char *document;
-        bool good;
-    } table[] = {{"{\"qualified\":true}", true},
-                 {"{\"qualified\":true,\"accuracy\":{\"millis\":999}}", true},
-                 {"{\"qualified\":true,\"accuracy\":{\"seconds\":1}}", true},
-                 {"{\"qualified\":true,\"accuracy\":{\"seconds\":1,\"micros\":1}}", false},
-                 {"{\"qualified\":true,\"accuracy\":null}", false},
-                 {"{\"accuracy\":null}", true},
-                 {"{\"accuracy\":{\"seconds\":60}}", true}};
+        const char *document, *type; /* "": it may be set up */
+    } table[] = {{"{" POLICY "}", ""},
+                 {"{" POLICY ",\"accuracy\":{\"millis\":999}}", ""},
+                 {"{" POLICY ",\"accuracy\":{\"seconds\":1}}", ""},
+                 {"{" POLICY ",\"accuracy\":{\"seconds\":1,\"micros\":1}}", "tsa-accuracy"},
+                 {"{" POLICY ",\"accuracy\":null}", "tsa-accuracy"},
+                 {"{" POLICY ",\"ordering\":true}", "tsa-qualified"},
+                 {"{" POLICY ",\"ordering\":false}", ""},
+                 {"{" POLICY ",\"authenticode\":true}", "tsa-qualified"},
+                 {"{" POLICY ",\"digests\":[\"SHA-256\",\"SHA-1\"]}", "tsa-qualified"},
+                 {"{\"qualified\":true}", "tsa-qualified"}, /* any policy is none */
+                 {"{\"qualified\":true,\"policies\":[\"0.4.0.2023.1.1\",\"2.5.29.32.0\"]}", "tsa-qualified"},
+                 {"{\"qualified\":true,\"policies\":[\"0.4.0.2023.1.1\"]}", ""},
+                 {"{\"accuracy\":null,\"ordering\":true}", ""},
+                 {"{\"accuracy\":{\"seconds\":60}}", ""}};
     (void)state;
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         SCOPED_ARENA struct arena *arena = arena_new();
@@ -79,9 +88,10 @@ static void test_qualified(void **state) {
         struct tsp_profile profile;
         struct error err = {0};
         assert_true(json_parse(arena, view_text(table[i].document), &document, &err));
-        assert_true(tsp_profile_read(arena, document, &profile, &err)); /* what is stored is read all the same */
-        assert_int_equal(tsp_profile_check(&profile, &err), table[i].good);
-        assert_string_equal(err.type, table[i].good ? "" : "tsa-accuracy");
+        assert_true(tsp_profile_read(arena, document, &profile, &err));
+        if (tsp_profile_check(&profile, &err) != (table[i].type[0] == '\0') || strcmp(err.type, table[i].type) != 0)
+            fail_msg("%s: %s %s", table[i].document, err.type, err.message);
+        assert_int_equal(profile.authenticode, !profile.qualified || strstr(table[i].document, "authenticode") != NULL);
     }
 }
 

@@ -97,7 +97,7 @@ static void test_options(void **state) {
     SCOPED_ARENA struct arena *arena = arena_new();
     struct fixture *f = fixture_new("EC");
     f->document = "{\"policies\":[\"1.2.3.4\"],\"accuracy\":{\"seconds\":2,\"micros\":7},\"ordering\":true,"
-                  "\"serialLength\":20,\"tsaName\":true,\"qualified\":true,\"logTokens\":true}";
+                  "\"serialLength\":20,\"tsaName\":true,\"logTokens\":true,\"signatureDigest\":\"SHA-384\"}";
     struct view der = stamp(f, arena);
     verify_by_ts(f, der, fixture_query(arena));
     TS_RESP *reply = read_reply(der);
@@ -111,9 +111,57 @@ static void test_options(void **state) {
     assert_true(TS_TST_INFO_get_ordering(info));
     assert_int_equal(ASN1_STRING_length(TS_TST_INFO_get_serial(info)), 20);
     assert_non_null(TS_TST_INFO_get_tsa(info));
-    assert_int_equal(TS_TST_INFO_get_ext_count(info), 1);
+    assert_int_equal(TS_TST_INFO_get_ext_count(info), 0);
+    const PKCS7_SIGNER_INFO *signer = sk_PKCS7_SIGNER_INFO_value(PKCS7_get_signer_info(TS_RESP_get_token(reply)), 0);
+    assert_int_equal(OBJ_obj2nid(signer->digest_alg->algorithm), NID_sha384);
+    assert_int_equal(OBJ_obj2nid(signer->digest_enc_alg->algorithm), NID_ecdsa_with_SHA384);
     assert_int_equal(f->kept, 1);
     TS_RESP_free(reply);
+    fixture_free(f);
+}
+
+/* rfc3161#2.4.1: without certReq there must be no certificates field; the token is right all the same. */
+static void test_no_certificates(void **state) {
+    (void)state;
+    SCOPED_ARENA struct arena *arena = arena_new();
+    struct fixture *f = fixture_new("RSA");
+    struct http_response response;
+    struct error err = {0};
+    struct view query = fixture_query(arena), plain = arena_copy(arena, query.at, query.len - 3); /* certReq is the last */
+    ((uint8_t *)(uintptr_t)plain.at)[1] -= 3;
+    assert_true(fixture_post(f, arena, plain, &response, &err));
+    TS_RESP *reply = read_reply(response.body);
+    PKCS7 *token = TS_RESP_get_token(reply);
+    assert_null(token->d.sign->cert);
+    assert_null(token->d.sign->crl);
+    assert_der(reply, response.body);
+    STACK_OF(X509) *known = sk_X509_new_null();
+    X509_STORE *store = X509_STORE_new();
+    X509_STORE_add_cert(store, f->certificate);
+    X509_STORE_set_purpose(store, X509_PURPOSE_TIMESTAMP_SIGN);
+    sk_X509_push(known, f->certificate);
+    assert_int_equal(PKCS7_verify(token, known, store, NULL, NULL, PKCS7_BINARY), 1);
+    sk_X509_free(known);
+    X509_STORE_free(store);
+    TS_RESP_free(reply);
+    fixture_free(f);
+}
+
+/* ETSI EN 319 421, 7.7.2: a clock that nobody compares gives no qualified timestamp. */
+static void test_qualified(void **state) {
+    (void)state;
+    SCOPED_ARENA struct arena *arena = arena_new();
+    struct fixture *f = fixture_new("EC");
+    f->document = "{\"qualified\":true,\"policies\":[\"1.2.3.4\"]}";
+    struct view der = stamp(f, arena);
+    assert_int_equal(status_of(der), 2);
+    TS_RESP *reply = read_reply(der);
+    const ASN1_BIT_STRING *failure = TS_STATUS_INFO_get0_failure_info(TS_RESP_get_status_info(reply));
+    assert_int_equal(ASN1_BIT_STRING_get_bit(failure, TSP_TIME_NOT_AVAILABLE), 1);
+    TS_RESP_free(reply);
+    f->document = "{\"policies\":[\"1.2.3.4\"]}";
+    tsp_forget(f->tsp);
+    assert_int_equal(status_of(stamp(f, arena)), 0);
     fixture_free(f);
 }
 
@@ -274,6 +322,7 @@ static void test_threads(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_algorithms),   cmocka_unit_test(test_options),
+        cmocka_unit_test(test_no_certificates), cmocka_unit_test(test_qualified),
         cmocka_unit_test(test_times),        cmocka_unit_test(test_authenticode),
         cmocka_unit_test(test_certificate_rules), cmocka_unit_test(test_outage),
         cmocka_unit_test(test_threads),
