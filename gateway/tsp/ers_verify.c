@@ -7,6 +7,7 @@
 #include <openssl/asn1t.h>
 #include <openssl/cms.h>
 #include <openssl/err.h>
+#include <openssl/ess.h>
 #include <openssl/ts.h>
 #include <string.h>
 
@@ -41,16 +42,20 @@ static_ASN1_ITEM_TEMPLATE_END(ARCHIVE_CHAIN)
 typedef struct {
     ASN1_INTEGER *version;
     STACK_OF(X509_ALGOR) *digests;
+    STACK_OF(ASN1_TYPE) *crypto_infos; /* on the algorithms: nothing that a verdict rests on */
     STACK_OF(ARCHIVE_CHAIN) *chains;
 } EVIDENCE;
 ASN1_SEQUENCE(EVIDENCE) = {
     ASN1_SIMPLE(EVIDENCE, version, ASN1_INTEGER),
     ASN1_SEQUENCE_OF(EVIDENCE, digests, X509_ALGOR),
+    ASN1_IMP_SEQUENCE_OF_OPT(EVIDENCE, crypto_infos, ASN1_ANY, 0),
     ASN1_SEQUENCE_OF(EVIDENCE, chains, ARCHIVE_CHAIN),
 } static_ASN1_SEQUENCE_END(EVIDENCE)
 
 DEFINE_AUTO(CMS_ContentInfo, CMS_ContentInfo_free)
 DEFINE_AUTO(TS_TST_INFO, TS_TST_INFO_free)
+DEFINE_AUTO(ESS_SIGNING_CERT, ESS_SIGNING_CERT_free)
+DEFINE_AUTO(ESS_SIGNING_CERT_V2, ESS_SIGNING_CERT_V2_free)
 
 static void drop_evidence(void *evidence) {
     ASN1_item_free(evidence, ASN1_ITEM_rptr(EVIDENCE));
@@ -153,7 +158,32 @@ static void drop_certificates(void *certificates) {
     sk_X509_pop_free((STACK_OF(X509) *)certificates, X509_free);
 }
 
-/* Signature and signer; the signed attributes are checked by CMS_verify. */
+static const ASN1_STRING *signed_attribute(CMS_ContentInfo *cms, int nid) {
+    CMS_SignerInfo *signer = sk_CMS_SignerInfo_value(CMS_get0_SignerInfos(cms), 0);
+    return CMS_signed_get0_data_by_OBJ(signer, OBJ_nid2obj(nid), -3, V_ASN1_SEQUENCE);
+}
+
+/* rfc3161#2.2, rfc5816#2.2.2: the token names, signed, the certificate it is verified with. */
+static bool names_signer(CMS_ContentInfo *cms, X509 *signer, const STACK_OF(X509) *others) {
+    const ASN1_STRING *old = signed_attribute(cms, NID_id_smime_aa_signingCertificate),
+                      *new = signed_attribute(cms, NID_id_smime_aa_signingCertificateV2);
+    const unsigned char *old_at = old == NULL ? NULL : ASN1_STRING_get0_data(old),
+                        *new_at = new == NULL ? NULL : ASN1_STRING_get0_data(new);
+    AUTO(ESS_SIGNING_CERT) *first =
+        old == NULL ? NULL : d2i_ESS_SIGNING_CERT(NULL, &old_at, ASN1_STRING_length(old));
+    AUTO(ESS_SIGNING_CERT_V2) *second =
+        new == NULL ? NULL : d2i_ESS_SIGNING_CERT_V2(NULL, &new_at, ASN1_STRING_length(new));
+    STACK_OF(X509) *chain = sk_X509_new_null();
+    bool ok = chain != NULL && (old == NULL) == (first == NULL) && (new == NULL) == (second == NULL) &&
+              sk_X509_push(chain, signer) > 0;
+    for (int i = 0; ok && i < sk_X509_num(others); i++)
+        ok = X509_cmp(sk_X509_value(others, i), signer) == 0 || sk_X509_push(chain, sk_X509_value(others, i)) > 0;
+    ok = ok && OSSL_ESS_check_signing_certs(first, second, chain, 1) == 1;
+    sk_X509_free(chain);
+    return ok;
+}
+
+/* Signature and signer; the signed attributes of CMS are checked by CMS_verify. */
 static bool verify_token(struct arena *arena, struct view token, TS_TST_INFO **ret_info,
                          struct ers_stamp *verdict, struct error *err) {
     AUTO(BIO) *content = BIO_new(BIO_s_mem());
@@ -175,6 +205,8 @@ static bool verify_token(struct arena *arena, struct view token, TS_TST_INFO **r
     X509_up_ref(verdict->signer);
     keep_X509(arena, verdict->signer);
     sk_X509_free(signers);
+    if (!names_signer(cms, verdict->signer, verdict->certificates))
+        return refuse(err, "its timestamp does not name the certificate in it as its signer's");
     TRY(tsp_certificate_check(verdict->signer, err));
     *ret_info = d2i_TS_TST_INFO_bio(content, NULL);
     return *ret_info != NULL || malformed(err, "the content of its timestamp is no TSTInfo");
