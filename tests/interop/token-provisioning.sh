@@ -264,12 +264,30 @@ moved() {
         --type privkey --id d0 >>pkcs11.log 2>&1
     rest POST cas/device-root/crl >/dev/null || die "the CA does not work in its new token"
     expect "a public key that is beside another private key" "$(impostor)" 503
+    shown "a CA moves to another token with the same key, checked by a signature"
+}
+
+# Taken out, and back under another name at another place.
+module_changed() {
+    local ca
     stop_gateway
-    sed -i "s|^hsm=|renamed=|" "$instance/options"
+    cp "$instance/options" options.before
+    sed -i '/^--module$/,+1d' "$instance/options"
     start_gateway
-    rest POST cas/device-root/crl >/dev/null || die "the CA is lost with the module's name"
-    rest POST cas/token-root/crl >/dev/null || die "the root is lost with the module's name"
-    shown "a CA moves to another token with the same key, checked by a signature; a module's new name touches no CA"
+    for ca in device-root token-root; do
+        expect "$ca without its module" "$(rest_status POST "cas/$ca/crl")" 503
+        expect "$ca" "$(rest GET "cas/$ca" | jq -r .state)" active
+    done
+    public /crl/token-root.crl | "$openssl" crl -inform DER -CAfile root.pem -noout 2>&1 | grep -q 'verify OK' ||
+        die "the last CRL is not there"
+    stop_gateway
+    cp "$TOKEN_MODULE" elsewhere.so
+    sed "s|^hsm=.*|renamed=$work/elsewhere.so|" options.before >"$instance/options"
+    start_gateway
+    for ca in device-root token-root; do
+        rest POST "cas/$ca/crl" >/dev/null || die "$ca does not work with its module's new name and place"
+    done
+    shown "a module is taken out and comes back under another name at another place: its CAs stay and sign again, untouched"
 }
 
 # Token two: the CA's public key under an id whose private key is another one.
@@ -297,4 +315,5 @@ circle
 fetched
 made_on_the_token
 moved
+module_changed
 finish
