@@ -76,6 +76,20 @@ run_agent() {
     other_pids+=($!)
 }
 
+# The agent, its signer, the processes of its modules.
+agent_processes() {
+    pgrep -P "$(pgrep -P "$agent_pid" | head -n1)" || true
+    pgrep -P "$agent_pid"
+    echo "$agent_pid"
+}
+
+pin_is_locked_away() {
+    local -a processes
+    mapfile -t processes < <(agent_processes)
+    python3 "$interop_root/tests/interop/memory_of.py" pin "${processes[@]}" >memory.txt || die "no look into the memory"
+    ! grep -qv ' locked ' memory.txt
+}
+
 kill_agent() {
     kill -KILL "$1"
     wait "$1" 2>/dev/null || true
@@ -312,11 +326,12 @@ uri=$(links token | head -n1)
 expect "a form of another site" "$(page page-password-1 /pin -k -H 'Origin: https://evil.example' --data-urlencode "uri=$uri" \
     --data-urlencode "pin=$pin")" 403
 form /pin 200 "uri=$uri" "pin=$pin"
+within 10 pin_is_locked_away || die "the PIN lies in memory that is not locked: $(cat memory.txt)"
 form /certificate 200 "uri=$uri;object=ca" "certificate@root.pem"
 SOFTHSM2_CONF=$work/softhsm2.conf pkcs11-tool --module "$softhsm" --token-label card --list-objects --type cert >certs.txt 2>>tool.log
 grep -q 'On Card' certs.txt || die "no certificate in the token: $(cat certs.txt)"
 refused /certificate 422 'The certificate is of another key' "uri=$uri;object=ca" "certificate@proxy.pem"
-shown "the agent's local page: status and tokens, a PIN typed, a certificate stored; wrong passwords, foreign forms and certificates refused"
+shown "the agent's local page: status and tokens, a PIN typed that stays in no unlocked memory, a certificate stored; wrong passwords, foreign forms and certificates refused"
 
 # A token made for trying out, a root on it while no gateway is asked, and then the gateway's: chain and key come by and by.
 form /tokens 200 module=local label=trial
@@ -376,7 +391,7 @@ rest DELETE "agents/$(jq -r .id one.json)" >/dev/null
 within 20 grep -q unknown-agent one.log || die "the removed agent is not told: $(tail -n 3 one.log)"
 shown "an agent that was removed is turned away"
 rss=0
-for pid in $(pgrep -P "$agent_pid") $(pgrep -P "$(pgrep -P "$agent_pid" | head -n1)") "$agent_pid"; do
+for pid in $(agent_processes); do
     rss=$((rss + $(awk '/^Pss:/ { print $2 }' "/proc/$pid/smaps_rollup")))
 done
 [ "$rss" -le 32768 ] || die "the agent and its signers take $rss KiB"
