@@ -42,6 +42,28 @@ bool hex_decode(struct arena *arena, struct view text, struct view *ret_bytes) {
     return true;
 }
 
+struct view der_number(struct arena *arena, struct view octets) {
+    while (octets.len > 1 && octets.at[0] == 0)
+        octets = view_of(octets.at + 1, octets.len - 1);
+    size_t sign = octets.len == 0 || (octets.at[0] & 0x80) != 0;
+    uint8_t *copy = arena_alloc(arena, octets.len + sign);
+    copy[0] = 0;
+    memcpy(copy + sign, octets.at == NULL ? copy : octets.at, octets.len);
+    return view_of(copy, octets.len + sign);
+}
+
+bool der_number_of_hex(struct arena *arena, const char *digits, struct view *ret_octets) {
+    struct view octets;
+    size_t len = strlen(digits);
+    char *even = arena_alloc(arena, len + 2);
+    even[0] = '0';
+    memcpy(even + len % 2, digits, len + 1);
+    if (len == 0 || !hex_decode(arena, view_text(even), &octets))
+        return false;
+    *ret_octets = der_number(arena, octets);
+    return true;
+}
+
 static char *encode64(struct arena *arena, struct view bytes, const char *letters, bool pad) {
     char *text = arena_alloc(arena, bytes.len / 3 * 4 + 5), *out = text;
     for (size_t i = 0; i < bytes.len; i += 3) {

@@ -1,4 +1,4 @@
-/* Hex, base64 (RFC 4648) and PEM (RFC 7468). */
+/* Hex, numbers as octets, base64 (RFC 4648) and PEM (RFC 7468). */
 #ifndef GATEHOUSE_BASE_ENCODE_H
 #define GATEHOUSE_BASE_ENCODE_H
 
@@ -8,6 +8,11 @@ int hex_digit(char c); /* 0-15, or -1 */
 char *hex_encode(struct arena *arena, struct view bytes); /* lower case */
 /* Even number of digits, either case. */
 MUST_USE bool hex_decode(struct arena *arena, struct view text, struct view *ret_bytes);
+
+/* A number that is not negative as the content of a DER INTEGER (X.690 8.3): without leading zeros, but for one before a
+ * first bit that is set. `octets` are big-endian; of hexadecimal digits there may be an odd number. */
+struct view der_number(struct arena *arena, struct view octets);
+MUST_USE bool der_number_of_hex(struct arena *arena, const char *digits, struct view *ret_octets);
 
 char *base64_encode(struct arena *arena, struct view bytes);    /* padded, one line */
 char *base64url_encode(struct arena *arena, struct view bytes); /* rfc4648#5, no padding */

@@ -115,17 +115,7 @@ static bool index_reason(char *text, struct past *past) {
 }
 
 static bool index_serial(struct reading *r, const char *hex, struct view *ret_serial) {
-    struct view bytes;
-    while (hex[0] == '0' && hex[1] != '\0')
-        hex++;
-    if (strlen(hex) % 2 != 0)
-        hex = arena_printf(r->arena, "0%s", hex);
-    if (!hex_decode(r->arena, view_text(hex), &bytes) || bytes.len == 0 || bytes.len > MAX_SERIAL)
-        return false;
-    if ((bytes.at[0] & 0x80) != 0)
-        TRY(hex_decode(r->arena, view_text(arena_printf(r->arena, "00%s", hex)), &bytes));
-    *ret_serial = bytes;
-    return serial_fits(bytes);
+    return der_number_of_hex(r->arena, hex, ret_serial) && serial_fits(*ret_serial);
 }
 
 /* Ends the field at its tab and returns what follows, or NULL. */

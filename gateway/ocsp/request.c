@@ -170,18 +170,11 @@ bool ocsp_id_serial(struct arena *arena, const OCSP_CERTID *id, struct view *ret
     OCSP_id_get0_info(NULL, NULL, NULL, &serial, (OCSP_CERTID *)id);
     if (serial == NULL || ASN1_STRING_type(serial) != V_ASN1_INTEGER)
         return false; /* negative ones are of type V_ASN1_NEG_INTEGER */
-    const uint8_t *at = ASN1_STRING_get0_data(serial);
     size_t len = (size_t)ASN1_STRING_length(serial);
-    while (len > 1 && *at == 0) { /* zero itself has been issued by others (rfc5280#4.1.2.2) */
-        at++;
-        len--;
-    }
-    size_t sign = len > 0 && (*at & 0x80) != 0;
-    if (len == 0 || len + sign > 20)
+    struct view number = der_number(arena, view_of(ASN1_STRING_get0_data(serial), len));
+    if (len == 0 || number.len > 20)
         return false;
-    uint8_t *copy = arena_alloc(arena, len + sign);
-    memcpy(copy + sign, at, len);
-    *ret_serial = view_of(copy, len + sign);
+    *ret_serial = number;
     return true;
 }
 

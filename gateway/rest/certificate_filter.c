@@ -128,18 +128,32 @@ static bool read_subject(const struct http_request *request, struct certificate_
     return true;
 }
 
-/* Hex as people copy it: colons, dashes and spaces do not count. */
-static bool read_hex(const struct http_request *request, const char *name, size_t least,
-                     size_t most, struct view *ret_bytes, struct error *err) {
-    const char *text = http_query(request, name);
-    if (text == NULL)
-        return true;
+/* Hexadecimal as people copy it: colons, dashes and spaces do not count. */
+static const char *digits_of(const struct http_request *request, const char *text) {
     char *digits = arena_alloc(request->arena, strlen(text) + 1);
     size_t count = 0;
     for (; *text != '\0'; text++)
         if (strchr(": -", *text) == NULL)
             digits[count++] = *text;
-    if (hex_decode(request->arena, view_of(digits, count), ret_bytes) && ret_bytes->len >= least &&
+    digits[count] = '\0';
+    return digits;
+}
+
+/* A number: leading zeros do not count, either. */
+static bool read_serial(const struct http_request *request, struct view *ret_serial, struct error *err) {
+    const char *text = http_query(request, "serial");
+    return text == NULL ||
+           (der_number_of_hex(request->arena, digits_of(request, text), ret_serial) && ret_serial->len <= MAX_SERIAL) ||
+           fail(err, ERROR_MALFORMED, "bad-query",
+                "The query parameter \"serial\" is a hexadecimal number of at most %d octets (rfc5280#4.1.2.2).", MAX_SERIAL);
+}
+
+static bool read_hex(const struct http_request *request, const char *name, size_t least,
+                     size_t most, struct view *ret_bytes, struct error *err) {
+    const char *text = http_query(request, name);
+    if (text == NULL)
+        return true;
+    if (hex_decode(request->arena, view_text(digits_of(request, text)), ret_bytes) && ret_bytes->len >= least &&
         ret_bytes->len <= most)
         return true;
     return fail(err, ERROR_MALFORMED, "bad-query",
@@ -181,7 +195,7 @@ bool certificate_filter_read(struct core *core, struct http_request *request,
         read_time(request, "expiresAfter", &filter.expires_after_us, err));
     TRY(read_within(request, &filter, err));
     TRY(read_name(request, &filter, err));
-    TRY(read_hex(request, "serial", 1, 20, &filter.serial, err) &&
+    TRY(read_serial(request, &filter.serial, err) &&
         read_hex(request, "fingerprint", 32, 32, &filter.fingerprint_sha256, err));
     TRY(read_template(core, request, &filter, err));
     filter.text = read_text(request, "q");

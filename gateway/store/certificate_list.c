@@ -257,7 +257,7 @@ static bool walk_numbers(const struct search *search, const struct uuid *ca, str
     query_add(&serial, sql_walk_serial);
     query_bind(&serial, p_uuid(&search->before));
     query_add(&serial, " AND c.serial = ?");
-    query_bind(&serial, p_blob(search->hex));
+    query_bind(&serial, p_blob(der_number(search->arena, search->hex)));
     add_ca(&serial, ca, " AND c.ca_id = ?");
     add_state(search, &serial);
     query_add(&serial, sql_not_archived);

@@ -420,7 +420,7 @@ static bool add_text(struct search *s, struct error *err) {
         "AND s.certificate_id = c.id AND s.words LIKE ? ESCAPE '!')",
         p_blob(search_pattern(s->arena, folded)));
     if (strlen(text) >= 4 && hex_decode(s->arena, view_text(text), &digits))
-        add(s, " OR c.serial = ?", p_blob(digits));
+        add(s, " OR c.serial = ?", p_blob(der_number(s->arena, digits)));
     query_add(&s->query, ")");
     return true;
 }

@@ -130,12 +130,32 @@ static void test_pem(void **state) {
     assert_false(pem_decode(arena, view_text(two), "C", &got));
 }
 
+static void test_numbers(void **state) {
+    (void)state;
+    static const struct {
+        const char *digits, *octets;
+    } good[] = {
+        {"0", "00"},    {"00", "00"},     {"000000", "00"},   {"1", "01"},        {"01", "01"},    {"0001", "01"}, {"7f", "7f"},
+        {"80", "0080"}, {"0080", "0080"}, {"000080", "0080"}, {"FFFF", "00ffff"}, {"abc", "0abc"}, {"0x", NULL},   {"", NULL},
+        {"g", NULL},    {"-1", NULL},     {"1 2", NULL},      {"00ffffffff", "00ffffffff"},
+    };
+    SCOPED_ARENA struct arena *arena = arena_new();
+    struct view got;
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        assert_int_equal(der_number_of_hex(arena, good[i].digits, &got), good[i].octets != NULL);
+        if (good[i].octets != NULL)
+            assert_string_equal(hex_encode(arena, got), good[i].octets);
+    }
+    assert_string_equal(hex_encode(arena, der_number(arena, view_of(NULL, 0))), "00");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_vectors),
         cmocka_unit_test(test_hostile),
         cmocka_unit_test(test_every_length),
         cmocka_unit_test(test_pem),
+        cmocka_unit_test(test_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
