@@ -215,8 +215,9 @@ static bool make_dates(const struct ca_signing *s, struct certificate_plan *plan
         return fail(err, ERROR_POLICY, "validity",
                     "The CA's certificate would have ended already, or before it begins; ask for a later "
                     "notAfter.");
-    if (to - from > (int64_t)MAX_DAYS * US_PER_DAY)
-        return fail(err, ERROR_POLICY, "validity", "A CA's certificate lasts at most 100 years.");
+    if (to - from > (int64_t)MAX_DAYS * US_PER_DAY && to != NO_EXPIRATION_US)
+        return fail(err, ERROR_POLICY, "validity",
+                    "A CA's certificate lasts at most 100 years, or has no end: 9999-12-31T23:59:59Z (rfc5280#4.1.2.5).");
     if (issuer != NULL && to > issuer->not_after_us) {
         if (p->validity_days != 0 || p->not_after_us != 0)
             return outlives(issuer, err);

@@ -175,6 +175,8 @@ static bool check_ct(const struct template *t, struct error *err) {
     if (t->basic.ca)
         return template_invalid(
             err, "ct is for end-entity certificates; an authority's is not logged here.");
+    if (t->endless)
+        return template_invalid(err, "ct is for certificates that end, and validity.endless gives them no end.");
     for (size_t i = 0; i < t->ct.minimum_count; i++)
         if ((size_t)t->ct.minimum[i].scts > t->ct.log_count &&
             (i == 0 || t->max_days > t->ct.minimum[i - 1].days))

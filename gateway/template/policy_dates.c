@@ -17,7 +17,7 @@ static int64_t longest(const struct template *t) {
 
 /* More than the template's ceiling: clamped, and told, or refused. */
 static bool under_ceiling(const struct policy *p, int64_t from, int64_t *to) {
-    if (*to - from <= longest(p->t))
+    if (*to - from <= longest(p->t) || (p->t->endless && *to == NO_EXPIRATION_US))
         return true;
     if (!p->t->clamp_days)
         return fail(p->err, ERROR_POLICY, "validity",
@@ -101,7 +101,7 @@ bool policy_dates(struct policy *p) {
     if (explicitly)
         TRY(explicit_end(p, from, &to));
     else
-        to = from + p->t->days * US_PER_DAY - US_PER_SECOND;
+        to = p->t->endless ? NO_EXPIRATION_US : from + p->t->days * US_PER_DAY - US_PER_SECOND;
     if (p->in->issuer != NULL)
         TRY(inside_issuer(p, explicitly, from, &to));
     align_dates(p, &from, &to);

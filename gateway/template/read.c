@@ -55,7 +55,7 @@ bool read_choice(const struct json *object, const char *name, const char *const 
 
 static bool read_validity(const struct json *document, struct template *t, struct error *err) {
     static const char *const names[] = {"days",  "maxDays", "backdateSeconds", "over", "issuerEnd",
-                                        "align", NULL};
+                                        "align", "endless", NULL};
     const struct json *object = NULL;
     unsigned over = t->clamp_days;
     TRY(json_object(document, "validity", &object, err));
@@ -66,6 +66,7 @@ static bool read_validity(const struct json *document, struct template *t, struc
     t->max_days = t->days;
     TRY(json_int(object, "maxDays", 1, 36525, &t->max_days, err));
     TRY(json_int(object, "backdateSeconds", 0, 7 * 86400, &t->backdate_seconds, err));
+    TRY(json_bool(object, "endless", &t->endless, err));
     TRY(read_choice(object, "over", over_names, &over, err));
     t->clamp_days = over != 0;
     READ_CHOICE(object, "issuerEnd", issuer_end_names, t->issuer_end, err);

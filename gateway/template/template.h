@@ -13,7 +13,8 @@
  *                "over":"refuse",     asked for more than maxDays: refuse | clamp
  *                "issuerEnd":"auto",  past the issuer's end: auto (refuse what was asked for, clamp the
  *                                     template's own) | clamp | refuse
- *                "align":"none"},     none | hour | day: begin and end are rounded down to it
+ *                "align":"none",      none | hour | day: begin and end are rounded down to it
+ *                "endless":false},    instead of days: 9999-12-31T23:59:59Z, which may also be asked for
  *   "keys": ["RSA","EC","Ed25519","ML-DSA","SLH-DSA"],       see key_type_allowed; empty: all
  *   "keysLevel": "block",             other keys: block | log (taken, and the event says so) | off
  *   "subject": {"from":"csr",         csr | fixed | none | expression
@@ -132,6 +133,7 @@ struct template {
     enum proof_rule proof;
     int64_t days, max_days, backdate_seconds;
     bool clamp_days; /* "over" is clamp */
+    bool endless;
     enum issuer_end issuer_end;
     enum alignment align;
     struct text_list keys;

@@ -109,6 +109,8 @@ static void put_validity(struct json_writer *w, const struct template *t) {
     json_put_string(w, "over", over_names[t->clamp_days]);
     json_put_string(w, "issuerEnd", issuer_end_names[t->issuer_end]);
     json_put_string(w, "align", alignment_names[t->align]);
+    if (t->endless)
+        json_put_bool(w, "endless", true);
     json_close_object(w);
 }
 

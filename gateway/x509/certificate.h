@@ -136,6 +136,7 @@ MUST_USE bool certificate_check_ca(const X509 *certificate, EVP_PKEY *key, const
 
 /* notBefore/notAfter conversions: UTCTime until 2049, GeneralizedTime from 2050 (rfc5280#4.1.2.5).
  */
+#define NO_EXPIRATION_US INT64_C(253402300799000000) /* 99991231235959Z: "no well-defined expiration date", there, too */
 MUST_USE bool asn1_time_from_us(int64_t us, ASN1_TIME **ret_time, struct error *err);
 MUST_USE bool asn1_time_to_us(const ASN1_TIME *time, int64_t *ret_us, struct error *err);
 
