@@ -56,8 +56,8 @@ static void refresh_ca(struct core *core, const struct ca_record *ca) {
     size_t count;
     if (!authority_warn_expiry(core, arena, ca, &err))
         log_failure(LOG_WARN, "jobs", ca->slug, &err);
-    if (ca->state == CA_CERTIFICATE_ONLY)
-        return; /* it signs nothing here */
+    if (ca->state == CA_CERTIFICATE_ONLY || ca->not_after_us <= clock_now_us())
+        return; /* it signs nothing here, or nothing any more */
     if (!authority_generations(core, arena, ca, &keys, &count, &err)) {
         log_failure(LOG_WARN, "jobs", ca->slug, &err);
         return;
@@ -76,7 +76,7 @@ static bool refresh_page(struct core *core, struct arena *arena, struct page *pa
         return false;
     }
     for (size_t i = 0; i < count; i++)
-        if (cas[i].certificate.len > 0 && cas[i].not_after_us > clock_now_us())
+        if (cas[i].certificate.len > 0)
             refresh_ca(core, &cas[i]);
     return page->cursor != NULL && page->cursor[0] != '\0';
 }

@@ -18,6 +18,7 @@ import connections
 import credentials
 import authorities
 import decisions
+import extremes
 import templates
 import token_keys
 import acme
@@ -86,7 +87,7 @@ def run_whole(gateway, admin, token, seconds):
     for module in (credentials, authorities, templates, related, retention, scep, validators, mail,
                    notices, public_pages, acme, access):
         module.run(gateway, admin, made)
-    for module in (decisions, revocations, inspecting, oddities):
+    for module in (decisions, revocations, inspecting, oddities, extremes):
         module.run(gateway, admin, made)
     for module in (factors, identity, openid, logs, audit):
         module.run(gateway, admin)
