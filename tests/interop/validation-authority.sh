@@ -126,6 +126,73 @@ head -c 100 www/foreign.crl >short.crl
 expect "half a list" "$(push short.crl)" 400
 shown "old lists, lists of another key and broken ones are refused"
 
+# Deltas, which openssl ca does not make.
+cat >delta.py <<'PY'
+import datetime, sys
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+base, number, serial, reason, out = sys.argv[1:]
+with open("foreign/ca.pem", "rb") as file:
+    ca = x509.load_pem_x509_certificate(file.read())
+with open("foreign/key", "rb") as file:
+    key = serialization.load_pem_private_key(file.read(), None)
+now = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
+entry = (x509.RevokedCertificateBuilder().serial_number(int(serial, 16)).revocation_date(now)
+         .add_extension(x509.CRLReason(x509.ReasonFlags(reason)), False).build())
+crl = (x509.CertificateRevocationListBuilder().issuer_name(ca.subject).last_update(now)
+       .next_update(now + datetime.timedelta(days=1)).add_extension(x509.CRLNumber(int(number)), False)
+       .add_extension(x509.DeltaCRLIndicator(int(base)), True).add_revoked_certificate(entry).sign(key, hashes.SHA256()))
+with open(out, "wb") as file:
+    file.write(crl.public_bytes(serialization.Encoding.DER))
+PY
+delta() { python3 -B delta.py "$1" "$2" "$("$openssl" x509 -in good.pem -noout -serial | sed 's/serial=//')" "$3" "$4" || die "a delta"; }
+good_is() { [ "$(state good)" = "$1" ]; } # or what else is said
+base=$("$openssl" crl -inform DER -in www/foreign.crl -noout -crlnumber)
+base=$((${base#*=}))
+delta "$base" $((base + 1)) certificateHold held.crl
+expect "a delta" "$(push held.crl)" 200
+within 10 good_is revoked || die "the delta is not obeyed: $(cat ocsp.out)"
+grep -q 'Reason: certificateHold' ocsp.out || die "no reason of the delta: $(cat ocsp.out)"
+expect "revoked in the complete list" "$(state bad)" revoked
+delta $((base + 100)) $((base + 101)) keyCompromise ahead.crl
+expect "a delta to a list that is not here" "$(push ahead.crl)" 422
+delta "$base" $((base + 2)) removeFromCRL www/delta.crl
+jq -n --arg u "http://127.0.0.1:$port" '{settings: {sources: [$u + "/foreign.crl"], intervalSeconds: 5, deltaSources: [$u + "/delta.crl"]}}' >d.json
+rest PATCH validators/foreign @d.json >v.out
+rest POST validators/foreign/fetch >v.out
+expect "problem" "$(jq -r .problem v.out)" null
+within 10 good_is good || die "removeFromCRL is not obeyed: $(cat ocsp.out)"
+expect "the delta before" "$(push held.crl)" 422
+shown "deltas are pushed and fetched: a hold, its removal; those without their base and older ones are refused"
+printf '%X\n' $((base + 10)) >foreign/crlnumber
+
+# The first source is nowhere, the second says nothing; the third has it.
+cat >silent.py <<'PY'
+import socket, sys, time
+with socket.create_server(("127.0.0.1", int(sys.argv[1]))):
+    time.sleep(600)
+PY
+silent=$(free_port)
+python3 -B silent.py "$silent" &
+other_pids+=($!)
+heard() { (exec 3<>"/dev/tcp/127.0.0.1/$silent") 2>/dev/null; }
+within 10 heard || die "the silent server"
+jq -n --arg s "http://127.0.0.1:$silent/x.crl" --arg n "http://127.0.0.1:$(free_port)/x.crl" --arg u "http://127.0.0.1:$port" \
+    '{settings: {sources: [$n, $s, $u + "/foreign.crl"], timeoutSeconds: 1, intervalSeconds: 600, deltaSources: []}}' >d.json
+rest PATCH validators/foreign @d.json >v.out
+ca_run -revoke good.pem -crl_reason superseded
+foreign_crl
+rest POST validators/foreign/fetch >v.out
+expect "problem" "$(jq -r .problem v.out)" null
+within 10 good_is revoked || die "the third source was not asked: $(cat ocsp.out)"
+sed -i '/^R.*CN=good$/{s/^R/V/;s/\t[0-9]*Z,superseded\t/\t\t/}' foreign/index.txt
+foreign_crl
+jq -n --arg u "http://127.0.0.1:$port/foreign.crl" '{settings: {sources: [$u], intervalSeconds: 5}}' >d.json
+rest PATCH validators/foreign @d.json >v.out
+rest POST validators/foreign/fetch >v.out
+within 10 good_is good || die "its list again: $(cat ocsp.out) $(cat foreign/index.txt)"
+shown "several sources: one that is away and one that is silent (time-out of a second) do not hold up the next"
+
 printf '1000\n1001\n1002\n' >issued.txt
 curl -sS --fail --cacert "$GATEHOUSE_TLS_CERT" -H "Authorization: Bearer $GATEHOUSE_TOKEN" -H 'Content-Type: text/plain' \
     --data-binary @issued.txt -o issued.out "$GATEHOUSE_URL/api/v1/validators/foreign/issued"
