@@ -65,8 +65,8 @@ static const char *covering_index(const struct count *count) {
     const struct certificate_filter *f = count->filter;
     return f->use != 0                                    ? "certificates_by_use"
            : !uuid_is_nil(*count->ca)                     ? "certificates_by_ca"
-           : f->expires_before_us || f->expires_after_us ? "certificates_by_expiry"
-                                                          : "certificates_by_time";
+           : f->expires_before_us != 0 || f->expires_after_us != 0 || asks_time(f) ? "certificates_by_expiry"
+                                                                                   : "certificates_by_time";
 }
 
 static void add_all(struct count *count) {

@@ -172,7 +172,10 @@ async function ownCertificate(page, { api, ca, places }) {
   await page.getByRole('button', { name: 'Save', exact: true }).click();
   await page.locator('#main .pf-m-danger').filter({ hasText: 'https URL' }).waitFor();
   await page.getByRole('button', { name: 'Discard changes' }).click();
+  await page.getByText('https URL').waitFor({ state: 'detached' });
   await page.getByRole('button', { name: 'Make a CSR' }).click();
+  await field(page, 'Host names and addresses').fill('pki.example.org\n192.0.2.9');
+  await dialog(page).getByRole('button', { name: 'Make a CSR' }).click();
   await dialog(page).getByText('BEGIN CERTIFICATE REQUEST').waitFor();
   await dialog(page).getByRole('button', { name: 'Close', exact: true }).last().click();
   await field(page, 'Source').selectOption('authority');

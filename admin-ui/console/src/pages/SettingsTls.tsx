@@ -1,15 +1,17 @@
-import { Alert, Button, Card, CardBody, CardTitle, DescriptionList, FormGroup, TextInput } from '@patternfly/react-core';
+import { Alert, Button, Card, CardBody, CardTitle, DescriptionList, FormGroup, TextArea, TextInput } from '@patternfly/react-core';
 import { useState } from 'react';
 import { api, saveFile, type Problem, type Schema } from '../api/client';
 import { useScope } from '../frame/scope';
 import { FormDialog, Shown } from '../parts/Dialog';
 import { asProblem, useLoad } from '../parts/load';
 import { MaterialField, nothing } from '../parts/Material';
+import { Pick } from '../parts/pick';
 import { DocumentFields, SettingsForm, type Field, type Json } from '../parts/SettingsForm';
 import { ProblemAlert, Waiting, When } from '../parts/small';
 import { Test } from '../parts/Trial';
 import { useSession } from '../session';
 import { t } from '../texts';
+import { fieldName } from '../texts/fields';
 import { Row } from './Authority';
 
 type Tls = Schema['Tls'];
@@ -28,6 +30,7 @@ function fieldsOf(source: Source, cas: readonly Schema['Ca'][]): Field[] {
   }
 }
 
+const keyTypes = ['P-256', 'P-384', 'RSA-2048', 'RSA-3072', 'RSA-4096'] as const;
 const text = (value: unknown): string => (typeof value === 'string' ? value.trim() : '');
 
 function asked(now: Json): Json {
@@ -68,6 +71,20 @@ function Present({ of }: { of: Tls }) {
   );
 }
 
+/** Signed elsewhere: the names, and the CSR for them. */
+function NewCsr({ of, close, made }: { of: Tls; close: () => void; made: (csr: string) => void }) {
+  const [names, setNames] = useState((of.settings.names?.length ? of.settings.names : of.certificate.names.map((one) => one.replace(/^(DNS|IP):/, ''))).join('\n'));
+  const [keyType, setKeyType] = useState(of.settings.keyType ?? 'P-256');
+  const lines = names.split(/[\s,]+/).filter((one) => one !== '');
+  return (
+    <FormDialog title={t('makeCsr')} act={t('makeCsr')} ready={lines.length > 0} close={close} stays run={() => api.post<Schema['TlsCsr']>('/tls/csr', { names: lines, keyType }).then((answer) => made(answer.csr))}>
+      <p>{t('tlsCsrSays')}</p>
+      <FormGroup label={fieldName('tls', 'names')} fieldId="tls-csr-names" isRequired><TextArea id="tls-csr-names" rows={4} value={names} onChange={(_, value) => setNames(value)} /></FormGroup>
+      <Pick id="tls-csr-key" label={t('keyType')} value={keyType} set={(next) => setKeyType(next as typeof keyType)} choices={keyTypes.map((one) => [one, one] as const)} />
+    </FormDialog>
+  );
+}
+
 function Import({ close }: { close: (done: boolean) => void }) {
   const [certificate, setCertificate] = useState(nothing);
   const [key, setKey] = useState(nothing);
@@ -89,6 +106,7 @@ export function TlsCertificate() {
   const { cas } = useScope();
   const loaded = useLoad(() => api.get<Tls>('/tls'), 'tls');
   const [csr, setCsr] = useState('');
+  const [asking, setAsking] = useState(false);
   const [importing, setImporting] = useState(false);
   const [problem, setProblem] = useState<Problem>();
   const [busy, setBusy] = useState(false);
@@ -101,7 +119,7 @@ export function TlsCertificate() {
   };
   const form: Field[] = [
     { path: 'source', kind: 'one', of: sources.map((one) => [one, t(`tls-${one}`)] as const) },
-    { path: 'names', kind: 'lines' }, { path: 'keyType', kind: 'one', of: ['P-256', 'P-384', 'RSA-2048', 'RSA-3072', 'RSA-4096'] },
+    { path: 'names', kind: 'lines' }, { path: 'keyType', kind: 'one', of: keyTypes },
   ];
   return (
     <>
@@ -109,7 +127,7 @@ export function TlsCertificate() {
       {!fixed && (
         <div className="gh-actions">
           {settings.source !== 'given' && <Button variant="secondary" isLoading={busy} isDisabled={busy} onClick={() => act(api.post('/tls/renew').then(loaded.reload))}>{t('renewNow')}</Button>}
-          <Button variant="secondary" isDisabled={busy} onClick={() => act(api.post<Schema['TlsCsr']>('/tls/csr').then((made) => setCsr(made.csr)))}>{t('makeCsr')}</Button>
+          <Button variant="secondary" onClick={() => setAsking(true)}>{t('makeCsr')}</Button>
           <Button variant="secondary" onClick={() => setImporting(true)}>{t('import')}</Button>
         </div>
       )}
@@ -127,6 +145,7 @@ export function TlsCertificate() {
             </>
           );
         }} />
+      {asking && <NewCsr of={loaded.value} close={() => setAsking(false)} made={(made) => { setAsking(false); setCsr(made); }} />}
       {csr !== '' && <Shown title="CSR" text={csr} name="gatehouse-tls.csr" close={() => setCsr('')} />}
       {importing && <Import close={(done) => { setImporting(false); if (done) loaded.reload(); }} />}
     </>

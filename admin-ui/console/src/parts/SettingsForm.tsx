@@ -148,7 +148,7 @@ export function SettingsForm({ name, document, fields, fixed, save, whole = fals
       {saved && draft === undefined && <Alert isInline variant="success" title={t('saved')} />}
       <ActionGroup>
         {!fixed && <Button type="submit" isDisabled={draft === undefined}>{act ?? t('save')}</Button>}
-        {!fixed && draft !== undefined && <Button variant="link" onClick={() => { setDraft(undefined); setRound(round + 1); }}>{t('discard')}</Button>}
+        {!fixed && draft !== undefined && <Button variant="link" onClick={() => { setDraft(undefined); setProblem(undefined); setRound(round + 1); }}>{t('discard')}</Button>}
         {whole && <Button variant="link" onClick={() => setJson(!json)}>{json ? t('asFields') : t('asJson')}</Button>}
         {more}
       </ActionGroup>

@@ -294,6 +294,7 @@ export const operationDe: Record<keyof typeof operation, string> = {
   tlsNextSays: 'Mit dem Speichern entsteht es sofort und wird von da an von selbst erneuert. Browser und Programme, die nur dem alten trauen, müssen das neue kennenlernen.',
   tlsEnds: 'Es endet bald, und nichts hat es erneuert.',
   tlsMissing: 'Es gilt nicht für diese öffentlichen Namen: {names}. Wer über sie kommt, wird gewarnt.',
+  tlsCsrSays: 'Sein Schlüssel entsteht hier und bleibt hier; das Zertifikat, das zurückkommt, wird importiert.',
   tlsImport: 'Ein HTTPS-Zertifikat importieren',
   tlsImportSays: 'Es gilt sofort. Niemand hier kann es erneuern: das nächste importieren, bevor es endet.',
   tlsKey: 'Sein privater Schlüssel',

@@ -293,6 +293,7 @@ export const operation = {
   tlsNextSays: 'Saved, it is made at once, and from then on renewed by itself. Browsers and programs that trust the old one alone have to be told of the new one.',
   tlsEnds: 'It ends soon, and nothing has renewed it.',
   tlsMissing: 'It is not for these public names: {names}. Who comes by them is warned.',
+  tlsCsrSays: 'Its key is made here and stays here; the certificate that comes back is imported.',
   tlsImport: 'Import an HTTPS certificate',
   tlsImportSays: 'It is served at once. Nobody here can renew it: import the next one before it ends.',
   tlsKey: 'Its private key',
