@@ -64,6 +64,7 @@ GRANT INSERT, DELETE ON mdm_keys TO gatehouse_application;
 GRANT INSERT, UPDATE, DELETE ON agents TO gatehouse_application;
 GRANT INSERT, UPDATE, DELETE ON tsa_certificates TO gatehouse_application;
 GRANT INSERT, UPDATE, DELETE ON kek_nodes TO gatehouse_application;
+GRANT INSERT, UPDATE, DELETE ON troubles TO gatehouse_application;
 
 -- Comes and goes.
 GRANT INSERT, DELETE ON role_grants TO gatehouse_application;

@@ -25,6 +25,7 @@ struct agents {
     atomic_bool stopping;
     atomic_uint strangers; /* connections that have not said yet who they are */
     int64_t started_us;    /* of the monotonic clock */
+    int64_t told_us;       /* when the notices were told who is missed; 0: not since the last change */
     pthread_mutex_t lock;  /* guards what follows */
     pthread_cond_t ended;
     unsigned connections;

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "rest/handler.h"
+#include "store/troubles.h"
 
 #include <openssl/crypto.h>
 #include <string.h>
@@ -216,6 +217,7 @@ static HANDLER(agents_remove) {
     TRY(ask_id(request, 0, "agent", &id, err));
     TX(tx, core_db(agents->config.core), &done, err)
         tx.ok = agent_get(tx.tx, request->arena, id, &agent, err) && agent_delete(tx.tx, id, err) &&
+                trouble_forget(tx.tx, "agent", arena_printf(request->arena, "agent %s", agent.name), err) &&
                 note(tx.tx, actor_of(request), "agent.removed", agent.name, err);
     TRY(done);
     hub_dismiss(agents->hub, id, "the agent was removed"); /* on other nodes within half a minute */

@@ -2,6 +2,8 @@
 #include "agents/internal.h"
 
 #include "base/clock.h"
+#include "base/metrics.h"
+#include "ca/troubles.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -33,6 +35,31 @@ static void look_at(struct agents *agents, struct arena *arena, const struct age
         arena_printf(arena, "It is not connected to this node; some node has last heard of it at %s.", seen));
 }
 
+static bool missed(const struct agents *agents, const char *name) {
+    for (size_t i = 0; i < agents->away_count; i++)
+        if (strcmp(agents->away[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+/* At each change, and now and then that it is so still. Nobody else writes what is read here without the lock. */
+static bool tell_notices(struct agents *agents, struct arena *arena, const struct away *list, size_t count, struct error *err) {
+    struct trouble *troubles = arena_array(arena, AWAY_MAX, sizeof *troubles);
+    bool same = count == agents->away_count;
+    for (size_t i = 0; i < count; i++) {
+        troubles[i] = (struct trouble){list[i].name, list[i].reason};
+        same = same && missed(agents, list[i].name);
+    }
+    if (same && agents->told_us != 0 && (count == 0 || clock_monotonic_us() - agents->told_us < TROUBLES_AGAIN_US))
+        return true;
+    agents->told_us = 0;
+    TRY(troubles_are(agents->config.core, "agent", troubles, count, err));
+    agents->told_us = clock_monotonic_us();
+    return true;
+}
+
+METRIC(missing, METRIC_GAUGE, "gatehouse_agents_missed", "Agents that are not connected to this node, or do not answer.", NULL);
+
 bool agents_watch_run(void *context, struct arena *arena, struct error *err) {
     struct agents *agents = context;
     struct agent_record *items = NULL;
@@ -46,11 +73,13 @@ bool agents_watch_run(void *context, struct arena *arena, struct error *err) {
     TRY(done);
     for (size_t i = 0; i < count; i++)
         look_at(agents, arena, &items[i], list, &found);
+    METRIC_SET(&missing, (int64_t)found, NULL);
+    bool told = tell_notices(agents, arena, list, found, err);
     pthread_mutex_lock(&agents->lock);
     memcpy(agents->away, list, found * sizeof *list);
     agents->away_count = found;
     pthread_mutex_unlock(&agents->lock);
-    return true;
+    return told;
 }
 
 void agents_watch_list(void *context, const struct portal_put *put) {

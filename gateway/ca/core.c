@@ -16,7 +16,7 @@
 
 struct core {
     struct db *db;
-    const char *publish_directory;
+    const char *publish_directory, *node;
     struct core_issuers issuers;
     struct signer *signer;
     struct key_cache *keys;
@@ -35,6 +35,7 @@ struct core *core_new(const struct core_config *config) {
     core->db = config->db;
     core->signer = config->signer;
     core->publish_directory = config->publish_directory;
+    core->node = config->node == NULL ? "" : config->node;
     core->issuers = config->issuers;
     core->keys = key_cache_new();
     core->status = status_cache_new();
@@ -75,6 +76,10 @@ struct signer *core_signer(struct core *core) {
 
 const char *core_publish_directory(struct core *core) {
     return core->publish_directory;
+}
+
+const char *core_node(const struct core *core) {
+    return core->node;
 }
 
 const struct core_issuers *core_issuers(const struct core *core) {

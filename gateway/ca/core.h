@@ -25,6 +25,7 @@ struct core_config {
     int64_t most_behind_us;
     struct core_issuers issuers; /* kept as long as the core */
     const char *http, *https; /* its base URLs; else NULL: the instance's settings say them */
+    const char *node;         /* its name among the nodes, the same after a restart; or NULL; kept as long as the core */
 };
 
 /* Reads the instance's settings (public URLs) when they are first needed. */
@@ -34,6 +35,7 @@ void core_free(struct core *core);
 struct db *core_db(struct core *core);
 struct signer *core_signer(struct core *core);
 const char *core_publish_directory(struct core *core); /* or NULL */
+const char *core_node(const struct core *core);        /* "" when it has no name */
 const struct core_issuers *core_issuers(const struct core *core);
 bool core_reads_only(const struct core *core);
 

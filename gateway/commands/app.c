@@ -222,11 +222,19 @@ bool app_open_signer(struct app *app, struct error *err) {
     return signer_open(&config, &app->signer, err);
 }
 
+/* The same after a restart. */
+static const char *node_name(const struct app *app) {
+    char host[128] = "";
+    gethostname(host, sizeof host - 1);
+    return arena_printf(app->arena, "%s:%.120s", host, app->data);
+}
+
 bool app_make_core(struct app *app, struct error *err) {
     const char *mode = option_text(app->options, "mode");
     struct core_config config = {.db = app->db,
                                  .signer = app->signer,
                                  .publish_directory = option_text(app->options, "publish-directory"),
+                                 .node = node_name(app),
                                  .reads_only = strcmp(mode, "validation") == 0,
                                  .most_behind_us = option_number(app->options, "most-behind") * US_PER_SECOND};
     struct app_names names;

@@ -258,7 +258,7 @@ static void build_router(struct service *s) {
     build_status(s);
     add_room(s, console_room(s->console));
     portal_add_check(s->portal, &(struct portal_check){"tls", look_at_tls, &s->tls, true});
-    s->tokens = token_watch_new(s->app.core, s->kek.node);
+    s->tokens = token_watch_new(s->app.core);
     portal_add_list(s->portal, token_watch_list, s->tokens);
     portal_add_list(s->portal, list_overdue, s->app.core);
     build_tsp(s);
@@ -306,17 +306,10 @@ static bool retry_requests(void *core, struct arena *arena, struct error *err) {
     return requests_retry(core, arena, err);
 }
 
-/* Of this node: the same after a restart. */
-static const char *node_name(const struct app *app) {
-    char host[128] = "";
-    gethostname(host, sizeof host - 1);
-    return arena_printf(app->arena, "%s:%.120s", host, app->data);
-}
-
 /* Before the first key is used: a rotation that begins now waits for this node's token. */
 static void join_nodes(struct service *s) {
     struct error err = {0};
-    s->kek = (struct kek_watch){.core = s->app.core, .node = node_name(&s->app)};
+    s->kek = (struct kek_watch){.core = s->app.core, .node = core_node(s->app.core)};
     if (!kek_watch_run(&s->kek, s->app.arena, &err))
         log_failure(LOG_WARN, "serve", "key-encryption keys", &err);
 }

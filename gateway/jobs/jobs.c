@@ -7,9 +7,11 @@
 #include "ca/generations.h"
 #include "ca/service.h"
 #include "ca/status.h"
+#include "ca/troubles.h"
 #include "store/est.h"
 #include "store/factors.h"
 #include "store/organisations.h"
+#include "store/troubles.h"
 #include "store/usage.h"
 
 #include <pthread.h>
@@ -27,6 +29,7 @@ struct worker {
     struct jobs *jobs;
     struct job job;
     pthread_t thread;
+    int64_t told_us; /* monotonic: when the notices were told how it goes; 0: not since the last change */
 };
 
 struct jobs {
@@ -111,6 +114,7 @@ static bool keep_house(void *context, struct arena *arena, struct error *err) {
     (void)arena;
     TX(tx, core_db(context), &done, err)
         tx.ok = usage_forget(tx.tx, clock_now_us() / US_PER_DAY - USAGE_DAYS, err) &&
+                trouble_purge(tx.tx, clock_now_us(), err) &&
                 est_key_sweep(tx.tx, clock_now_us() - EST_KEY_KEPT_US, err) &&
                 est_key_forget(tx.tx, clock_now_us() - UNFETCHED_KEY_US, err);
     return done;
@@ -167,8 +171,26 @@ static void note_failure(const struct worker *worker, struct arena *arena, const
                                            .object = worker->job.name, .details = json_written(&w)});
 }
 
+/* What people are told: the cause of our own faults stands in the log alone. */
+static const char *reason_of(const struct error *why) {
+    return why->kind == ERROR_INTERNAL ? "an internal error; the log's room \"jobs\" has its cause" : why->message;
+}
+
+/* At each change, also of what another process of this node has left, and now and then that it fails still. */
+static void tell_notices(struct worker *worker, bool changed, const struct error *why) {
+    struct error err = {0};
+    if (changed)
+        worker->told_us = 0;
+    if (worker->told_us != 0 && (why == NULL || clock_monotonic_us() - worker->told_us < TROUBLES_AGAIN_US))
+        return;
+    if (trouble_is(worker->jobs->core, "job", worker->job.name, why == NULL ? NULL : reason_of(why), &err))
+        worker->told_us = clock_monotonic_us();
+    else
+        log_failure(LOG_WARN, "jobs", "troubles", &err);
+}
+
 /* failed: whether it did the last time. */
-static bool run_once(const struct worker *worker, bool failed) {
+static bool run_once(struct worker *worker, bool failed) {
     SCOPED_ARENA struct arena *arena = arena_new();
     const char *name = worker->job.name;
     struct error err = {0};
@@ -180,6 +202,7 @@ static bool run_once(const struct worker *worker, bool failed) {
         log_failure(LOG_WARN, "jobs", name, &err);
     if (!ok && !failed)
         note_failure(worker, arena, &err);
+    tell_notices(worker, ok == failed, ok ? NULL : &err);
     METRIC_ADD(&rounds, 1, name, !ok ? "failed" : mine ? "done" : "elsewhere");
     if (ok)
         METRIC_SET(&last_good, clock_now_us() / US_PER_SECOND, name);
@@ -190,7 +213,7 @@ static bool run_once(const struct worker *worker, bool failed) {
 
 /* The first round comes soon, or a node that is started again every hour would never clean up. */
 static void *run(void *context) {
-    const struct worker *worker = context;
+    struct worker *worker = context;
     int64_t wait_us = worker->job.every_us < FIRST_ROUND_US ? worker->job.every_us : FIRST_ROUND_US;
     bool failed = false;
     while (wait_for(worker->jobs, wait_us)) {

@@ -9,8 +9,7 @@
 
 struct token_watch;
 
-/* node: the node's name, for events. */
-struct token_watch *token_watch_new(struct core *core, const char *node);
+struct token_watch *token_watch_new(struct core *core);
 void token_watch_free(struct token_watch *watch); /* NULL is accepted */
 /* Everywhere. A token or module that cannot be used any more, or can be again, is an event (token.lost, token.back). */
 MUST_USE bool token_watch_run(void *watch, struct arena *arena, struct error *err);

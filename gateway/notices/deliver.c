@@ -8,9 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 
-static void mark_of(struct arena *arena, const char *rule, const struct notice *notice, const struct notice_target *target,
+static void mark_of(struct arena *arena, const char *rule, const char *occasion, const struct notice_target *target,
                     uint8_t ret[static 32]) {
-    const char *text = arena_printf(arena, "%s\n%s\n%s", rule, notice->occasion,
+    const char *text = arena_printf(arena, "%s\n%s\n%s", rule, occasion,
                                     target->mail != NULL ? target->mail : notices_text(target->webhook, "id"));
     SHA256((const unsigned char *)text, strlen(text), ret);
 }
@@ -25,15 +25,21 @@ struct fresh {
 static bool find_new(struct core *core, struct arena *arena, const char *rule, const struct notice *notices, size_t count,
                      const struct notice_target *target, struct fresh *ret, struct error *err) {
     struct notice_mark *marks = arena_array(arena, count + 1, sizeof *marks);
+    struct notice_mark *earlier = arena_array(arena, count + 1, sizeof *earlier);
     bool done = false;
+    size_t following = 0;
     *ret = (struct fresh){.notices = arena_array(arena, count + 1, sizeof(struct notice *)), .marks = marks};
-    for (size_t i = 0; i < count; i++)
-        mark_of(arena, rule, &notices[i], target, marks[i].once);
+    for (size_t i = 0; i < count; i++) {
+        mark_of(arena, rule, notices[i].occasion, target, marks[i].once);
+        if (notices[i].follows != NULL)
+            mark_of(arena, rule, notices[i].follows, target, earlier[following++].once);
+    }
     TX(tx, core_db(core), &done, err)
-        tx.ok = marks_known(tx.tx, arena, marks, count, err);
+        tx.ok = marks_known(tx.tx, arena, marks, count, err) && marks_known(tx.tx, arena, earlier, following, err);
     TRY(done);
+    following = 0;
     for (size_t i = 0; i < count; i++)
-        if (!marks[i].known) {
+        if ((notices[i].follows == NULL || earlier[following++].known) && !marks[i].known) {
             marks[ret->count] = marks[i];
             ret->notices[ret->count++] = &notices[i];
         }

@@ -31,6 +31,7 @@ struct notice {
     const char *text;     /* a line for people */
     const char *data;     /* a JSON object for programs */
     struct uuid request;  /* the request that it is about, or nil */
+    const char *follows;  /* an occasion: told to those alone who were told of that; or NULL */
 };
 struct notice_target {
     const char *mail;           /* an address, or NULL */
@@ -70,6 +71,15 @@ MUST_USE bool notices_find_secrets(struct core *core, struct arena *arena, const
                                    struct error *err);
 MUST_USE bool notices_tell_approvers(struct core *core, struct arena *arena, const struct json *rule,
                                      const struct notice *notices, size_t count, struct error *err);
+
+/* -- troubles.c: tokens, agents and jobs that fail for a while, and that do not any more -- */
+
+/* What there is to tell, and what the rule remembers once that is told (NULL: what it remembers already). */
+MUST_USE bool notices_find_troubles(struct core *core, struct arena *arena, const struct json *rule, struct found *ret,
+                                    const char **ret_memory, struct error *err);
+/* The setting that has it. */
+const char *notices_troubles_place(struct arena *arena, const char *rule);
+MUST_USE bool notices_check_troubles(const struct json *rule, struct error *err);
 
 /* -- webhook.c -- */
 

@@ -246,6 +246,24 @@ static bool find_secrets(struct look *look, struct error *err) {
     return true;
 }
 
+static bool find_troubles(struct look *look, struct error *err) {
+    SCOPED_ARENA struct arena *arena = arena_new();
+    struct found all = {0};
+    const char *memory = NULL;
+    bool done = false;
+    TRY(notices_find_troubles(look->core, arena, look->rule, &all, &memory, err));
+    for (size_t i = 0; i < all.count && !look->late; i++) {
+        add_found(look, all.notices[i], "");
+        tell_full(look);
+    }
+    tell_found(look); /* before the arena goes */
+    if (look->failed || look->late || memory == NULL)
+        return true;
+    TX(tx, core_db(look->core), &done, err)
+        tx.ok = setting_put(tx.tx, notices_troubles_place(arena, notices_text(look->rule, "id")), memory, err);
+    return done;
+}
+
 /* --- events -------------------------------------------------------------------------------------------------------------- */
 
 static struct notice of_event(struct arena *arena, const struct event *e) {
@@ -336,6 +354,7 @@ static bool look_at(struct look *look, struct arena *arena, struct error *err) {
         TRY(look_for_events(look, arena, err));
     else
         TRY(strcmp(on, "secret.expiring") == 0      ? find_secrets(look, err)
+            : strcmp(on, "trouble") == 0            ? find_troubles(look, err)
             : strcmp(on, "authority.expiring") == 0 ? find_own(look, err)
                                                     : find_expiring(look, err));
     tell_found(look);

@@ -128,21 +128,24 @@ static bool check_rule(struct core *core, struct arena *arena, const struct json
                                            NULL};
     static const char *const secret[] = {"id", "on", "days", "to", "toOwner", "webhook", NULL};
     static const char *const event[] = {"id", "on", "codes", "to", "toApprovers", "webhook", NULL};
+    static const char *const trouble[] = {"id", "on", "kinds", "minutes", "to", "webhook", NULL};
     const char *on = NULL, *webhook = NULL, *id = notices_text(item, "id");
     struct certificate_filter filter;
     bool to_owner = false, to_approvers = false;
     TRY(json_string(item, "on", &on, err));
     on = on == NULL ? "" : on;
     bool is_event = strcmp(on, "event") == 0, is_secret = strcmp(on, "secret.expiring") == 0;
-    if (!is_event && !is_secret && strcmp(on, "certificate.expiring") != 0 && strcmp(on, "authority.expiring") != 0)
-        return bad(err, id, "\"on\" is certificate.expiring, authority.expiring, secret.expiring or event");
-    TRY(json_only(item, is_event ? event : is_secret ? secret : expiring, err) &&
+    bool is_trouble = strcmp(on, "trouble") == 0;
+    bool is_expiring = strcmp(on, "certificate.expiring") == 0 || strcmp(on, "authority.expiring") == 0;
+    if (!is_event && !is_secret && !is_trouble && !is_expiring)
+        return bad(err, id, "\"on\" is certificate.expiring, authority.expiring, secret.expiring, trouble or event");
+    TRY(json_only(item, is_event ? event : is_secret ? secret : is_trouble ? trouble : expiring, err) &&
         json_string(item, "webhook", &webhook, err) && json_bool(item, "toOwner", &to_owner, err) &&
         json_bool(item, "toApprovers", &to_approvers, err));
     if (webhook != NULL && notices_find(webhooks, webhook) == NULL)
         return bad(err, id, "there is no webhook of that name");
     return check_addresses(item, webhook == NULL && !to_owner && !to_approvers, err) &&
-           (is_event ? check_codes(item, err) : check_days(item, err)) &&
+           (is_event ? check_codes(item, err) : is_trouble ? notices_check_troubles(item, err) : check_days(item, err)) &&
            notices_filter(core, arena, item, &filter, err);
 }
 
@@ -246,17 +249,20 @@ static bool seal_webhooks(struct core *core, struct arena *arena, const struct j
     return true;
 }
 
-static bool is_on_events(const struct json *rule) {
-    return rule != NULL && strcmp(notices_text(rule, "on"), "event") == 0;
+static bool is_on(const struct json *rule, const char *what) {
+    return rule != NULL && strcmp(notices_text(rule, "on"), what) == 0;
 }
 
-/* A new rule begins now: nobody wants the past, and nothing from here on is missed. */
+/* A new rule begins now: nobody wants the past, and nothing from here on is missed. What fails just now is no past. */
 static bool begin_new(struct tx *tx, struct arena *arena, const struct json *wanted, const struct json *standing,
                       struct error *err) {
     JSON_EACH (rule, wanted) {
         const char *id = notices_text(rule, "id");
-        if (is_on_events(rule) && !is_on_events(notices_find(standing, id)))
+        const struct json *before = notices_find(standing, id);
+        if (is_on(rule, "event") && !is_on(before, "event"))
             TRY(setting_put(tx, notices_position(arena, id), arena_printf(arena, "%lld", (long long)clock_now_us()), err));
+        if (is_on(rule, "trouble") && !is_on(before, "trouble"))
+            TRY(setting_put(tx, notices_troubles_place(arena, id), "[]", err));
     }
     return true;
 }

@@ -180,6 +180,14 @@ async function notices(page, { api }) {
   await field(page, 'Tag').fill('shop');
   await within(page, 'Save');
   await gone(page);
+  await press(page, 'New rule');
+  await field(page, 'Id (small letters').fill('gone');
+  await field(page, 'Tells of').selectOption('trouble');
+  await dialog(page).getByLabel('Agents', { exact: true }).check();
+  await field(page, 'Minutes that it lasts').fill('5');
+  await field(page, 'Mails go to').fill('pki@example.com');
+  await within(page, 'Create');
+  await gone(page);
   await press(page, 'Look now');
   await page.getByText('The rules were looked at').waitFor();
   await look(page, 'o31-rules');
@@ -196,7 +204,8 @@ async function notices(page, { api }) {
   const { version: _version, ...document } = await api('GET', '/notices');
   assert.deepEqual(document, {
     webhooks: [{ id: 'chat', url: 'https://127.0.0.1:1/hook', shape: 'slack', hasSecret: true }],
-    rules: [{ id: 'ends', on: 'certificate.expiring', days: [60, 7], tag: 'shop', to: ['pki@example.com'], webhook: 'chat' }],
+    rules: [{ id: 'ends', on: 'certificate.expiring', days: [60, 7], tag: 'shop', to: ['pki@example.com'], webhook: 'chat' },
+      { id: 'gone', on: 'trouble', kinds: ['agent'], minutes: 5, to: ['pki@example.com'] }],
     reports: [{ id: 'month', every: 'month', format: 'csv', expiresWithinDays: 60, to: ['boss@example.com'] }],
   });
 }

@@ -4,6 +4,8 @@
 here=$(dirname -- "${BASH_SOURCE[0]}")
 # shellcheck source=tests/interop/lib.sh
 . "$here/lib.sh"
+# shellcheck source=tests/interop/mailbox.sh
+. "$here/mailbox.sh"
 # shellcheck source=tests/interop/agent_page.sh
 . "$here/agent_page.sh"
 
@@ -286,9 +288,12 @@ kill_agent "$one_pid"
 for i in 1 2 3 4; do issue "one-left-$i" || die "no certificate by the other agent after kill -9"; done
 shown "two agents with the same key, in softtoken and in SoftHSM2: one is killed, the other signs at once"
 
+start_mailbox
+rest PUT notices '{"rules":[{"id":"gone","on":"trouble","kinds":["agent"],"minutes":0,"to":["ops@example.test"]}]}' >/dev/null
 kill_agent "$two_pid"
 within 10 is_state two away || die "agent two is not seen to be away"
 within 10 is_warned two || die "readyz says nothing of the agent that is away"
+within 30 told 'agent two cannot be used on .* since 20.*: It is not connected' || die "no notice of it: $(cat said)"
 [ "$(events | grep -c '^agent.connected')" -ge 3 ] || die "no events tell of agents that come: $(events)"
 [ "$(events | grep -c '^agent.gone')" -ge 3 ] || die "no events tell of agents that go: $(events)"
 curl -sS --cacert "$GATEHOUSE_TLS_CERT" -H "Authorization: Bearer $GATEHOUSE_TOKEN" "$GATEHOUSE_URL/metrics" >metrics.txt
@@ -297,7 +302,8 @@ for what in 'agent="one",operation="sign",outcome="lost"' 'agent="two",operation
     'agent="two",operation="token",outcome="refused"'; do
     grep -qF "gatehouse_agent_requests_total{$what}" metrics.txt || die "no metric $what: $(grep agent_requests metrics.txt)"
 done
-shown "events, readyz and metrics tell which agents came and went, are silent, are away, and what they were asked"
+grep -qx 'gatehouse_agents_missed [1-9]' metrics.txt || die "metrics: $(grep agent metrics.txt)"
+shown "events, a mail, readyz and metrics tell which agents came and went, are silent, are away, and what they were asked"
 jq -Rs '{csr: .}' leaf.csr >leaf.json
 waiting=$(rest POST "templates/$ca-web-server/requests" @leaf.json | jq -r .id)
 curl -sS --cacert "$GATEHOUSE_TLS_CERT" -X POST -H "Authorization: Bearer $GATEHOUSE_TOKEN" \
@@ -315,7 +321,8 @@ run_agent one "$softhsm" # the token has moved: the agent that had the other one
 within 20 is_up one || die "agent one does not come back"
 rest POST "requests/$waiting/sign" '{}' | jq -er .certificate.pem >late.pem || die "not signed after the agent came back"
 "$openssl" verify -CAfile root.pem late.pem >>openssl.log 2>&1 || die "not by the CA"
-shown "the CA works again by itself when an agent with the token returns, at whichever agent it is"
+within 30 told 'Back again: agent one is not missed' || die "no notice that it is back: $(cat said)"
+shown "the CA works again by itself when an agent with the token returns, at whichever agent it is; a mail tells of its return"
 
 expect "page without its password" "$(page wrong-password-1 / -k)" 401
 expect "page" "$(page page-password-1 / -k)" 200

@@ -72,7 +72,7 @@ YML
         case $name in
         *_bucket) name=${name%_bucket} ;;
         gatehouse_acme_* | gatehouse_scep_* | gatehouse_timestamps_* | gatehouse_ocsp_* | gatehouse_db_*_total | \
-            gatehouse_certificates_issued_total | gatehouse_job_* | gatehouse_database_behind_seconds) ;;
+            gatehouse_certificates_issued_total | gatehouse_job_* | gatehouse_database_behind_seconds | gatehouse_token_usable | gatehouse_agents_missed) ;;
         *) grep -q "^# TYPE $name " "$work/page" || die "docs/monitoring asks for $name, which does not exist" ;;
         esac
         grep -rqF "\"$name\"" "$interop_root/gateway" "$interop_root/pkcs11" ||

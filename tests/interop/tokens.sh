@@ -1,9 +1,11 @@
 #!/bin/bash
 # A further token and its module: the PIN typed, and nowhere to be read; a module that hangs; timestamps
-# with a key in a token; a token that is away.
+# with a key in a token; a token that is away, and a job that fails, with the mails about it.
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 # shellcheck source=tests/interop/lib.sh
 . "$here/lib.sh"
+# shellcheck source=tests/interop/mailbox.sh
+. "$here/mailbox.sh"
 
 pin=7091357224611803
 
@@ -119,6 +121,20 @@ stamp() {
 }
 stamp_verifies() { "$openssl" ts -verify -queryfile stamps.tsq -in stamps.tsr -CAfile elsewhere.pem >stamps.verify 2>&1; }
 
+rules() {
+    rest PUT notices '{"rules":[{"id":"now","on":"trouble","minutes":0,"to":["now@example.test"]},
+        {"id":"later","on":"trouble","minutes":60,"to":["later@example.test"]}]}' >/dev/null
+}
+
+a_job_fails() {
+    sql <<<"RENAME TABLE login_tickets TO login_tickets_away"
+    within 30 told 'The job sessions fails on .* since 20' || die "no notice: $(cat said) $(tail -n 3 "$instance/serve.log")"
+    sql <<<"RENAME TABLE login_tickets_away TO login_tickets"
+    within 30 told 'Back again: the job sessions succeeds' || die "no notice of its end: $(cat said)"
+    expect "notices of it" "$(grep -c 'job sessions' said)" 2
+    shown "a job that fails is told of by mail once, and that it succeeds again"
+}
+
 # The typed PIN goes with the signer: the token is away. The present list is said to end in half an hour.
 away() {
     rest GET "cas/$ca" | jq -r .certificate.pem >hsm.pem
@@ -127,6 +143,7 @@ away() {
     sql <<<"UPDATE crls l JOIN cas c ON c.id = l.ca_id SET l.next_update_us = (UNIX_TIMESTAMP() + 1800) * 1000000 WHERE c.slug = '$ca'"
     start_gateway
     within 20 degraded "ca $ca" 'The CRL now ends at 20' || die "readyz: $(cat ready.json)"
+    within 90 told 'token hsm (.*) cannot be used on .* since 20.*: ' || die "no notice: $(cat said)"
     public "/crl/$ca.crl" | "$openssl" crl -inform DER -CAfile hsm.pem -noout -verify >away.verify 2>&1 || die "no CRL: $(cat away.verify)"
     "$openssl" ocsp -issuer hsm.pem -serial 0x77 -url "$GATEHOUSE_HTTP_URL/ocsp/$ca" -CAfile hsm.pem -no_nonce >away.ocsp 2>&1
     grep -q 'verify OK' away.ocsp || die "no OCSP answer: $(cat away.ocsp)"
@@ -136,10 +153,13 @@ away() {
         "[[\"failure\",\"$ca\",true,true]]"
     "$bin/gatehouse" token login 'pkcs11:token=hsm' <<<"$pin" || die "no log-in"
     within 20 well || die "it is not well again: $(cat ready.json)"
+    within 90 told 'Back again: token hsm (.*) is not missed' || die "no notice of its end: $(cat said)"
+    expect "notices of it" "$(grep -c 'token hsm' said)" 2
+    expect "notices to who wants to wait an hour" "$(grep -c '^later@' said)" 0
     expect "and of its end" "$(rest GET 'events?code=ca.crl-renewed' | jq '.items | length')" 1
     expect "the answer" "$(stamp)" 200
     stamp_verifies || die "not verified: $(cat stamps.verify)"
-    shown "a token that is away: CRL and OCSP go on, timestamps are refused, readyz and one event warn before the end; all is well when it is back"
+    shown "a token that is away: CRL and OCSP go on, timestamps are refused, readyz and one event warn before the end; all is well when it is back; one mail tells that it is away, one that it is back"
 }
 
 begin
@@ -152,5 +172,8 @@ nowhere_to_read
 locked_memory_only
 hang
 stamps
+start_mailbox
+rules
+a_job_fails
 away
 finish

@@ -219,6 +219,65 @@ def check_sheet(admin, mailed, one):
     assert f"<td>{one['serial']}</td>" in page
 
 
+TROUBLE = """INSERT INTO troubles (node, kind, object, ailing, reason, since_us, seen_us)
+    VALUES ('edge', '{kind}', '{object}', {ailing}, 'It is not there.', {since}, {since})
+    ON DUPLICATE KEY UPDATE ailing = {ailing}, since_us = {since}, seen_us = {since}"""
+
+
+def trouble(ailing, minutes_ago, what="token hsm (77)", kind="token"):
+    sql(TROUBLE.format(kind=kind, object=what, ailing=int(ailing), since=int((time.time() - 60 * minutes_ago) * 1000000)))
+
+
+def check_troubles(admin, server, hooks):
+    """What comes and goes is told once when it has lasted, and once when it is well for as long."""
+    rule = {"id": "troubles", "on": "trouble", "kinds": ["token", "agent"], "minutes": 5, "to": ["ops@example.org"], "webhook": "json"}
+    for bad in ({"kinds": ["cat"]}, {"kinds": []}, {"kinds": [1]}):
+        put(admin, {"webhooks": hooks, "rules": [{**rule, **bad}]}, 422, problem="bad-notice")
+    put(admin, {"webhooks": hooks, "rules": [{**rule, "minutes": 61}]}, 400, problem="out-of-range")
+    put(admin, {"webhooks": hooks, "rules": [{**rule, "days": [1]}]}, 400, problem="unknown-field")
+
+    def lines():
+        texts = [mail.get_body(("plain",)).get_content() for mail in server.mails() if mail["To"] == "ops@example.org"]
+        return [line for text in texts for line in text.splitlines() if " on edge " in line]
+
+    def told(count):
+        admin.post("/notices/run", status=204)
+        wait_for(lambda: len(lines()) >= count)
+        time.sleep(0.3)
+        assert len(lines()) == count, lines()
+        return lines()
+    put(admin, {"webhooks": hooks, "rules": [rule]})
+    Hook.calls.clear()
+    trouble(True, 1)
+    trouble(True, 9, "notices-never", "job")  # a kind that the rule does not name
+    assert told(0) == []  # too early
+    for flap in range(6):  # it comes and goes, and began six minutes ago all the same
+        trouble(flap % 2, 0)
+        told(0)
+    sql("UPDATE settings SET value = REGEXP_REPLACE(value, '\"began\":[0-9]+', '\"began\":%d') WHERE name = 'notices/troubles/troubles'"
+        % int((time.time() - 360) * 1000000))
+    line = told(1)[0]
+    assert "token hsm (77) cannot be used on edge since" in line and line.endswith("It is not there."), line
+    for flap in range(6):
+        trouble(flap % 2, 0)
+        told(1)
+    trouble(False, 4)
+    told(1)
+    trouble(False, 6)
+    line = told(2)[1]
+    assert "Back again: token hsm (77) is not missed on edge any more since" in line, line
+    assert [json.loads(body)["notices"][0]["data"]["kind"] for _, _, body in Hook.calls] == ["trouble", "trouble.over"], Hook.calls
+    told(2)
+    trouble(True, 7)  # the next one is told anew; a blip of another is not told at all, nor that it is over
+    trouble(True, 0, "agent berlin", "agent")
+    told(3)
+    trouble(False, 6, "agent berlin", "agent")
+    told(3)
+    sql("DELETE FROM troubles WHERE node = 'edge'")
+    told(3)
+    put(admin, {"webhooks": hooks})
+
+
 MANY = 5100  # more than a mail has, and than one look told once
 COMMENTED = """INSERT INTO events (id, organisation_id, ca_id, at_us, code, outcome, actor, address, object_kind, object,
     request_id, details) SELECT UNHEX(CONCAT(LPAD(HEX(e.at_us DIV 1000), 12, '0'), '70008000', LPAD(HEX(s.seq), 12, '0'))),
@@ -291,6 +350,7 @@ def run(_gateway, admin, made):
             check_shapes(admin, hooks)
             one = check_rules(admin, made, server, hooks)
             check_reports(admin, server, one)
+            check_troubles(admin, server, hooks)
             check_many(admin, made, server, hooks)
             put(admin, {})
         finally:

@@ -33,7 +33,8 @@ function fieldsOf(part: Part, draft: Json, document: Document, cas: readonly (re
       { path: 'state', kind: 'one', of: [['', 'valid'], 'any', 'expired', 'revoked'], group: t('whichOnes') }, { path: 'expiresWithinDays', kind: 'number', group: t('whichOnes') }, authorities, text('template', t('whichOnes')), text('tag', t('whichOnes')), text('owner', t('whichOnes'))];
     default: {
       const told: Field[] = [{ path: 'to', kind: 'lines', group: t('whoIsTold') }, ...(draft['on'] === 'certificate.expiring' || draft['on'] === 'secret.expiring' ? [{ path: 'toOwner', kind: 'yes', group: t('whoIsTold') } as const] : []), ...(draft['on'] === 'event' ? [{ path: 'toApprovers', kind: 'yes', group: t('whoIsTold') } as const] : []), { path: 'webhook', kind: 'one', of: [['', t('none')], ...document.webhooks.map((one) => one.id)], group: t('whoIsTold') }];
-      const head: Field[] = [...id, { path: 'on', kind: 'one', of: [['certificate.expiring', t('on-certificate')], ['authority.expiring', t('on-authority')], ['secret.expiring', t('on-secret')], ['event', t('on-event')]] }];
+      const head: Field[] = [...id, { path: 'on', kind: 'one', of: [['certificate.expiring', t('on-certificate')], ['authority.expiring', t('on-authority')], ['secret.expiring', t('on-secret')], ['trouble', t('on-trouble')], ['event', t('on-event')]] }];
+      if (draft['on'] === 'trouble') return [...head, { path: 'kinds', kind: 'some', of: [['token', t('kind-token')], ['agent', t('kind-agent')], ['job', t('kind-job')]], group: t('whichOnes') }, { path: 'minutes', kind: 'number', group: t('whichOnes') }, ...told];
       if (draft['on'] === 'event') return [...head, { path: 'codes', kind: 'lines', group: t('whichOnes') }, ...told];
       if (draft['on'] === 'secret.expiring') return [...head, { path: 'days', kind: 'lines', group: t('whichOnes') }, ...told];
       return [...head, { path: 'days', kind: 'lines', group: t('whichOnes') }, authorities, ...(draft['on'] === 'certificate.expiring' ? [text('template', t('whichOnes')), text('tag', t('whichOnes')), text('owner', t('whichOnes'))] : []), ...told];
@@ -97,12 +98,12 @@ function PartList({ part, loaded, say, empty, columns, acts, more }: ListProps) 
   );
 }
 
-const shownOf = (one: Rule): string => (one.on === 'event' ? (one.codes ?? []).join(', ') : [...(one.ca === undefined ? [] : [one.ca]), ...(one.template === undefined ? [] : [one.template]), ...(one.tag === undefined ? [] : [`#${one.tag}`]), t('daysBefore', { days: (one.days ?? [30, 15, 7, 2, 1]).join(', ') })].join('; '));
+const shownOf = (one: Rule): string => (one.on === 'event' ? (one.codes ?? []).join(', ') : one.on === 'trouble' ? (one.kinds ?? ['token', 'agent', 'job']).join(', ') : [...(one.ca === undefined ? [] : [one.ca]), ...(one.template === undefined ? [] : [one.template]), ...(one.tag === undefined ? [] : [`#${one.tag}`]), t('daysBefore', { days: (one.days ?? [30, 15, 7, 2, 1]).join(', ') })].join('; '));
 const toldOf = (one: Rule): string => [...(one.to ?? []), ...(one.toOwner === true ? [t('theOwner')] : []), ...(one.toApprovers === true ? [t('theApprovers')] : []), ...(one.webhook === undefined ? [] : [one.webhook])].join(', ');
 
 const id: Column<Item> = { id: 'id', title: t('name'), text: (one) => one.id, cell: (one) => one.id };
 const ruleColumns: Column<Rule>[] = [
-  { id: 'on', title: t('toldOf'), text: (r) => r.on, cell: (r) => ({ 'certificate.expiring': t('on-certificate'), 'authority.expiring': t('on-authority'), 'secret.expiring': t('on-secret'), event: t('on-event') })[r.on] },
+  { id: 'on', title: t('toldOf'), text: (r) => r.on, cell: (r) => ({ 'certificate.expiring': t('on-certificate'), 'authority.expiring': t('on-authority'), 'secret.expiring': t('on-secret'), trouble: t('on-trouble'), event: t('on-event') })[r.on] },
   { id: 'which', title: t('whichOnes'), text: shownOf, cell: shownOf },
   { id: 'told', title: t('whoIsTold'), text: toldOf, cell: toldOf },
 ];

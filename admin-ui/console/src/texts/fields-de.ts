@@ -194,6 +194,8 @@ export const fieldWordsDe: Readonly<Record<FieldKey, Words>> = {
   'notice-reports:id': ['Kennung (Kleinbuchstaben, Ziffern, Bindestriche)'],
   on: ['Meldet'],
   days: ['Tage vor dem Ende (einer je Zeile)', 'Leer: 30, 15, 7, 2 und 1.'],
+  kinds: ['Wovon', 'Nichts gewählt: von allem.'],
+  minutes: ['Minuten, die es dauert oder vorbei ist, bevor es gemeldet wird', 'Leer: 2. Was inzwischen kommt und geht, wird einmal gemeldet.'],
   codes: ['Codes von Ereignissen oder ihr Anfang (einer je Zeile)', 'Zum Beispiel request.submitted oder job.failed.'],
   to: ['Mails gehen an (eine Adresse je Zeile)'],
   toOwner: ['Der Eigentümer des Zertifikats, wenn das eine Adresse ist'],

@@ -197,6 +197,8 @@ const fields = {
   'notice-reports:id': ['Id (small letters, digits, hyphens)'],
   on: ['Tells of'],
   days: ['Days before the end (one a line)', 'Empty: 30, 15, 7, 2 and 1.'],
+  kinds: ['Of what', 'Nothing chosen: of all.'],
+  minutes: ['Minutes that it lasts, or is over, before it is told', 'Empty: 2. What comes and goes meanwhile is told once.'],
   codes: ['Codes of events, or their beginnings (one a line)', 'For example request.submitted or job.failed.'],
   to: ['Mails go to (one address a line)'],
   toOwner: ['The certificate\'s owner, when that is an address'],
