@@ -18,6 +18,27 @@ static void add_rules(struct buffer *out, const struct tsp_profile *profile) {
     buffer_printf(out, "<li>Authenticode (signtool /t): %s</li></ul>", profile->authenticode ? "yes" : "no");
 }
 
+static void add_tools(struct buffer *out, const char *address) {
+    static const char *const lines[][2] = {
+        {"osslsigncode sign -ts ", " ...\n"}, {"jarsigner -tsa ", " ...\n"}, {"signtool sign /tr ", " /td SHA256 ..."}};
+    buffer_add_text(out, "\nopenssl ts -verify -data FILE -in FILE.tsr -CAfile ROOT.pem\n\n");
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        buffer_add_text(out, lines[i][0]);
+        buffer_add_markup(out, address);
+        buffer_add_text(out, lines[i][1]);
+    }
+    buffer_add_text(out, "</pre>");
+}
+
+static void add_cms(struct buffer *out, const char *address) {
+    (void)address;
+    buffer_add_text(out, "\nopenssl ts -reply -in FILE.tsr -token_out -out FILE.tst\n"
+                         "openssl cms -verify -inform DER -in FILE.tst -CAfile ROOT.pem -purpose timestampsign -out FILE.info\n"
+                         "openssl ts -reply -in FILE.tsr -text    # its message data is the hash of FILE\n"
+                         "openssl dgst -sha256 FILE</pre><p>The signature is of a kind that openssl ts -verify and tools "
+                         "for code signing do not know.</p>");
+}
+
 void tsp_page(const struct tsp_issuer *issuer, const struct http_request *request,
               struct http_response *response) {
     struct buffer out = buffer_on(request->arena), url = buffer_on(request->arena);
@@ -34,14 +55,8 @@ void tsp_page(const struct tsp_issuer *issuer, const struct http_request *reques
                           "curl -H 'Content-Type: application/timestamp-query' --data-binary @FILE.tsq \\\n"
                           "    -o FILE.tsr ");
     buffer_add_markup(&out, address);
-    buffer_add_text(&out, "\nopenssl ts -verify -data FILE -in FILE.tsr -CAfile ROOT.pem\n\n"
-                          "osslsigncode sign -ts ");
-    buffer_add_markup(&out, address);
-    buffer_add_text(&out, " ...\njarsigner -tsa ");
-    buffer_add_markup(&out, address);
-    buffer_add_text(&out, " ...\nsigntool sign /tr ");
-    buffer_add_markup(&out, address);
-    buffer_add_text(&out, " /td SHA256 ...</pre>");
+    /* openssl ts and the signing tools know RSA and EC alone. */
+    (issuer->signer.whole ? add_cms : add_tools)(&out, address);
     add_rules(&out, &issuer->profile);
     buffer_add_text(&out, "</body></html>\n");
     http_reply_text(response, 200, "text/html; charset=utf-8", buffer_text(&out));

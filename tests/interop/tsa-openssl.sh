@@ -65,6 +65,9 @@ for type in Ed25519 ML-DSA-44 ML-DSA-65 ML-DSA-87; do
     ask "$GATEHOUSE_HTTP_URL/tsa/$ca"
     verify_cms "$ca.pem" || die "$type: $(cat cms.err)"
     reply_text | grep -q 'Hash Algorithm: sha512' || die "$type: $(reply_text)"
+    public "/tsa/$ca" >page.html
+    grep -q 'openssl cms -verify' page.html && ! grep -q 'openssl ts -verify -data\|osslsigncode' page.html ||
+        die "$type: the page of help names tools that do not know the key: $(cat page.html)"
 done
 shown "openssl cms verifies the tokens of Ed25519 (RFC 8419) and ML-DSA (RFC 9882) issuers"
 
