@@ -6,6 +6,7 @@
 #include "ca/generations.h"
 #include "ca/status.h"
 #include "ca/status_cache.h"
+#include "ca/templates.h"
 #include "x509/crl.h"
 
 #include <stdlib.h>
