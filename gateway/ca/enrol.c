@@ -9,6 +9,7 @@
 #include "store/templates.h"
 #include "template/renewal.h"
 #include "x509/csr.h"
+#include "x509/san.h"
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
@@ -76,7 +77,7 @@ static bool fingerprint(struct arena *arena, const struct request_context *c,
     if (ok) {
         hash_part(hash, view_of(spki, (size_t)spki_len));
         hash_part(hash, view_of(subject, (size_t)subject_len));
-        hash_part(hash, view_text(flow_sans_text(arena, sans)));
+        hash_part(hash, view_text(san_joined(arena, sans)));
         hash_part(hash, view_text(flow_proposal_text(arena, proposal)));
         ok = EVP_DigestFinal_ex(hash, ret, NULL) == 1;
     }

@@ -92,14 +92,6 @@ bool flow_apply_policy(struct arena *arena, struct request_context *c,
     return true;
 }
 
-const char *flow_sans_text(struct arena *arena, const GENERAL_NAMES *sans) {
-    struct buffer out = buffer_on(arena);
-    for (int i = 0; i < sk_GENERAL_NAME_num(sans); i++)
-        buffer_printf(&out, "%s%s", i == 0 ? "" : ", ",
-                      san_text(arena, sk_GENERAL_NAME_value(sans, i), NULL));
-    return buffer_text(&out);
-}
-
 const char *flow_proposal_text(struct arena *arena, const struct json *proposal) {
     struct json_writer w = json_writer_on(arena);
     if (proposal == NULL || proposal->type != JSON_OBJECT)
@@ -127,7 +119,7 @@ bool flow_fill_request(struct arena *arena, const struct flow_origin *origin,
         .csr = c->csr_der,
         .proposal = flow_proposal_text(arena, origin->proposal),
         .subject = name_text(arena, plan->subject),
-        .sans = flow_sans_text(arena, plan->sans),
+        .sans = san_joined(arena, plan->sans),
         .key_type = key_type,
         .requester_id = origin->requester_id,
         .requester = origin->requester,

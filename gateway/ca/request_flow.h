@@ -55,7 +55,6 @@ struct flow_origin {
     struct uuid requester_id, renews_id; /* or nil */
     enum request_proof proof;
 };
-const char *flow_sans_text(struct arena *arena, const GENERAL_NAMES *sans); /* joined by ", " */
 const char *flow_proposal_text(struct arena *arena, const struct json *proposal); /* "{}" for none */
 /* The record, pending; not stored yet. */
 MUST_USE bool flow_fill_request(struct arena *arena, const struct flow_origin *origin,

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/encode.h"
+#include "store/certificates.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -105,10 +106,7 @@ void put_joined(struct json_writer *w, struct arena *arena, const char *name, co
     json_name(w, name);
     json_open_array(w);
     for (const char *at = joined == NULL ? "" : joined; *at != '\0';) {
-        size_t len = 0;
-        while (at[len] != '\0' &&
-               !(at[len] == ',' && at[len + 1] == ' ' && (len == 0 || at[len - 1] != '\\')))
-            len++;
+        size_t len = joined_span(at);
         json_add_string(w, arena_text(arena, view_of(at, len)));
         at += len;
         if (*at != '\0')

@@ -107,7 +107,9 @@ static int name_kind(const char *text, size_t *ret_prefix) {
     return 6;
 }
 
-#define NAMES_MAX 200 /* of one certificate; the text search finds the rest */
+/* Of one certificate: the common name and as many SANs as a request may have. An imported one may have more; these the
+ * text search finds. */
+#define NAMES_MAX 1001
 
 struct names {
     struct tx *tx;
@@ -127,6 +129,13 @@ static bool add_name(struct names *names, int kind, const char *name, struct err
                            err);
 }
 
+size_t joined_span(const char *joined) {
+    size_t len = 0;
+    while (joined[len] != '\0' && !(joined[len] == ',' && joined[len + 1] == ' ' && (len == 0 || joined[len - 1] != '\\')))
+        len++;
+    return len;
+}
+
 /* Common name and SANs. A SAN that repeats the common name is not written twice. */
 static bool insert_names(struct tx *tx, const struct certificate_record *c, struct error *err) {
     SCOPED_ARENA struct arena *arena = arena_new();
@@ -134,14 +143,14 @@ static bool insert_names(struct tx *tx, const struct certificate_record *c, stru
     TRY(add_name(&names, 1, c->common_name, err));
     char *rest = arena_strdup(arena, c->sans);
     while (rest[0] != '\0') {
-        char *end = strstr(rest, ", ");
-        if (end != NULL)
-            *end = '\0';
+        char *end = rest + joined_span(rest);
+        char *next = *end == '\0' ? end : end + 2;
+        *end = '\0';
         size_t prefix;
         int kind = name_kind(rest, &prefix);
         if (strcmp(rest + prefix, c->common_name) != 0 || kind == 3)
             TRY(add_name(&names, kind, rest + prefix, err));
-        rest = end == NULL ? rest + strlen(rest) : end + 2;
+        rest = next;
     }
     return true;
 }

@@ -49,6 +49,9 @@ struct certificate_record {
     struct view scts;            /* written only: what OCSP answers carry, see transparency.h; empty: nothing */
 };
 
+/* The length of the first of names that are joined by ", "; a comma within a name stands behind a backslash. */
+size_t joined_span(const char *joined);
+
 /* ERROR_CONFLICT "serial-in-use" on a serial that this issuer key has used; ERROR_NOT_FOUND when the CA has
  * been deleted meanwhile. */
 MUST_USE bool certificate_insert(struct tx *tx, const struct certificate_record *certificate,

@@ -31,13 +31,7 @@ static bool read_serial(struct arena *arena, const X509 *certificate, struct vie
 
 static const char *join_sans(struct arena *arena, const X509 *certificate) {
     AUTO(GENERAL_NAMES) *sans = X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
-    struct buffer out = buffer_on(arena);
-    for (int i = 0; i < sk_GENERAL_NAME_num(sans); i++) {
-        if (i > 0)
-            buffer_add_text(&out, ", ");
-        buffer_add_text(&out, san_text(arena, sk_GENERAL_NAME_value(sans, i), NULL));
-    }
-    return buffer_text(&out);
+    return san_joined(arena, sans);
 }
 
 static const char *read_key_id(struct arena *arena, const X509 *certificate) {

@@ -383,6 +383,24 @@ const char *san_text(struct arena *arena, const GENERAL_NAME *name, const char *
     return arena_printf(arena, "%s%s", forms[form].prefix, value);
 }
 
+static void add_escaped(struct buffer *out, const char *text) {
+    for (const char *at = text; *at != '\0'; at++) {
+        if (at[0] == ',' && at[1] == ' ' && (at == text || at[-1] != '\\'))
+            buffer_add_byte(out, '\\');
+        buffer_add_byte(out, (uint8_t)*at);
+    }
+}
+
+const char *san_joined(struct arena *arena, const GENERAL_NAMES *sans) {
+    struct buffer out = buffer_on(arena);
+    for (int i = 0; i < sk_GENERAL_NAME_num(sans); i++) {
+        if (i > 0)
+            buffer_add_text(&out, ", ");
+        add_escaped(&out, san_text(arena, sk_GENERAL_NAME_value(sans, i), NULL));
+    }
+    return buffer_text(&out);
+}
+
 void san_write_json(struct json_writer *w, struct arena *arena, const GENERAL_NAMES *sans) {
     json_open_array(w);
     for (int i = 0; i < sk_GENERAL_NAME_num(sans); i++)

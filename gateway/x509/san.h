@@ -25,6 +25,8 @@ MUST_USE bool san_from_json(const struct json *array, GENERAL_NAMES **ret_sans, 
  * "dirName", "srv", "xmpp" or "other". */
 const char *san_text(struct arena *arena, const GENERAL_NAME *name, const char **ret_type);
 /* An array of texts. */
+/* All of them with ", " between; one that stands within a name gets a backslash before it. See joined_span. */
+const char *san_joined(struct arena *arena, const GENERAL_NAMES *sans);
 void san_write_json(struct json_writer *w, struct arena *arena, const GENERAL_NAMES *sans);
 /* At most SAN_MAX_COUNT names; their content is not judged, see san_check. */
 MUST_USE bool san_from_der(struct view der, GENERAL_NAMES **ret_sans, struct error *err);

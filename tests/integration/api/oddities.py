@@ -71,7 +71,8 @@ def check_sans(admin, made):
     got = issue(admin, wide, csr_with("/CN=n0.many.example", "[dn]\n", "-addext", "subjectAltName=" + ",".join("DNS:" + n for n in names)))
     sans = load(got["certificate"]["pem"]).extensions.get_extension_for_class(x509.SubjectAlternativeName)
     assert sans.value.get_values_for_type(x509.DNSName) == names and not sans.critical
-    for query in ("name=n150.many.example", "q=n999.many"):
+    for query in ("name=n150.many.example", "name=n201.many.example", "name=n999.many.example", "namePrefix=n999.m", "nameSuffix=n998.many.example",
+                  "q=n999.many"):
         assert [c["id"] for c in admin.get("/certificates?" + query)["items"]] == [got["certificate"]["id"]], query
     more = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([])).add_extension(
         x509.SubjectAlternativeName([x509.DNSName(f"n{i}.many.example") for i in range(10000)]), critical=True).sign(KEY, hashes.SHA256())
@@ -79,6 +80,18 @@ def check_sans(admin, made):
     assert answer["type"] == "/problems/malformed-san" and "1000" in answer["detail"], answer.value
 
 
+def check_commas(admin, made):
+    """A comma within a name makes no second name of it, in the record and in the index of names."""
+    people = template_with(admin, made, "Commas", approval="none", sans={"types": ["dns", "dirName"], "min": 1, "max": 9})
+    names = ["dirName:CN=Doe\\, John,O=Example", "DNS:desk.example"]
+    shown = issue(admin, people, make_csr("desk.example").decode(), sans=names)["certificate"]
+    assert shown["sans"] == names, shown["sans"]
+    assert admin.get("/certificates?name=john,o=example")["items"] == []
+    for query in ("name=desk.example", "q=john,o=example", "namePrefix=cn=doe", "nameSuffix=john,o=example"):
+        assert shown["id"] in [c["id"] for c in admin.get("/certificates?" + query)["items"]], query
+
+
 def run(gateway, admin, made):
+    check_commas(admin, made)
     check_names(admin, made)
     check_sans(admin, made)

@@ -321,11 +321,40 @@ static void broken_der(void **state) {
     }
 }
 
+/* A certificate of others may have any text in a name: it makes no second name of it. */
+static void joined_names(void **state) {
+    static const struct {
+        const char *upn, *joined;
+    } rows[] = {
+        {"jo@example.com", "DNS:a.example, UPN:jo@example.com"},
+        {"jo, DNS:bank.example", "DNS:a.example, UPN:jo\\, DNS:bank.example"},
+        {"jo\\, DNS:bank.example", "DNS:a.example, UPN:jo\\, DNS:bank.example"},
+        {", , x", "DNS:a.example, UPN:\\, \\, x"},
+        {"a,b", "DNS:a.example, UPN:a,b"},
+    };
+    (void)state;
+    SCOPED_ARENA struct arena *arena = arena_new();
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct error err = {0};
+        AUTO(GENERAL_NAMES) *sans = GENERAL_NAMES_new();
+        expect_done(san_add_text(sans, "DNS:a.example", &err), &err, "a DNS name");
+        ASN1_UTF8STRING *text = ASN1_UTF8STRING_new();
+        ASN1_TYPE *value = ASN1_TYPE_new();
+        GENERAL_NAME *name = GENERAL_NAME_new();
+        assert_int_equal(ASN1_STRING_set(text, rows[i].upn, -1), 1);
+        ASN1_TYPE_set(value, V_ASN1_UTF8STRING, text);
+        assert_int_equal(GENERAL_NAME_set0_othername(name, OBJ_nid2obj(NID_ms_upn), value), 1);
+        assert_true(sk_GENERAL_NAME_push(sans, name) > 0);
+        assert_string_equal(san_joined(arena, sans), rows[i].joined);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(good_texts),  cmocka_unit_test(hostile_texts),
         cmocka_unit_test(from_json),   cmocka_unit_test(thousand_names),
         cmocka_unit_test(strange_der), cmocka_unit_test(broken_der),
+        cmocka_unit_test(joined_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
