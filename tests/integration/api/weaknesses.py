@@ -134,6 +134,14 @@ SHOWN_ELSEWHERE = {
         ("interop/upgrade.sh", "the older release issues and revokes"),
     "installed by packages, run without a cluster": ("interop/package.sh", "an instance runs from the packages"),
     "metrics of what the gateway does, with rules and a dashboard": ("interop/metrics.sh", "dashboard's"),
+    "an old CA's list of certificates is taken line by line, or refused by its line": ("unit/ca/test_history.c", "bad_lines"),
+    "serial numbers of 1 to 20 octets, zero, and ends up to 9999": ("integration/api/extremes.py", "def check_serials"),
+    "the end of a CA is told before and when it comes": ("integration/api/extremes.py", "def check_ending"),
+    "lists have an overlap, a schedule, and numbers that no clock takes back": ("integration/core/test_lists.c", "lists_overlap"),
+    "a revocation goes out at once, or waits for the next list by a setting": ("integration/core/test_lists.c", "revocations_may_wait"),
+    "a replaced key answers until its last certificate has expired": ("integration/core/test_lists.c", "old_keys_end"),
+    "what a CA never issued is good to no client": ("interop/status-clients.sh", "unknown to openssl, GnuTLS, NSS and Java"),
+    "a revoked certificate logs nobody in": ("integration/api/access.py", "a revoked one logs nobody in"),
     "the diagnostic bundle has no secret": ("interop/configuration.sh", "diagnose"),
 }
 
