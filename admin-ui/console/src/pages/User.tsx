@@ -125,7 +125,7 @@ export default function UserPage() {
             </DescriptionList>
           </CardBody>
         </Card>
-        <Card><CardTitle component="h2">{t('roles')}</CardTitle><CardBody>{manage ? <Grants user={user} changed={loaded.reload} /> : (user.roles ?? []).map((one) => one.role).join(', ')}</CardBody></Card>
+        <Card><CardTitle component="h2">{t('roles')}</CardTitle><CardBody className="gh-stack">{manage ? <Grants user={user} changed={loaded.reload} /> : (user.roles ?? []).map((one) => one.role).join(', ')}</CardBody></Card>
       </div>
       <Panes label={user.username} panes={[
         { key: 'sessions', title: t('sessions'), body: () => <Sessions path={`/users/${id}/sessions`} own={false} /> },
