@@ -26,6 +26,7 @@ export const problems: Readonly<Record<string, string>> = {
   'malformed-certificate': 'Das ist kein Zertifikat.',
   'malformed-csr': 'Das ist kein CSR (PKCS#10).',
   'malformed-name': 'Der Name (DN) ist nicht lesbar oder verletzt eine Grenze.',
+  'malformed-pem': 'Das ist weder PEM noch DER.',
   'malformed-san': 'Ein alternativer Name ist ungültig.',
   'missing-field': 'Eine Angabe fehlt.',
   'no-names': 'Das Zertifikat würde niemanden nennen.',
