@@ -46,6 +46,11 @@ static bool server(struct arena *arena, const struct dns_config *config, const c
     return true;
 }
 
+/* Roots are asked who the roots are, whose addresses come without a port: at another one there are those listed alone. */
+static int add_root(struct ub_ctx *context, const char *text) {
+    return ub_ctx_set_stub(context, ".", text, strcmp(strchr(text, '@'), "@53") == 0);
+}
+
 static bool set_servers(struct arena *arena, struct ub_ctx *context,
                         const struct dns_config *config, struct error *err) {
     int code = 0;
@@ -59,7 +64,7 @@ static bool set_servers(struct arena *arena, struct ub_ctx *context,
     for (size_t i = 0; list[i] != NULL && code == 0; i++) {
         const char *text;
         TRY(server(arena, config, list[i], &text, err));
-        code = roots ? ub_ctx_set_stub(context, ".", text, 1) : ub_ctx_set_fwd(context, text);
+        code = roots ? add_root(context, text) : ub_ctx_set_fwd(context, text);
     }
     return code == 0 || fail_internal(err, "libunbound servers: %s", ub_strerror(code));
 }

@@ -9,7 +9,8 @@ struct dns_config {
     /* "192.0.2.53" or "192.0.2.53@5353": they are asked to resolve. NULL or empty: those of
      * resolv.conf. */
     const char *const *resolvers;
-    /* Instead: root servers of a network of its own; names are resolved from there. Same form. */
+    /* Instead: root servers of a network of its own; names are resolved from there. Same form. The servers that they name
+     * are asked at port 53. */
     const char *const *roots;
     int port;                 /* of resolvers and roots that name none; 0: 53 */
     bool dnssec;              /* validate; a bogus answer is an error, an unsigned one is not */

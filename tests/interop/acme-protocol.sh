@@ -49,6 +49,9 @@ for name in orders retries renewal; do scenario "$name" "$directory" "$kid" "$hm
 policy=$(acme_policy Limits '{"limits":{"ordersPerHour":2,"pendingAuthorizations":2}}')
 acme_binding "$policy" limits "$any"
 scenario limits "$directory" "$kid" "$hmac"
+script=acme_policies
+for name in limits lifetimes names; do scenario "$name" "$directory" "$template"; done
+scenario families "$directory" "$template" "$dns_port" "$(free_port)"
 script=acme_scenarios
 
 # A second gateway on the same database and token; it is told the first one's public URLs.

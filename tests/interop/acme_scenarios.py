@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import socket
 import socketserver
 import sys
 import threading
@@ -61,8 +62,12 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
     allow_reuse_address = True
 
 
-def serve(port):
-    server = Server(("127.0.0.1", port), Responses)
+class Server6(Server):
+    address_family = socket.AF_INET6
+
+
+def serve(port, host="127.0.0.1"):
+    server = (Server6 if ":" in host else Server)((host, port), Responses)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return server
 
