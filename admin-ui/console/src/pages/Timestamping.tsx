@@ -134,12 +134,14 @@ export default function Timestamping() {
   );
 }
 
-const fields = (): Field[] => [
+const fields = (certificates: readonly (readonly [string, string])[]): Field[] => [
   { path: 'enabled', kind: 'yes' }, { path: 'policies', kind: 'lines' },
   { path: 'digests', kind: 'some', of: ['SHA-256', 'SHA-384', 'SHA-512', 'SHA3-256', 'SHA3-384', 'SHA3-512', 'SHA-224', 'SHA3-224', 'SHA-1'] },
-  { path: 'accuracy.seconds', kind: 'number' }, { path: 'accuracy.millis', kind: 'number' }, { path: 'ordering', kind: 'yes' }, { path: 'tsaName', kind: 'yes' },
+  { path: 'accuracy.seconds', kind: 'number' }, { path: 'accuracy.millis', kind: 'number' }, { path: 'accuracy.micros', kind: 'number' }, { path: 'ordering', kind: 'yes' }, { path: 'serialLength', kind: 'number' }, { path: 'tsaName', kind: 'yes' },
   { path: 'qualified', kind: 'yes' }, { path: 'chain', kind: 'one', of: [['signer', t('chainSigner')], ['issuers', t('chainIssuers')], ['all', t('chainAll')]] }, { path: 'authenticode', kind: 'yes' }, { path: 'logTokens', kind: 'yes' },
-  { path: 'access.addresses', kind: 'lines', group: t('whoMayAsk') }, { path: 'access.basic', kind: 'yes', group: t('whoMayAsk') }, { path: 'access.clientCertificate', kind: 'yes', group: t('whoMayAsk') },
+  { path: 'certificate', kind: 'one', of: [['', t('ownCertificate')], ...certificates] }, { path: 'signatureDigest', kind: 'one', of: [['', t('suitsKey')], 'SHA-256', 'SHA-384', 'SHA-512', 'SHA3-256', 'SHA3-384', 'SHA3-512'] },
+  { path: 'access.addresses', kind: 'lines', group: t('whoMayAsk') }, { path: 'access.basic', kind: 'yes', group: t('whoMayAsk') }, { path: 'access.users', kind: 'lines', group: t('whoMayAsk') },
+  { path: 'access.clientCertificate', kind: 'yes', group: t('whoMayAsk') }, { path: 'access.clientCas', kind: 'lines', group: t('whoMayAsk') },
   { path: 'access.perMinute', kind: 'number', group: t('whoMayAsk') }, { path: 'access.perMinuteAndAddress', kind: 'number', group: t('whoMayAsk') },
 ];
 
@@ -149,14 +151,16 @@ export function TimestampIssuerPage() {
   const navigate = useNavigate();
   const path = `/cas/${ca}/timestamping/${issuer}`;
   const loaded = useLoad(() => api.get<Issuer>(path), path);
+  const certificates = useLoad(() => api.get<List<Schema['TimestampingCertificate']>>('/timestamping-certificates?limit=500'), 'tsa-certificates');
   const [deleting, setDeleting] = useState(false);
   const one = loaded.value;
-  if (one === undefined) return <Page title={issuer}>{loaded.problem === undefined ? <Waiting /> : <ProblemAlert problem={loaded.problem} retry={loaded.reload} />}</Page>;
+  const usable = (certificates.value?.items ?? []).filter((c) => c.state === 'active' || c.id === one?.document.certificate).map((c) => [c.id, c.name] as const);
+  if (one === undefined || (certificates.value === undefined && certificates.problem === undefined)) return <Page title={issuer}>{loaded.problem === undefined ? <Waiting /> : <ProblemAlert problem={loaded.problem} retry={loaded.reload} />}</Page>;
   const fixed = !may('cas:manage');
   return (
     <Page title={`${t('issuer')}: ${one.id}`} actions={!fixed && <Button variant="danger" onClick={() => setDeleting(true)}>{t('delete')}</Button>}>
       <Copy label="URL" text={one.url} />
-      <SettingsForm name="tsa" document={one.document} fields={fields()} fixed={fixed} whole save={(document) => api.put(path, { document, version: one.version }).then(loaded.reload)} />
+      <SettingsForm name="tsa" document={one.document} fields={fields(usable)} fixed={fixed} whole save={(document) => api.put(path, { document, version: one.version }).then(loaded.reload)} />
       {deleting && <Confirm title={t('deleteName', { name: one.id })} act={t('delete')} danger name={one.id} run={() => api.delete(path)} close={(done) => { setDeleting(false); if (done) navigate('/timestamping'); }}>{t('deleteIssuerSays')}</Confirm>}
     </Page>
   );

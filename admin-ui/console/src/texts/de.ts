@@ -106,6 +106,8 @@ export const de: Record<keyof typeof en, string> = {
   chain: 'Kette',
   chainAll: 'Mit der Wurzel',
   chainIssuers: 'Mit seinen Ausstellern',
+  ownCertificate: 'Dem eigenen Zertifikat der Stelle',
+  suitsKey: 'Was zum Schlüssel passt',
   chainSigner: 'Nur das des Unterzeichners',
   challenge: 'Prüfung',
   challenges: 'Prüfungen',

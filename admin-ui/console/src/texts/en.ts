@@ -105,6 +105,8 @@ export const en = {
   chain: 'Chain',
   chainAll: 'With the root',
   chainIssuers: 'With its issuers',
+  ownCertificate: 'The authority\'s own certificate',
+  suitsKey: 'What suits the key',
   chainSigner: 'The signer\'s alone',
   challenge: 'Challenge',
   challenges: 'Challenges',
