@@ -142,6 +142,25 @@ end_load() {
     wait "${worker_pids[@]}" || true
 }
 
+# A browser's session is in the database: whichever node it comes to knows it, and knows when it is over.
+sessions() {
+    local cookie
+    rest POST users '{"username":"nomad","roles":[{"role":"auditor","scope":"instance"}]}' >nomad.json || die "no user"
+    at() { # NODE METHOD PATH [BODY]: as the proxy sends it
+        curl -sS --max-time 30 -D nomad.head -o nomad.out -w '%{http_code}' -X "$2" -H 'X-Forwarded-For: 198.51.100.7' \
+            -H 'Content-Type: application/json' -H "Cookie: ${cookie:-none=}" -H 'X-Gatehouse-CSRF: 1' ${4:+--data-binary "$4"} \
+            "http://127.0.0.1:${node_port[$1]}/api/v1/$3"
+    }
+    expect "log-in at a" "$(at a POST session "$(jq '{username: "nomad", password: .oneTimePassword}' nomad.json)")" 200
+    cookie=$(sed -n 's/^[Ss]et-[Cc]ookie: \(gatehouse_session=[^;]*\);.*/\1/p' nomad.head)
+    [ -n "$cookie" ] || die "no cookie: $(cat nomad.head)"
+    expect "the session at b" "$(at b GET session)" 200
+    expect "who it is" "$(jq -r .user.username nomad.out)" nomad
+    expect "log-out at b" "$(at b DELETE session)" 204
+    expect "the session at a" "$(at a GET session)" 401
+    shown "a session begun at one node is known at the other, and over at both when either ends it"
+}
+
 rolling_restart() {
     local name
     make_csr P-256 "$work/leaf" leaf.example.test
@@ -205,6 +224,7 @@ start_node b
 start_haproxy
 layer_four
 who_calls
+sessions
 rolling_restart
 one_dies
 nothing_lost
