@@ -131,6 +131,46 @@ run_acme_tiny() {
     shown "acme-tiny: refused without EAB; served by the template's directory once the instance is open; renewed; revoked by its key"
 }
 
+# NAME COMMAND...: the command's order lives over a restart of the gateway, whose nonces of before are worth nothing
+# afterwards: "clients SHOULD retry" (rfc8555#6.5). The client's hook calls ./restart-once.
+over_a_restart() {
+    local name=$1
+    shift
+    rm -f restarted
+    "$@" >restart.out 2>&1 || die "$name over a restart: $(tail -n 20 restart.out)"
+    [ -e restarted ] || die "$name did not call its hook"
+    curl -sS --cacert "$GATEHOUSE_TLS_CERT" -H "Authorization: Bearer $GATEHOUSE_TOKEN" "$GATEHOUSE_URL/metrics" |
+        grep -q '^gatehouse_acme_problems_total{problem="badNonce"} [1-9]' ||
+        die "$name met no badNonce"
+    shown "$name: the gateway is started anew in the middle of an order; its nonce is refused, it asks again and has its certificate"
+}
+
+run_restarts() {
+    local -a names=()
+    local i
+    cat >restart-once <<EOF
+#!/bin/sh
+[ ! -e "$work/restarted" ] || exit 0
+touch "$work/restarted"
+"$gateway_sh" stop-gateway "$instance" && "$gateway_sh" start-gateway "$instance"
+EOF
+    cat >restart-certbot <<EOF
+#!/bin/sh
+printf '%s' "\$CERTBOT_VALIDATION" >"$work/www/.well-known/acme-challenge/\$CERTBOT_TOKEN"
+[ "\$CERTBOT_REMAINING_CHALLENGES" != 0 ] || "$work/restart-once" >>"$work/restart.log" 2>&1
+EOF
+    sed "2i [ \"\$1 \$3\" != \"begin u9.example.test\" ] || \"$work/restart-once\" >>\"$work/restart.log\" 2>\&1" uacme.sh >restart-uacme
+    chmod +x restart-once restart-certbot restart-uacme
+    for i in 1 2 3 4 5 6 7 8 9 10; do names+=(-d "r$i.example.test"); done
+    acme_binding "$policy" restarted
+    over_a_restart certbot certbot --config-dir cb --work-dir cb --logs-dir cb --non-interactive certonly --manual \
+        --preferred-challenges http --manual-auth-hook "$work/restart-certbot" --server "$directory" --eab-kid "$kid" \
+        --eab-hmac-key "$hmac" --agree-tos -m r@example.org "${names[@]}"
+    over_a_restart uacme with_our_trust uacme -c "$work/uacme" -a "$directory" -v -y -h "$work/restart-uacme" issue \
+        u1.example.test u2.example.test u3.example.test u4.example.test u5.example.test u6.example.test u7.example.test \
+        u8.example.test u9.example.test
+}
+
 # acmetool knows no EAB, either. It renews in the last third of a certificate's life: this CA gives none that is younger.
 run_acmetool() {
     local aged own template
@@ -183,6 +223,7 @@ run_lego
 policy=$(acme_policy "Web root" "$(validation "$http_port")")
 run_dehydrated
 run_uacme
+run_restarts
 run_acme_tiny
 run_acmetool
 rest PUT acme/settings '{"open":false}' >/dev/null
