@@ -14,7 +14,7 @@
 #define QUICK_US 300 /* slower than P-256 is anywhere; tokens on a network are slower */
 #define DEPTH 2      /* messages under way on one connection */
 #define BEHIND 3     /* more than these wait when a second message follows the first */
-#define BESIDE 2     /* likewise, when connections that are full get company */
+#define BESIDE 1     /* likewise, when connections that are full get company */
 #define ROUND 64     /* calls after which a key's pace is judged anew, by the best of them */
 
 /* One caller. It lives on the caller's stack until its semaphore was posted as "done". */
