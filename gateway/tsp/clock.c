@@ -140,8 +140,11 @@ void tsp_clock_look(struct tsp_clock *clock) {
     struct error err = {0};
     struct clock_state state = {.source = clock->state.source, .asked = clock->state.asked};
     bool found = false;
-    for (int i = 0; i < QUESTIONS && !found && !is_stopping(clock); i++)
+    for (int i = 0; i < QUESTIONS && !found; i++) {
+        if (i > 0 && is_stopping(clock))
+            return; /* nobody needs the verdict any more */
         found = ask(settings, &state, &sample, &err);
+    }
     judge(settings, &state, found, &sample, &err);
     pthread_mutex_lock(&clock->mutex);
     bool differs = !clock->state.looked || clock->state.good != state.good;
