@@ -5,8 +5,8 @@ import socket
 import ssl
 import urllib.parse
 
-from client import BASE, URL
-from strangers import assert_same, bodies, each_route, fill, snapshot
+from client import BASE, URL, Client, log_in
+from strangers import OPEN, assert_same, bodies, each_route, fill, snapshot
 
 DEEP = b"[" * 100_000
 BODIES = [
@@ -164,12 +164,63 @@ def check_raw(token):
         assert not status or status[0].startswith(b"4") or status[0] == b"505", (request[:60], answer[:200])
 
 
+def session_of(gateway, admin):
+    """A person's session, as a browser has it: the cookie alone."""
+    user = admin.post("/users", {"username": "lured", "roles": [{"role": "administrator", "scope": "instance"}]}, 201)
+    cookie, _ = log_in(gateway, "lured", user["oneTimePassword"])
+    return user["id"], Client(gateway, cookie=cookie)
+
+
+def check_forgery(gateway, lured, made):
+    """What another site can make a browser send: the cookie, a body of a simple type, no header of ours. Each change is refused
+    before anything else is looked at."""
+    for method, path, _ in each_route(gateway):
+        if method == "GET" or (method, path) in OPEN:
+            continue
+        body = None if method == "DELETE" else json.dumps(bodies(path, made)).encode()
+        for headers in ({"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site", "Content-Type": "text/plain"},
+                        {"Content-Type": "application/json"}, {"X-Gatehouse-CSRF": "0", "Sec-Fetch-Site": "same-site"}):
+            answer = expect_problem(gateway, lured, method, fill(path, made), body, headers, "a forged origin")
+            assert answer.status == 403 and json.loads(answer.body)["type"] == "/problems/csrf", (method, path, answer.body)
+            assert not any(name.lower().startswith("access-control-") for name in answer.headers), path
+
+
+PAGES = ["/", "/console", "/console/", "/console/cas", "/start", "/request/x", "/claim/x", "/cps/x", "/nowhere", "/healthz", "/metrics",
+         "/acme/directory", "/.well-known/est/cacerts", "/ocsp/x", "/crl/x.crl", "/ca/x.crt", "/tsa/x", "/scep/x?operation=GetCACaps"]
+ELSEWHERE = ["//evil.example", "//evil.example/..", "///evil.example", "/%5cevil.example", "/%2f%2fevil.example", "/console//evil.example",
+             "/?next=https://evil.example", "/console?return=//evil.example", "/console/?next=//evil.example",
+             "/start?url=https://evil.example", "https://evil.example/", "https://evil.example/console"]
+
+
+def check_walls(gateway):
+    """On every page, whatever its status: no script of others, no frame, no sniffing, HTTPS for a year; no way elsewhere."""
+    for target in PAGES + ELSEWHERE:
+        for host in ("localhost", "evil.example"):
+            head = send_raw(f"GET {target} HTTP/1.1\r\nHost: {host}\r\nX-Forwarded-Host: evil.example\r\nX-Forwarded-Proto: http\r\n"
+                            "Connection: close\r\n\r\n".encode()).split(b"\r\n\r\n")[0].decode()
+            lines = head.split("\r\n")
+            headers = {line.split(":")[0].lower(): line.split(":", 1)[1].strip() for line in lines[1:]}
+            where = f"{target} of {host}: {head[:600]}"
+            assert lines[0].split(" ")[1] in ("200", "303", "400", "401", "404"), where
+            location = headers.get("location", "/")
+            assert location.startswith("/") and not location.startswith(("//", "/\\")) and "evil" not in location, where
+            policy = headers["content-security-policy"]
+            assert "default-src 'none'" in policy and "frame-ancestors 'none'" in policy and "unsafe" not in policy, where
+            assert headers["strict-transport-security"] == "max-age=31536000" and headers["x-frame-options"] == "DENY", where
+            assert headers["x-content-type-options"] == "nosniff" and headers["referrer-policy"] == "no-referrer", where
+            assert "set-cookie" not in headers and "server" not in headers, where
+
+
 def run(gateway, admin, made, token):
+    user, lured = session_of(gateway, admin)
     before = snapshot(admin, made)
+    check_forgery(gateway, lured, made)
+    check_walls(gateway)
     check_bodies(gateway, admin, made)
     check_addresses(gateway, admin, made)
     check_raw(token)
     assert_same(before, snapshot(admin, made))
+    admin.patch(f"/users/{user}", {"state": "suspended"})
 
 
 def run_fields(gateway, admin, made):
