@@ -147,8 +147,10 @@ def check_key_challenge(admin, ca):
         # With the implicit rejection of ML-KEM another key opens the ciphertext, too, to another secret.
         other = admin.post(f"/templates/{one}/key-challenges", {"publicKey": public[0]}, 200)
         wrong = base64.b64encode(bytes(32)).decode()
+        token = proof["token"]
+        changed_token = token[:-8] + ("B" if token[-8] == "A" else "A") + token[-7:]
         for path, changed in ((one, {"mac": wrong}), (one, {"mac": wrong[:-4]}), (one, {"token": other["token"]}),
-                              (one, {"token": proof["token"][:-2] + "AA"}), (one, {"token": "x"}), (two, {})):
+                              (one, {"token": changed_token}), (one, {"token": "x"}), (two, {})):
             admin.post(f"/templates/{path}/requests", dict(body, keyProof=dict(proof, **changed)), 422, problem="key-proof")
         admin.post(f"/templates/{one}/requests", dict(body, publicKey=public[1]), 422, problem="key-proof")
         admin.post(f"/templates/{one}/requests", dict(body, keyProof={"token": "x", "mac": "?"}), 422, problem="key-proof")
