@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { assert, csr, look, url, withBrowser } from './browser.mjs';
+import { assert, csr, fresh, look, url, withBrowser } from './browser.mjs';
 import { checkWithJava, checkWithNss, checkWithOpenssl, OPENSSL, run } from './files.mjs';
 import { mailServer } from './mails.mjs';
 
@@ -236,6 +236,19 @@ async function wrongPlaces(page, api) {
   await api('PUT', '/public/settings', { open: true, version: closed.version });
 }
 
+/** What the server refuses is said in the reader's language, with its own sentence below. */
+async function german(page, made) {
+  const visitor = await fresh(page, { locale: 'de-DE' });
+  await visitor.goto(`${url}/request/${made.quick}`);
+  await visitor.locator('input[type=radio][value=csr]').check();
+  await visitor.locator('textarea.code').fill('nothing of that kind');
+  await visitor.locator('button[type=submit]').click();
+  await visitor.locator('.message.bad p[lang=en]').waitFor();
+  assert.match(await visitor.locator('.message.bad').innerText(), /Das ist (kein CSR|weder PEM noch)/);
+  await look(visitor, 'p18-german');
+  await visitor.context().close();
+}
+
 async function dark(page, made) {
   await page.emulateMedia({ colorScheme: 'dark' });
   await page.goto(`${url}/request/${made.template}`);
@@ -258,6 +271,7 @@ try {
     await declineAndCancel(page, api, made);
     await renewal(page, made);
     await dark(page, made);
+    await german(page, made);
     await wrongPlaces(page, api);
   });
 } finally {
