@@ -140,7 +140,10 @@ def families(directory, template, dns_port, port):
     four.RequestHandlerClass = Six
     proved(["127.0.0.1"])
     shown("IPv6 first: where nobody answers there, IPv4 is asked (rfc8555#8.3)")
-    six = serve(int(port), "::1")
+    try:
+        six = serve(int(port), "::1")
+    except OSError:  # a machine without IPv6
+        return
     six.RequestHandlerClass = Six
     proved(["::1"])
     shown("IPv6 first: where it answers, IPv4 is not asked")
