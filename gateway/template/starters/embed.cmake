@@ -1,5 +1,5 @@
 # cmake -DOUT=FILE -DFILES=FILE;... -P embed.cmake: writes the sets of starters as a C file.
-set(_text "/* Made from gateway/ca/starters/ by embed.cmake. */\n#include \"template/starters.h\"\n\n")
+set(_text "/* Made from gateway/template/starters/ by embed.cmake. */\n#include \"template/starters.h\"\n\n")
 set(_table "")
 set(_number 0)
 foreach(_file IN LISTS FILES)

@@ -60,7 +60,7 @@ def main():
                             set(re.findall(r'add\(ret, "([a-z0-9-]+)"', read("gateway/ca/authority_warnings.c"))),
                             keys(f"{TEXTS}/server-de.ts", "warnings"), errors),
         "sets": compare("sets of starters",
-                        {json.loads(read(path))["id"] for path in glob.glob("gateway/ca/starters/*.json", root_dir=ROOT)},
+                        {json.loads(read(path))["id"] for path in glob.glob("gateway/template/starters/*.json", root_dir=ROOT)},
                         keys(f"{TEXTS}/server-de.ts", "sets"), errors),
         "mails": compare("kinds of mail", set(re.findall(r'^    \{"([a-z.]+)",', read("gateway/mail/catalogue.c"), re.M)),
                          keys(f"{TEXTS}/server-de.ts", "mails"), errors),

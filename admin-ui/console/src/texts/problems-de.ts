@@ -299,6 +299,7 @@ export const problems: Readonly<Record<string, string>> = {
   'tsa-digest': 'Das Hashverfahren ist unbekannt oder zu schwach.',
   'tsa-name': 'Dieser Name eines Zeitstempel-Ausstellers oder Zertifikats ist nicht möglich.',
   'tsa-policy': 'Eine Richtlinie ist keine OID oder steht zweimal da.',
+  'tsa-qualified': 'Eine Regel des Zeitstempel-Ausstellers, oder was sein Schlüssel sonst unterschreibt, verträgt sich nicht mit qualifizierten Zeitstempeln (ETSI EN 319 421, EN 319 422).',
   'tsa-too-many': 'Die Stelle hat so viele Zeitstempel-Aussteller, wie sie haben kann.',
   'unexpected-body': 'Hier werden keine Daten erwartet.',
   'unknown-choice': 'Ein Wert ist keiner der möglichen.',
