@@ -12,47 +12,32 @@
 #define DATA_MAX ((size_t)8 * 1024) /* what is longer goes alone */
 #define LANES_MAX 16
 #define QUICK_US 300 /* slower than P-256 is anywhere; tokens on a network are slower */
-#define DEPTH 2      /* messages under way on one connection */
-#define BEHIND 3     /* more than these wait when a second message follows the first */
-#define BESIDE 1     /* likewise, when connections that are full get company */
+#define GATHER 3     /* as many wait already when another message is sent beside the first */
 #define ROUND 64     /* calls after which a key's pace is judged anew, by the best of them */
 
-/* One caller. It lives on the caller's stack until its semaphore was posted as "done". */
+/* One caller. It lives on the caller's stack until its semaphore was posted. */
 struct rider {
     struct wire_request *request;
     uint8_t *out;
     size_t len, size;
     struct error *err;
     enum batch_outcome outcome;
-    struct lane *lane; /* of a leader */
-    bool asleep, leads; /* woken to receive the answers of its message, not because it is done */
-    int64_t sent_us, took_us;
+    bool leads; /* woken to take the next batch along, not because it is done */
+    int64_t took_us;
     sem_t ready;
-    struct rider *next, *also_woken;
-};
-
-/* A connection and the messages under way on it, oldest first: each is named by its first rider, who leads, that is,
- * receives its answers when those before have come. */
-struct lane {
-    struct connection *connection; /* NULL: nothing is under way */
-    struct rider *messages[DEPTH];
-    unsigned count;
-    bool sending;       /* somebody is writing the last message */
-    atomic_bool broken; /* `cause`, which is written first, says why */
-    struct error cause;
+    struct rider *next;
 };
 
 struct batches {
     pthread_mutex_t lock;
-    unsigned count, waiting;
+    unsigned lanes, busy, waiting;
     struct rider *first, **end; /* waiting, oldest first */
-    struct lane lanes[LANES_MAX];
 };
 
 struct batches *batches_new(void) {
     struct batches *batches = must_alloc(sizeof *batches);
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
-    batches->count = processors < 1 ? 1 : processors > LANES_MAX ? LANES_MAX : (unsigned)processors;
+    batches->lanes = processors < 1 ? 1 : processors > LANES_MAX ? LANES_MAX : (unsigned)processors;
     batches->end = &batches->first;
     pthread_mutex_init(&batches->lock, NULL);
     return batches;
@@ -134,6 +119,23 @@ static void leave_alone(struct rider *rider, const struct error *cause) {
     }
 }
 
+static void ride(struct signer *signer, struct rider *riders) {
+    struct connection *connection;
+    struct rider *unanswered = riders;
+    struct error cause = {0};
+    if (!client_take(signer, &connection, &cause)) {
+        leave_alone(riders, &cause);
+        return;
+    }
+    if (send_all(connection, riders, &cause) &&
+        receive_all(connection, riders, &unanswered, &cause)) {
+        client_done(signer, connection);
+        return;
+    }
+    client_drop(signer, connection);
+    leave_alone(unanswered, &cause);
+}
+
 /* ---- who rides with whom --------------------------------------------------------------------- */
 
 /* The caller holds the lock. Takes up to `most` from the queue. */
@@ -148,133 +150,34 @@ static struct rider *board(struct batches *batches, unsigned most) {
     return riders;
 }
 
-/* The caller holds the lock. Where a message of `waiting` requests goes, or NULL: behind one that is under way, so that the
- * signer finds it without having slept; when all of those are full, in a lane of its own. */
-static struct lane *find_room(struct batches *batches, unsigned waiting) {
-    struct lane *found = NULL;
-    bool idle = true;
-    for (unsigned i = 0; i < batches->count; i++) {
-        struct lane *lane = &batches->lanes[i];
-        idle = idle && lane->count == 0;
-        if (!lane->broken && lane->count < DEPTH && (found == NULL || lane->count > found->count))
-            found = lane;
-    }
-    if (found == NULL || found->sending) /* who sends looks again */
-        return NULL;
-    return idle || waiting > (found->count > 0 ? BEHIND : BESIDE) ? found : NULL;
-}
-
-/* The caller holds the lock. */
-static void break_lane(struct lane *lane, const struct error *cause) {
-    if (lane->broken)
-        return;
-    lane->cause = *cause;
-    lane->broken = true;
-}
-
-/* The caller holds the lock, and is without it while the message is written. What cannot be sent is told to the riders
- * when their leader comes to receive. */
-static void depart(struct signer *signer, struct batches *batches, struct lane *lane, struct rider *riders) {
-    struct error cause = {0};
-    lane->messages[lane->count++] = riders;
-    lane->sending = true;
-    riders->lane = lane;
-    pthread_mutex_unlock(&batches->lock);
-    riders->sent_us = clock_monotonic_us();
-    bool sent = (lane->connection != NULL || client_take(signer, &lane->connection, &cause)) &&
-                send_all(lane->connection, riders, &cause);
+/* The lane goes to the oldest of those who wait, who takes the others along once awake. */
+static void hand_over(struct batches *batches) {
     pthread_mutex_lock(&batches->lock);
-    lane->sending = false;
-    if (!sent)
-        break_lane(lane, &cause);
-}
-
-/* The caller holds the lock. The first rider of the lane joins `woken` to receive, if it sleeps until then. */
-static void call_leader(struct lane *lane, struct rider **woken) {
-    struct rider *leader = lane->count > 0 ? lane->messages[0] : NULL;
-    if (leader == NULL || !leader->asleep || leader->leads || (lane->sending && lane->count == 1))
-        return;
-    leader->leads = true;
-    leader->also_woken = *woken;
-    *woken = leader;
-}
-
-static void wake(struct rider *woken) {
-    for (struct rider *next; woken != NULL; woken = next) {
-        next = woken->also_woken;
-        sem_post(&woken->ready);
-    }
-}
-
-/* The caller holds the lock. Those who wait go when the lane is empty, or when they are enough. */
-static void depart_waiting(struct signer *signer, struct batches *batches, struct lane *lane, struct rider **woken) {
-    if (batches->first != NULL && lane->count == 0) {
-        depart(signer, batches, lane, board(batches, BATCH_MAX));
-        call_leader(lane, woken);
-    }
-    while (batches->first != NULL && (lane = find_room(batches, batches->waiting)) != NULL) {
-        depart(signer, batches, lane, board(batches, BATCH_MAX));
-        call_leader(lane, woken);
-    }
-}
-
-/* The caller holds the lock, and is without it for a moment. Nothing is under way on the lane. */
-static void give_back(struct signer *signer, struct batches *batches, struct lane *lane) {
-    struct connection *connection = lane->connection;
-    bool broken = lane->broken;
-    lane->connection = NULL;
-    lane->broken = false;
+    struct rider *leader = board(batches, 1);
+    if (leader == NULL)
+        batches->busy--;
+    else
+        leader->leads = true;
     pthread_mutex_unlock(&batches->lock);
-    if (connection != NULL && broken)
-        client_drop(signer, connection);
-    else if (connection != NULL)
-        client_done(signer, connection);
-    pthread_mutex_lock(&batches->lock);
+    if (leader != NULL)
+        sem_post(&leader->ready);
 }
 
-/* The message whose answers have come makes way for those behind it. Returns who is to be woken. */
-static struct rider *make_way(struct signer *signer, struct batches *batches, struct lane *lane) {
-    struct rider *woken = NULL;
-    pthread_mutex_lock(&batches->lock);
-    lane->count--;
-    memmove(lane->messages, lane->messages + 1, lane->count * sizeof lane->messages[0]);
-    call_leader(lane, &woken);
-    if (lane->count == 0 && lane->broken)
-        give_back(signer, batches, lane);
-    depart_waiting(signer, batches, lane, &woken);
-    if (lane->count == 0 && lane->connection != NULL)
-        give_back(signer, batches, lane);
-    pthread_mutex_unlock(&batches->lock);
-    return woken;
-}
-
-static void give_up(struct batches *batches, struct lane *lane, const struct error *cause) {
-    pthread_mutex_lock(&batches->lock);
-    break_lane(lane, cause);
-    pthread_mutex_unlock(&batches->lock);
-}
-
-/* The leader is the first rider of the lane's first message. Once woken a rider is gone with its stack. */
+/* The leader is the first rider. Once woken a rider is gone with its stack. */
 static void lead(struct signer *signer, struct batches *batches, struct rider *riders) {
-    struct lane *lane = riders->lane;
-    struct rider *unanswered = riders;
-    struct error cause = {0};
     unsigned count = 0;
-    if (!lane->broken && !receive_all(lane->connection, riders, &unanswered, &cause))
-        give_up(batches, lane, &cause);
-    if (lane->broken)
-        leave_alone(unanswered, &lane->cause);
+    int64_t started_us = clock_monotonic_us();
+    ride(signer, riders);
     for (struct rider *rider = riders; rider != NULL; rider = rider->next)
         count++;
-    int64_t each_us = (clock_monotonic_us() - riders->sent_us) / count;
-    struct rider *woken = make_way(signer, batches, lane);
+    int64_t each_us = (clock_monotonic_us() - started_us) / count;
+    hand_over(batches);
     riders->took_us = each_us;
     for (struct rider *rider = riders->next, *next; rider != NULL; rider = next) {
         next = rider->next;
         rider->took_us = each_us;
         sem_post(&rider->ready);
     }
-    wake(woken);
 }
 
 static void wait_for(struct rider *rider) {
@@ -282,30 +185,32 @@ static void wait_for(struct rider *rider) {
         ; /* a signal */
 }
 
-/* While messages are under way the next ones gather: what one more costs in calls of the system and in threads that are
- * woken is more than the short wait. */
+/* While a message is under way the next ones gather: what two messages cost in calls of the system and in threads
+ * that are woken is more than the short wait. */
 static void travel(struct signer *signer, struct rider *rider) {
     struct batches *batches = client_batches(signer);
-    struct lane *lane;
-    struct rider *woken = NULL;
     pthread_mutex_lock(&batches->lock);
-    if ((lane = find_room(batches, batches->waiting + 1)) != NULL) {
+    bool go = batches->busy == 0 || (batches->busy < batches->lanes && batches->waiting >= GATHER);
+    if (go) {
+        batches->busy++;
         rider->next = board(batches, BATCH_MAX - 1);
-        depart(signer, batches, lane, rider);
-        depart_waiting(signer, batches, lane, &woken);
     } else {
         *batches->end = rider;
         batches->end = &rider->next;
         batches->waiting++;
     }
-    rider->leads = lane != NULL && lane->messages[0] == rider;
-    rider->asleep = !rider->leads;
     pthread_mutex_unlock(&batches->lock);
-    wake(woken);
-    if (rider->asleep)
-        wait_for(rider);
-    if (rider->leads)
+    if (go) {
         lead(signer, batches, rider);
+        return;
+    }
+    wait_for(rider);
+    if (!rider->leads)
+        return;
+    pthread_mutex_lock(&batches->lock);
+    rider->next = board(batches, BATCH_MAX - 1);
+    pthread_mutex_unlock(&batches->lock);
+    lead(signer, batches, rider);
 }
 
 enum batch_outcome batch_sign(struct signer *signer, struct pace *pace,

@@ -1,10 +1,9 @@
 /* Quick signatures that are asked for at the same moment travel together: half of what a P-256
  * signature costs through the wire is the kernel's, once a message instead of once a signature.
  *
- * While one is under way the next requests gather; a second message follows it on the same connection, so that the signer
- * goes on without having slept, and more connections join when those are full, as many as the machine has processors. Slow
- * keys gain nothing and would wait for each other, so a key is asked for alone until its answers have come quickly, and an
- * RSA key always. */
+ * As many messages are under way as the machine has processors; only then do requests wait, for the
+ * next message. Slow keys gain nothing and would wait for each other, so a key is asked for alone
+ * until its answers have come quickly, and an RSA key always. */
 #ifndef GATEHOUSE_PROVIDER_BATCH_H
 #define GATEHOUSE_PROVIDER_BATCH_H
 
