@@ -268,6 +268,16 @@ bool jobs_start(struct core *core, int interval_s, const struct job *table, size
     return true;
 }
 
+/* Another node, or this one when it is started again, need not wait for their end. */
+static void give_back_leases(struct jobs *jobs) {
+    struct error err = {0};
+    bool done = false;
+    TX(tx, core_db(jobs->core), &done, &err)
+        tx.ok = lease_release(tx.tx, jobs->holder, clock_now_us(), &err);
+    if (!done)
+        log_failure(LOG_WARN, "jobs", "leases", &err);
+}
+
 void jobs_stop(struct jobs *jobs) {
     if (jobs == NULL)
         return;
@@ -277,6 +287,7 @@ void jobs_stop(struct jobs *jobs) {
     pthread_mutex_unlock(&jobs->mutex);
     for (size_t i = 0; i < jobs->count; i++)
         pthread_join(jobs->workers[i].thread, NULL);
+    give_back_leases(jobs);
     pthread_mutex_destroy(&jobs->mutex);
     pthread_cond_destroy(&jobs->wake);
     free(jobs->workers);

@@ -43,5 +43,7 @@ MUST_USE bool setting_default(struct tx *tx, struct arena *arena, const char *na
  * later than this one would was taken by a clock that was ahead, and holds nobody up. */
 MUST_USE bool lease_take(struct tx *tx, const char *name, struct uuid holder, int64_t now_us,
                          int64_t until_us, bool *ret_taken, struct error *err);
+/* Gives back all that the holder has. */
+MUST_USE bool lease_release(struct tx *tx, struct uuid holder, int64_t now_us, struct error *err);
 
 #endif

@@ -10,6 +10,7 @@ static const char sql_add[] = "INSERT INTO settings (name, value) VALUES (?, ?)"
 static const char sql_lease_renew[] = "UPDATE leases SET holder = ?, until_us = ? "
                                       "WHERE name = ? AND (until_us <= ? OR until_us > ? OR holder = ?)";
 #define SKEW_US INT64_C(60000000) /* of the clocks of two nodes */
+static const char sql_lease_release[] = "UPDATE leases SET until_us = ? WHERE holder = ? AND until_us > ?";
 static const char sql_lease_add[] = "INSERT INTO leases (name, holder, until_us) VALUES (?, ?, ?)";
 
 bool setting_get(struct tx *tx, struct arena *arena, const char *name, const char **ret_value,
@@ -57,4 +58,8 @@ bool lease_take(struct tx *tx, const char *name, struct uuid holder, int64_t now
                       &duplicate, err));
     *ret_taken = !duplicate;
     return true;
+}
+
+bool lease_release(struct tx *tx, struct uuid holder, int64_t now_us, struct error *err) {
+    return tx_execute(tx, sql_lease_release, PARAMS(p_int(now_us), p_uuid(&holder), p_int(now_us)), NULL, err);
 }

@@ -111,7 +111,11 @@ static void leases(void **state) {
     assert_false(take(b, hour_us - length_us / 3, hour_us + length_us - length_us / 3)); /* clocks differ by so much */
     assert_true(take(b, 600, 600 + length_us));
     assert_false(take(a, 700, 700 + length_us));
-    assert_true(take(b, 700, 700));
+    DONE(lease_release(tx, a, 700, &err)); /* the other's stays */
+    assert_false(take(a, 700, 700 + length_us));
+    DONE(lease_release(tx, b, 700, &err));
+    assert_true(take(a, 700, 700 + length_us));
+    assert_true(take(a, 700, 700));
 }
 
 static void keys(void **state) {
