@@ -126,6 +126,15 @@ async function templates(page, { api, template }) {
   await page.locator('pre').filter({ hasText: 'Not After' }).waitFor();
   const end = (await page.locator('pre').innerText()).match(/Not After\s*: (.*)/)[1];
   assert.ok(Math.abs(Date.parse(end) - Date.now() - 33 * 86400000) < 2 * 86400000, `the draft counts before it is saved: ${end}`);
+  await page.getByRole('tab', { name: 'General' }).click();
+  await page.locator('#endless').check();
+  await page.getByRole('tab', { name: 'Preview' }).click();
+  const longer = page.locator('pre').filter({ hasText: 'Not After', hasNotText: end });
+  await longer.waitFor();
+  const last = (await longer.innerText()).match(/Not After\s*: (.*)/)[1];
+  assert.ok(Date.parse(last) - Date.now() > 300 * 86400000, `as far as its authority goes: ${last}`);
+  await page.getByRole('tab', { name: 'General' }).click();
+  await page.locator('#endless').uncheck();
   await page.getByRole('button', { name: 'Save', exact: true }).click();
   await page.getByText('Version 2').waitFor();
   await page.getByRole('tab', { name: 'OpenSSL' }).click();

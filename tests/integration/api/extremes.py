@@ -110,7 +110,7 @@ def check_dates(admin, directory):
 
     assert set(serials("expiresBefore=2050-01-01T00:00:01Z")) == {"41", "42", "44"}
     assert set(serials("expiresAfter=2050-01-01T00:00:00Z&state=valid")) == {"42", "43"}
-    assert set(serials(f"expiresBefore={LAST}&state=valid")) == {"41", "42"} and serials("expiresWithin=36525") == ["42", "41"]
+    assert set(serials(f"expiresBefore={LAST}&state=valid")) == {"41", "42"} and set(serials("expiresWithin=36525")) == {"41", "42"}
     assert serials("sort=notAfter&state=valid") == ["41", "42", "43"] and serials("sort=-notAfter&state=valid") == ["43", "42", "41"]
     rows = csv.DictReader(io.StringIO(admin.get(f"/certificates/export?format=csv&ca={ca['id']}").body.decode()))
     assert {(row["serial"], row["notAfter"]) for row in rows} == {(serial, end) for serial, (end, _) in shown.items()}

@@ -55,6 +55,7 @@ function General({ document, set, fixed }: PartProps) {
       </FormGroup>
       <FormGroup label={t('validityDays')} fieldId="days"><TextInput id="days" type="number" isDisabled={fixed} value={validity.days ?? ''} onChange={(_, text) => set({ validity: { ...validity, days: numberOf(text, validity.days) } })} /><Help text={t('helpDays')} /></FormGroup>
       <FormGroup label={t('mostDays')} fieldId="maxDays"><TextInput id="maxDays" type="number" isDisabled={fixed} value={validity.maxDays ?? ''} onChange={(_, text) => set({ validity: { ...validity, maxDays: numberOf(text, validity.maxDays) } })} /><Help text={t('helpMostDays')} /></FormGroup>
+      <Checkbox id="endless" label={t('endless')} isDisabled={fixed} isChecked={validity.endless === true} description={t('helpEndless')} onChange={(_, endless) => set({ validity: { ...validity, endless } })} />
       <FormGroup label={t('doors')} role="group" fieldId="doors"><Ticks name="door" all={doors} shown={(one) => fieldName('doors', one)} chosen={document.doors ?? []} fixed={fixed} set={(next) => set({ doors: next as Document['doors'] })} /><Help text={t('helpDoors')} /></FormGroup>
     </>
   );

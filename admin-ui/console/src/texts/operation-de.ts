@@ -366,6 +366,8 @@ export const operationDe: Record<keyof typeof operation, string> = {
   helpApproval: 'Wer einen Antrag ansehen muss, bevor er signiert wird.',
   helpDays: 'Wie lange ein Zertifikat gilt, wenn niemand etwas anderes verlangt.',
   helpMostDays: 'Was darüber hinaus verlangt wird, wird verweigert.',
+  endless: 'Ohne Ende (9999-12-31T23:59:59Z)',
+  helpEndless: 'Für die Identität, mit der ein Gerät auf die Welt kommt (IEEE 802.1AR). Es tritt an die Stelle der Tage.',
   helpDoors: 'Auf welchen Wegen Anträge kommen dürfen. Was in den Einstellungen geschlossen ist, bleibt zu.',
   helpSubjectFrom: 'Woher der Name im Zertifikat kommt.',
   helpAttributes: 'Mit Leerzeichen dazwischen, zum Beispiel CN O C. Ein Antrag mit anderen wird verweigert.',

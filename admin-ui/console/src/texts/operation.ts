@@ -365,6 +365,8 @@ export const operation = {
   helpApproval: 'Who has to look at a request before it is signed.',
   helpDays: 'How long a certificate is valid when nobody asks for another time.',
   helpMostDays: 'What is asked for beyond this is refused.',
+  endless: 'Without an end (9999-12-31T23:59:59Z)',
+  helpEndless: 'For the identity that a device is born with (IEEE 802.1AR). It takes the place of the days.',
   helpDoors: 'By which ways requests may come. What is closed under Settings stays closed.',
   helpSubjectFrom: 'Where the name in the certificate comes from.',
   helpAttributes: 'With spaces between, for example CN O C. A request with others is refused.',
