@@ -270,6 +270,7 @@ moved() {
 # Taken out, and back under another name at another place.
 module_changed() {
     local ca
+    public /crl/token-root.crl >/dev/null || die "the CA in the token makes no CRL"
     stop_gateway
     cp "$instance/options" options.before
     sed -i '/^--module$/,+1d' "$instance/options"
