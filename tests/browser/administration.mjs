@@ -229,6 +229,7 @@ async function timestamping(page, { api, ca }) {
   await look(page, 'a31-issuer');
   for (const tab of ['tokens', 'certificates']) {
     await open(page, `timestamping?tab=${tab}`, 'Timestamping');
+    await page.getByText('nobody compares it').first().waitFor(); // this gateway is told of no reference
     await look(page, `a32-timestamping-${tab}`);
   }
 }

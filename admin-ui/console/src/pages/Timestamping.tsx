@@ -22,13 +22,19 @@ type Issuer = Schema['TimestampIssuer'];
 
 const milliseconds = (micros: number): string => `${(micros / 1000).toLocaleString(undefined, { maximumFractionDigits: 3 })} ms`;
 
+/** A clock that nobody compares is believed, and said to be no more than that. */
+const judged = (one: Schema['Clock']) =>
+  one.source === 'system' && one.trusted ? { variant: 'warning', title: t('clockAlone') } as const
+    : one.trusted ? { variant: 'success', title: t('clockGood') } as const
+      : { variant: 'danger', title: one.reason ?? t('clockBad') } as const;
+
 function ClockState() {
   const clock = useLoad(() => api.get<Schema['Clock']>('/clock'), 'clock', 15000);
   const one = clock.value;
   return (
     <>
       <ProblemAlert problem={clock.problem} retry={clock.reload} />
-      {one !== undefined && <Alert isInline variant={one.trusted ? 'success' : 'danger'} title={one.trusted ? t('clockGood') : one.reason ?? t('clockBad')} actionLinks={<Link to="/timestamping?tab=clock">{t('clock')}</Link>} />}
+      {one !== undefined && <Alert isInline {...judged(one)} actionLinks={<Link to="/timestamping?tab=clock">{t('clock')}</Link>} />}
     </>
   );
 }
@@ -50,7 +56,7 @@ function ClockPage() {
   return (
     <>
       <p>{t('clockSays')}</p>
-      <Alert isInline variant={one.trusted ? 'success' : 'danger'} title={one.trusted ? t('clockGood') : one.reason ?? t('clockBad')} />
+      <Alert isInline {...judged(one)} />
       <DescriptionList isHorizontal>
         <Row term={t('time')}><code>{one.now}</code></Row>
         <Row term={t('clockSource')}>{one.source}</Row>

@@ -121,6 +121,7 @@ export const de: Record<keyof typeof en, string> = {
   clear: 'Leeren',
   clientAccount: 'Konto',
   clock: 'Uhr',
+  clockAlone: 'Der Uhr des Systems wird geglaubt: niemand vergleicht sie. NTP-Server (ntp-server) oder chrony (chrony) stehen in der Konfiguration.',
   clockBad: 'Der Uhr wird nicht vertraut.',
   clockGood: 'Der Uhr wird vertraut.',
   clockOffset: 'Abweichung',

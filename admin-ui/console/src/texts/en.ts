@@ -120,6 +120,7 @@ export const en = {
   clear: 'Clear',
   clientAccount: 'Account',
   clock: 'Clock',
+  clockAlone: 'The system\'s clock is believed: nobody compares it. Name NTP servers (ntp-server) or chrony (chrony) in the configuration.',
   clockBad: 'The clock is not trusted.',
   clockGood: 'The clock is trusted.',
   clockOffset: 'Offset',
