@@ -193,7 +193,7 @@ struct certificate_record certificate_like(struct uuid ca, const char *name, int
     random_bytes(serial, 16);
     random_bytes(certificate.fingerprint_sha256, 32);
     random_bytes(certificate.spki_sha256, 32);
-    serial[0] &= 0x7f;
+    serial[0] = (serial[0] & 0x7f) | 0x40; /* as DER has it: positive, no zero in front */
     certificate.serial = view_of(serial, 16);
     certificate.der = view_of(serial, 16);
     return certificate;
