@@ -1,8 +1,10 @@
-/* bench_acme DIRECTORY CA-FILE KID HMAC-KEY THREADS SECONDS [nonces]: whole ACME orders a second (new-order,
- * finalize, certificate) by one account, each thread on a connection of its own; or new nonces a second. KID "-": a
- * server that asks for no binding. Names that are not pre-approved are proved by http-01, and a server that issues
- * behind its answer is asked until it has. Prints the rate alone, and on standard error the medians of what each
- * request of an order took, and of what signing it took the client. */
+/* bench_acme DIRECTORY CA-FILE KID HMAC-KEY THREADS SECONDS [nonces | after COMMAND]: whole ACME orders a second
+ * (new-order, finalize, certificate) by one account, each thread on a connection of its own; or new nonces a second.
+ * KID "-": a server that asks for no binding. Names that are not pre-approved are proved by http-01, and a server that
+ * issues behind its answer is asked until it has. COMMAND is run with the account's URL before anything is measured;
+ * then the first page of the account's orders is read, too, and those that lie 100 pages behind it. Prints the rate
+ * alone, and on standard error the medians of what each request of an order took, and of what signing it took the
+ * client. */
 #include "base/clock.h"
 #include "base/encode.h"
 #include "base/json.h"
@@ -25,7 +27,7 @@ static char account[500], new_order[500], new_nonce[500];
 static atomic_llong done_count;
 static atomic_bool ending;
 
-enum step { NEW_ORDER, PROVE, FINALIZE, WAIT, CERTIFICATE, SIGNING, STEPS };
+enum step { NEW_ORDER, PROVE, FINALIZE, WAIT, CERTIFICATE, SIGNING, FIRST_PAGE, FAR_PAGE, STEPS };
 #define MOST_TIMES 100000
 static struct {
     _Atomic uint32_t us[MOST_TIMES];
@@ -35,7 +37,7 @@ static struct {
 struct client {
     CURL *curl;
     struct curl_slist *headers;
-    char nonce[200], location[500];
+    char nonce[200], location[500], next[800];
     char *body;
     size_t len, room;
     int number;
@@ -82,6 +84,8 @@ static size_t take_header(char *at, size_t size, size_t count, void *context) {
         copy_value(at + 13, len - 13, c->nonce, sizeof c->nonce);
     if (len > 9 && strncasecmp(at, "Location:", 9) == 0)
         copy_value(at + 9, len - 9, c->location, sizeof c->location);
+    if (len > 7 && strncasecmp(at, "Link: <", 7) == 0 && strstr(at, "rel=\"next\"") != NULL)
+        copy_value(at + 7, strcspn(at + 7, ">"), c->next, sizeof c->next);
     return len;
 }
 
@@ -282,6 +286,22 @@ static void *run_nonces(void *context) {
     return NULL;
 }
 
+/* rfc8555#7.1.2.1 */
+static void read_pages(struct client *c) {
+    SCOPED_ARENA struct arena *arena = arena_new();
+    for (int round = 0; round < 10; round++) {
+        c->next[0] = '\0';
+        if (post(c, arena, FIRST_PAGE, arena_printf(arena, "%s/orders", account), NULL) != 200)
+            die("orders", c);
+    }
+    for (int page = 1; page <= 110 && c->next[0] != '\0'; page++) {
+        const char *url = arena_printf(arena, "%s", c->next);
+        c->next[0] = '\0';
+        if (post(c, arena, page <= 100 ? PROVE : FAR_PAGE, url, NULL) != 200)
+            die("orders", c);
+    }
+}
+
 /* rfc8555#7.3.4 */
 static const char *binding(struct arena *arena, const char *url, const char *kid, const char *secret) {
     unsigned char mac[64];
@@ -316,6 +336,15 @@ static void register_account(struct client *c, const char *directory, const char
     snprintf(account, sizeof account, "%s", c->location);
 }
 
+static void prepare(struct client *c, const char *command) {
+    char line[1500];
+    snprintf(line, sizeof line, "%s '%s' >&2", command, account);
+    if (system(line) != 0)
+        die(command, NULL);
+    get_nonce(c);
+    read_pages(c);
+}
+
 static int by_time(const void *a, const void *b) {
     uint32_t one = *(const uint32_t *)a, other = *(const uint32_t *)b;
     return one < other ? -1 : one > other;
@@ -338,9 +367,10 @@ int main(int argc, char **argv) {
     pthread_t threads[64];
     int numbers[64];
     if (argc < 7)
-        die("usage: bench_acme DIRECTORY CA-FILE KID HMAC-KEY THREADS SECONDS [nonces]", NULL);
+        die("usage: bench_acme DIRECTORY CA-FILE KID HMAC-KEY THREADS SECONDS [nonces | after COMMAND]", NULL);
     int count = atoi(argv[5]), seconds = atoi(argv[6]);
     bool nonces = argc > 7 && strcmp(argv[7], "nonces") == 0;
+    bool fills = argc > 8 && strcmp(argv[7], "after") == 0;
     ca_file = argv[2];
     curl_global_init(CURL_GLOBAL_DEFAULT);
     account_key = EVP_EC_gen("P-256");
@@ -348,6 +378,8 @@ int main(int argc, char **argv) {
     register_account(&first, argv[1], argv[3], argv[4]);
     if (count < 1 || count > 64)
         die("1 to 64 threads", NULL);
+    if (fills)
+        prepare(&first, argv[8]);
     for (int i = 0; i < count; i++) {
         numbers[i] = i;
         pthread_create(&threads[i], NULL, nonces ? run_nonces : run_orders, &numbers[i]);
@@ -365,6 +397,8 @@ int main(int argc, char **argv) {
     if (!nonces)
         fprintf(stderr, "us: new-order %u, finalize %u, asking again %u, certificate %u; the client's signature %u\n",
                 median(NEW_ORDER), median(FINALIZE), median(WAIT), median(CERTIFICATE), median(SIGNING));
+    if (fills)
+        fprintf(stderr, "us: the first page of orders %u, one 100 pages behind it %u\n", median(FIRST_PAGE), median(FAR_PAGE));
     printf("%.1f\n", (double)(after - before) * 1e6 / (double)took);
     return 0;
 }
