@@ -15,13 +15,6 @@ static bool bad(struct error *err, const char *member, const char *what) {
                 member, what);
 }
 
-bool text_list_has(const struct text_list *list, const char *text) {
-    for (size_t i = 0; i < list->count; i++)
-        if (strcmp(list->items[i], text) == 0)
-            return true;
-    return false;
-}
-
 /* Absent: untouched. The array has a NULL behind the last. */
 bool acme_policy_texts(struct arena *arena, const struct json *object, const char *name,
                        struct text_list *list, struct error *err) {
@@ -297,19 +290,11 @@ bool acme_policy_from_json(struct arena *arena, const struct json *document,
     return true;
 }
 
-static void put_list(struct json_writer *w, const char *name, const struct text_list *list) {
-    json_name(w, name);
-    json_open_array(w);
-    for (size_t i = 0; i < list->count; i++)
-        json_add_string(w, list->items[i]);
-    json_close_array(w);
-}
-
 static void put_dns(struct json_writer *w, const struct acme_policy *p) {
     json_name(w, "dns");
     json_open_object(w);
-    put_list(w, "resolvers", &p->resolvers);
-    put_list(w, "roots", &p->roots);
+    json_put_texts(w, "resolvers", &p->resolvers);
+    json_put_texts(w, "roots", &p->roots);
     json_put_int(w, "port", p->dns_port);
     json_put_bool(w, "dnssec", p->dnssec);
     json_put_string(w, "trustAnchor", p->trust_anchor);
@@ -332,8 +317,8 @@ static void put_validation(struct json_writer *w, const struct acme_policy *p) {
     json_put_int(w, "retrySeconds", p->retry_seconds);
     json_put_int(w, "timeoutSeconds", p->timeout_seconds);
     json_put_string(w, "reach", reaches[p->reach]);
-    put_list(w, "denied", &p->denied);
-    put_list(w, "allowed", &p->allowed);
+    json_put_texts(w, "denied", &p->denied);
+    json_put_texts(w, "allowed", &p->allowed);
     acme_policy_write_vantages(w, p);
     json_close_object(w);
 }
@@ -361,15 +346,15 @@ const char *acme_policy_to_json(struct arena *arena, const struct acme_policy *p
     json_open_object(&w);
     json_put_bool(&w, "enabled", p->enabled);
     json_put_string(&w, "description", p->description);
-    put_list(&w, "templates", &p->templates);
+    json_put_texts(&w, "templates", &p->templates);
     json_name(&w, "profiles");
     json_open_object(&w);
     for (size_t i = 0; i < p->profile_names.count; i++)
         json_put_string(&w, p->profile_names.items[i], p->profile_templates.items[i]);
     json_close_object(&w);
-    put_list(&w, "identifiers", &p->identifiers);
-    put_list(&w, "preapproved", &p->preapproved);
-    put_list(&w, "challenges", &p->challenges);
+    json_put_texts(&w, "identifiers", &p->identifiers);
+    json_put_texts(&w, "preapproved", &p->preapproved);
+    json_put_texts(&w, "challenges", &p->challenges);
     json_put_bool(&w, "wildcards", p->wildcards);
     json_put_bool(&w, "bareNames", p->bare_names);
     json_put_string(&w, "commonName", common_names[p->common_name]);

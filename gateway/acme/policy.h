@@ -81,7 +81,6 @@ MUST_USE bool acme_policy_read_vantages(struct arena *arena, const struct json *
 void acme_policy_write_vantages(struct json_writer *w, const struct acme_policy *p);
 
 struct dns_config acme_policy_dns(const struct acme_policy *policy);
-bool text_list_has(const struct text_list *list, const char *text);
 /* An array of patterns, e.g. the scope of an external account binding. */
 MUST_USE bool name_patterns_from_json(struct arena *arena, const struct json *array,
                                       const char *name, struct text_list *ret, struct error *err);

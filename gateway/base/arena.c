@@ -195,3 +195,10 @@ void arena_defer(struct arena *arena, void (*drop)(void *object), void *object) 
     *d = (struct deferred){arena->deferred, drop, object};
     arena->deferred = d;
 }
+
+bool text_list_has(const struct text_list *list, const char *text) {
+    for (size_t i = 0; i < list->count; i++)
+        if (strcmp(list->items[i], text) == 0)
+            return true;
+    return false;
+}

@@ -18,6 +18,7 @@ struct text_list {
     const char **items;
     size_t count;
 };
+bool text_list_has(const struct text_list *list, const char *text);
 
 #define VIEW_LITERAL(text) ((struct view){(const uint8_t *)("" text), sizeof(text) - 1})
 

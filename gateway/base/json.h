@@ -72,6 +72,7 @@ void json_add_null(struct json_writer *w);
 /* A tree that was read, written again. */
 void json_add_value(struct json_writer *w, const struct json *value);
 void json_put_string(struct json_writer *w, const char *name, const char *text);
+void json_put_texts(struct json_writer *w, const char *name, const struct text_list *list); /* an array */
 void json_put_int(struct json_writer *w, const char *name, int64_t value);
 void json_put_bool(struct json_writer *w, const char *name, bool value);
 void json_put_null(struct json_writer *w, const char *name);

@@ -168,6 +168,14 @@ void json_put_string(struct json_writer *w, const char *name, const char *text) 
     json_add_string(w, text);
 }
 
+void json_put_texts(struct json_writer *w, const char *name, const struct text_list *list) {
+    json_name(w, name);
+    json_open_array(w);
+    for (size_t i = 0; i < list->count; i++)
+        json_add_string(w, list->items[i]);
+    json_close_array(w);
+}
+
 void json_put_int(struct json_writer *w, const char *name, int64_t value) {
     json_name(w, name);
     json_add_int(w, value);

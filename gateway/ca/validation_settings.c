@@ -95,20 +95,12 @@ bool validation_settings_of(struct arena *arena, const struct validator_record *
            validation_settings_read(arena, document, ret, err);
 }
 
-static void put_list(struct json_writer *w, const char *name, const struct text_list *list) {
-    json_name(w, name);
-    json_open_array(w);
-    for (size_t i = 0; i < list->count; i++)
-        json_add_string(w, list->items[i]);
-    json_close_array(w);
-}
-
 const char *validation_settings_write(struct arena *arena, const struct validation_settings *s) {
     struct json_writer w = json_writer_on(arena);
     json_open_object(&w);
-    put_list(&w, "sources", &s->sources);
-    put_list(&w, "deltaSources", &s->delta_sources);
-    put_list(&w, "issuedSources", &s->issued_sources);
+    json_put_texts(&w, "sources", &s->sources);
+    json_put_texts(&w, "deltaSources", &s->delta_sources);
+    json_put_texts(&w, "issuedSources", &s->issued_sources);
     json_put_string(&w, "issuedSigner", s->issued_signer);
     json_put_int(&w, "intervalSeconds", s->interval_s);
     json_put_int(&w, "timeoutSeconds", s->timeout_s);

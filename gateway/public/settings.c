@@ -167,14 +167,6 @@ bool public_rules_read(struct core *core, struct arena *arena, struct uuid templ
     return done;
 }
 
-static void put_texts(struct json_writer *w, const char *name, const struct text_list *list) {
-    json_name(w, name);
-    json_open_array(w);
-    for (size_t i = 0; i < list->count; i++)
-        json_add_string(w, list->items[i]);
-    json_close_array(w);
-}
-
 static void write_rules(struct json_writer *w, const struct public_rules *r) {
     json_open_object(w);
     json_name(w, "ways");
@@ -187,8 +179,8 @@ static void write_rules(struct json_writer *w, const struct public_rules *r) {
     json_put_bool(w, "verifyEmail", r->verify_email);
     json_put_bool(w, "comment", r->comment);
     json_put_string(w, "note", r->note);
-    put_texts(w, "fields", &r->fields);
-    put_texts(w, "notify", &r->notify);
+    json_put_texts(w, "fields", &r->fields);
+    json_put_texts(w, "notify", &r->notify);
     json_close_object(w);
 }
 

@@ -24,14 +24,6 @@ bool public_target(struct core *core, struct arena *arena, const char *slug, str
 
 /* --- what is offered ----------------------------------------------------------------------------------- */
 
-static void put_texts(struct json_writer *w, const char *name, const struct text_list *list) {
-    json_name(w, name);
-    json_open_array(w);
-    for (size_t i = 0; i < list->count; i++)
-        json_add_string(w, list->items[i]);
-    json_close_array(w);
-}
-
 static bool listed(const struct text_list *list, const char *text) {
     for (size_t i = 0; i < list->count; i++)
         if (strcmp(list->items[i], text) == 0)
@@ -61,7 +53,7 @@ static void put_sans(struct json_writer *w, const struct template *t) {
     struct text_list none = {NULL, 0};
     json_name(w, "sans");
     json_open_object(w);
-    put_texts(w, "types", t->sans.none ? &none : &t->sans.types);
+    json_put_texts(w, "types", t->sans.none ? &none : &t->sans.types);
     json_put_int(w, "min", t->sans.none ? 0 : t->sans.min);
     json_put_int(w, "max", t->sans.none ? 0 : t->sans.max);
     json_close_object(w);
@@ -91,7 +83,7 @@ HANDLER(public_template) {
     json_put_bool(&w, "comment", rules.comment);
     json_put_bool(&w, "approval", target.template.approval != APPROVAL_NONE);
     json_put_int(&w, "days", target.template.days);
-    put_texts(&w, "keys", &target.template.keys);
+    json_put_texts(&w, "keys", &target.template.keys);
     put_fields(&w, &target.template, &rules);
     put_sans(&w, &target.template);
     json_close_object(&w);

@@ -221,14 +221,6 @@ bool scep_settings_read(struct arena *arena, const struct json *document,
 
 /* --- writing ------------------------------------------------------------------------------------------ */
 
-static void put_texts(struct json_writer *w, const char *name, const struct text_list *list) {
-    json_name(w, name);
-    json_open_array(w);
-    for (size_t i = 0; i < list->count; i++)
-        json_add_string(w, list->items[i]);
-    json_close_array(w);
-}
-
 static void put_secret(struct json_writer *w, const char *name, const char *set_name,
                        const char *secret, bool shown) {
     if (shown)
@@ -284,7 +276,7 @@ static void write_outside(struct json_writer *w, const struct scep_settings *set
     json_put_int(w, "minutes", settings->mdm.minutes);
     json_put_string(w, "parentDn", settings->mdm.parent_dn);
     json_put_string(w, "rdnFormat", settings->mdm.rdn_format);
-    put_texts(w, "sanFormats", &settings->mdm.san_formats);
+    json_put_texts(w, "sanFormats", &settings->mdm.san_formats);
     json_put_bool(w, "pkcs12", settings->mdm.pkcs12);
     json_put_string(w, "keyType", settings->mdm.key_type);
     json_put_int(w, "keepKeyDays", settings->mdm.keep_days);
@@ -316,8 +308,8 @@ const char *scep_settings_write(struct arena *arena, const struct scep_settings 
         json_put_time(&w, "captureUntil", settings->capture_until_us);
     json_name(&w, "access");
     json_open_object(&w);
-    put_texts(&w, "scep", &settings->scep_access);
-    put_texts(&w, "ndes", &settings->ndes_access);
+    json_put_texts(&w, "scep", &settings->scep_access);
+    json_put_texts(&w, "ndes", &settings->ndes_access);
     json_close_object(&w);
     json_name(&w, "ndes");
     json_open_object(&w);

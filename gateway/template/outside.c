@@ -8,14 +8,6 @@
 
 #include <string.h>
 
-static void put_list(struct json_writer *w, const char *name, const struct text_list *list) {
-    json_name(w, name);
-    json_open_array(w);
-    for (size_t i = 0; i < list->count; i++)
-        json_add_string(w, list->items[i]);
-    json_close_array(w);
-}
-
 /* --- CAA
  * -----------------------------------------------------------------------------------------------
  */
@@ -75,8 +67,8 @@ static void put_caa(struct json_writer *w, const struct template *t) {
     json_name(w, "caa");
     json_open_object(w);
     json_put_bool(w, "check", t->caa.check);
-    put_list(w, "identities", &t->caa.identities);
-    put_list(w, "resolvers", &t->caa.resolvers);
+    json_put_texts(w, "identities", &t->caa.identities);
+    json_put_texts(w, "resolvers", &t->caa.resolvers);
     json_put_int(w, "quorum", t->caa.quorum);
     json_put_bool(w, "dnssec", t->caa.dnssec);
     json_put_string(w, "trustAnchor", t->caa.trust_anchor);

@@ -27,13 +27,6 @@ const char *policy_notes_json(struct arena *arena, const struct policy_notes *no
     return json_written(&w);
 }
 
-bool policy_listed(const struct text_list *list, const char *text) {
-    for (size_t i = 0; i < list->count; i++)
-        if (strcmp(list->items[i], text) == 0)
-            return true;
-    return false;
-}
-
 /* rfc5280#4.2.1.3, rfc8410#5, rfc9881#5, rfc9909#5, rfc9935#5: bits that the key cannot do are not
  * written. */
 static unsigned usable_bits(const char *key_type, unsigned bits) {

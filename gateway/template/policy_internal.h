@@ -21,7 +21,6 @@ struct policy {
 };
 
 void policy_note(const struct policy *p, const char *format, ...) PRINTF_LIKE(2, 3);
-bool policy_listed(const struct text_list *list, const char *text);
 
 MUST_USE bool policy_key(struct policy *p);
 MUST_USE bool policy_dates(struct policy *p);

@@ -21,7 +21,7 @@ static bool add_common_name(const struct policy *p, const char *name) {
         return true;
     const char *text = san_text(p->arena, sk_GENERAL_NAME_value(probe, 0), &type);
     if ((strcmp(type, "dns") != 0 && strcmp(type, "ip") != 0) ||
-        !policy_listed(&p->t->sans.types, type) || has_san(p, text))
+        !text_list_has(&p->t->sans.types, type) || has_san(p, text))
         return true;
     return san_add_text(p->sans, text, p->err);
 }
@@ -53,9 +53,9 @@ static bool add_of_template(const struct policy *p) {
 
 /* SRV names and XMPP addresses are otherNames: a template that takes every one of those takes them, too. */
 static bool type_allowed(const struct policy *p, const char *type) {
-    return policy_listed(&p->t->sans.types, type) ||
+    return text_list_has(&p->t->sans.types, type) ||
            ((strcmp(type, "srv") == 0 || strcmp(type, "xmpp") == 0) &&
-            policy_listed(&p->t->sans.types, "other"));
+            text_list_has(&p->t->sans.types, "other"));
 }
 
 static bool check_types(const struct policy *p) {

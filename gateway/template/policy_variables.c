@@ -9,7 +9,7 @@
 static bool value_fits(const struct policy *p, const char *pattern, const struct text_list *values,
                        const char *value) {
     return (pattern == NULL || regex_matches(p->arena, pattern, value)) &&
-           (values->count == 0 || policy_listed(values, value));
+           (values->count == 0 || text_list_has(values, value));
 }
 
 bool policy_check_rule(const struct policy *p, const struct field_rule *rule, const char *where,

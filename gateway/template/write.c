@@ -1,14 +1,6 @@
 /* Writing a template document: complete, in one order, so that two of them can be compared. */
 #include "template/internal.h"
 
-static void put_list(struct json_writer *w, const char *name, const struct text_list *list) {
-    json_name(w, name);
-    json_open_array(w);
-    for (size_t i = 0; i < list->count; i++)
-        json_add_string(w, list->items[i]);
-    json_close_array(w);
-}
-
 static void put_object(struct json_writer *w, const char *name, const struct json *object) {
     json_name(w, name);
     if (object != NULL) {
@@ -48,7 +40,7 @@ static void put_rules(struct json_writer *w, const struct field_rules *rules) {
         json_open_object(w);
         json_put_string(w, "field", rule->field);
         json_put_string(w, "pattern", rule->pattern);
-        put_list(w, "values", &rule->values);
+        json_put_texts(w, "values", &rule->values);
         json_put_int(w, "min", rule->min);
         json_put_int(w, "max", rule->max);
         json_close_object(w);
@@ -66,7 +58,7 @@ static void put_variables(struct json_writer *w, const struct template *t) {
         json_put_string(w, "description", v->description);
         json_put_bool(w, "required", v->required);
         json_put_string(w, "pattern", v->pattern);
-        put_list(w, "values", &v->values);
+        json_put_texts(w, "values", &v->values);
         json_put_string(w, "default", v->value);
         json_close_object(w);
     }
@@ -77,8 +69,8 @@ static void put_subject(struct json_writer *w, const struct template *t) {
     json_name(w, "subject");
     json_open_object(w);
     json_put_string(w, "from", subject_source_names[t->subject.from]);
-    put_list(w, "attributes", &t->subject.attributes);
-    put_list(w, "required", &t->subject.required);
+    json_put_texts(w, "attributes", &t->subject.attributes);
+    json_put_texts(w, "required", &t->subject.required);
     put_object(w, "fixed", t->subject.fixed);
     put_object(w, "expression", t->subject.expression);
     put_rules(w, &t->subject.rules);
@@ -90,12 +82,12 @@ static void put_subject(struct json_writer *w, const struct template *t) {
 static void put_sans(struct json_writer *w, const struct template *t) {
     json_name(w, "sans");
     json_open_object(w);
-    put_list(w, "types", &t->sans.types);
+    json_put_texts(w, "types", &t->sans.types);
     json_put_int(w, "min", t->sans.min);
     json_put_int(w, "max", t->sans.max);
     json_put_bool(w, "commonNameToSan", t->sans.common_name_to_san);
     json_put_string(w, "from", san_source_names[t->sans.none]);
-    put_list(w, "add", &t->sans.add);
+    json_put_texts(w, "add", &t->sans.add);
     put_rules(w, &t->sans.rules);
     json_close_object(w);
 }
@@ -117,10 +109,10 @@ static void put_validity(struct json_writer *w, const struct template *t) {
 static void put_usages(struct json_writer *w, const struct template *t) {
     put_key_usage(w, t->key_usage);
     json_put_bool(w, "keyUsageCritical", t->key_usage_critical);
-    put_list(w, "extendedKeyUsage", &t->extended_key_usage);
+    json_put_texts(w, "extendedKeyUsage", &t->extended_key_usage);
     json_put_string(w, "extendedKeyUsageFrom", purpose_source_names[t->purposes_from]);
     json_put_bool(w, "extendedKeyUsageCritical", t->purposes_critical);
-    put_list(w, "extendedKeyUsageAllowed", &t->purposes_allowed);
+    json_put_texts(w, "extendedKeyUsageAllowed", &t->purposes_allowed);
     json_name(w, "basicConstraints");
     json_open_object(w);
     json_put_bool(w, "include", t->basic.include);
@@ -140,10 +132,10 @@ static void put_urls(struct json_writer *w, const struct template *t) {
     json_put_bool(w, "freshestCrl", t->freshest_crl);
     json_name(w, "urls");
     json_open_object(w);
-    put_list(w, "caIssuers", &t->urls.ca_issuers);
-    put_list(w, "ocsp", &t->urls.ocsp);
-    put_list(w, "crl", &t->urls.crl);
-    put_list(w, "freshestCrl", &t->urls.freshest_crl);
+    json_put_texts(w, "caIssuers", &t->urls.ca_issuers);
+    json_put_texts(w, "ocsp", &t->urls.ocsp);
+    json_put_texts(w, "crl", &t->urls.crl);
+    json_put_texts(w, "freshestCrl", &t->urls.freshest_crl);
     json_close_object(w);
 }
 
@@ -196,12 +188,12 @@ const char *template_to_json(struct arena *arena, const struct template *t) {
     json_open_object(&w);
     json_put_bool(&w, "enabled", t->enabled);
     json_put_string(&w, "description", t->description);
-    put_list(&w, "doors", &t->doors);
+    json_put_texts(&w, "doors", &t->doors);
     json_put_bool(&w, "unsolicited", t->unsolicited);
     json_put_string(&w, "approval", approval_names[t->approval]);
     json_put_string(&w, "proof", proof_names[t->proof]);
     put_validity(&w, t);
-    put_list(&w, "keys", &t->keys);
+    json_put_texts(&w, "keys", &t->keys);
     json_put_string(&w, "keysLevel", keys_level_names[t->keys_level]);
     put_subject(&w, t);
     put_sans(&w, t);
